@@ -1,0 +1,45 @@
+"""The ways out to people: two methods, one entry point (house.md 2.7).
+
+A channel posts a card and later revises it; it never decides by itself. One that can take
+answers offers `routes(decide)` and hands every answer to the one `decide` it was given.
+Each channel is one file and passes `approvals.testing.channel_contract`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from approvals.domain.card import Card
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageRef:
+    """Where a posted card lives, in the channel's own words (for Slack: `{"channel", "ts"}`)."""
+
+    channel: str
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+class Undeliverable(Exception):
+    """This target can never be reached (not in the channel, no such address): final, never retried."""
+
+
+class RetryLater(Exception):
+    """The channel asks for a pause of `seconds` before the next try."""
+
+    def __init__(self, seconds: float, why: str) -> None:
+        self.seconds = seconds
+        super().__init__(why)
+
+
+class Channel(Protocol):
+    """A way out to people. Anything raised but Undeliverable is retried by the outbox."""
+
+    async def post(self, card: Card, to: str) -> MessageRef:
+        """Show the card at `to` (the word after `slack:` in the policy; empty = the channel's default)."""
+        ...
+
+    async def revise(self, ref: MessageRef, card: Card) -> None:
+        """Repaint a card posted before."""
+        ...

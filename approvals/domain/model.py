@@ -1,0 +1,267 @@
+"""The frozen types of the approval domain.
+
+Everything here is a value: built once, compared by content, never changed. JSON that is
+hashed or run (arguments, results) is kept as canonical bytes, so that what was judged,
+shown and approved is what runs (security.md 2d). Nothing here reads a clock or a database.
+The states and the arrows between them are in `lifecycle`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, NewType
+
+RequestId = NewType("RequestId", str)
+"""`req_` and 26 base32 characters (128 random bits)."""
+PersonId = NewType("PersonId", str)
+"""The lower-cased e-mail address a person is keyed by."""
+
+
+class State(StrEnum):
+    """The nine states of an approval request (contract.md 4)."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    DENIED = "denied"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    EXECUTING = "executing"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+OPEN_STATES = frozenset({State.PENDING, State.APPROVED, State.EXECUTING})
+"""States in which the same call joins the request instead of opening another."""
+
+
+class Cause(StrEnum):
+    """Why a request is in its state, where the state alone does not say (contract.md 4)."""
+
+    TIMED_OUT = "timed_out"
+    UNDELIVERED = "undelivered"
+    NOT_COLLECTED = "not_collected"
+    CLIENT_CANCELLED = "client_cancelled"
+    CANCELLED_BY_PERSON = "cancelled_by_person"
+    REVOKED = "revoked"
+    POLICY_CHANGED = "policy_changed"
+    TOOL_CHANGED = "tool_changed"
+    FROZEN = "frozen"
+    UNSENT = "unsent"
+    UPSTREAM_ERROR = "upstream_error"
+    LEASE_LOST = "lease_lost"
+    NO_ANSWER = "no_answer"
+    SILENCE_ALLOWS = "silence_allows"
+    RESOLVED_RAN = "resolved_ran"
+    RESOLVED_DID_NOT_RUN = "resolved_did_not_run"
+
+
+class Answer(StrEnum):
+    """What a reviewer can say to a request."""
+
+    APPROVE = "approve"
+    DENY = "deny"
+
+
+class OnTimeout(StrEnum):
+    """What silence means. `allow` only where a rule says it itself."""
+
+    DENY = "deny"
+    ESCALATE = "escalate"
+    ALLOW = "allow"
+
+
+class Role(StrEnum):
+    """What a person may do (contract.md 3)."""
+
+    VIEWER = "viewer"
+    REVIEWER = "reviewer"
+    OPERATOR = "operator"
+    ADMIN = "admin"
+    AUDITOR = "auditor"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Client:
+    """The MCP client software as it named itself: never proof of anything."""
+
+    name: str | None = None
+    version: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who one call is for: the agent, the human behind it (or none), and its client."""
+
+    agent: str
+    owner: PersonId | None = None
+    client: Client = field(default_factory=Client)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """One `tools/call` with exact arguments.
+
+    `arguments` and `meta` are RFC 8785 bytes; the two hashes are lower-case hex SHA-256 of them.
+    `tool_fingerprint` is the hash of the whole tool definition (`fingerprint.of_tool`).
+    """
+
+    server: str
+    tool: str
+    arguments: bytes
+    arguments_sha256: str
+    meta: bytes = b"{}"
+    meta_sha256: str = ""
+    tool_fingerprint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Factor:
+    """`count` distinct people out of `members`, each `group:NAME` or an e-mail address.
+
+    A count below one, or nobody to ask, cannot be built (approvals.md 1, no. 12).
+    """
+
+    members: tuple[str, ...]
+    count: int = 1
+
+    def __post_init__(self) -> None:
+        if self.count < 1:
+            raise ValueError("a factor needs a count of at least 1")
+        if not self.members:
+            raise ValueError("a factor needs at least one reviewer or group")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Escalation:
+    """Who else is asked when nobody has decided `after` this long."""
+
+    after: timedelta
+    to: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What the rule asks of an approval. All factors must be met."""
+
+    factors: tuple[Factor, ...]
+    four_eyes: bool = False
+    timeout: timedelta = timedelta(minutes=15)
+    on_timeout: OnTimeout = OnTimeout.DENY
+    escalate: tuple[Escalation, ...] = ()
+    collect_within: timedelta = timedelta(minutes=15)
+    channels: tuple[str, ...] = ()
+    edit: bool = True
+    justification: str = "off"
+    cancel_window: timedelta = timedelta(0)
+    execute_on_approve: bool = False
+    self_service: bool = False
+    grants: str = "offer"
+
+    def __post_init__(self) -> None:
+        if not self.factors:
+            raise ValueError("terms without factors would mean that nobody is asked")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """A person the directory knows. `slack` are the mapped Slack user ids."""
+
+    id: PersonId
+    name: str = ""
+    roles: frozenset[Role] = frozenset()
+    groups: frozenset[str] = frozenset()
+    slack: frozenset[str] = frozenset()
+    disabled: bool = False
+
+    @property
+    def label(self) -> str:
+        """The name to show: the display name, else the address."""
+        return self.name or self.id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """One reviewer's answer as a surface hands it to the desk.
+
+    `binding` is the one that stood on the screen; `via` is the surface (`web`, `slack`, `cli`, `api`).
+    """
+
+    reviewer: PersonId
+    answer: Answer
+    binding: str
+    via: str
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vote:
+    """A decision as it was saved."""
+
+    reviewer: PersonId
+    answer: Answer
+    binding: str
+    via: str
+    at: datetime
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """The right to execute, taken by one process until the lease runs out."""
+
+    holder: str
+    lease_until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of the execution: `kind` is `succeeded`, `failed` or `unknown`.
+
+    `result` is the upstream's own answer as JSON bytes: its tool result, or `{"error": …}` for a JSON-RPC error.
+    """
+
+    kind: str
+    result: bytes | None = None
+    error: str | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalRequest:
+    """A saved call waiting for people, and all that became of it.
+
+    `revision` is the fence: every change raises it by one, and is refused if it is not the one read.
+    `told_at` is set once the agent has been given the final outcome. `trace` is the ruling's trace as JSON data.
+    """
+
+    id: RequestId
+    call: ToolCall
+    caller: Caller
+    terms: Terms
+    rule: str
+    rule_reason: str | None
+    policy_version: str
+    binding: str
+    call_key: str
+    created_at: datetime
+    expires_at: datetime
+    risk: str = "write"
+    severity: str = "medium"
+    justification: str | None = None
+    state: State = State.PENDING
+    cause: Cause | None = None
+    revision: int = 1
+    decided_at: datetime | None = None
+    collect_by: datetime | None = None
+    votes: tuple[Vote, ...] = ()
+    edited_from: bytes | None = None
+    claim: Claim | None = None
+    outcome: Outcome | None = None
+    told_at: datetime | None = None
+    waiting: bool = False
+    trace: tuple[Mapping[str, Any], ...] = ()

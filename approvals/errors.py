@@ -1,0 +1,98 @@
+"""The one base of what stops a request on purpose, and its few kinds.
+
+Each kind carries a machine code, an HTTP status, and two sentences: one for people (a reviewer
+in Slack or on the page) and one for the agent. Both are templates over the fields given.
+Bugs are not Refusals: they are caught once at each edge, logged, and answered "refused, our fault".
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class Refusal(Exception):
+    """Something was refused on purpose; `str()` is the sentence for people."""
+
+    code: ClassVar[str] = "refused"
+    http_status: ClassVar[int] = 400
+    for_people: ClassVar[str] = "This was refused."
+    for_agent: ClassVar[str] = "This was refused."
+
+    def __init__(self, **fields: Any) -> None:
+        self.fields = fields
+        super().__init__(self.for_people.format_map(fields))
+
+    @property
+    def agent_text(self) -> str:
+        """The sentence for the agent."""
+        return self.for_agent.format_map(self.fields)
+
+
+class NotFound(Refusal):
+    """It is not there, or this person may not see it: the same answer for both."""
+
+    code, http_status = "not_found", 404
+    for_people = "There is no {what} like that, or you may not see it."
+
+
+class AlreadyDecided(Refusal):
+    """Somebody else's decision was committed first. Fields: state, by, at, request."""
+
+    code, http_status = "already_decided", 409
+    for_people = "Already {state} by {by} at {at}."
+    for_agent = "This call was already {state}. Do not repeat or rephrase it."
+
+
+class Expired(Refusal):
+    """The decision came after the deadline, or the request had ended without one. Fields: at, request."""
+
+    code, http_status = "expired", 409
+    for_people = "Too late: this request ended at {at} without a decision."
+    for_agent = "The time for this call has passed."
+
+
+class StaleBinding(Refusal):
+    """The decision named another call than the one that would run. Field: request."""
+
+    code, http_status = "stale_binding", 409
+    for_people = "This call changed since you opened it. Read it again, then decide."
+
+
+class NotAllowed(Refusal):
+    """The person may not do this. Field: why."""
+
+    code, http_status = "not_allowed", 403
+    for_people = "You may not decide this: {why}."
+
+
+class Invalid(Refusal):
+    """A field of the input is wrong. Fields: field (JSON pointer or name), why."""
+
+    code, http_status = "invalid", 422
+    for_people = "{field}: {why}."
+
+
+class QueueFull(Refusal):
+    """A cap on open requests is reached. Fields: cap, limit."""
+
+    code, http_status = "queue_full", 429
+    for_people = "The queue is full: {cap} allows {limit} open requests."
+    for_agent = (
+        "Too many calls are already waiting for a person ({cap}: {limit}). This call was not saved and nobody "
+        "was asked. Wait for the open ones to be decided before you call again."
+    )
+
+
+class Conflict(Refusal):
+    """The row changed under us more often than we care to try again."""
+
+    code, http_status = "conflict", 409
+    for_people = "Somebody changed this at the same moment. Load it again."
+
+
+class Unavailable(Refusal):
+    """The store cannot take a write now: nothing was saved."""
+
+    code, http_status = "unavailable", 503
+    for_people = "Placet could not save this just now, so nothing was done. Try again in a moment."
+    for_agent = "The gateway could not save this call, so it did not run. Try again in a minute."

@@ -1,0 +1,1 @@
+"""Fakes and contract suites that a plug-in author imports too."""

@@ -1,0 +1,1 @@
+"""The MCP gateway and its policy. It uses `approvals` through the desk."""

@@ -1,0 +1,1 @@
+"""What `placet demo` starts: an upstream server, a scripted agent."""

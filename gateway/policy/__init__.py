@@ -1,0 +1,1 @@
+"""Pure: policy files, rules, rulings, without I/O."""

@@ -1,0 +1,1 @@
+"""Pure: MCP messages, both eras, without I/O."""
