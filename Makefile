@@ -1,0 +1,59 @@
+# Everything a newcomer or a contributor runs. `make help` lists it.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3.14 python3; do command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+PYTEST_ARGS ?=
+
+.PHONY: help setup demo check test fix lock schemas shots clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+.venv/run.stamp: requirements/run.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Placet needs Python 3.11 or newer; none was found. Set PYTHON=/path/to/python3." >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "$(PYTHON) has no venv module. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(PIP) install --require-hashes -r requirements/run.txt
+	$(PIP) install --no-deps -e .
+	@touch $@
+
+.venv/dev.stamp: .venv/run.stamp requirements/dev.txt
+	$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@
+
+setup: .venv/run.stamp ## Make .venv and leave .venv/bin/placet usable
+
+demo: setup ## See the whole story in the browser: nothing to set up, no account
+	@$(BIN)/placet demo $(DEMO_ARGS)
+
+check: .venv/dev.stamp ## Format, lint, types, import contracts, generated files
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m tests.generated --check
+
+fix: .venv/dev.stamp ## Format, and mend what can be mended by itself
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+schemas: .venv/dev.stamp ## Write the generated files again (JSON Schemas, OpenAPI, manifest)
+	$(BIN)/python -m tests.generated --write
+
+test: .venv/dev.stamp ## Install what the tests need, and run them all
+	bash tests/install.sh
+	$(BIN)/pytest -q $(PYTEST_ARGS)
+
+shots: .venv/dev.stamp ## Screenshots of every page into docs/screenshots/
+	bash tests/install.sh
+	$(BIN)/python -m tests.browser.shots docs/screenshots
+
+lock: .venv/dev.stamp ## Pin the dependencies again (hashes, no addresses)
+	$(PIP) install uv
+	for f in run:pyproject.toml "dev:--extra dev pyproject.toml" mcp1:requirements/mcp1.in; do \
+	  $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade $${f#*:} -o requirements/$${f%%:*}.txt; done
+
+clean: ## Remove what was made here, but no data
+	rm -rf .venv .venv-mcp1 tests/npm/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info

@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# What the tests need beside .venv: PostgreSQL, Chromium, Node with public MCP servers, and the mcp 1.x line.
+# Does nothing when it is all there; as root on Debian it installs what is missing, elsewhere it says what to do.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+missing=()
+command -v node >/dev/null && command -v npm >/dev/null || missing+=(nodejs npm)
+compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v initdb >/dev/null || missing+=(postgresql)
+command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || missing+=(chromium)
+if [ ${#missing[@]} -gt 0 ]; then
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    apt-get update -q
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}"
+  else
+    echo "The tests need: ${missing[*]}. Install them with your package manager (Debian: apt-get install ${missing[*]})." >&2
+    exit 1
+  fi
+fi
+
+stamp=tests/npm/node_modules/.stamp
+if [ ! -e "$stamp" ] || [ tests/npm/package-lock.json -nt "$stamp" ]; then
+  (cd tests/npm && npm ci --no-audit --no-fund --loglevel=error)
+  touch "$stamp"
+fi
+
+stamp=.venv-mcp1/stamp
+if [ ! -e "$stamp" ] || [ requirements/mcp1.txt -nt "$stamp" ]; then
+  .venv/bin/python -m venv .venv-mcp1
+  .venv-mcp1/bin/python -m pip --disable-pip-version-check -q install --require-hashes -r requirements/mcp1.txt
+  touch "$stamp"
+fi
