@@ -1,0 +1,61 @@
+"""The `placet` command: finds the command asked for and imports nothing else.
+
+Each noun is one module with one click command named `command`; it is imported when it is run,
+so that `placet --help` and `placet version` answer at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+
+import click
+
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "demo": ("gateway.cli.demo", "See the whole story in five minutes: no account, no key, nothing to set up."),
+    "init": ("gateway.cli.init", "Write a configuration to start from, and a link that signs you in."),
+    "serve": ("gateway.cli.serve", "Run the gateway and the web console."),
+    "check": ("gateway.cli.check", "Say everything that is wrong with the configuration and its policies."),
+    "config": ("gateway.cli.config", "Print the effective configuration or its JSON Schema."),
+    "policy": ("gateway.cli.policy", "Check a policy, or explain what a call would get."),
+    "agents": ("gateway.cli.agents", "Add agents, rotate and revoke their tokens."),
+    "people": ("gateway.cli.people", "Add people, make sign-in links and tokens."),
+    "requests": ("gateway.cli.requests", "List, show and decide the calls that wait."),
+    "slack": ("gateway.cli.slack", "Print the app manifest to install in Slack."),
+    "db": ("gateway.cli.db", "Upgrade or back up the database."),
+    "version": ("gateway.cli.version", "Print the version."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are run."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The nouns, in the order of a first visit."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the module of one noun."""
+        if cmd_name not in COMMANDS:
+            return None
+        command = importlib.import_module(COMMANDS[cmd_name][0]).command
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{COMMANDS[cmd_name][0]}.command is not a click command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands from the table, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="placet", prog_name="placet", message="%(prog)s %(version)s")
+def main() -> None:
+    """Placet, the approval gateway for AI agents.
+
+    It stands between agents and MCP servers: every tool call passes a policy, and a call that needs a person waits
+    until somebody says yes. Start with `placet demo`.
+
+    Exit codes: 0 ok, 1 failed check, 2 usage, 3 denied, 4 expired.
+    """
