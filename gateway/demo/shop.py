@@ -87,7 +87,8 @@ class Shop:
                 return self._result(message, {"tools": TOOLS})
             case "tools/call":
                 return self._call(message, params)
-        return self._error(message, -32601, "No such method.", status=404)
+            case _:
+                return self._error(message, -32601, "No such method.", status=404)
 
     def _call(self, message: dict[str, Any], params: dict[str, Any]) -> web.Response:
         run = self._tools.get(params.get("name", ""))

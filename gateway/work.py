@@ -1,0 +1,73 @@
+"""Work that outlives the handler that asked for it.
+
+A handler waits, the service works: an execution is a child of the service's TaskGroup, and the
+handler awaits a plain future of its result. A client that disconnects cancels that future, never
+the call that was already sent (house.md 2.5). Loops are supervised here too: one that raises is
+logged, counted and started again with back-off, instead of ending its siblings.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+_BACKOFF_MAX_SECONDS = 30.0
+
+
+class Work:
+    """The service's TaskGroup, as the parts of the gateway see it."""
+
+    def __init__(self, group: asyncio.TaskGroup) -> None:
+        self._group = group
+        self._running: set[asyncio.Task[None]] = set()
+
+    def run(self, job: Coroutine[Any, Any, T]) -> asyncio.Future[T]:
+        """Start a job as a child of the service; the future may be abandoned, the job goes on."""
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        task = self._group.create_task(_settle(job, future))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return future
+
+    def loop(self, name: str, body: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
+        """Run a standing loop until it is cancelled, starting it again when it raises."""
+        return self._group.create_task(_supervise(name, body), name=name)
+
+    async def drained(self) -> None:
+        """Wait until no job is running."""
+        while self._running:
+            await asyncio.wait(set(self._running))
+
+
+async def _settle(job: Coroutine[Any, Any, T], future: asyncio.Future[T]) -> None:
+    try:
+        value = await job
+    except asyncio.CancelledError:
+        future.cancel()
+        raise
+    except Exception as err:  # noqa: BLE001 (the edge of a job: it must not end the service)
+        if future.done():
+            log.exception("job failed after its caller had gone")
+        else:
+            future.set_exception(err)
+        return
+    if not future.done():
+        future.set_result(value)
+
+
+async def _supervise(name: str, body: Callable[[], Awaitable[None]]) -> None:
+    pause = 0.5
+    while True:
+        try:
+            await body()
+        except Exception:  # the edge of a loop: it is logged and begins again
+            log.exception("loop failed", extra={"loop": name, "again_in_seconds": pause})
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _BACKOFF_MAX_SECONDS)
+        else:
+            return
