@@ -58,6 +58,14 @@ class StaleBinding(Refusal):
     for_people = "This call changed since you opened it. Read it again, then decide."
 
 
+class NotClaimable(Refusal):
+    """Nobody may execute it now: somebody else has it, or it has ended. Fields: state, request."""
+
+    code, http_status = "not_claimable", 409
+    for_people = "This call cannot be run: it is {state}."
+    for_agent = "This call is already {state}. Do not repeat or rephrase it."
+
+
 class NotAllowed(Refusal):
     """The person may not do this. Field: why."""
 

@@ -49,9 +49,7 @@ def make_call(*, server: str, tool: str, arguments: Any, tool_fingerprint: str, 
 
 
 def of_tool(definition: Any) -> str:
-    """The fingerprint of a whole tool definition; key order does not matter.
-
-    """
+    """The fingerprint of a whole tool definition; key order does not matter."""
     return sha256_hex(b"placet/tool/1\x00" + canonical(definition))
 
 

@@ -18,7 +18,18 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from approvals.domain.model import ApprovalRequest, Cause, Claim, Outcome, PersonId, State, Vote
+from approvals.domain.model import (
+    Answer,
+    ApprovalRequest,
+    Cause,
+    Claim,
+    OnTimeout,
+    Outcome,
+    PersonId,
+    State,
+    ToolCall,
+    Vote,
+)
 
 S = State
 
@@ -44,6 +55,16 @@ class Event(StrEnum):
     RAISED = "raised"
     LOST = "lost"
     RESOLVED = "resolved"
+
+
+class Note(StrEnum):
+    """What is written into the ledger beside the eighteen events: it moves nothing."""
+
+    FILED = "filed"
+    """The request was saved: the first row of every request."""
+    COMMENTED = "commented"
+    LATE = "late"
+    """A result that came when our claim no longer stood: kept as evidence, never as state."""
 
 
 TABLE: Mapping[tuple[State, Event], State] = {
@@ -85,13 +106,16 @@ class Happened:
     """An event with what it carries. `actor` is a person's id, `agent:NAME`, or `placet`.
 
     Only the fields an event needs are set: `vote` (voted, quorum_met, vetoed), `expires_at` (extended),
-    `claim` (claimed), `outcome` (returned, raised, lost), `cause` (cancelled and endings), `note` (free text).
+    `call` and `binding` (edited), `claim` (claimed), `outcome` (returned, raised, lost), `cause` (cancelled
+    and endings), `note` (free text).
     """
 
     event: Event
     actor: str
     vote: Vote | None = None
     expires_at: datetime | None = None
+    call: ToolCall | None = None
+    binding: str | None = None
     claim: Claim | None = None
     outcome: Outcome | None = None
     cause: Cause | None = None
@@ -100,11 +124,14 @@ class Happened:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """The row of the event table that proves one change. `seq` is the revision it made."""
+    """The row of the event table that proves one change, or a note beside it.
+
+    `seq` is the revision the change made; a note carries the revision it was written at.
+    """
 
     request: str
     seq: int
-    event: Event
+    event: Event | Note
     before: State | None
     after: State
     actor: str
@@ -130,15 +157,23 @@ class NoSuchArrow(Exception):
         super().__init__(f"{event} cannot happen while {state}")
 
 
+class Unfounded(ValueError):
+    """The event lacks what would justify it: a yes for an approval, a no for a veto, a rule for a default."""
+
+
 def advance(request: ApprovalRequest, happened: Happened, now: datetime) -> Step:
     """Apply one event to a request.
 
     Raises:
         NoSuchArrow: the table has no arrow for this event in the request's state.
+        Unfounded: the event does not carry what would justify it; always a bug of the caller.
     """
     target = TABLE.get((request.state, happened.event))
     if target is None:
         raise NoSuchArrow(request.state, happened.event)
+    lacking = _lacking(request, happened)
+    if lacking is not None:
+        raise Unfounded(f"{happened.event} of {request.id}: {lacking}")
     after = replace(request, state=target, revision=request.revision + 1, **_changes(request, happened, now))
     return Step(
         before=request,
@@ -157,6 +192,13 @@ def advance(request: ApprovalRequest, happened: Happened, now: datetime) -> Step
     )
 
 
+_ENDED_BECAUSE = {
+    Event.TIMED_OUT: Cause.TIMED_OUT,
+    Event.UNDELIVERED: Cause.UNDELIVERED,
+    Event.LAPSED: Cause.NOT_COLLECTED,
+}
+
+
 def _changes(request: ApprovalRequest, happened: Happened, now: datetime) -> dict[str, Any]:
     match happened.event:
         case Event.VOTED:
@@ -170,24 +212,61 @@ def _changes(request: ApprovalRequest, happened: Happened, now: datetime) -> dic
             }
         case Event.VETOED:
             return {"votes": _with(request.votes, happened.vote), "decided_at": now}
-        case Event.EXTENDED:
+        case Event.EDITED:
+            # Earlier votes spoke for another call.
+            return {
+                "call": happened.call,
+                "binding": happened.binding,
+                "edited_from": request.edited_from or request.call.arguments,
+                "votes": (),
+            }
+        case Event.EXTENDED | Event.ESCALATED | Event.REASSIGNED:
             return {"expires_at": happened.expires_at or request.expires_at}
-        case Event.EDITED | Event.ESCALATED | Event.REASSIGNED:
-            return {}
-        case Event.TIMED_OUT:
-            return {"cause": Cause.TIMED_OUT}
-        case Event.UNDELIVERED:
-            return {"cause": Cause.UNDELIVERED}
-        case Event.LAPSED:
-            return {"cause": Cause.NOT_COLLECTED}
-        case Event.CANCELLED:
-            return {"cause": happened.cause}
+        case Event.TIMED_OUT | Event.UNDELIVERED | Event.LAPSED | Event.CANCELLED | Event.RESOLVED:
+            return {"cause": _ENDED_BECAUSE.get(happened.event, happened.cause)}
         case Event.CLAIMED:
             return {"claim": happened.claim, "cause": None}
         case Event.RETURNED | Event.RAISED | Event.LOST:
             return {"outcome": happened.outcome, "cause": happened.cause, "claim": None}
+
+
+_MUST_CARRY = {
+    Event.CANCELLED: "cause",
+    Event.CLAIMED: "claim",
+    Event.RETURNED: "outcome",
+    Event.RAISED: "outcome",
+    Event.LOST: "outcome",
+}
+
+
+def _lacking(request: ApprovalRequest, happened: Happened) -> str | None:
+    """What is missing for the event to be true; the last line of defence behind the desk's own checks."""
+    match happened.event:
+        case Event.VOTED | Event.QUORUM_MET:
+            return _not_a_vote_for(Answer.APPROVE, request, happened.vote)
+        case Event.VETOED:
+            return _not_a_vote_for(Answer.DENY, request, happened.vote)
+        case Event.DEFAULTED:
+            return None if request.terms.on_timeout is OnTimeout.ALLOW else "the rule does not say that silence allows"
+        case Event.EXTENDED:
+            later = happened.expires_at is not None and happened.expires_at > request.expires_at
+            return None if later else "the new deadline is not later"
+        case Event.EDITED:
+            return None if happened.call is not None and happened.binding else "no new call with its binding"
+        case Event.CANCELLED | Event.CLAIMED | Event.RETURNED | Event.RAISED | Event.LOST:
+            field = _MUST_CARRY[happened.event]
+            return None if getattr(happened, field) is not None else f"no {field}"
         case Event.RESOLVED:
-            return {"cause": happened.cause}
+            noted = happened.cause in {Cause.RESOLVED_RAN, Cause.RESOLVED_DID_NOT_RUN}
+            return None if noted else "it does not say whether it ran"
+        case Event.ESCALATED | Event.REASSIGNED | Event.COVERED | Event.TIMED_OUT | Event.UNDELIVERED | Event.LAPSED:
+            return None
+
+
+def _not_a_vote_for(answer: Answer, request: ApprovalRequest, vote: Vote | None) -> str | None:
+    if vote is None or vote.answer is not answer:
+        return f"no vote to {answer}"
+    return None if vote.binding == request.binding else "the vote is for another binding"
 
 
 def _with(votes: tuple[Vote, ...], vote: Vote | None) -> tuple[Vote, ...]:
@@ -208,9 +287,47 @@ def _detail(happened: Happened) -> dict[str, Any]:
         detail["lease_until"] = happened.claim.lease_until.isoformat()
     if happened.cause is not None:
         detail["cause"] = happened.cause.value
+    if happened.binding is not None:
+        detail["binding"] = happened.binding
+    if happened.outcome is not None:
+        detail["outcome"] = happened.outcome.kind
+        detail["error"] = happened.outcome.error
     if happened.note is not None:
         detail["note"] = happened.note
     return detail
+
+
+def filed(request: ApprovalRequest) -> Record:
+    """The first row of a request's ledger."""
+    return note(request, Note.FILED, actor=f"agent:{request.caller.agent}", at=request.created_at, before=None)
+
+
+def late(request: ApprovalRequest, happened: Happened, now: datetime) -> Record:
+    """A result that came after the claim was gone, kept as evidence beside the state it did not change."""
+    detail = {"event": happened.event.value, **_detail(happened)}
+    return note(request, Note.LATE, actor=happened.actor, at=now, before=request.state, detail=detail)
+
+
+def note(
+    request: ApprovalRequest,
+    event: Note,
+    *,
+    actor: str,
+    at: datetime,
+    before: State | None,
+    detail: Mapping[str, Any] | None = None,
+) -> Record:
+    """A ledger row that moves nothing."""
+    return Record(
+        request=request.id,
+        seq=request.revision,
+        event=event,
+        before=before,
+        after=request.state,
+        actor=actor,
+        at=at,
+        detail=detail or {},
+    )
 
 
 def decided_by(request: ApprovalRequest) -> PersonId | None:

@@ -50,6 +50,8 @@ class Cause(StrEnum):
     POLICY_CHANGED = "policy_changed"
     TOOL_CHANGED = "tool_changed"
     FROZEN = "frozen"
+    ALTERED = "altered"
+    """The saved call no longer matches its binding: never run, and somebody should look at the database."""
     UNSENT = "unsent"
     UPSTREAM_ERROR = "upstream_error"
     LEASE_LOST = "lease_lost"

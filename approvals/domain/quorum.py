@@ -1,7 +1,8 @@
-"""Who may decide, and whether enough have.
+"""Who may see, who may decide, and whether enough have.
 
 Authority is a fact of the moment: the caller hands in the person as the directory knows them now.
-Four-eyes is about the human behind the agent, and exempts nobody. Nobody counts twice in one factor.
+Four-eyes is about the human behind the agent, and exempts nobody. Nobody counts twice in one factor,
+and a vote counts only for the binding it named.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from approvals.domain.model import Answer, ApprovalRequest, Factor, Person, PersonId, Role
+
+SEE_ALL = frozenset({Role.VIEWER, Role.OPERATOR, Role.ADMIN, Role.AUDITOR})
+SEE_SECRETS = frozenset({Role.ADMIN, Role.AUDITOR})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,33 +24,74 @@ class Need:
     have: int
 
 
-def why_not(person: Person, request: ApprovalRequest) -> str | None:
-    """Why this person may not decide this request, or None if they may."""
+def may_see(person: Person, request: ApprovalRequest) -> bool:
+    """May the person see that this request exists, and its card?"""
+    if person.disabled:
+        return False
+    return bool(person.roles & SEE_ALL) or _is_owner(person, request) or _is_routed_to(person, request)
+
+
+def may_see_in_full(person: Person, request: ApprovalRequest) -> bool:
+    """May the person read the arguments unredacted? Who decides must be able to; a viewer is not."""
+    if person.disabled:
+        return False
+    return bool(person.roles & SEE_SECRETS) or _is_owner(person, request) or _is_routed_to(person, request)
+
+
+def may_cancel(person: Person, request: ApprovalRequest) -> bool:
+    """May the person take the call back? Stopping needs less than allowing: its owner may, too."""
+    if person.disabled:
+        return False
+    stewards = {Role.OPERATOR, Role.ADMIN}
+    return bool(person.roles & stewards) or _is_owner(person, request) or _is_routed_to(person, request)
+
+
+def why_not(person: Person, request: ApprovalRequest, answer: Answer | None = None) -> str | None:
+    """Why this person may not decide this request, or None if they may.
+
+    Whoever approved may still deny while others are awaited, but nobody votes the same twice.
+    """
+    reason = why_no_authority(person, request)
+    if reason is not None:
+        return reason
+    votes = [vote for vote in request.votes if vote.reviewer == person.id]
+    if votes and answer is not Answer.DENY:
+        return "you have already voted"
+    return None
+
+
+def why_no_authority(person: Person, request: ApprovalRequest) -> str | None:
+    """Why this person's word does not count for this request, voted or not, or None if it does."""
     if person.disabled:
         return "your account is disabled"
     if Role.REVIEWER not in person.roles:
         return "you do not have the reviewer role"
-    if request.terms.four_eyes and request.caller.owner == person.id:
+    if request.terms.four_eyes and request.caller.owner is None:
+        return "the rule asks for four eyes, and nobody is on record as the human behind this agent"
+    if request.terms.four_eyes and _is_owner(person, request):
         return "it is your own agent's call, and the rule asks for somebody else (four-eyes)"
     if not any(speaks_for(person, factor) for factor in request.terms.factors):
-        return f"it is routed to {_names(request.terms.factors)}"
-    if any(vote.reviewer == person.id for vote in request.votes):
-        return "you have already voted"
+        return f"it is routed to {who(request.terms.factors)}"
     return None
 
 
 def speaks_for(person: Person, factor: Factor) -> bool:
     """Is the person one of the factor's members?"""
-    return any(m == person.id or (m.startswith("group:") and m[6:] in person.groups) for m in factor.members)
+    return any(
+        member[6:] in person.groups if member.startswith("group:") else member.lower() == person.id
+        for member in factor.members
+    )
 
 
 def tally(request: ApprovalRequest, people: Mapping[PersonId, Person]) -> tuple[Need, ...]:
-    """How far each factor is, counting only people who still may speak for it.
+    """How far each factor is, counting only people whose word counts now, for this very call.
 
     One person counts in every factor they speak for, but once in each.
     """
-    voters = {vote.reviewer for vote in request.votes if vote.answer is Answer.APPROVE}
-    current = [people[v] for v in voters if v in people and _still_may(people[v], request)]
+    voters = {
+        vote.reviewer for vote in request.votes if vote.answer is Answer.APPROVE and vote.binding == request.binding
+    }
+    current = [people[v] for v in voters if v in people and why_no_authority(people[v], request) is None]
     return tuple(
         Need(factor=factor, have=sum(speaks_for(person, factor) for person in current))
         for factor in request.terms.factors
@@ -59,11 +104,15 @@ def met(needs: Iterable[Need]) -> bool:
     return bool(listed) and all(need.have >= need.factor.count for need in listed)
 
 
-def _still_may(person: Person, request: ApprovalRequest) -> bool:
-    if person.disabled or Role.REVIEWER not in person.roles:
-        return False
-    return not (request.terms.four_eyes and request.caller.owner == person.id)
-
-
-def _names(factors: Iterable[Factor]) -> str:
+def who(factors: Iterable[Factor]) -> str:
+    """The people and groups asked, each once: `finance, ada@example.com`."""
     return ", ".join(dict.fromkeys(m.removeprefix("group:") for f in factors for m in f.members))
+
+
+def _is_owner(person: Person, request: ApprovalRequest) -> bool:
+    owner = request.caller.owner
+    return owner is not None and owner.lower() == person.id.lower()
+
+
+def _is_routed_to(person: Person, request: ApprovalRequest) -> bool:
+    return Role.REVIEWER in person.roles and any(speaks_for(person, factor) for factor in request.terms.factors)
