@@ -12,13 +12,14 @@ us, a person only notes what happened.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from approvals.domain.model import (
+    OPEN_STATES,
     Answer,
     ApprovalRequest,
     Cause,
@@ -333,3 +334,15 @@ def note(
 def decided_by(request: ApprovalRequest) -> PersonId | None:
     """The person whose vote ended the waiting, if a person did."""
     return request.votes[-1].reviewer if request.decided_at is not None and request.votes else None
+
+
+def ending(history: Iterable[Record]) -> Record | None:
+    """The row that took the request out of its open states: who ended it, and when."""
+    ends = [r for r in history if r.before in OPEN_STATES and r.after not in OPEN_STATES]
+    return ends[-1] if ends else None
+
+
+def actor_of(history: Iterable[Record], event: Event) -> Record | None:
+    """The newest row of one event, for its actor and time."""
+    rows = [r for r in history if r.event == event]
+    return rows[-1] if rows else None

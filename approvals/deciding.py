@@ -1,0 +1,251 @@
+"""What people do to a request, each inside one transaction: decide, extend, cancel, resolve.
+
+The order of the checks is fixed: there at all, already ended, what was on the screen, the deadline,
+the person's authority now, their words; then `advance`, the tally, the commit. A refusal is returned,
+not raised, because two of them come with a change that must be committed: the request that ran out.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from approvals.directory import Directory
+from approvals.domain import quorum, schedule
+from approvals.domain.lifecycle import Event, Happened, NoSuchArrow, Record, advance, ending
+from approvals.domain.model import (
+    Answer,
+    ApprovalRequest,
+    Cause,
+    Decision,
+    Person,
+    PersonId,
+    Role,
+    State,
+    Vote,
+)
+from approvals.errors import (
+    AlreadyDecided,
+    Conflict,
+    Expired,
+    Invalid,
+    NotAllowed,
+    NotClaimable,
+    NotFound,
+    Refusal,
+    StaleBinding,
+)
+from approvals.storage.engine import Tx
+
+REASON_MAX = 500
+EXTEND_MAX = timedelta(hours=24)
+LIFETIME_MAX = timedelta(days=7)
+
+Result = ApprovalRequest | Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """One transaction with the directory beside it: where every act below takes place."""
+
+    tx: Tx
+    directory: Directory
+
+    def load(self, request_id: str) -> ApprovalRequest | None:
+        """The request, locked until the transaction ends, as time has left it."""
+        request = self.tx.requests.get(request_id, lock=True)
+        if request is None:
+            return None
+        by_time = schedule.due(request, self.tx.now)
+        return request if by_time is None else self.move(request, by_time)
+
+    def move(self, request: ApprovalRequest, happened: Happened) -> ApprovalRequest:
+        """Advance and commit one step.
+
+        Raises:
+            Conflict: the row changed although we hold it, so another writer is not keeping the rules.
+        """
+        step = advance(request, happened, self.tx.now)
+        if not self.tx.requests.commit(step):
+            raise Conflict
+        return step.after
+
+    def person(self, person_id: str) -> Person:
+        """The person as known now; somebody unknown has no roles and no groups."""
+        key = PersonId(person_id.lower())
+        return self.directory.person(self.tx, key) or Person(id=key)
+
+    def needs(self, request: ApprovalRequest) -> tuple[quorum.Need, ...]:
+        """How far each factor is, with the voters as they are now."""
+        found = (self.directory.person(self.tx, vote.reviewer) for vote in request.votes)
+        return quorum.tally(request, {p.id: p for p in found if p is not None})
+
+    def history(self, request: ApprovalRequest) -> list[Record]:
+        """The request's ledger, oldest first."""
+        return self.tx.requests.events(request.id)
+
+
+def decide(room: Room, request_id: str, decision: Decision) -> Result:
+    """One reviewer's answer: a denial ends it, an approval counts towards the quorum."""
+    request = room.load(request_id)
+    person = room.person(decision.reviewer)
+    refused = (
+        _unseen(request, person, binding=decision.binding)
+        or (request is not None and _over(room, request))
+        or (request is not None and _cannot(person, request, decision))
+    )
+    if refused or request is None:
+        return refused or NotFound(what="request")
+    vote = Vote(
+        reviewer=person.id,
+        answer=decision.answer,
+        binding=decision.binding,
+        via=decision.via,
+        at=room.tx.now,
+        reason=clean(decision.reason),
+    )
+    if vote.answer is Answer.DENY:
+        return room.move(request, Happened(event=Event.VETOED, actor=person.id, vote=vote))
+    enough = quorum.met(room.needs(replace(request, votes=(*request.votes, vote))))
+    event = Event.QUORUM_MET if enough else Event.VOTED
+    return room.move(request, Happened(event=event, actor=person.id, vote=vote))
+
+
+def extend(room: Room, request_id: str, reviewer: PersonId, by: timedelta) -> Result:
+    """Give people more time; whoever may decide, or an operator, may."""
+    request = room.load(request_id)
+    person = room.person(reviewer)
+    refused = _unseen(request, person) or (request is not None and _over(room, request))
+    if refused or request is None:
+        return refused or NotFound(what="request")
+    why = quorum.why_no_authority(person, request)
+    if why is not None and (person.disabled or Role.OPERATOR not in person.roles):
+        return NotAllowed(why=why)
+    until = request.expires_at + by
+    if by <= timedelta(0) or by > EXTEND_MAX:
+        return Invalid(field="by", why="more than nothing and at most 24 hours at a time")
+    if until > request.created_at + LIFETIME_MAX:
+        return Invalid(field="by", why="a request may wait for at most 7 days in all")
+    return room.move(request, Happened(event=Event.EXTENDED, actor=person.id, expires_at=until))
+
+
+def cancel(room: Room, request_id: str, *, actor: str, cause: Cause, note: str | None) -> Result:
+    """Take back a call that has not been sent. People need a right to; the agent may cancel its own."""
+    request = room.load(request_id)
+    refused = _may_not_cancel(room, request, actor) or _bad_text("note", note)
+    if refused or request is None:
+        return refused or NotFound(what="request")
+    try:
+        ended = room.move(request, Happened(event=Event.CANCELLED, actor=actor, cause=cause, note=clean(note)))
+    except NoSuchArrow:
+        return _over(room, request) or NotClaimable(state=request.state, request=request)
+    if cause is Cause.CLIENT_CANCELLED:
+        # The agent took it back itself: there is nothing left to tell it.
+        room.tx.requests.set_told(request_id, room.tx.now)
+    return ended
+
+
+def resolve(room: Room, request_id: str, *, reviewer: PersonId, ran: bool, note: str | None) -> Result:
+    """Note whether a call of unknown outcome ran. Nothing re-runs it."""
+    request = room.load(request_id)
+    person = room.person(reviewer)
+    refused = _unseen(request, person) or _bad_text("note", note)
+    if refused or request is None:
+        return refused or NotFound(what="request")
+    why = quorum.why_no_authority(person, request)
+    if why is not None and (person.disabled or Role.OPERATOR not in person.roles):
+        return NotAllowed(why=why)
+    if request.state is not State.UNKNOWN:
+        return Invalid(
+            field="state", why=f"only a call of unknown outcome can be resolved, this one is {request.state}"
+        )
+    cause = Cause.RESOLVED_RAN if ran else Cause.RESOLVED_DID_NOT_RUN
+    return room.move(request, Happened(event=Event.RESOLVED, actor=person.id, cause=cause, note=clean(note)))
+
+
+def clean(text: str | None) -> str | None:
+    """A person's words without the space around them; nothing at all is None."""
+    return (text or "").replace("\r\n", "\n").strip() or None
+
+
+def _unseen(request: ApprovalRequest | None, person: Person, *, binding: str | None = None) -> Refusal | None:
+    """The same NotFound for what is not there and what may not be seen.
+
+    Whoever names the binding has seen the card (in a Slack channel, say): they are told why they may not.
+    """
+    if request is None:
+        return NotFound(what="request")
+    if quorum.may_see(person, request) or binding == request.binding:
+        return None
+    return NotFound(what="request")
+
+
+def _over(room: Room, request: ApprovalRequest) -> Refusal | None:
+    """Why nobody can decide any more: it ran out, or somebody was first."""
+    if request.state is State.PENDING:
+        return None
+    if request.state is State.EXPIRED and request.cause is not Cause.NOT_COLLECTED:
+        row = ending(room.history(request))
+        return Expired(at=clock_time(row.at if row else request.expires_at), request=request)
+    word, by, at = _first(room, request)
+    return AlreadyDecided(state=word, by=by, at=clock_time(at), request=request)
+
+
+def _first(room: Room, request: ApprovalRequest) -> tuple[str, str, datetime]:
+    """What was decided, by whom, when."""
+    if request.state is State.CANCELLED:
+        row = ending(room.history(request))
+        actor = row.actor if row else "placet"
+        return "cancelled", _named(room, actor), row.at if row else request.created_at
+    word = "denied" if request.state is State.DENIED else "approved"
+    at = request.decided_at or request.created_at
+    if not request.votes or request.cause is Cause.SILENCE_ALLOWS:
+        return word, "nobody (the rule lets silence allow)", at
+    return word, _named(room, request.votes[-1].reviewer), at
+
+
+def _named(room: Room, actor: str) -> str:
+    if "@" not in actor:
+        return actor.replace("agent:", "the agent ").replace("placet", "the gateway")
+    return room.person(actor).label
+
+
+def _cannot(person: Person, request: ApprovalRequest, decision: Decision) -> Refusal | None:
+    if decision.binding != request.binding:
+        return StaleBinding(request=request)
+    why = quorum.why_not(person, request, decision.answer)
+    if why is not None:
+        return NotAllowed(why=why)
+    return _bad_text("reason", decision.reason)
+
+
+def _may_not_cancel(room: Room, request: ApprovalRequest | None, actor: str) -> Refusal | None:
+    if request is None:
+        return NotFound(what="request")
+    if actor == schedule.CLOCK:
+        return None
+    if actor.startswith("agent:"):
+        return None if actor == f"agent:{request.caller.agent}" else NotFound(what="request")
+    person = room.person(actor)
+    if not quorum.may_see(person, request):
+        return NotFound(what="request")
+    if not quorum.may_cancel(person, request):
+        return NotAllowed(why="only its reviewers, the agent's owner and operators may take a call back")
+    return None
+
+
+def _bad_text(field: str, text: str | None) -> Refusal | None:
+    if text is None:
+        return None
+    if len(text) > REASON_MAX:
+        return Invalid(field=field, why=f"at most {REASON_MAX} characters, this has {len(text)}")
+    for position, char in enumerate(text):
+        if unicodedata.category(char) in {"Cc", "Cs"} and char not in "\r\n\t":
+            return Invalid(field=field, why=f"the character U+{ord(char):04X} at {position} is not allowed")
+    return None
+
+
+def clock_time(at: datetime) -> str:
+    """How a moment is written in a sentence."""
+    return at.strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -1,0 +1,241 @@
+"""The one door: every change of a request, from whatever side, is a method here and one transaction.
+
+What happens inside the transaction is in `filing`, `deciding` and `executing`; whether it may is in
+`domain.quorum`; where it leads is in `domain.lifecycle`. The desk itself keeps only two things in
+memory, both of which may be lost: how many held connections wait for each request, and a guess of
+which calls have an open request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import TypeVar
+
+from approvals import deciding, executing, filing
+from approvals.bus import Bus
+from approvals.deciding import Result, Room
+from approvals.directory import Directory
+from approvals.domain import quorum
+from approvals.domain.lifecycle import Happened, Record
+from approvals.domain.model import ApprovalRequest, Cause, Decision, Person, PersonId
+from approvals.errors import Conflict, Refusal
+from approvals.filing import Caps, Filed, FiledAs, Filing, Routes
+from approvals.storage.engine import Database, Tx
+from approvals.storage.requests import Query
+
+T = TypeVar("T")
+TRIES = 3
+PAGES_MAX = 60
+"""How many pages a search for one person reads at most: more than the cap on pending requests holds."""
+REFRESH_SECONDS = 2.0
+
+
+class Desk:
+    """The approval domain as the gateway and the surfaces use it."""
+
+    def __init__(
+        self,
+        *,
+        db: Database,
+        bus: Bus,
+        directory: Directory,
+        new_id: Callable[[str], str],
+        holder: str,
+        caps: Caps,
+        routes: Routes,
+    ) -> None:
+        self.db, self.bus, self.directory, self.holder = db, bus, directory, holder
+        self._new_id, self._caps, self._routes = new_id, caps, routes
+        self._attached: Counter[str] = Counter()
+        self._showing: set[str] = set()
+        self._open: frozenset[tuple[str, str]] | None = None
+        self._opened_since: set[tuple[str, str]] = set()
+
+    def reconfigure(self, *, caps: Caps, routes: Routes) -> None:
+        """Take over a reloaded configuration."""
+        self._caps, self._routes = caps, routes
+
+    async def file(self, what: Filing) -> Filed:
+        """Save a call for people to decide, or join or retell the same call.
+
+        Raises:
+            QueueFull: a cap on waiting requests is reached.
+            Unavailable: the store cannot take it; nothing was saved.
+        """
+        filing.check(what)
+        request_id, caps, routes = self._new_id("req"), self._caps, self._routes
+        filed = await self.db.write(
+            lambda tx: filing.file_in(tx, what, request_id=request_id, caps=caps, routes=routes, holder=self.holder)
+        )
+        self._opened_since.add((what.call.server, what.call.tool))
+        if not what.waiting or filed.kind not in (FiledAs.SAVED, FiledAs.JOINED):
+            return filed
+        if filed.kind is FiledAs.SAVED:
+            self._attached[filed.request.id] += 1
+            return filed
+        await self.attach(filed.request.id)
+        return replace(filed, request=replace(filed.request, waiting=True))
+
+    async def decide(self, request_id: str, decision: Decision) -> ApprovalRequest:
+        """Give one reviewer's answer.
+
+        Raises:
+            NotFound, StaleBinding, Expired, AlreadyDecided, NotAllowed, Invalid, Unavailable.
+        """
+        return await self._act(lambda room: deciding.decide(room, request_id, decision))
+
+    async def cancel(self, request_id: str, *, actor: str, cause: Cause, note: str | None = None) -> ApprovalRequest:
+        """Take back a call not yet sent, as a person, `agent:NAME` or `placet`.
+
+        Raises:
+            NotFound, NotAllowed, AlreadyDecided, Expired, NotClaimable (it is running), Invalid, Unavailable.
+        """
+        return await self._act(lambda room: deciding.cancel(room, request_id, actor=actor, cause=cause, note=note))
+
+    async def extend(self, request_id: str, *, reviewer: PersonId, by: timedelta) -> ApprovalRequest:
+        """Move the deadline of a waiting request.
+
+        Raises:
+            NotFound, NotAllowed, AlreadyDecided, Expired, Invalid, Unavailable.
+        """
+        return await self._act(lambda room: deciding.extend(room, request_id, reviewer, by))
+
+    async def resolve(
+        self, request_id: str, *, reviewer: PersonId, ran: bool, note: str | None = None
+    ) -> ApprovalRequest:
+        """Note whether a call of unknown outcome ran.
+
+        Raises:
+            NotFound, NotAllowed, Invalid, Unavailable.
+        """
+        return await self._act(lambda room: deciding.resolve(room, request_id, reviewer=reviewer, ran=ran, note=note))
+
+    async def claim(self, request_id: str, *, binding: str, lease: timedelta) -> ApprovalRequest:
+        """Take the right to execute, once.
+
+        Raises:
+            NotFound, StaleBinding, Unavailable.
+            NotClaimable: it is not approved (any more); `request` is what it is now.
+        """
+        return await self._act(
+            lambda room: executing.claim(room, request_id, binding=binding, lease=lease, holder=self.holder)
+        )
+
+    async def settle(self, request_id: str, happened: Happened) -> ApprovalRequest:
+        """Record the result of our execution; late results become evidence only.
+
+        Raises:
+            NotFound, Unavailable.
+        """
+        return await self._act(lambda room: executing.settle(room, request_id, happened, holder=self.holder))
+
+    async def apply(self, request_id: str, happened: Happened) -> ApprovalRequest | None:
+        """Let time or the outbox end something; None if it can no longer happen."""
+        return await self._write(lambda room: executing.apply(room, request_id, happened))
+
+    async def told(self, request_id: str) -> None:
+        """Remember that the agent has been given the final outcome."""
+        await self.db.write(lambda tx: tx.requests.set_told(request_id, tx.now))
+
+    async def attach(self, request_id: str) -> None:
+        """A connection of this process now waits for the request."""
+        self._attached[request_id] += 1
+        await self._show_waiting(request_id)
+
+    async def detach(self, request_id: str) -> None:
+        """One of them no longer does."""
+        if self._attached[request_id] <= 1:
+            del self._attached[request_id]
+        else:
+            self._attached[request_id] -= 1
+        await self._show_waiting(request_id)
+
+    async def get(self, request_id: str, person: Person | None = None) -> ApprovalRequest | None:
+        """The request; for a person, only if they may see it."""
+        found = await self.db.read(lambda tx: tx.requests.get(request_id))
+        if found is None or (person is not None and not quorum.may_see(person, found)):
+            return None
+        return found
+
+    async def search(self, query: Query, person: Person | None = None) -> list[ApprovalRequest]:
+        """A page of requests; for a person, only those they may see."""
+        if person is None:
+            return await self.db.read(lambda tx: tx.requests.search(query))
+        return await self._search_for(query, person)
+
+    async def timeline(self, request_id: str) -> list[Record]:
+        """The request's ledger, oldest first."""
+        return await self.db.read(lambda tx: tx.requests.events(request_id))
+
+    async def open_for(self, agent: str, call_key: str) -> ApprovalRequest | None:
+        """The open request of this very call, if there is one."""
+        found = await self.db.read(lambda tx: tx.requests.open_by_key(call_key))
+        return found if found is not None and found.caller.agent == agent else None
+
+    def may_be_open(self, server: str, tool: str) -> bool:
+        """Could a request for this tool be open? No misses for our own, two seconds for other replicas'."""
+        if self._open is None:
+            return True
+        return (server, tool) in self._open or (server, tool) in self._opened_since
+
+    async def run(self) -> None:
+        """Keep the guess of `may_be_open` fresh, for ever."""
+        while True:
+            await self.refresh()
+            await asyncio.sleep(REFRESH_SECONDS)
+
+    async def refresh(self) -> None:
+        """Read once which tools have open requests."""
+        # What is filed while the read is under way may be missing from it, so it is kept for a round.
+        self._opened_since, before = set(), self._opened_since
+        try:
+            calls = await self.db.read(lambda tx: tx.requests.open_calls())
+        except BaseException:
+            self._opened_since |= before
+            raise
+        self._open = frozenset((server, tool) for _, server, tool in calls)
+
+    async def _show_waiting(self, request_id: str) -> None:
+        # One writer per id, which looks again when it is done: quick attach and detach cannot cross.
+        if request_id in self._showing:
+            return
+        self._showing.add(request_id)
+        try:
+            shown: bool | None = None
+            while shown is not (waits := request_id in self._attached):
+                holder = self.holder if waits else None
+                await self.db.write(lambda tx, h=holder: tx.requests.set_waiting(request_id, h))  # type: ignore[misc]
+                shown = waits
+        finally:
+            self._showing.discard(request_id)
+
+    async def _search_for(self, query: Query, person: Person) -> list[ApprovalRequest]:
+        found: list[ApprovalRequest] = []
+        for _ in range(PAGES_MAX):
+            page = await self.db.read(lambda tx, q=query: tx.requests.search(q))  # type: ignore[misc]
+            found += [request for request in page if quorum.may_see(person, request)]
+            if len(found) >= query.limit or len(page) < query.limit:
+                break
+            query = replace(query, after=(page[-1].created_at, page[-1].id))
+        return found[: query.limit]
+
+    async def _act(self, act: Callable[[Room], Result]) -> ApprovalRequest:
+        result = await self._write(act)
+        if isinstance(result, Refusal):
+            raise result
+        return result
+
+    async def _write(self, act: Callable[[Room], T]) -> T:
+        def work(tx: Tx) -> T:
+            return act(Room(tx, self.directory))
+
+        for _ in range(TRIES - 1):
+            try:
+                return await self.db.write(work)
+            except Conflict:
+                continue
+        return await self.db.write(work)

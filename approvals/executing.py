@@ -1,0 +1,83 @@
+"""The right to run a call, each act inside one transaction: claim it, settle it, or let time end it.
+
+The claim is the one conditional update that everything hangs on: before it, the binding is computed
+again from the stored columns and the votes are counted again with people as they are now. A result
+changes the state only while our claim stands; later it is evidence in the ledger, nothing more.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from approvals.deciding import Result, Room
+from approvals.domain import fingerprint, quorum, schedule
+from approvals.domain.lifecycle import TABLE, Event, Happened, late
+from approvals.domain.model import ApprovalRequest, Cause, Claim, OnTimeout, State
+from approvals.errors import NotClaimable, NotFound, StaleBinding
+
+
+def claim(room: Room, request_id: str, *, binding: str, lease: timedelta, holder: str) -> Result:
+    """Take the right to execute, once; or end the request if it may not run any more."""
+    request = room.load(request_id)
+    if request is None:
+        return NotFound(what="request")
+    if request.state is not State.APPROVED:
+        return NotClaimable(state=request.state, request=request)
+    if binding != request.binding:
+        return StaleBinding(request=request)
+    wrong = _no_longer_valid(room, request)
+    if wrong is not None:
+        ended = room.move(request, Happened(event=Event.CANCELLED, actor=schedule.CLOCK, cause=wrong))
+        return NotClaimable(state=ended.state, request=ended)
+    right = Claim(holder=holder, lease_until=room.tx.now + lease)
+    return room.move(request, Happened(event=Event.CLAIMED, actor=schedule.CLOCK, claim=right))
+
+
+def settle(room: Room, request_id: str, happened: Happened, *, holder: str) -> Result:
+    """Record what came of our execution, as state while the claim stands, else as evidence."""
+    request = room.tx.requests.get(request_id, lock=True)
+    if request is None:
+        return NotFound(what="request")
+    ours = request.state is State.EXECUTING and request.claim is not None and request.claim.holder == holder
+    if ours:
+        return room.move(request, happened)
+    room.tx.requests.append(late(request, happened, room.tx.now))
+    room.tx.touch(request_id)
+    return request
+
+
+def apply(room: Room, request_id: str, happened: Happened) -> ApprovalRequest | None:
+    """Let a thing happen if it still can: an arrow is there, and what only time brings is due now."""
+    request = room.tx.requests.get(request_id, lock=True)
+    if request is None or (request.state, happened.event) not in TABLE:
+        return None
+    if happened.event in schedule.BY_TIME or happened.cause is Cause.LEASE_LOST:
+        now_due = schedule.due(request, room.tx.now)
+        if now_due is None or now_due.event is not happened.event:
+            return None
+    return room.move(request, happened)
+
+
+def _no_longer_valid(room: Room, request: ApprovalRequest) -> Cause | None:
+    if not _unaltered(request):
+        return Cause.ALTERED
+    by_silence = request.cause is Cause.SILENCE_ALLOWS and request.terms.on_timeout is OnTimeout.ALLOW
+    if not by_silence and not quorum.met(room.needs(request)):
+        return Cause.REVOKED
+    return None
+
+
+def _unaltered(request: ApprovalRequest) -> bool:
+    call = request.call
+    computed = fingerprint.binding(
+        request=request.id,
+        agent=request.caller.agent,
+        call=call,
+        policy_version=request.policy_version,
+        rule=request.rule,
+    )
+    return (
+        computed == request.binding
+        and fingerprint.sha256_hex(call.arguments) == call.arguments_sha256
+        and fingerprint.sha256_hex(call.meta) == call.meta_sha256
+    )

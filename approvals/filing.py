@@ -1,0 +1,173 @@
+"""Filing a call: it joins, is told what came of the last one, or is saved and announced.
+
+One transaction, in the order of contract.md 5: the open request first, then an outcome its agent was
+never told, then a person's recent denial, then the caps, then the row with the messages it owes.
+Nothing here talks to people: the outbox finds the message rows once they are committed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from approvals.domain import fingerprint
+from approvals.domain.lifecycle import Record, advance, ending, filed
+from approvals.domain.model import ApprovalRequest, Caller, RequestId, State, Terms, ToolCall
+from approvals.domain.schedule import due
+from approvals.errors import Conflict, Invalid, QueueFull
+from approvals.storage.engine import Tx
+
+JUSTIFICATION_MAX = 2_000
+Routes = Callable[[Terms], list[tuple[str, str]]]
+"""The (channel, target) pairs a request with these terms is announced on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caps:
+    """How many requests may wait for people at once (contract.md 3)."""
+
+    per_agent: int = 20
+    per_tool: int = 100
+    total: int = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filing:
+    """A call that a rule wants asked about. `waiting`: the agent's connection is held for it."""
+
+    call: ToolCall
+    caller: Caller
+    terms: Terms
+    rule: str
+    policy_version: str
+    rule_reason: str | None = None
+    risk: str = "write"
+    severity: str = "medium"
+    justification: str | None = None
+    trace: tuple[Mapping[str, Any], ...] = ()
+    deny_cooldown: timedelta = timedelta(minutes=5)
+    waiting: bool = False
+
+
+class FiledAs(StrEnum):
+    """What became of a filing."""
+
+    SAVED = "saved"
+    """A new request; people are being asked."""
+    JOINED = "joined"
+    """The same call is open already."""
+    COLLECT = "collect"
+    """The same call ended and its agent was never told: tell it now, then `desk.told()`."""
+    COOLDOWN = "cooldown"
+    """A person denied the same call a moment ago: tell it again, nobody is asked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filed:
+    """The request a filing led to, and how."""
+
+    kind: FiledAs
+    request: ApprovalRequest
+
+
+def check(filing: Filing) -> None:
+    """Refuse what must not be saved.
+
+    Raises:
+        Invalid: the justification is too long.
+    """
+    if filing.justification is not None and len(filing.justification) > JUSTIFICATION_MAX:
+        raise Invalid(field="justification", why=f"at most {JUSTIFICATION_MAX} characters")
+
+
+def repeat_of(last: ApprovalRequest, ended: datetime, now: datetime, cooldown: timedelta) -> FiledAs | None:
+    """What a repeat of an ended call is told, or None if it is a new call."""
+    if last.told_at is None and now < ended + last.terms.collect_within:
+        return FiledAs.COLLECT
+    by_a_person = last.state is State.DENIED and last.decided_at is not None
+    if by_a_person and last.decided_at is not None and now < last.decided_at + cooldown:
+        return FiledAs.COOLDOWN
+    return None
+
+
+def file_in(tx: Tx, filing: Filing, *, request_id: str, caps: Caps, routes: Routes, holder: str) -> Filed:
+    """The whole of filing, inside one transaction.
+
+    Raises:
+        QueueFull: a cap is reached; nothing was saved.
+        Conflict: the same call opened and ended again and again while we looked.
+    """
+    key = fingerprint.call_key(filing.caller.agent, filing.call)
+    for _ in range(3):
+        found = _existing(tx, key, filing)
+        if found is not None:
+            return found
+        _refuse_over_cap(tx, filing, caps)
+        request = _request(filing, request_id, key, tx.now)
+        if tx.requests.insert(request, filed(request)):
+            tx.messages.announce(request.id, routes(filing.terms), request.revision, tx.now)
+            if filing.waiting:
+                tx.requests.set_waiting(request.id, holder)
+            tx.touch(request.id)
+            return Filed(kind=FiledAs.SAVED, request=request)
+    raise Conflict
+
+
+def _existing(tx: Tx, key: str, filing: Filing) -> Filed | None:
+    current = tx.requests.open_by_key(key)
+    if current is not None:
+        by_time = due(current, tx.now)
+        if by_time is None:
+            return Filed(kind=FiledAs.JOINED, request=current)
+        # The sweeper has not come by yet; a call must not join what time has ended.
+        tx.requests.commit(advance(current, by_time, tx.now))
+        return _existing(tx, key, filing)
+    last = tx.requests.last_ended_by_key(key)
+    if last is None:
+        return None
+    kind = repeat_of(last, _end_of(last, tx.requests.events(last.id)), tx.now, filing.deny_cooldown)
+    return Filed(kind=kind, request=last) if kind is not None else None
+
+
+def _end_of(last: ApprovalRequest, history: list[Record]) -> datetime:
+    row = ending(history)
+    return row.at if row is not None else last.decided_at or last.created_at
+
+
+def _refuse_over_cap(tx: Tx, filing: Filing, caps: Caps) -> None:
+    call = filing.call
+    counts = tx.requests.count_pending(agent=filing.caller.agent, tool=call.tool, server=call.server)
+    limits = (("this agent", caps.per_agent), ("this tool", caps.per_tool), ("the gateway", caps.total))
+    for have, (cap, limit) in zip(counts, limits, strict=True):
+        if have >= limit:
+            raise QueueFull(cap=cap, limit=limit)
+
+
+def _request(filing: Filing, request_id: str, key: str, now: datetime) -> ApprovalRequest:
+    return ApprovalRequest(
+        id=RequestId(request_id),
+        call=filing.call,
+        caller=filing.caller,
+        terms=filing.terms,
+        rule=filing.rule,
+        rule_reason=filing.rule_reason,
+        policy_version=filing.policy_version,
+        binding=fingerprint.binding(
+            request=request_id,
+            agent=filing.caller.agent,
+            call=filing.call,
+            policy_version=filing.policy_version,
+            rule=filing.rule,
+        ),
+        call_key=key,
+        created_at=now,
+        expires_at=now + filing.terms.timeout,
+        risk=filing.risk,
+        severity=filing.severity,
+        justification=filing.justification,
+        waiting=filing.waiting,
+        trace=filing.trace,
+    )
