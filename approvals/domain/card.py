@@ -1,4 +1,186 @@
 """What is shown of a request, for every surface alike: plain text, no markup, no secrets.
 
-`make_card` is the only way from a request to something people read outside the web page.
+`make_card` is the only way from a request to something people read outside the web page. Every text has been
+redacted and made visible, in that order; the arguments come in full, since a channel that cuts them must say so.
+A card never shows more than was committed: it is made from the request as it was read, and from its ledger.
 """
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from approvals.domain import plain
+from approvals.domain.excerpt import result_excerpt
+from approvals.domain.lifecycle import Record
+from approvals.domain.model import Answer, ApprovalRequest, Cause, Client, Person, PersonId, State
+from approvals.domain.quorum import Need
+from approvals.domain.redact import Redactor
+from approvals.domain.sentences import Telling, needs_line, status_line
+
+JUSTIFICATION_SHOWN = 1_000
+LINE_SHOWN = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardVote:
+    """One vote as it is shown."""
+
+    reviewer: PersonId
+    name: str
+    answer: Answer
+    reason: str | None
+    via: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """A request as people see it. Texts are plain and visible; a surface adds only its own escaping.
+
+    `arguments` is the whole redacted JSON, however long. `hidden` counts the values the redactor hid in it.
+    `answers` are on offer now: none once it is decided. `url` is the page with the full call.
+    """
+
+    request_id: str
+    binding: str
+    revision: int
+    state: State
+    cause: Cause | None
+    headline: str
+    tool: str
+    server: str
+    agent: str
+    owner: str | None
+    client: str | None
+    risk: str
+    severity: str
+    rule: str
+    rule_reason: str | None
+    justification: str | None
+    arguments: str
+    arguments_sha256: str
+    hidden: int
+    warnings: tuple[str, ...]
+    created_at: datetime
+    expires_at: datetime
+    needs_line: str
+    answers: tuple[Answer, ...]
+    status_line: str
+    result_excerpt: str | None
+    votes: tuple[CardVote, ...]
+    waiting: bool
+    url: str
+
+    @property
+    def decided(self) -> bool:
+        """Is there nothing left to answer?"""
+        return not self.answers
+
+
+def make_card(
+    request: ApprovalRequest,
+    *,
+    needs: Iterable[Need],
+    people: Mapping[PersonId, Person],
+    url: str,
+    now: datetime,
+    history: Iterable[Record] = (),
+) -> Card:
+    """The card of a request as it is now; its ledger adds who took it back and when it ended."""
+    needs = tuple(needs)
+    redactor = Redactor()
+    arguments = json.loads(request.call.arguments)
+    shown = plain.visible_lines(plain.pretty(redactor.value(arguments)))
+    telling = Telling(request=request, needs=needs, names=_names(people), history=tuple(history))
+    open_now = request.state is State.PENDING and now < request.expires_at
+    return Card(
+        request_id=request.id,
+        binding=request.binding,
+        revision=request.revision,
+        state=request.state,
+        cause=request.cause,
+        headline=_headline(request),
+        tool=_line(request.call.tool),
+        server=_line(request.call.server),
+        agent=_line(request.caller.agent),
+        owner=_line(request.caller.owner) if request.caller.owner else None,
+        client=_client(request.caller.client),
+        risk=_line(request.risk),
+        severity=_line(request.severity),
+        rule=_line(request.rule),
+        rule_reason=_text(request.rule_reason),
+        justification=_text(request.justification),
+        arguments=shown,
+        arguments_sha256=request.call.arguments_sha256,
+        hidden=redactor.hidden,
+        warnings=_warnings(request, arguments, redactor.hidden),
+        created_at=request.created_at,
+        expires_at=request.expires_at,
+        needs_line=needs_line(needs),
+        answers=(Answer.APPROVE, Answer.DENY) if open_now else (),
+        status_line=status_line(telling),
+        result_excerpt=result_excerpt(request.outcome),
+        votes=_votes(request, people),
+        waiting=request.waiting,
+        url=url,
+    )
+
+
+def _headline(request: ApprovalRequest) -> str:
+    what = f"{_line(request.call.tool)} on {_line(request.call.server)}"
+    match request.state:
+        case State.PENDING:
+            return f"{what} asks for approval"
+        case State.EXECUTING:
+            return f"{what} is running"
+        case State.UNKNOWN:
+            return f"{what}: outcome unknown"
+        case State.APPROVED | State.DENIED | State.EXPIRED | State.CANCELLED | State.SUCCEEDED | State.FAILED:
+            return f"{what}: {request.state.value}"
+
+
+def _warnings(request: ApprovalRequest, arguments: object, hidden: int) -> tuple[str, ...]:
+    found = [f"In the arguments, {warning}" for warning in plain.warnings(arguments)]
+    said = {"tool": request.call.tool, "justification": request.justification or ""}
+    found += [f"In what the agent says, {warning}" for warning in plain.warnings(said)]
+    if hidden:
+        values = "1 value is" if hidden == 1 else f"{hidden} values are"
+        found.append(f"{values} hidden here because they look like secrets; the page shows the full call")
+    return tuple(_line(warning, 400) for warning in found)
+
+
+def _votes(request: ApprovalRequest, people: Mapping[PersonId, Person]) -> tuple[CardVote, ...]:
+    names = _names(people)
+    return tuple(
+        CardVote(
+            reviewer=vote.reviewer,
+            name=names.get(vote.reviewer, _line(vote.reviewer)),
+            answer=vote.answer,
+            reason=_text(vote.reason),
+            via=_line(vote.via),
+            at=vote.at,
+        )
+        for vote in request.votes
+    )
+
+
+def _names(people: Mapping[PersonId, Person]) -> Mapping[str, str]:
+    return {person_id: _line(person.label) for person_id, person in people.items()}
+
+
+def _client(client: Client) -> str | None:
+    label = " ".join(part for part in (client.name, client.version) if part)
+    return _line(label) if label else None
+
+
+def _line(text: str, limit: int = LINE_SHOWN) -> str:
+    return plain.shorten(plain.visible(Redactor().text(text)), limit)
+
+
+def _text(text: str | None) -> str | None:
+    if text is None:
+        return None
+    return plain.shorten(plain.visible_lines(Redactor().text(text)), JUSTIFICATION_SHOWN)

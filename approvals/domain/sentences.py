@@ -1,0 +1,182 @@
+"""The two sentences of a card: what is still needed, and what has happened, naming who, when and how.
+
+Each state has one way to be told; a new one fails the type check here until it has. Times are UTC, since a
+card is read in many zones; a surface that can localise has the moments themselves on the card.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from approvals.domain import plain
+from approvals.domain.lifecycle import Event, Record, actor_of, ending
+from approvals.domain.model import Answer, ApprovalRequest, Cause, State, Vote
+from approvals.domain.quorum import Need
+from approvals.domain.redact import redact_text
+
+REASON_SHOWN = 500
+SURFACES = {"slack": "Slack", "web": "the web page", "cli": "the command line", "api": "the API"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Telling:
+    """A request with all that is needed to tell of it; `names` are the people's labels, already visible."""
+
+    request: ApprovalRequest
+    needs: tuple[Need, ...]
+    names: Mapping[str, str]
+    history: tuple[Record, ...]
+
+    def name(self, actor: str) -> str:
+        """The name to show for an actor of the ledger or a voter."""
+        if actor == "placet":
+            return "the gateway"
+        if actor.startswith("agent:"):
+            return f"the agent {plain.visible(actor[6:])}"
+        return self.names.get(actor) or plain.visible(actor)
+
+
+def needs_line(needs: Iterable[Need]) -> str:
+    """How far each factor is: `1 of 2 of finance, 0 of 1 of security`."""
+    return ", ".join(
+        f"{min(need.have, need.factor.count)} of {need.factor.count} of {_members(need.factor.members)}"
+        for need in needs
+    )
+
+
+def status_line(telling: Telling) -> str:
+    """What has happened to the request, in one sentence."""
+    request = telling.request
+    match request.state:
+        case State.PENDING:
+            return _waiting(telling)
+        case State.DENIED:
+            return f"{_decision(telling, 'Denied')}{_reason(request)}"
+        case State.CANCELLED:
+            return _cancelled(telling)
+        case State.EXPIRED:
+            return _expired(telling)
+        case State.APPROVED:
+            then = "about to run" if request.waiting else f"waits until {_time(request.collect_by)} for its agent"
+            return f"{_approval(telling)}; {then}"
+        case State.EXECUTING:
+            return f"{_approval(telling)}; running"
+        case State.SUCCEEDED:
+            return f"{_approval(telling)}; ran, succeeded{_took(request)}"
+        case State.FAILED:
+            return f"{_approval(telling)}; {_failed(request)}"
+        case State.UNKNOWN:
+            return f"{_approval(telling)}; {_unknown(telling)}"
+
+
+def _waiting(telling: Telling) -> str:
+    request = telling.request
+    line = f"Waiting until {_time(request.expires_at)} for {_still_needed(telling.needs)}"
+    yes = list(dict.fromkeys(v.reviewer for v in request.votes if v.answer is Answer.APPROVE))
+    return f"{line}; approved by {', '.join(telling.name(v) for v in yes)}" if yes else line
+
+
+def _still_needed(needs: tuple[Need, ...]) -> str:
+    missing = [need for need in needs if need.have < need.factor.count]
+    parts = [f"{need.factor.count - need.have} of {_members(need.factor.members)}" for need in missing or needs]
+    return " and ".join(parts) or "a reviewer"
+
+
+def _approval(telling: Telling) -> str:
+    request = telling.request
+    defaulted = request.cause is Cause.SILENCE_ALLOWS or actor_of(telling.history, Event.DEFAULTED) is not None
+    if defaulted or not request.votes:
+        return f"Approved by nobody at {_time(request.decided_at)}: the rule lets silence allow"
+    return _decision(telling, "Approved")
+
+
+def _decision(telling: Telling, word: str) -> str:
+    request = telling.request
+    answer = Answer.DENY if request.state is State.DENIED else Answer.APPROVE
+    votes = [vote for vote in request.votes if vote.answer is answer]
+    if not votes:
+        return word
+    who = _and([telling.name(v) for v in dict.fromkeys(vote.reviewer for vote in votes)])
+    last = votes[-1]
+    return f"{word} by {who} at {_time(request.decided_at or last.at)} via {_surface(last)}"
+
+
+def _reason(request: ApprovalRequest) -> str:
+    reason = request.votes[-1].reason if request.votes else None
+    return f": “{_said(reason)}”" if reason else ""
+
+
+def _cancelled(telling: Telling) -> str:
+    request, row = telling.request, ending(telling.history)
+    why = _WHY_CANCELLED.get(request.cause) if request.cause else None
+    by = f" by {telling.name(row.actor)} at {_time(row.at)}" if row else ""
+    note = row.detail.get("note") if row else None
+    said = f" (“{_said(str(note))}”)" if note else ""
+    return f"Cancelled{by}" + (f": {why}" if why else "") + said
+
+
+_WHY_CANCELLED = {
+    Cause.CLIENT_CANCELLED: "the agent took the call back",
+    Cause.CANCELLED_BY_PERSON: "a person took the call back",
+    Cause.REVOKED: "an approver, or the agent, may no longer do this",
+    Cause.POLICY_CHANGED: "the policy changed",
+    Cause.TOOL_CHANGED: "the tool is no longer the one that was approved",
+    Cause.FROZEN: "everything is frozen",
+    Cause.ALTERED: "the saved call no longer matches what was approved; the database needs a look",
+}
+
+
+def _expired(telling: Telling) -> str:
+    request, row = telling.request, ending(telling.history)
+    at = _time(row.at if row else request.expires_at)
+    if request.cause is Cause.NOT_COLLECTED:
+        return f"{_approval(telling)}; not run, because its agent did not come back by {at}"
+    if request.cause is Cause.UNDELIVERED:
+        return f"Expired at {at}: nobody could be reached"
+    return f"Expired at {at}: nobody decided in time"
+
+
+def _failed(request: ApprovalRequest) -> str:
+    if request.cause is Cause.UNSENT:
+        return "not run, because nothing could be sent"
+    return f"ran, and the server answered with an error{_took(request)}"
+
+
+def _unknown(telling: Telling) -> str:
+    said = actor_of(telling.history, Event.RESOLVED)
+    by = f", says {telling.name(said.actor)}" if said else ""
+    if telling.request.cause is Cause.RESOLVED_RAN:
+        return f"no answer came, but it ran{by}"
+    if telling.request.cause is Cause.RESOLVED_DID_NOT_RUN:
+        return f"no answer came, and it did not run{by}"
+    return "sent, but no answer came: nobody can say whether it ran"
+
+
+def _took(request: ApprovalRequest) -> str:
+    outcome = request.outcome
+    if outcome is None or outcome.started_at is None or outcome.finished_at is None:
+        return ""
+    ms = max(0, round((outcome.finished_at - outcome.started_at).total_seconds() * 1000))
+    return f" in {ms} ms" if ms < 10_000 else f" in {ms / 1000:.0f} s"
+
+
+def _members(members: tuple[str, ...]) -> str:
+    return " or ".join(plain.visible(member.removeprefix("group:")) for member in members)
+
+
+def _surface(vote: Vote) -> str:
+    return SURFACES.get(vote.via) or plain.visible(vote.via)
+
+
+def _said(text: str) -> str:
+    return plain.shorten(plain.visible(redact_text(text).replace("\n", " ⏎ ")), REASON_SHOWN)
+
+
+def _and(names: list[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def _time(at: datetime | None) -> str:
+    return at.strftime("%H:%M UTC") if at is not None else "an unknown time"
