@@ -1,0 +1,210 @@
+"""The requests part of the REST contract: look, decide, and the few other things people do to a request.
+
+Every change goes through the desk, the same door that Slack and the command line use; what may not be
+seen is not there, before anything else is said. A refusal that knows the current request shows it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+from aiohttp import web
+
+from approvals.domain import quorum, redact
+from approvals.domain.lifecycle import Note, Record, note
+from approvals.domain.model import Answer, ApprovalRequest, Cause, Decision, Person
+from approvals.errors import Refusal
+from approvals.storage.messages import MessageRow
+from approvals.storage.tx import Tx
+from approvals.web import body, problems
+from approvals.web.access import Access, access
+from approvals.web.models import BulkIn, BulkItemIn, CancelIn, CommentIn, DecisionIn, ExtendIn, ResolveIn
+from approvals.web.parts import PARTS, WebParts
+from approvals.web.problems import Problem
+from approvals.web.sessions import VISITOR, Visitor
+from approvals.web.shape import Raw, View, answer, dumps, join, listed, moment, view, write
+
+_ID = re.compile(r"req_[0-9A-Za-z]{1,60}")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+Act = Callable[[WebParts, str, Visitor], Awaitable[ApprovalRequest]]
+
+
+@access(Access.PERSON)
+async def show(request: web.Request) -> web.StreamResponse:
+    """One request."""
+    found = await _visible(request)
+    shaped = await _shaped(request.app[PARTS], request[VISITOR].person, found)
+    return answer(request, shaped, revision=found.revision)
+
+
+@access(Access.PERSON)
+async def timeline(request: web.Request) -> web.StreamResponse:
+    """Everything that happened to a request, and where its cards are."""
+    found = await _visible(request)
+    parts, person = request.app[PARTS], request[VISITOR].person
+
+    def look(tx: Tx) -> bytes:
+        history = tx.requests.events(found.id)
+        full = quorum.may_see_in_full(person, found)
+        names = view(tx, parts.directory, person, (row.actor for row in history))
+        return dumps(
+            {
+                "events": [_entry(row, names, full=full) for row in history],
+                "deliveries": [_delivery(row) for row in tx.messages.for_request(found.id)],
+            }
+        )
+
+    return answer(request, await parts.db.read(look))
+
+
+@access(Access.PERSON)
+async def decide(request: web.Request) -> web.StreamResponse:
+    """Approve or deny exactly the call whose binding is named."""
+    sent = await body.read(request, DecisionIn)
+    return await _act(request, lambda parts, id_, visitor: parts.desk.decide(id_, _decision(sent, visitor)))
+
+
+@access(Access.PERSON)
+async def decide_many(request: web.Request) -> web.StreamResponse:
+    """Several decisions; each is judged and saved on its own, and has its own result."""
+    sent = await body.read(request, BulkIn)
+    parts, visitor = request.app[PARTS], request[VISITOR]
+    results = [await _one_of_many(parts, visitor, item) for item in sent.decisions]
+    return answer(request, join({"results": listed(results)}))
+
+
+@access(Access.PERSON)
+async def extend(request: web.Request) -> web.StreamResponse:
+    """Give people more time to decide."""
+    sent = await body.read(request, ExtendIn)
+    by = timedelta(**{_UNITS[sent.by[-1]]: int(sent.by[:-1])})
+    return await _act(request, lambda parts, id_, visitor: parts.desk.extend(id_, reviewer=visitor.person.id, by=by))
+
+
+@access(Access.PERSON)
+async def cancel(request: web.Request) -> web.StreamResponse:
+    """Take the call back before it runs."""
+    sent = await body.read(request, CancelIn)
+    return await _act(
+        request,
+        lambda parts, id_, visitor: parts.desk.cancel(
+            id_, actor=visitor.person.id, cause=Cause.CANCELLED_BY_PERSON, note=sent.note
+        ),
+    )
+
+
+@access(Access.PERSON)
+async def comment(request: web.Request) -> web.StreamResponse:
+    """Write a note for the other people."""
+    sent = await body.read(request, CommentIn)
+    return await _act(
+        request, lambda parts, id_, visitor: parts.db.write(lambda tx: _comment(tx, id_, visitor.person, sent.text))
+    )
+
+
+@access(Access.PERSON)
+async def resolve(request: web.Request) -> web.StreamResponse:
+    """Note whether a call of unknown outcome ran."""
+    sent = await body.read(request, ResolveIn)
+    return await _act(
+        request,
+        lambda parts, id_, visitor: parts.desk.resolve(id_, reviewer=visitor.person.id, ran=sent.ran, note=sent.note),
+    )
+
+
+async def _visible(request: web.Request) -> ApprovalRequest:
+    id_ = request.match_info["id"]
+    found = None
+    if _ID.fullmatch(id_):
+        found = await request.app[PARTS].desk.get(id_, request[VISITOR].person)
+    if found is None:
+        raise problems.not_found("request")
+    return found
+
+
+async def _act(request: web.Request, act: Act) -> web.Response:
+    """Do one thing to a request this person may see, and answer with the request as it then stands."""
+    found = await _visible(request)
+    parts, visitor = request.app[PARTS], request[VISITOR]
+    after = await _refusing(parts, visitor, act(parts, found.id, visitor))
+    return answer(request, await _shaped(parts, visitor.person, after))
+
+
+async def _refusing(parts: WebParts, visitor: Visitor, done: Awaitable[ApprovalRequest]) -> ApprovalRequest:
+    try:
+        return await done
+    except Refusal as refusal:
+        current = refusal.fields.get("request")
+        shown = None
+        if isinstance(current, ApprovalRequest):
+            shown = await _shaped(parts, visitor.person, current)
+        raise problems.of_refusal(refusal, request=shown) from None
+
+
+async def _one_of_many(parts: WebParts, visitor: Visitor, item: BulkItemIn) -> Raw:
+    try:
+        if await parts.desk.get(item.id, visitor.person) is None:
+            raise problems.not_found("request")
+        after = await _refusing(parts, visitor, parts.desk.decide(item.id, _decision(item, visitor)))
+    except Problem as problem:
+        members = {**problem.extra, "id": item.id, "status": problem.status, "code": problem.code}
+        shown = {} if problem.request is None else {"request": Raw(problem.request)}
+        return join({**members, "detail": problem.detail, **shown})
+    return join({"id": item.id, "status": 200, "request": await _shaped(parts, visitor.person, after)})
+
+
+async def _shaped(parts: WebParts, person: Person, found: ApprovalRequest) -> Raw:
+    voters = [vote.reviewer for vote in found.votes]
+    return write(found, await parts.db.read(lambda tx: view(tx, parts.directory, person, voters)))
+
+
+def _decision(sent: DecisionIn, visitor: Visitor) -> Decision:
+    return Decision(
+        reviewer=visitor.person.id,
+        answer=Answer(sent.decision),
+        binding=sent.binding or "",
+        via=visitor.via,
+        reason=sent.reason,
+    )
+
+
+def _comment(tx: Tx, id_: str, person: Person, text: str) -> ApprovalRequest:
+    # A comment moves nothing, so it may be written beside the desk: a row of the ledger, no arrow of the table.
+    found = tx.requests.get(id_, lock=True)
+    if found is None:
+        raise problems.not_found("request")
+    tx.requests.append(
+        note(found, Note.COMMENTED, actor=person.id, at=tx.now, before=found.state, detail={"note": text.strip()})
+    )
+    return found
+
+
+def _entry(row: Record, names: View, *, full: bool) -> dict[str, Any]:
+    detail = dict(row.detail)
+    if not full:
+        detail = redact.redact_value({name: value for name, value in detail.items() if name != "binding"})
+    return {
+        "seq": row.seq,
+        "event": row.event.value,
+        "before": row.before.value if row.before is not None else None,
+        "after": row.after.value,
+        "actor": row.actor,
+        "name": names.name(row.actor),
+        "at": moment(row.at),
+        "detail": detail,
+    }
+
+
+def _delivery(row: MessageRow) -> dict[str, Any]:
+    return {
+        "channel": row.channel,
+        "target": row.target,
+        "state": row.state,
+        "attempts": row.attempts,
+        "error": row.error,
+        "current": row.shown_revision is not None and row.shown_revision >= row.wanted_revision,
+    }

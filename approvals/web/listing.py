@@ -1,0 +1,210 @@
+"""The list of requests: its filters, its pages, and what of it one person may see.
+
+A page is bounded in rows and in bytes, and so is the work for one answer: a filter that only we can
+judge (visibility, `mine`) reads on through the table, but not for ever. A page may therefore be short, or
+even empty, though `next_cursor` says that there is more.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from aiohttp import web
+
+from approvals.domain import quorum
+from approvals.domain.model import ApprovalRequest, Person, State
+from approvals.storage.requests import Cursor, Query
+from approvals.storage.tx import Tx
+from approvals.web.access import Access, access
+from approvals.web.parts import PARTS, WebParts
+from approvals.web.problems import invalid
+from approvals.web.sessions import VISITOR
+from approvals.web.shape import Raw, answer, dumps, join, listed, view, write
+
+LIMIT_DEFAULT, LIMIT_MAX = 50, 200
+TEXT_MAX = 200
+PAGE_BYTES = 4 * 1024 * 1024
+READS_MAX = 20
+"""So many pages of the table are read for one answer at most."""
+
+_EXACT = ("server", "tool", "agent")
+_KNOWN = frozenset({*_EXACT, "state", "mine", "q", "order", "limit", "cursor"})
+_STATES = frozenset(state.value for state in State)
+_YES_NO = {"": False, "0": False, "false": False, "1": True, "true": True}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a client wants listed. `mine`: they may decide it, have voted on it, or own its agent."""
+
+    query: Query
+    mine: bool
+
+
+@access(Access.PERSON)
+async def list_requests(request: web.Request) -> web.StreamResponse:
+    """A page of the requests this person may see."""
+    asked, parts, person = asked_for(request), request.app[PARTS], request[VISITOR].person
+    body = await parts.db.read(lambda tx: _page(tx, parts, person, asked))
+    return answer(request, body)
+
+
+def asked_for(request: web.Request) -> Asked:
+    """The query string as a query.
+
+    Raises:
+        Problem: 422 naming the parameter.
+    """
+    query = one_each(request, _KNOWN)
+    for name in (*_EXACT, "q"):
+        _check_text(name, query.get(name, ""))
+    exact = {name: query.get(name) or None for name in _EXACT}
+    return Asked(
+        mine=_choice("mine", query.get("mine", ""), _YES_NO),
+        query=Query(
+            states=_states(request.query.getall("state", [])),
+            q=query.get("q") or None,
+            limit=limit_of(query.get("limit")),
+            after=_cursor(query.get("cursor")),
+            oldest_first=_choice("order", query.get("order", "newest"), {"newest": False, "oldest": True}),
+            **exact,
+        ),
+    )
+
+
+def one_each(request: web.Request, known: frozenset[str]) -> dict[str, str]:
+    """The query's parameters, each known and (but for `state`) given once.
+
+    Raises:
+        Problem: 422 naming the parameter.
+    """
+    found: dict[str, str] = {}
+    for name, value in request.query.items():
+        if name not in known:
+            raise invalid(name[:TEXT_MAX], "there is no such parameter here")
+        if name in found and name != "state":
+            raise invalid(name, "is given twice")
+        found[name] = value
+    return found
+
+
+def limit_of(text: str | None) -> int:
+    """How many rows a page may have.
+
+    Raises:
+        Problem: 422.
+    """
+    if text is None:
+        return LIMIT_DEFAULT
+    if not (text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= LIMIT_MAX):
+        raise invalid("limit", f"must be a number from 1 to {LIMIT_MAX}")
+    return int(text)
+
+
+def seal_cursor(parts: list[str]) -> str:
+    """A place in a list as opaque text."""
+    return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
+
+
+def open_cursor(text: str, count: int) -> list[str]:
+    """The place that `seal_cursor` wrote.
+
+    Raises:
+        Problem: 422, it is not one of ours.
+    """
+    try:
+        found = json.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
+    except (ValueError, binascii.Error, RecursionError):
+        found = None
+    if not isinstance(found, list) or len(found) != count or not all(isinstance(part, str) for part in found):
+        raise invalid("cursor", "is not one that we gave out")
+    return found
+
+
+def _page(tx: Tx, parts: WebParts, person: Person, asked: Asked) -> Raw:
+    rows, more = _collect(tx, person, asked)
+    seen_by = view(tx, parts.directory, person, (vote.reviewer for row in rows for vote in row.votes))
+    written: list[Raw] = []
+    size = 0
+    for row in rows:
+        text = write(row, seen_by)
+        size += len(text)
+        if written and size > PAGE_BYTES:
+            return _body(written, _place(rows[len(written) - 1]))
+        written.append(text)
+    return _body(written, more)
+
+
+def _collect(tx: Tx, person: Person, asked: Asked) -> tuple[list[ApprovalRequest], Cursor | None]:
+    """The rows of a page, and the place where the next one begins (None: that was all)."""
+    limit, query = asked.query.limit, replace(asked.query, limit=LIMIT_MAX)
+    wanted: Callable[[ApprovalRequest], bool] = (lambda one: _is_mine(person, one)) if asked.mine else (lambda _: True)
+    found: list[ApprovalRequest] = []
+    for _ in range(READS_MAX):
+        page = tx.requests.search(query)
+        for position, row in enumerate(page):
+            if not quorum.may_see(person, row) or not wanted(row):
+                continue
+            found.append(row)
+            if len(found) == limit:
+                last = position == len(page) - 1 and len(page) < query.limit
+                return found, None if last else _place(row)
+        if len(page) < query.limit:
+            return found, None
+        query = replace(query, after=_place(page[-1]))
+    return found, query.after
+
+
+def _is_mine(person: Person, request: ApprovalRequest) -> bool:
+    if request.caller.owner == person.id or any(vote.reviewer == person.id for vote in request.votes):
+        return True
+    return request.state is State.PENDING and quorum.why_not(person, request) is None
+
+
+def _body(rows: list[Raw], more: Cursor | None) -> Raw:
+    cursor = seal_cursor([more[0].isoformat(), more[1]]) if more is not None else None
+    return join({"requests": listed(rows), "next_cursor": Raw(dumps(cursor))})
+
+
+def _place(row: ApprovalRequest) -> Cursor:
+    return row.created_at, row.id
+
+
+def _cursor(text: str | None) -> Cursor | None:
+    if not text:
+        return None
+    at, id_ = open_cursor(text, 2)
+    try:
+        moment = datetime.fromisoformat(at)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise invalid("cursor", "is not one that we gave out")
+    _check_text("cursor", id_)
+    return moment, id_
+
+
+def _states(sent: list[str]) -> frozenset[State]:
+    names = [name for text in sent for name in text.split(",") if name]
+    wrong = [name for name in names if name not in _STATES]
+    if wrong:
+        raise invalid("state", f"{wrong[0][:40]!r} is not one of {', '.join(State)}")
+    return frozenset(State(name) for name in names)
+
+
+def _choice(name: str, text: str, options: dict[str, bool]) -> bool:
+    if text not in options:
+        raise invalid(name, f"must be one of {', '.join(option for option in options if option)}")
+    return options[text]
+
+
+def _check_text(name: str, text: str) -> None:
+    if len(text) > TEXT_MAX:
+        raise invalid(name, f"is longer than {TEXT_MAX} characters")
+    if any(ord(char) < 32 or 0xD800 <= ord(char) < 0xE000 for char in text):
+        raise invalid(name, "has a control character in it")

@@ -1,0 +1,121 @@
+"""Signing in with a one-time link, signing out, and what the command line needs to hand either out.
+
+A link's secret stands after `#`, so no server log, proxy or link scanner ever gets it. Opening the link
+shows a page; only that page's POST uses it up, by one conditional update in the transaction that makes
+the session. Used, run out, unknown, and somebody disabled are one answer.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from aiohttp import web
+
+from approvals import tokens
+from approvals.domain.model import Person, PersonId
+from approvals.errors import NotFound
+from approvals.storage.people import LinkRow
+from approvals.storage.tx import Tx
+from approvals.web import body
+from approvals.web.access import Access, access
+from approvals.web.models import Empty, LoginIn
+from approvals.web.parts import PARTS, WebParts
+from approvals.web.people import me_body
+from approvals.web.problems import Problem
+from approvals.web.sessions import SECRET_BYTES, VISITOR, Opened, Visitor, digest, open_session
+from approvals.web.shape import answer
+
+LINK_GOOD_FOR = timedelta(minutes=15)
+
+_REFUSED = (
+    "This sign-in link was used already, has run out after 15 minutes, or is not one of ours. "
+    "Make a new one with `placet people login-link`."
+)
+
+
+class _NoSuchLink(Exception):
+    """Rolls the transaction back."""
+
+
+def make_login_link(tx: Tx, person: PersonId, now: datetime, token_bytes: bytes, *, by: str = "cli") -> str:
+    """Save a one-time link for a person; returns what stands after the public URL (`/login#…`).
+
+    `token_bytes` are `tokens.RANDOM_BYTES` random bytes.
+    """
+    token = tokens.make(tokens.Kind.LOGIN, token_bytes)
+    tx.people.add_link(LinkRow(hash=token.sha256, person=person, by=by, created_at=now, expires_at=now + LINK_GOOD_FOR))
+    return f"/login#{token.text}"
+
+
+def make_person_token(tx: Tx, person: PersonId, token_bytes: bytes) -> str:
+    """Give a person a new token (the one before it stops working) and return it, for the only time.
+
+    Raises:
+        NotFound: there is no row for the person. A person of the configuration gets a token there, by its hash.
+    """
+    token = tokens.make(tokens.Kind.PERSON, token_bytes)
+    if not tx.people.set_token(person, token.sha256):
+        raise NotFound(what="person")
+    return token.text
+
+
+@access(Access.SIGN_IN)
+async def login(request: web.Request) -> web.StreamResponse:
+    """Use up a link and answer with the new session."""
+    parts = request.app[PARTS]
+    sent = await body.read(request, LoginIn)
+    token = tokens.parse(tokens.Kind.LOGIN, sent.token)
+    if token is None:
+        raise _refused()
+    before, fresh, link = _cookie_hash(request), parts.random(2 * SECRET_BYTES), token.sha256
+    try:
+        person, opened = await parts.db.write(lambda tx: _use(tx, parts, link, before, fresh))
+    except _NoSuchLink:
+        raise _refused() from None
+    visitor = Visitor(person=person, via="web", proof=digest(opened.secret), csrf=opened.csrf)
+    response = answer(request, await me_body(parts, visitor))
+    _set_cookie(response, parts, opened.secret)
+    return response
+
+
+@access(Access.PERSON)
+async def logout(request: web.Request) -> web.StreamResponse:
+    """End this session. The bearer of a token has none to end."""
+    parts, visitor = request.app[PARTS], request[VISITOR]
+    await body.read(request, Empty)
+    if visitor.csrf is not None:
+        await parts.db.write(lambda tx: tx.people.end_session(visitor.proof))
+    response = web.Response(status=204)
+    response.del_cookie(parts.settings.cookie, path="/", secure=parts.settings.https, httponly=True, samesite="Lax")
+    return response
+
+
+def _use(tx: Tx, parts: WebParts, link: str, before: str | None, fresh: bytes) -> tuple[Person, Opened]:
+    who = tx.people.consume_link(link, tx.now)
+    person = parts.directory.person(tx, who) if who is not None else None
+    if person is None or person.disabled:
+        raise _NoSuchLink
+    if before is not None:
+        tx.people.end_session(before)
+    return person, open_session(tx, person.id, parts.settings, fresh)
+
+
+def _refused() -> Problem:
+    return Problem(401, "link_invalid", _REFUSED)
+
+
+def _cookie_hash(request: web.Request) -> str | None:
+    secret = request.cookies.get(request.app[PARTS].settings.cookie, "")
+    return digest(secret) if secret.isascii() and secret else None
+
+
+def _set_cookie(response: web.StreamResponse, parts: WebParts, secret: str) -> None:
+    response.set_cookie(
+        parts.settings.cookie,
+        secret,
+        max_age=int(parts.settings.absolute.total_seconds()),
+        path="/",
+        secure=parts.settings.https,
+        httponly=True,
+        samesite="Lax",
+    )

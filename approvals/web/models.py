@@ -1,0 +1,326 @@
+"""The bodies of the REST contract as pydantic models: what we take, and what we give.
+
+Input is strict: no unknown member, no conversion. The output models are the contract written down for
+`/api/openapi.json` and for the tests, which hold every real answer against them; the answers themselves
+are written by `shape.py`, so that arguments and results keep their stored bytes.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+MAX_BULK = 100
+MAX_TEXT = 500
+
+RequestIdText = Annotated[str, Field(max_length=64, pattern=r"^req_[0-9A-Za-z]+$")]
+StateName = Literal[
+    "pending", "approved", "denied", "expired", "cancelled", "executing", "succeeded", "failed", "unknown"
+]
+Time = Annotated[str, Field(json_schema_extra={"format": "date-time"}, description="RFC 3339, UTC.")]
+
+
+def _no_control_characters(text: str) -> str:
+    for position, char in enumerate(text):
+        if unicodedata.category(char) in {"Cc", "Cs"} and char not in "\n\t":
+            raise ValueError(f"the character U+{ord(char):04X} at {position} is not allowed")
+    return text
+
+
+Text = Annotated[str, Field(max_length=MAX_TEXT), AfterValidator(_no_control_characters)]
+Reason = Annotated[Text, Field(description="Free text; the agent gets it quoted, as data, never as instructions.")]
+
+
+class Model(BaseModel):
+    """A strict body."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class DecisionIn(Model):
+    """One reviewer's answer, for exactly the call whose `binding` stood on the screen."""
+
+    decision: Literal["approve", "deny"]
+    binding: str | None = Field(default=None, max_length=128, description="Missing or stale: 409 `stale_binding`.")
+    reason: Reason | None = None
+
+
+class BulkItemIn(DecisionIn):
+    """A decision with the request it is for."""
+
+    id: RequestIdText
+
+
+class BulkIn(Model):
+    """Several decisions, each judged and saved on its own."""
+
+    decisions: list[BulkItemIn] = Field(min_length=1, max_length=MAX_BULK)
+
+
+class ExtendIn(Model):
+    """More time to decide."""
+
+    by: str = Field(default="15m", pattern=r"^[1-9][0-9]{0,5}[smhd]$", description="A duration: `30s`, `15m`, `2h`.")
+
+
+class CancelIn(Model):
+    """Take the call back before it runs."""
+
+    note: Reason | None = None
+
+
+class CommentIn(Model):
+    """A note for the other people; the agent never gets it."""
+
+    text: Text = Field(min_length=1)
+
+
+class ResolveIn(Model):
+    """What a person found out about an `unknown`."""
+
+    ran: bool
+    note: Text = Field(min_length=1)
+
+
+class LoginIn(Model):
+    """The secret of a one-time login link, as it stood after `#`."""
+
+    token: str = Field(max_length=128)
+
+
+class Empty(Model):
+    """No members."""
+
+
+class ClientOut(Model):
+    """The MCP client as it named itself: no proof of anything."""
+
+    name: str | None
+    version: str | None
+
+
+class NeedOut(Model):
+    """How far one factor is. `group` is null when several groups or people are meant; see `members`."""
+
+    group: str | None
+    members: list[str]
+    count: int
+    have: int
+
+
+class VoteOut(Model):
+    """A saved decision."""
+
+    reviewer: str
+    name: str
+    decision: Literal["approve", "deny"]
+    reason: str | None
+    at: Time
+    via: str
+
+
+class OutcomeOut(Model):
+    """What came of the execution. `result` is the upstream's own answer."""
+
+    kind: Literal["succeeded", "failed", "unknown"]
+    result: Any
+    error: str | None
+    started_at: Time | None
+    finished_at: Time | None
+
+
+class TermsOut(Model):
+    """What the rule asks, as far as people need it to judge."""
+
+    four_eyes: bool
+    on_timeout: Literal["deny", "escalate", "allow"]
+    timeout_seconds: float
+    collect_within_seconds: float
+    channels: list[str]
+
+
+class RequestOut(Model):
+    """An approval request as the asking person may see it.
+
+    `redacted`: secrets are masked, and the hashes that would let them be guessed are null.
+    `why_not` says why `may_decide` is false while the request is pending.
+    """
+
+    id: str
+    state: StateName
+    cause: str | None
+    revision: int
+    server: str
+    tool: str
+    agent: str
+    owner: str | None
+    client: ClientOut
+    arguments: dict[str, Any]
+    arguments_sha256: str | None
+    binding: str | None
+    edited_from: dict[str, Any] | None
+    rule: str
+    rule_reason: str | None
+    policy_version: str
+    tool_fingerprint: str
+    risk: str
+    severity: str
+    justification: str | None
+    created_at: Time
+    expires_at: Time
+    decided_at: Time | None
+    collect_by: Time | None
+    told_at: Time | None
+    needs: list[NeedOut]
+    votes: list[VoteOut]
+    may_decide: bool
+    why_not: str | None
+    may_cancel: bool
+    redacted: bool
+    waiting: bool
+    terms: TermsOut
+    trace: list[dict[str, Any]]
+    outcome: OutcomeOut | None
+
+
+class RequestsOut(Model):
+    """A page of requests. A page may be shorter than `limit` though more follow: go by `next_cursor`."""
+
+    requests: list[RequestOut]
+    next_cursor: str | None
+
+
+class BulkResultOut(Model):
+    """What became of one decision of many: a Request, or the members of a problem."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: str
+    status: int
+    code: str | None = None
+    detail: str | None = None
+    request: RequestOut | None = None
+
+
+class BulkOut(Model):
+    """One result for each decision, in the order sent."""
+
+    results: list[BulkResultOut]
+
+
+class TimelineEntryOut(Model):
+    """One row of the ledger. `actor` is a person's address, `agent:NAME` or `placet`."""
+
+    seq: int
+    event: str
+    before: StateName | None
+    after: StateName
+    actor: str
+    name: str
+    at: Time
+    detail: dict[str, Any]
+
+
+class DeliveryOut(Model):
+    """Where a card of the request is, and whether it shows the newest revision."""
+
+    channel: str
+    target: str
+    state: str
+    attempts: int
+    error: str | None
+    current: bool
+
+
+class TimelineOut(Model):
+    """The whole ledger of a request, oldest first, and the state of its messages."""
+
+    events: list[TimelineEntryOut]
+    deliveries: list[DeliveryOut]
+
+
+class PersonOut(Model):
+    """A person the directory knows."""
+
+    id: str
+    name: str
+    roles: list[str]
+    groups: list[str]
+
+
+class ListedPersonOut(PersonOut):
+    """A person in the list of people."""
+
+    slack: list[str]
+    disabled: bool
+
+
+class PeopleOut(Model):
+    """Everybody the directory knows."""
+
+    people: list[ListedPersonOut]
+    next_cursor: str | None
+
+
+class TokenOut(Model):
+    """A token of an agent, by its visible prefix."""
+
+    prefix: str
+    created_at: Time
+    expires_at: Time | None
+    revoked_at: Time | None
+    last_used_at: Time | None
+
+
+class AgentOut(Model):
+    """An agent: who is behind it, and what it may reach."""
+
+    name: str
+    owner: str | None
+    servers: list[str]
+    anonymous: bool
+    source: str
+    paused_at: Time | None
+    revoked_at: Time | None
+    last_used_at: Time | None
+    tokens: list[TokenOut]
+
+
+class AgentsOut(Model):
+    """Every agent."""
+
+    agents: list[AgentOut]
+    next_cursor: str | None
+
+
+class NoticeOut(Model):
+    """A line that every page shows on top."""
+
+    level: str
+    text: str
+
+
+class MeOut(Model):
+    """Who is asking. `csrf` is empty for the bearer of a token, who needs none."""
+
+    person: PersonOut
+    csrf: str
+    server_time: Time
+    version: str
+    features: dict[str, bool]
+    notices: list[NoticeOut]
+
+
+class ProblemOut(Model):
+    """RFC 9457. Further members depend on `code`: `field` and `errors`, `by`, `at`, `state`, `why`, `request`."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    request: RequestOut | None = None

@@ -1,0 +1,122 @@
+"""Who is asking (`/me`), and the lists of people and agents, to read.
+
+The lists name everybody's address, so a viewer, who reads requests only, does not get them. Nothing here
+ever shows a token or its hash; an agent's tokens are named by their visible prefix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from aiohttp import web
+
+from approvals.domain.model import Person, Role
+from approvals.storage.agents import AgentRow, TokenRow
+from approvals.storage.tx import Tx
+from approvals.web.access import Access, access
+from approvals.web.listing import limit_of, one_each, open_cursor, seal_cursor
+from approvals.web.parts import PARTS, WebParts
+from approvals.web.problems import Problem
+from approvals.web.sessions import VISITOR, Visitor
+from approvals.web.shape import answer, dumps, moment
+
+MAY_LIST = frozenset({Role.REVIEWER, Role.OPERATOR, Role.ADMIN, Role.AUDITOR})
+
+
+@access(Access.PERSON)
+async def me(request: web.Request) -> web.StreamResponse:
+    """The person, the CSRF token of the session, the server's clock, and what this server can do."""
+    return answer(request, await me_body(request.app[PARTS], request[VISITOR]))
+
+
+@access(Access.PERSON)
+async def list_people(request: web.Request) -> web.StreamResponse:
+    """Everybody the directory knows."""
+    _check_may_list(request[VISITOR].person)
+    parts = request.app[PARTS]
+    known = await parts.db.read(parts.directory.people)
+    people = [
+        {**_person(one), "slack": sorted(one.slack), "disabled": one.disabled}
+        for one in sorted(known.values(), key=lambda one: one.id)
+    ]
+    return _list(request, "people", people, key="id")
+
+
+@access(Access.PERSON)
+async def list_agents(request: web.Request) -> web.StreamResponse:
+    """Every agent with the person behind it and its tokens' prefixes."""
+    _check_may_list(request[VISITOR].person)
+    agents = await request.app[PARTS].db.read(_agents)
+    return _list(request, "agents", agents, key="name")
+
+
+async def me_body(parts: WebParts, visitor: Visitor) -> bytes:
+    """The answer of `/me`, which signing in gives too."""
+    now = await parts.db.read(lambda tx: tx.now)
+    return dumps(
+        {
+            "person": _person(visitor.person),
+            "csrf": visitor.csrf or "",
+            "server_time": moment(now),
+            "version": parts.version,
+            "features": {"agents": _may_list(visitor.person), "people": _may_list(visitor.person), **parts.features},
+            "notices": [{"level": one.level, "text": one.text} for one in parts.notices()],
+        }
+    )
+
+
+def _list(request: web.Request, member: str, rows: list[dict[str, Any]], *, key: str) -> web.Response:
+    """One page of a list that is sorted by `key` and small enough to be read whole."""
+    query = one_each(request, frozenset({"limit", "cursor"}))
+    limit, cursor = limit_of(query.get("limit")), query.get("cursor")
+    after = open_cursor(cursor, 1)[0] if cursor else ""
+    rest = [row for row in rows if row[key] > after]
+    more = seal_cursor([rest[limit - 1][key]]) if len(rest) > limit else None
+    return answer(request, dumps({member: rest[:limit], "next_cursor": more}))
+
+
+def _check_may_list(person: Person) -> None:
+    if not _may_list(person):
+        raise Problem(403, "not_allowed", "You may not see this list: a viewer reads requests only.")
+
+
+def _may_list(person: Person) -> bool:
+    return bool(person.roles & MAY_LIST)
+
+
+def _person(person: Person) -> dict[str, Any]:
+    return {
+        "id": person.id,
+        "name": person.label,
+        "roles": sorted(role.value for role in person.roles),
+        "groups": sorted(person.groups),
+    }
+
+
+def _agents(tx: Tx) -> list[dict[str, Any]]:
+    return [_agent(agent, tx.agents.tokens(agent.name)) for agent in tx.agents.list()]
+
+
+def _agent(agent: AgentRow, tokens: Sequence[TokenRow]) -> dict[str, Any]:
+    used = [token.last_used_at for token in tokens if token.last_used_at is not None]
+    return {
+        "name": agent.name,
+        "owner": agent.owner,
+        "servers": list(agent.servers),
+        "anonymous": agent.anonymous,
+        "source": agent.source,
+        "paused_at": moment(agent.paused_at),
+        "revoked_at": moment(agent.revoked_at),
+        "last_used_at": moment(max(used, default=None)),
+        "tokens": [
+            {
+                "prefix": token.prefix,
+                "created_at": moment(token.created_at),
+                "expires_at": moment(token.expires_at),
+                "revoked_at": moment(token.revoked_at),
+                "last_used_at": moment(token.last_used_at),
+            }
+            for token in tokens
+        ],
+    }

@@ -1,0 +1,120 @@
+"""The URL table of the people's side, and nothing else: method, path, handler, and what goes in and out.
+
+The OpenAPI document is made from this table. A route whose feature does not exist is not in it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydantic import BaseModel
+
+from approvals.web import api, live, login, models, openapi, pages, people
+from approvals.web.access import Handler
+from approvals.web.listing import list_requests
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """One route of the REST contract. `refuses` are the statuses it has beyond those every route has."""
+
+    method: str
+    path: str
+    handler: Handler
+    takes: type[BaseModel] | None = None
+    gives: type[BaseModel] | None = None
+    query: tuple[str, ...] = ()
+    refuses: tuple[int, ...] = ()
+
+
+ONE = "/api/v1/requests/{id}"
+
+API: tuple[Endpoint, ...] = (
+    Endpoint(
+        method="GET",
+        path="/api/v1/requests",
+        handler=list_requests,
+        gives=models.RequestsOut,
+        query=("state", "server", "tool", "agent", "mine", "q", "order", "limit", "cursor"),
+    ),
+    Endpoint(method="GET", path=ONE, handler=api.show, gives=models.RequestOut, refuses=(404,)),
+    Endpoint(method="GET", path=f"{ONE}/timeline", handler=api.timeline, gives=models.TimelineOut, refuses=(404,)),
+    Endpoint(
+        method="POST",
+        path="/api/v1/requests/decisions",
+        handler=api.decide_many,
+        takes=models.BulkIn,
+        gives=models.BulkOut,
+    ),
+    Endpoint(
+        method="POST",
+        path=f"{ONE}/decision",
+        handler=api.decide,
+        takes=models.DecisionIn,
+        gives=models.RequestOut,
+        refuses=(404, 409),
+    ),
+    Endpoint(
+        method="POST",
+        path=f"{ONE}/extend",
+        handler=api.extend,
+        takes=models.ExtendIn,
+        gives=models.RequestOut,
+        refuses=(404, 409),
+    ),
+    Endpoint(
+        method="POST",
+        path=f"{ONE}/cancel",
+        handler=api.cancel,
+        takes=models.CancelIn,
+        gives=models.RequestOut,
+        refuses=(404, 409),
+    ),
+    Endpoint(
+        method="POST",
+        path=f"{ONE}/comment",
+        handler=api.comment,
+        takes=models.CommentIn,
+        gives=models.RequestOut,
+        refuses=(404,),
+    ),
+    Endpoint(
+        method="POST",
+        path=f"{ONE}/resolve",
+        handler=api.resolve,
+        takes=models.ResolveIn,
+        gives=models.RequestOut,
+        refuses=(404, 409),
+    ),
+    Endpoint(method="GET", path="/api/v1/events", handler=live.events, refuses=(429,)),
+    Endpoint(method="GET", path="/api/v1/me", handler=people.me, gives=models.MeOut),
+    Endpoint(
+        method="GET",
+        path="/api/v1/people",
+        handler=people.list_people,
+        gives=models.PeopleOut,
+        query=("limit", "cursor"),
+    ),
+    Endpoint(
+        method="GET",
+        path="/api/v1/agents",
+        handler=people.list_agents,
+        gives=models.AgentsOut,
+        query=("limit", "cursor"),
+    ),
+    Endpoint(method="POST", path="/api/v1/login", handler=login.login, takes=models.LoginIn, gives=models.MeOut),
+    Endpoint(method="POST", path="/api/v1/logout", handler=login.logout, takes=models.Empty),
+    Endpoint(method="GET", path="/api/openapi.json", handler=openapi.document),
+)
+
+PAGES: tuple[tuple[str, Handler], ...] = (
+    ("/", pages.page),
+    ("/login", pages.page),
+    ("/requests/{id}", pages.page),
+    ("/history", pages.page),
+    ("/agents", pages.page),
+    ("/servers", pages.page),
+    ("/people", pages.page),
+    ("/static/fonts/{name}", pages.font_file),
+    ("/static/{name:.+}", pages.static_file),
+)

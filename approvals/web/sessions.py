@@ -1,0 +1,149 @@
+"""Who is asking: a session cookie, or a person's bearer token; and how sessions come and go.
+
+An Authorization header is judged alone and never falls back to the cookie: a failed proof ends the
+request. Whoever it is, the answer to every failure is the same 401. Kept at rest are hashes only.
+A session ends after 8 hours without use, after 24 hours in any case, and with the person's account.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from aiohttp import web
+
+from approvals import tokens
+from approvals.directory import Directory
+from approvals.domain.model import Person, PersonId
+from approvals.storage.people import SessionRow
+from approvals.storage.tx import Tx
+from approvals.web.parts import PARTS, WebSettings
+from approvals.web.problems import unauthenticated
+
+SECRET_BYTES = 32
+SEEN_EVERY = timedelta(minutes=5)
+"""How exact the idle clock is: each step is one write."""
+
+_BEARER = re.compile(r"Bearer ([\x21-\x7e]+)", re.IGNORECASE)
+_COOKIE = re.compile(r"[A-Za-z0-9_-]{43}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visitor:
+    """The person behind a request, and by what proof. `csrf` is set for sessions only."""
+
+    person: Person
+    via: str
+    proof: str = field(repr=False)
+    csrf: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A session just made: the cookie's value, and what its changes of state must carry."""
+
+    secret: str = field(repr=False)
+    csrf: str = field(repr=False)
+
+
+VISITOR = web.RequestKey("placet_visitor", Visitor)
+
+
+async def identify(request: web.Request) -> Visitor:
+    """The visitor of a request.
+
+    Raises:
+        Problem: the one 401.
+    """
+    sent = request.headers.getall("Authorization", [])
+    if sent:
+        return await _by_bearer(request, sent)
+    secret = request.cookies.get(request.app[PARTS].settings.cookie, "")
+    if not _COOKIE.fullmatch(secret):
+        raise unauthenticated()
+    return await _by_session(request, digest(secret))
+
+
+async def still_there(request: web.Request, visitor: Visitor) -> Person | None:
+    """The same person by the same proof as it stands now; None once either is gone. For long streams."""
+    parts = request.app[PARTS]
+    look = _session_person if visitor.csrf is not None else _token_person
+    return await parts.db.read(lambda tx: look(tx, parts.directory, visitor.proof, parts.settings))
+
+
+def digest(secret: str) -> str:
+    """What is kept of a secret."""
+    return hashlib.sha256(secret.encode("ascii")).hexdigest()
+
+
+def open_session(tx: Tx, person: PersonId, settings: WebSettings, random: bytes) -> Opened:
+    """Save a new session. `random` is twice SECRET_BYTES."""
+    secret, csrf = _text(random[:SECRET_BYTES]), _text(random[SECRET_BYTES:])
+    now = tx.now
+    session = SessionRow(
+        hash=digest(secret),
+        person=person,
+        csrf=csrf,
+        created_at=now,
+        seen_at=now,
+        expires_at=now + settings.absolute,
+    )
+    tx.people.add_session(session)
+    return Opened(secret=secret, csrf=csrf)
+
+
+async def _by_bearer(request: web.Request, sent: list[str]) -> Visitor:
+    found = _BEARER.fullmatch(sent[0]) if len(sent) == 1 else None
+    token = tokens.parse(tokens.Kind.PERSON, found[1]) if found else None
+    if token is None:
+        raise unauthenticated()
+    parts, proof = request.app[PARTS], token.sha256
+    person = await parts.db.read(lambda tx: _token_person(tx, parts.directory, proof, parts.settings))
+    if person is None:
+        raise unauthenticated()
+    return Visitor(person=person, via="api", proof=proof)
+
+
+async def _by_session(request: web.Request, proof: str) -> Visitor:
+    parts = request.app[PARTS]
+
+    def look(tx: Tx) -> tuple[Person, str, bool] | None:
+        person = _session_person(tx, parts.directory, proof, parts.settings)
+        session = tx.people.session(proof)
+        if person is None or session is None:
+            return None
+        return person, session.csrf, tx.now - session.seen_at >= SEEN_EVERY
+
+    found = await parts.db.read(look)
+    if found is None:
+        raise unauthenticated()
+    person, csrf, stale = found
+    if stale:
+        await parts.db.write(lambda tx: tx.people.see_session(proof, tx.now))
+    return Visitor(person=person, via="web", proof=proof, csrf=csrf)
+
+
+def _token_person(tx: Tx, directory: Directory, proof: str, _settings: WebSettings) -> Person | None:
+    return _enabled(directory.by_token(tx, proof))
+
+
+def _session_person(tx: Tx, directory: Directory, proof: str, settings: WebSettings) -> Person | None:
+    session = tx.people.session(proof)
+    if session is None or not _live(session.seen_at, session.expires_at, tx.now, settings):
+        return None
+    return _enabled(directory.person(tx, session.person))
+
+
+def _live(seen_at: datetime, expires_at: datetime, now: datetime, settings: WebSettings) -> bool:
+    return now < expires_at and now < seen_at + settings.idle
+
+
+def _enabled(person: Person | None) -> Person | None:
+    return person if person is not None and not person.disabled else None
+
+
+def _text(secret: bytes) -> str:
+    return base64.urlsafe_b64encode(secret).decode("ascii").rstrip("=")

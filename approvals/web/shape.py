@@ -1,0 +1,209 @@
+"""ApprovalRequest -> the contract's JSON, for one person; and how JSON answers go out.
+
+Arguments, earlier arguments and results are spliced in as the bytes that were stored and hashed; they are
+never parsed and dumped again, so the page shows what runs. Who may not read secrets gets them masked,
+and not the hashes from which a short secret could be guessed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from aiohttp import web
+
+from approvals.directory import Directory
+from approvals.domain import quorum, redact
+from approvals.domain.model import ApprovalRequest, Outcome, Person, PersonId, State, Vote
+from approvals.storage.tx import Tx
+
+
+class Raw(bytes):
+    """JSON text that is already written."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """For whom an answer is written, when, and the people it names."""
+
+    person: Person
+    people: Mapping[PersonId, Person]
+    now: datetime
+
+    def name(self, actor: str) -> str:
+        """The name to show for a person's address, or the actor as it stands."""
+        found = self.people.get(PersonId(actor.lower()))
+        return found.label if found is not None else actor
+
+
+def view(tx: Tx, directory: Directory, person: Person, ids: Iterable[str]) -> View:
+    """A view that knows the people of these addresses; what is no address is passed over."""
+    found = (directory.person(tx, one) for one in dict.fromkeys(ids) if "@" in one)
+    return View(person=person, people={one.id: one for one in found if one is not None}, now=tx.now)
+
+
+def write(request: ApprovalRequest, view: View) -> Raw:
+    """The `Request` of the contract."""
+    full = quorum.may_see_in_full(view.person, request)
+    return join({**_what(request, full=full), **_how_it_stands(request, view, full=full)})
+
+
+def join(members: Mapping[str, Any]) -> Raw:
+    """A JSON object; members that are Raw are taken as they are."""
+    return Raw(b"{" + b",".join(dumps(name) + b":" + dumps(value) for name, value in members.items()) + b"}")
+
+
+def listed(items: Iterable[bytes]) -> Raw:
+    """A JSON array of values that are already written."""
+    return Raw(b"[" + b",".join(items) + b"]")
+
+
+def dumps(value: Any) -> bytes:
+    """JSON bytes in ASCII, so that no invisible character travels as itself."""
+    if isinstance(value, Raw):
+        return value
+    return json.dumps(value, ensure_ascii=True, separators=(",", ":"), allow_nan=False).encode()
+
+
+def answer(request: web.Request, body: bytes, *, revision: int | None = None) -> web.Response:
+    """A JSON answer with its ETag, or 304 when the client has just that.
+
+    The tag begins with the revision, and goes on with a hash: whether somebody waits, and who may decide,
+    changes without one.
+    """
+    tag = hashlib.sha256(body).hexdigest()[:16]
+    tag = tag if revision is None else f"{revision}-{tag}"
+    if request.method in {"GET", "HEAD"}:
+        headers = {"ETag": f'"{tag}"'}
+        if any(seen.value in {tag, "*"} for seen in request.if_none_match or ()):
+            return web.Response(status=304, headers=headers)
+    else:
+        headers = {}
+    return web.Response(body=body, content_type="application/json", charset="utf-8", headers=headers)
+
+
+def moment(at: datetime | None) -> str | None:
+    """RFC 3339 in UTC, to the millisecond."""
+    if at is None:
+        return None
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _what(request: ApprovalRequest, *, full: bool) -> dict[str, Any]:
+    call, caller = request.call, request.caller
+    edited_from = request.edited_from
+    return {
+        "id": request.id,
+        "state": request.state.value,
+        "cause": request.cause.value if request.cause else None,
+        "revision": request.revision,
+        "server": call.server,
+        "tool": call.tool,
+        "agent": caller.agent,
+        "owner": caller.owner,
+        "client": {"name": caller.client.name, "version": caller.client.version},
+        "arguments": _json(call.arguments, full=full),
+        "arguments_sha256": call.arguments_sha256 if full else None,
+        "binding": request.binding if full else None,
+        "edited_from": _json(edited_from, full=full) if edited_from is not None else None,
+        "rule": request.rule,
+        "rule_reason": request.rule_reason,
+        "policy_version": request.policy_version,
+        "tool_fingerprint": call.tool_fingerprint,
+        "risk": request.risk,
+        "severity": request.severity,
+        "justification": _text(request.justification, full=full),
+    }
+
+
+def _how_it_stands(request: ApprovalRequest, view: View, *, full: bool) -> dict[str, Any]:
+    why_not = _why_not(request, view)
+    return {
+        "created_at": moment(request.created_at),
+        "expires_at": moment(request.expires_at),
+        "decided_at": moment(request.decided_at),
+        "collect_by": moment(request.collect_by),
+        "told_at": moment(request.told_at),
+        "needs": [_need(need) for need in quorum.tally(request, view.people)],
+        "votes": [_vote(vote, view) for vote in request.votes],
+        "may_decide": request.state is State.PENDING and why_not is None,
+        "why_not": why_not,
+        "may_cancel": request.state in {State.PENDING, State.APPROVED} and quorum.may_cancel(view.person, request),
+        "redacted": not full,
+        "waiting": request.waiting,
+        "terms": _terms(request),
+        "trace": [dict(step) for step in request.trace] if full else [],
+        "outcome": _outcome(request.outcome, full=full) if request.outcome is not None else None,
+    }
+
+
+def _why_not(request: ApprovalRequest, view: View) -> str | None:
+    if request.state is not State.PENDING:
+        return None
+    if view.now >= request.expires_at:
+        return "its time has run out"
+    return quorum.why_not(view.person, request)
+
+
+def _need(need: quorum.Need) -> dict[str, Any]:
+    members = need.factor.members
+    group = members[0].removeprefix("group:") if len(members) == 1 and members[0].startswith("group:") else None
+    return {"group": group, "members": list(members), "count": need.factor.count, "have": need.have}
+
+
+def _vote(vote: Vote, view: View) -> dict[str, Any]:
+    return {
+        "reviewer": vote.reviewer,
+        "name": view.name(vote.reviewer),
+        "decision": vote.answer.value,
+        "reason": vote.reason,
+        "at": moment(vote.at),
+        "via": vote.via,
+    }
+
+
+def _terms(request: ApprovalRequest) -> dict[str, Any]:
+    terms = request.terms
+    return {
+        "four_eyes": terms.four_eyes,
+        "on_timeout": terms.on_timeout.value,
+        "timeout_seconds": terms.timeout.total_seconds(),
+        "collect_within_seconds": terms.collect_within.total_seconds(),
+        "channels": list(terms.channels),
+    }
+
+
+def _outcome(outcome: Outcome, *, full: bool) -> Raw:
+    result = _json(outcome.result, full=full) if outcome.result is not None else None
+    return join(
+        {
+            "kind": outcome.kind,
+            "result": result,
+            "error": _text(outcome.error, full=full),
+            "started_at": moment(outcome.started_at),
+            "finished_at": moment(outcome.finished_at),
+        }
+    )
+
+
+def _json(stored: bytes, *, full: bool) -> Raw:
+    if full:
+        return Raw(stored)
+    try:
+        return Raw(dumps(redact.redact_value(json.loads(stored, parse_float=_finite))))
+    except (ValueError, RecursionError):
+        return Raw(dumps(redact.HIDDEN))
+
+
+def _finite(text: str) -> float | str:
+    number = float(text)
+    return number if math.isfinite(number) else text
+
+
+def _text(text: str | None, *, full: bool) -> str | None:
+    return text if full or text is None else redact.redact_text(text)
