@@ -1,0 +1,89 @@
+"""The audit row of every `tools/call`: who, what, which ruling by which rule, and what came of it.
+
+Rows come in batches (one commit for many calls) and are never changed. Arguments are not kept here, only
+their hash; a call that was held names its request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import RowMapping, literal, select, tuple_
+
+from approvals.storage.frame import Group
+from approvals.storage.tables import calls
+
+MAX_LIST = 500
+"""No list is longer, whatever was asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRow:
+    """One tool call as it was judged. `ms` is how long it took, upstream included."""
+
+    id: str
+    at: datetime
+    agent: str
+    server: str
+    tool: str
+    arguments_sha256: str
+    verdict: str
+    owner: str | None = None
+    rule: str | None = None
+    reason: str | None = None
+    trace: tuple[Mapping[str, Any], ...] = ()
+    policy_version: str | None = None
+    request_id: str | None = None
+    outcome: str | None = None
+    ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallQuery:
+    """Which calls to list, newest first; `after` is the (at, id) of the last one shown."""
+
+    agent: str | None = None
+    server: str | None = None
+    tool: str | None = None
+    verdict: str | None = None
+    request_id: str | None = None
+    since: datetime | None = None
+    limit: int = 50
+    after: tuple[datetime, str] | None = None
+
+
+class Calls(Group):
+    """Statements about the audit of calls."""
+
+    def insert_many(self, rows: Sequence[CallRow]) -> None:
+        """Save a batch. A row that is there already (a batch tried again) is left alone."""
+        if rows:
+            self._run(
+                self._tx.insert(calls).on_conflict_do_nothing(index_elements=["id"]), [_values(row) for row in rows]
+            )
+
+    def search(self, query: CallQuery) -> list[CallRow]:
+        """The calls that fit, newest first."""
+        names = ("agent", "server", "tool", "verdict", "request_id")
+        asked = {name: getattr(query, name) for name in names}
+        found = select(calls).where(*(calls.c[name] == value for name, value in asked.items() if value is not None))
+        if query.since is not None:
+            found = found.where(calls.c.at >= query.since)
+        if query.after is not None:
+            cursor = tuple_(literal(query.after[0], calls.c.at.type), literal(query.after[1]))
+            found = found.where(tuple_(calls.c.at, calls.c.id) < cursor)
+        order = (calls.c.at.desc(), calls.c.id.desc())
+        rows = self._run(found.order_by(*order).limit(max(1, min(query.limit, MAX_LIST))))
+        return [_call(row) for row in rows.mappings()]
+
+
+def _values(row: CallRow) -> dict[str, Any]:
+    values = {field.name: getattr(row, field.name) for field in fields(row)}
+    return {**values, "trace": [dict(step) for step in row.trace]}
+
+
+def _call(row: RowMapping) -> CallRow:
+    return CallRow(**{**row, "trace": tuple(row["trace"])})

@@ -1,0 +1,167 @@
+"""Outbox and message store in one table: every card is brought to the newest revision of its request.
+
+`announce` queues a card for a target, `want` asks every card of a request to show a newer revision, `take_due`
+leases what is due to one process. A card that was revised while it was being sent stays queued: `done` compares
+what was shown with what is wanted. Delivery is at least once; a crash between send and `done` may repeat a post.
+"""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, case, func, or_, select, update
+
+from approvals.storage.frame import Group
+from approvals.storage.tables import IS_DEAD, IS_QUEUED, messages
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageRow:
+    """One card at one target. `ref` is the channel's own address of it, once it was posted."""
+
+    id: str
+    request_id: str
+    channel: str
+    target: str
+    ref: Mapping[str, Any] | None
+    wanted_revision: int
+    shown_revision: int | None
+    attempts: int
+    next_at: datetime
+    leased_until: datetime | None
+    state: str
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """How far the outbox is behind: cards queued and given up, and when the oldest queued one was due."""
+
+    queued: int
+    dead: int
+    oldest: datetime | None
+
+
+class Messages(Group):
+    """Statements about cards."""
+
+    def announce(self, request_id: str, routes: Iterable[tuple[str, str]], revision: int, now: datetime) -> None:
+        """Queue a card for every (channel, target); one that is there already is asked for the revision."""
+        for channel, target in dict.fromkeys(routes):
+            fresh = self._tx.insert(messages).values(
+                id=new_message_id(),
+                request_id=request_id,
+                channel=channel,
+                target=target,
+                wanted_revision=revision,
+                attempts=0,
+                next_at=now,
+                state="queued",
+            )
+            again = {"wanted_revision": revision, "state": "queued", "next_at": now, "attempts": 0, "error": None}
+            self._run(fresh.on_conflict_do_update(index_elements=["request_id", "channel", "target"], set_=again))
+        self._tx.touch(request_id)
+
+    def want(self, request_id: str, revision: int, now: datetime) -> None:
+        """Ask every card of a request that can still be reached to show this revision."""
+        behind = update(messages).where(
+            messages.c.request_id == request_id,
+            messages.c.state != "dead",
+            messages.c.wanted_revision < revision,
+        )
+        self._run(behind.values(wanted_revision=revision, state="queued", next_at=now, attempts=0))
+
+    def take_due(self, holder: str, now: datetime, lease: timedelta, limit: int) -> list[MessageRow]:
+        """Lease up to `limit` cards that are due, so that nobody else sends them meanwhile."""
+        free = or_(messages.c.leased_until.is_(None), messages.c.leased_until <= now)
+        due = (
+            select(messages.c.id)
+            .where(IS_QUEUED, messages.c.next_at <= now, free)
+            .order_by(messages.c.next_at, messages.c.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        ids = self._run(due).scalars().all()
+        if not ids:
+            return []
+        lease_them = update(messages).where(messages.c.id.in_(ids)).values(holder=holder, leased_until=now + lease)
+        rows = self._run(lease_them.returning(messages)).all()
+        return sorted((_message(row) for row in rows), key=lambda row: (row.next_at, row.id))
+
+    def done(self, id: str, ref: Mapping[str, Any] | None, shown_revision: int) -> None:
+        """Note what a card shows now; it stays queued if a newer revision is wanted by now."""
+        shown = func.coalesce(messages.c.shown_revision, 0)
+        values = {
+            "ref": dict(ref) if ref is not None else messages.c.ref,
+            "shown_revision": case((shown > shown_revision, shown), else_=shown_revision),
+            "state": case((messages.c.wanted_revision > shown_revision, "queued"), else_="delivered"),
+            "attempts": 0,
+            "error": None,
+            "holder": None,
+            "leased_until": None,
+        }
+        self._run(update(messages).where(messages.c.id == id).values(values))
+
+    def retry(self, id: str, next_at: datetime, error: str) -> None:
+        """Give the lease back and try again at `next_at`."""
+        values = {
+            "next_at": next_at,
+            "error": error,
+            "attempts": messages.c.attempts + 1,
+            "holder": None,
+            "leased_until": None,
+        }
+        self._run(update(messages).where(messages.c.id == id).values(values))
+
+    def dead(self, id: str, error: str) -> None:
+        """Give a card up for good."""
+        values = {"state": "dead", "error": error, "holder": None, "leased_until": None}
+        self._run(update(messages).where(messages.c.id == id).values(values))
+
+    def for_request(self, request_id: str) -> list[MessageRow]:
+        """Every card of a request."""
+        rows = self._run(
+            select(messages).where(messages.c.request_id == request_id).order_by(messages.c.channel, messages.c.target)
+        )
+        return [_message(row) for row in rows]
+
+    def next_due_at(self) -> datetime | None:
+        """When the next queued card is due."""
+        due: datetime | None = self._run(select(func.min(messages.c.next_at)).where(IS_QUEUED)).scalar_one()
+        return due
+
+    def backlog(self) -> Backlog:
+        """How far the outbox is behind."""
+        counted = select(func.count()).select_from(messages)
+        return Backlog(
+            queued=self._run(counted.where(IS_QUEUED)).scalar_one(),
+            dead=self._run(counted.where(IS_DEAD)).scalar_one(),
+            oldest=self.next_due_at(),
+        )
+
+
+def new_message_id() -> str:
+    """`msg_` and 26 base32 characters (128 random bits)."""
+    return "msg_" + base64.b32encode(secrets.token_bytes(16)).decode().rstrip("=").lower()
+
+
+def _message(row: Row[Any]) -> MessageRow:
+    return MessageRow(
+        id=row.id,
+        request_id=row.request_id,
+        channel=row.channel,
+        target=row.target,
+        ref=row.ref,
+        wanted_revision=row.wanted_revision,
+        shown_revision=row.shown_revision,
+        attempts=row.attempts,
+        next_at=row.next_at,
+        leased_until=row.leased_until,
+        state=row.state,
+        error=row.error,
+    )

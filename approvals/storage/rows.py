@@ -1,0 +1,244 @@
+"""Between a row of `requests` (with its votes) and an ApprovalRequest; nothing is asked of a database here.
+
+`CHANGING` are the columns a committed step may move. `told_at` and `waiting_holder` are not among them: they
+are set beside the lifecycle, and a step built from an older read must not put them back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Row
+
+from approvals.domain.lifecycle import Event, Note, Record
+from approvals.domain.model import (
+    Answer,
+    ApprovalRequest,
+    Caller,
+    Cause,
+    Claim,
+    Client,
+    Escalation,
+    Factor,
+    OnTimeout,
+    Outcome,
+    PersonId,
+    RequestId,
+    State,
+    Terms,
+    ToolCall,
+    Vote,
+)
+
+MICROSECOND = timedelta(microseconds=1)
+
+
+def terms_to_json(terms: Terms) -> dict[str, Any]:
+    """Terms as JSON data; lengths of time are whole microseconds."""
+    return {
+        "factors": [{"members": list(f.members), "count": f.count} for f in terms.factors],
+        "four_eyes": terms.four_eyes,
+        "timeout": terms.timeout // MICROSECOND,
+        "on_timeout": terms.on_timeout.value,
+        "escalate": [{"after": e.after // MICROSECOND, "to": list(e.to)} for e in terms.escalate],
+        "collect_within": terms.collect_within // MICROSECOND,
+        "channels": list(terms.channels),
+        "edit": terms.edit,
+        "justification": terms.justification,
+        "cancel_window": terms.cancel_window // MICROSECOND,
+        "execute_on_approve": terms.execute_on_approve,
+        "self_service": terms.self_service,
+        "grants": terms.grants,
+    }
+
+
+def terms_from_json(data: Mapping[str, Any]) -> Terms:
+    """The Terms that `terms_to_json` wrote; what a newer version added is ignored."""
+    return Terms(
+        factors=tuple(Factor(members=tuple(f["members"]), count=f["count"]) for f in data["factors"]),
+        four_eyes=data["four_eyes"],
+        timeout=data["timeout"] * MICROSECOND,
+        on_timeout=OnTimeout(data["on_timeout"]),
+        escalate=tuple(Escalation(after=e["after"] * MICROSECOND, to=tuple(e["to"])) for e in data["escalate"]),
+        collect_within=data["collect_within"] * MICROSECOND,
+        channels=tuple(data["channels"]),
+        edit=data["edit"],
+        justification=data["justification"],
+        cancel_window=data["cancel_window"] * MICROSECOND,
+        execute_on_approve=data["execute_on_approve"],
+        self_service=data["self_service"],
+        grants=data["grants"],
+    )
+
+
+def new_row(request: ApprovalRequest) -> dict[str, Any]:
+    """Every column of a request's first row."""
+    call, caller = request.call, request.caller
+    return {
+        "id": request.id,
+        "server": call.server,
+        "tool": call.tool,
+        "agent": caller.agent,
+        "owner": caller.owner,
+        "client_name": caller.client.name,
+        "client_version": caller.client.version,
+        "rule": request.rule,
+        "rule_reason": request.rule_reason,
+        "policy_version": request.policy_version,
+        "call_key": request.call_key,
+        "risk": request.risk,
+        "severity": request.severity,
+        "justification": request.justification,
+        "trace": [dict(step) for step in request.trace],
+        "created_at": request.created_at,
+        "told_at": request.told_at,
+        **changing(request),
+    }
+
+
+def changing(request: ApprovalRequest) -> dict[str, Any]:
+    """The columns a step may move, as they are after it. An edit changes the arguments and the binding."""
+    call, claim, outcome = request.call, request.claim, request.outcome
+    return {
+        "arguments": call.arguments,
+        "arguments_sha256": call.arguments_sha256,
+        "meta": call.meta,
+        "meta_sha256": call.meta_sha256,
+        "tool_fingerprint": call.tool_fingerprint,
+        "binding": request.binding,
+        "terms": terms_to_json(request.terms),
+        "state": request.state.value,
+        "cause": request.cause.value if request.cause else None,
+        "revision": request.revision,
+        "expires_at": request.expires_at,
+        "decided_at": request.decided_at,
+        "collect_by": request.collect_by,
+        "edited_from": request.edited_from,
+        "claim_holder": claim.holder if claim else None,
+        "lease_until": claim.lease_until if claim else None,
+        "outcome_kind": outcome.kind if outcome else None,
+        "outcome_result": outcome.result if outcome else None,
+        "outcome_error": outcome.error if outcome else None,
+        "started_at": outcome.started_at if outcome else None,
+        "finished_at": outcome.finished_at if outcome else None,
+    }
+
+
+def request_from(row: Row[Any], votes: tuple[Vote, ...]) -> ApprovalRequest:
+    """The request of one row; `row.waiting` is computed by the query."""
+    return ApprovalRequest(
+        id=RequestId(row.id),
+        call=_call(row),
+        caller=Caller(
+            agent=row.agent,
+            owner=PersonId(row.owner) if row.owner is not None else None,
+            client=Client(name=row.client_name, version=row.client_version),
+        ),
+        terms=terms_from_json(row.terms),
+        rule=row.rule,
+        rule_reason=row.rule_reason,
+        policy_version=row.policy_version,
+        binding=row.binding,
+        call_key=row.call_key,
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        risk=row.risk,
+        severity=row.severity,
+        justification=row.justification,
+        state=State(row.state),
+        cause=Cause(row.cause) if row.cause is not None else None,
+        revision=row.revision,
+        decided_at=row.decided_at,
+        collect_by=row.collect_by,
+        votes=votes,
+        edited_from=row.edited_from,
+        claim=Claim(holder=row.claim_holder, lease_until=row.lease_until) if row.claim_holder is not None else None,
+        outcome=_outcome(row),
+        told_at=row.told_at,
+        waiting=bool(row.waiting),
+        trace=tuple(row.trace),
+    )
+
+
+def _call(row: Row[Any]) -> ToolCall:
+    return ToolCall(
+        server=row.server,
+        tool=row.tool,
+        arguments=row.arguments,
+        arguments_sha256=row.arguments_sha256,
+        meta=row.meta,
+        meta_sha256=row.meta_sha256,
+        tool_fingerprint=row.tool_fingerprint,
+    )
+
+
+def _outcome(row: Row[Any]) -> Outcome | None:
+    if row.outcome_kind is None:
+        return None
+    return Outcome(
+        kind=row.outcome_kind,
+        result=row.outcome_result,
+        error=row.outcome_error,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+    )
+
+
+def vote_rows(request_id: str, votes: Sequence[Vote], first: int) -> list[dict[str, Any]]:
+    """The rows of some votes, numbered from `first`."""
+    return [
+        {
+            "request_id": request_id,
+            "ordinal": first + offset,
+            "reviewer": vote.reviewer,
+            "answer": vote.answer.value,
+            "binding": vote.binding,
+            "via": vote.via,
+            "at": vote.at,
+            "reason": vote.reason,
+        }
+        for offset, vote in enumerate(votes)
+    ]
+
+
+def vote_from(row: Row[Any]) -> Vote:
+    """One saved vote."""
+    return Vote(
+        reviewer=PersonId(row.reviewer),
+        answer=Answer(row.answer),
+        binding=row.binding,
+        via=row.via,
+        at=row.at,
+        reason=row.reason,
+    )
+
+
+def event_row(record: Record) -> dict[str, Any]:
+    """The row of one ledger record."""
+    return {
+        "request_id": record.request,
+        "seq": record.seq,
+        "kind": "note" if isinstance(record.event, Note) else "change",
+        "event": record.event.value,
+        "before": record.before.value if record.before is not None else None,
+        "after": record.after.value,
+        "actor": record.actor,
+        "at": record.at,
+        "detail": dict(record.detail),
+    }
+
+
+def record_from(row: Row[Any]) -> Record:
+    """One ledger record."""
+    return Record(
+        request=row.request_id,
+        seq=row.seq,
+        event=Note(row.event) if row.kind == "note" else Event(row.event),
+        before=State(row.before) if row.before is not None else None,
+        after=State(row.after),
+        actor=row.actor,
+        at=row.at,
+        detail=row.detail,
+    )

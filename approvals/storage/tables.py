@@ -1,0 +1,285 @@
+"""The schema: one MetaData, one truth, which `migrations/` must reach on both databases (a test compares).
+
+Enumerated words are kept as text with a CHECK, times as `Utc`, JSON as canonical text, hashed bytes as BLOB.
+The predicates of the partial indexes are constants here, because a query only finds such an index when it
+repeats the predicate word for word. `events` is append-only: the migration adds triggers that say so.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from approvals.storage.types import FreeText, Json, Utc
+
+METADATA = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+IS_OPEN = text("state IN ('pending', 'approved', 'executing')")
+IS_PENDING = text("state = 'pending'")
+IS_APPROVED = text("state = 'approved'")
+IS_EXECUTING = text("state = 'executing'")
+IS_QUEUED = text("state = 'queued'")
+IS_DEAD = text("state = 'dead'")
+IS_CHANGE = text("kind = 'change'")
+IS_IN_FORCE = text("ended_at IS NULL")
+STATES = (
+    "state IN ('pending', 'approved', 'denied', 'expired', 'cancelled', 'executing', 'succeeded', 'failed', 'unknown')"
+)
+
+ROW_ID = BigInteger().with_variant(Integer, "sqlite")
+"""SQLite numbers rows by itself only in a column that is declared INTEGER."""
+
+requests = Table(
+    "requests",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("server", Text, nullable=False),
+    Column("tool", Text, nullable=False),
+    Column("agent", Text, nullable=False),
+    Column("owner", Text),
+    Column("client_name", FreeText),
+    Column("client_version", FreeText),
+    Column("arguments", LargeBinary, nullable=False),
+    Column("arguments_sha256", Text, nullable=False),
+    Column("meta", LargeBinary, nullable=False),
+    Column("meta_sha256", Text, nullable=False),
+    Column("tool_fingerprint", Text, nullable=False),
+    Column("terms", Json, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("rule_reason", FreeText),
+    Column("policy_version", Text, nullable=False),
+    Column("binding", Text, nullable=False),
+    Column("call_key", Text, nullable=False),
+    Column("risk", Text, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("justification", FreeText),
+    Column("trace", Json, nullable=False),
+    Column("state", Text, CheckConstraint(STATES, name="state"), nullable=False),
+    Column("cause", Text),
+    Column("revision", Integer, CheckConstraint("revision >= 1", name="revision"), nullable=False),
+    Column("created_at", Utc, nullable=False),
+    Column("changed_at", Utc, nullable=False),
+    Column("expires_at", Utc, nullable=False),
+    Column("decided_at", Utc),
+    Column("collect_by", Utc),
+    Column("edited_from", LargeBinary),
+    Column("claim_holder", Text),
+    Column("lease_until", Utc),
+    Column("outcome_kind", Text),
+    Column("outcome_result", LargeBinary),
+    Column("outcome_error", FreeText),
+    Column("started_at", Utc),
+    Column("finished_at", Utc),
+    Column("told_at", Utc),
+    Column("waiting_holder", Text),
+    Index("uq_requests_open_call", "call_key", unique=True, sqlite_where=IS_OPEN, postgresql_where=IS_OPEN),
+    Index("ix_requests_call_key", "call_key", "created_at"),
+    Index("ix_requests_expiring", "expires_at", sqlite_where=IS_PENDING, postgresql_where=IS_PENDING),
+    Index("ix_requests_collecting", "collect_by", sqlite_where=IS_APPROVED, postgresql_where=IS_APPROVED),
+    Index("ix_requests_leased", "lease_until", sqlite_where=IS_EXECUTING, postgresql_where=IS_EXECUTING),
+    Index("ix_requests_open", "agent", "server", "tool", "state", sqlite_where=IS_OPEN, postgresql_where=IS_OPEN),
+    Index("ix_requests_created", "created_at", "id"),
+    Index("ix_requests_state", "state", "created_at", "id"),
+    Index("ix_requests_agent", "agent", "created_at", "id"),
+    Index("ix_requests_waiting", "waiting_holder"),
+)
+
+votes = Table(
+    "votes",
+    METADATA,
+    Column("request_id", Text, ForeignKey("requests.id"), nullable=False),
+    Column("ordinal", Integer, nullable=False),
+    Column("reviewer", Text, nullable=False),
+    Column("answer", Text, CheckConstraint("answer IN ('approve', 'deny')", name="answer"), nullable=False),
+    Column("binding", Text, nullable=False),
+    Column("via", Text, nullable=False),
+    Column("at", Utc, nullable=False),
+    Column("reason", FreeText),
+    PrimaryKeyConstraint("request_id", "ordinal"),
+    UniqueConstraint("request_id", "reviewer", "binding", "answer"),
+)
+
+events = Table(
+    "events",
+    METADATA,
+    Column("id", ROW_ID, primary_key=True, autoincrement=True),
+    Column("request_id", Text, ForeignKey("requests.id"), nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("kind", Text, CheckConstraint("kind IN ('change', 'note')", name="kind"), nullable=False),
+    Column("event", Text, nullable=False),
+    Column("before", Text),
+    Column("after", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("at", Utc, nullable=False),
+    Column("detail", Json, nullable=False),
+    Index("ix_events_request", "request_id", "id"),
+    Index("uq_events_change", "request_id", "seq", unique=True, sqlite_where=IS_CHANGE, postgresql_where=IS_CHANGE),
+    sqlite_autoincrement=True,
+)
+
+messages = Table(
+    "messages",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("request_id", Text, ForeignKey("requests.id"), nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("ref", Json),
+    Column("wanted_revision", Integer, nullable=False),
+    Column("shown_revision", Integer),
+    Column("attempts", Integer, nullable=False),
+    Column("next_at", Utc, nullable=False),
+    Column("holder", Text),
+    Column("leased_until", Utc),
+    Column("state", Text, CheckConstraint("state IN ('queued', 'delivered', 'dead')", name="state"), nullable=False),
+    Column("error", FreeText),
+    UniqueConstraint("request_id", "channel", "target"),
+    Index("ix_messages_queued", "next_at", sqlite_where=IS_QUEUED, postgresql_where=IS_QUEUED),
+    Index("ix_messages_dead", "request_id", sqlite_where=IS_DEAD, postgresql_where=IS_DEAD),
+)
+
+people = Table(
+    "people",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("name", FreeText, nullable=False),
+    Column("roles", Json, nullable=False),
+    Column("groups", Json, nullable=False),
+    Column("token_hash", Text, unique=True),
+    Column("disabled", Boolean, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("created_at", Utc, nullable=False),
+    Column("updated_at", Utc, nullable=False),
+)
+
+people_slack = Table(
+    "people_slack",
+    METADATA,
+    Column("slack_id", Text, primary_key=True),
+    Column("person", Text, ForeignKey("people.id"), nullable=False, index=True),
+)
+
+sessions = Table(
+    "sessions",
+    METADATA,
+    Column("hash", Text, primary_key=True),
+    Column("person", Text, nullable=False, index=True),
+    Column("csrf", Text, nullable=False),
+    Column("created_at", Utc, nullable=False),
+    Column("seen_at", Utc, nullable=False),
+    Column("expires_at", Utc, nullable=False, index=True),
+)
+
+login_links = Table(
+    "login_links",
+    METADATA,
+    Column("hash", Text, primary_key=True),
+    Column("person", Text, nullable=False, index=True),
+    Column("by", Text, nullable=False),
+    Column("created_at", Utc, nullable=False),
+    Column("expires_at", Utc, nullable=False, index=True),
+    Column("used_at", Utc),
+)
+
+agents = Table(
+    "agents",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("owner", Text),
+    Column("servers", Json, nullable=False),
+    Column("anonymous", Boolean, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("created_at", Utc, nullable=False),
+    Column("paused_at", Utc),
+    Column("revoked_at", Utc),
+)
+
+agent_tokens = Table(
+    "agent_tokens",
+    METADATA,
+    Column("hash", Text, primary_key=True),
+    Column("agent", Text, ForeignKey("agents.name"), nullable=False, index=True),
+    Column("prefix", Text, nullable=False),
+    Column("created_at", Utc, nullable=False),
+    Column("expires_at", Utc),
+    Column("revoked_at", Utc),
+    Column("last_used_at", Utc),
+)
+
+counters = Table(
+    "counters",
+    METADATA,
+    Column("counter", Text, nullable=False),
+    Column("scope_key", Text, nullable=False),
+    Column("window_start", Utc, nullable=False),
+    Column("value", Text, nullable=False),
+    Column("expires_at", Utc, nullable=False, index=True),
+    PrimaryKeyConstraint("counter", "scope_key", "window_start"),
+)
+
+calls = Table(
+    "calls",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("at", Utc, nullable=False),
+    Column("agent", Text, nullable=False),
+    Column("owner", Text),
+    Column("server", Text, nullable=False),
+    Column("tool", FreeText, nullable=False),
+    Column("arguments_sha256", Text, nullable=False),
+    Column("verdict", Text, nullable=False),
+    Column("rule", Text),
+    Column("reason", FreeText),
+    Column("trace", Json, nullable=False),
+    Column("policy_version", Text),
+    Column("request_id", Text, index=True),
+    Column("outcome", Text),
+    Column("ms", Integer),
+    Index("ix_calls_at", "at", "id"),
+    Index("ix_calls_agent", "agent", "at", "id"),
+    Index("ix_calls_server", "server", "at", "id"),
+)
+
+switches = Table(
+    "switches",
+    METADATA,
+    Column("id", ROW_ID, primary_key=True, autoincrement=True),
+    Column("scope", Text, nullable=False),
+    Column("reason", FreeText, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("at", Utc, nullable=False),
+    Column("until", Utc),
+    Column("ended_at", Utc),
+    Column("ended_by", Text),
+    Index("uq_switches_scope", "scope", unique=True, sqlite_where=IS_IN_FORCE, postgresql_where=IS_IN_FORCE),
+)
+
+replicas = Table(
+    "replicas",
+    METADATA,
+    Column("holder", Text, primary_key=True),
+    Column("started_at", Utc, nullable=False),
+    Column("beat_at", Utc, nullable=False),
+)

@@ -1,0 +1,65 @@
+"""One transaction with every group of statements on it: what a work is handed."""
+
+from __future__ import annotations
+
+from approvals.storage.agents import Agents
+from approvals.storage.calls import Calls
+from approvals.storage.counters import Counters
+from approvals.storage.frame import Frame
+from approvals.storage.messages import Messages
+from approvals.storage.notices import Notices
+from approvals.storage.people import People
+from approvals.storage.replicas import Replicas
+from approvals.storage.requests import Requests
+from approvals.storage.switches import Switches
+
+
+class Tx(Frame):
+    """One open transaction. A group is made when it is asked for; none keeps anything."""
+
+    __slots__ = ()
+
+    @property
+    def requests(self) -> Requests:
+        """Approval requests and their ledger."""
+        return Requests(self)
+
+    @property
+    def messages(self) -> Messages:
+        """Cards and their delivery."""
+        return Messages(self)
+
+    @property
+    def people(self) -> People:
+        """People added at run time, sessions, login links."""
+        return People(self)
+
+    @property
+    def agents(self) -> Agents:
+        """Agents and their tokens."""
+        return Agents(self)
+
+    @property
+    def counters(self) -> Counters:
+        """What limits count."""
+        return Counters(self)
+
+    @property
+    def calls(self) -> Calls:
+        """The audit of every call."""
+        return Calls(self)
+
+    @property
+    def switches(self) -> Switches:
+        """Freezes."""
+        return Switches(self)
+
+    @property
+    def replicas(self) -> Replicas:
+        """Which processes are alive."""
+        return Replicas(self)
+
+    @property
+    def notices(self) -> Notices:
+        """What other processes have committed."""
+        return Notices(self)
