@@ -36,7 +36,7 @@ from approvals.errors import (
     Refusal,
     StaleBinding,
 )
-from approvals.storage.engine import Tx
+from approvals.storage.tx import Tx
 
 REASON_MAX = 500
 EXTEND_MAX = timedelta(hours=24)

@@ -24,11 +24,13 @@ from approvals.domain.lifecycle import Happened, Record
 from approvals.domain.model import ApprovalRequest, Cause, Decision, Person, PersonId
 from approvals.errors import Conflict, Refusal
 from approvals.filing import Caps, Filed, FiledAs, Filing, Routes
-from approvals.storage.engine import Database, Tx
+from approvals.storage.engine import Database
 from approvals.storage.requests import Query
+from approvals.storage.tx import Tx
 
 T = TypeVar("T")
 TRIES = 3
+PAGE_MAX = 200
 PAGES_MAX = 60
 """How many pages a search for one person reads at most: more than the cap on pending requests holds."""
 REFRESH_SECONDS = 2.0
@@ -163,6 +165,7 @@ class Desk:
 
     async def search(self, query: Query, person: Person | None = None) -> list[ApprovalRequest]:
         """A page of requests; for a person, only those they may see."""
+        query = replace(query, limit=max(1, min(query.limit, PAGE_MAX)))
         if person is None:
             return await self.db.read(lambda tx: tx.requests.search(query))
         return await self._search_for(query, person)

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from approvals.domain.model import Person, PersonId
-from approvals.storage.engine import Tx
+from approvals.storage.people import PersonRow
+from approvals.storage.tx import Tx
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +40,16 @@ class Directory:
 
     def people(self, tx: Tx) -> Mapping[PersonId, Person]:
         """Everybody."""
-        return {person.id: person for person in tx.people.list()} | dict(self._configured.people)
+        return {row.person.id: row.person for row in tx.people.list()} | dict(self._configured.people)
 
     def person(self, tx: Tx, person_id: str) -> Person | None:
         """The person of that address, in any spelling of its case."""
         key = PersonId(person_id.lower())
-        return self._configured.people.get(key) or tx.people.get(key)
+        configured = self._configured.people.get(key)
+        if configured is not None:
+            return configured
+        row = tx.people.get(key)
+        return None if row is None else row.person
 
     def by_slack(self, tx: Tx, user_id: str) -> Person | None:
         """The person a Slack user id is mapped to."""
@@ -62,9 +67,9 @@ class Directory:
             found = self._unless_configured(tx.people.by_token(sha256_hex))
         return None if found is None or found.disabled else found
 
-    def _unless_configured(self, found: Person | None) -> Person | None:
+    def _unless_configured(self, row: PersonRow | None) -> Person | None:
         # A row's Slack id or token must not speak for somebody the configuration describes in full.
-        return None if found is None or found.id in self._configured.people else found
+        return None if row is None or row.person.id in self._configured.people else row.person
 
 
 def _configured(people: Mapping[PersonId, Person], tokens: Mapping[str, PersonId]) -> _Configured:

@@ -18,7 +18,7 @@ from approvals.domain.lifecycle import Record, advance, ending, filed
 from approvals.domain.model import ApprovalRequest, Caller, RequestId, State, Terms, ToolCall
 from approvals.domain.schedule import due
 from approvals.errors import Conflict, Invalid, QueueFull
-from approvals.storage.engine import Tx
+from approvals.storage.tx import Tx
 
 JUSTIFICATION_MAX = 2_000
 Routes = Callable[[Terms], list[tuple[str, str]]]
