@@ -1,0 +1,42 @@
+/** A plain read view of one list of the API, with its three empty states: nothing yet, not offered here, not for you. */
+import { get } from "./api.js";
+import { h, show } from "./dom.js";
+import { setTitle } from "./shell.js";
+import { table } from "./table.js";
+import { visible } from "./visible.js";
+
+const LIMIT = 200;
+
+/** Draw a directory page. `none` is [what, how, command]. */
+export async function directoryPage(main, { title, about, path, member, columns, none }) {
+  setTitle(title);
+  const body = h("div", {}, h("p", { class: "muted", text: "Loading…" }));
+  show(main, h("div", { class: "page" }, h("header", { class: "page-head" }, h("div", {}, h("h1", { text: title }), h("p", { text: about }))), body));
+  const rows = [];
+  const more = async (cursor) => {
+    const answer = await get(`${path}?limit=${LIMIT}${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`);
+    rows.push(...(answer[member] ?? []));
+    show(body, rows.length ? table(title, columns, rows) : empty(none), answer.next_cursor ? moreButton(() => more(answer.next_cursor)) : null);
+  };
+  try {
+    await more(null);
+  } catch (error) {
+    show(body, absent(error, title));
+  }
+}
+
+function moreButton(load) {
+  return h("button", { class: "button", type: "button", text: "Show more", on: { click: load } });
+}
+
+function empty([what, how, command]) {
+  return h("div", { class: "empty" }, h("h2", { text: what }), h("p", { text: how }), h("code", { text: command }));
+}
+
+function absent(error, title) {
+  const words = {
+    404: [`${title} are not shown by this Placet.`, "This installation does not offer the list here; the command line has it."],
+    403: [`You may not see the ${title.toLowerCase()}.`, error.message],
+  }[error.status] ?? ["The list could not be loaded.", error.message];
+  return h("div", { class: "empty", role: "status" }, h("h2", { text: words[0] }), h("p", {}, visible(words[1])));
+}

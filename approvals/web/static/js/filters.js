@@ -1,0 +1,70 @@
+/** The filters of a list: read from the URL, kept in the URL, sent to the API. What the API cannot do is done here, on loaded rows. */
+import { address } from "./api.js";
+import { h } from "./dom.js";
+import { icon } from "./icons.js";
+import { STATES } from "./words.js";
+
+const TEXT = [["server", "Server"], ["tool", "Tool"], ["agent", "Agent"]];
+const RISKS = ["read", "write", "execute", "destructive", "financial"];
+const NAMES = ["state", "mine", "server", "tool", "agent", "risk", "q", "sort", "cursor"];
+
+/** The filters the URL names. */
+export function filtersOfUrl() {
+  const query = new URLSearchParams(window.location.search);
+  return Object.fromEntries(NAMES.map((name) => [name, query.get(name) ?? ""]));
+}
+
+/** The API address for these filters. */
+export function requestsAddress(filters, { limit, state }) {
+  const { server, tool, agent, mine, q, cursor } = filters;
+  return address("/api/v1/requests", { state, server, tool, agent, mine, q, cursor, limit });
+}
+
+/** The filters of this list that say something, for words and links. */
+export function activeFilters(filters) {
+  return NAMES.filter((name) => name !== "cursor" && name !== "sort" && filters[name]);
+}
+
+/** What only the page can filter and order. */
+export function onLoaded(requests, filters) {
+  const kept = filters.risk ? requests.filter((request) => request.risk === filters.risk) : [...requests];
+  if (filters.sort === "ends") kept.sort((a, b) => Date.parse(a.expires_at) - Date.parse(b.expires_at));
+  return kept;
+}
+
+/** The form. `states` are the choices of the state field; `apply(filters)` is called when it is sent or changed. */
+export function filterForm(filters, { states, sorts = [], apply }) {
+  const inputs = {};
+  const text = (name, label, type = "text") => {
+    inputs[name] = h("input", { class: "input", type, name, value: filters[name], autocomplete: "off", spellcheck: "false", maxlength: "200" });
+    return h("label", { class: "field" }, h("span", { class: "label", text: label }), inputs[name]);
+  };
+  const select = (name, label, options) => {
+    inputs[name] = h("select", { class: "input", name }, options.map(([value, words]) => h("option", { value, text: words })));
+    inputs[name].value = filters[name];
+    return h("label", { class: "field" }, h("span", { class: "label", text: label }), inputs[name]);
+  };
+  const send = () => apply({ ...Object.fromEntries(Object.entries(inputs).map(([name, input]) => [name, input.value.trim()])), cursor: "" });
+  const more = [
+    select("state", "State", states),
+    select("mine", "For whom", [["", "Everything I may see"], ["true", "For me to decide"]]),
+    ...TEXT.map(([name, label]) => text(name, label)),
+    select("risk", "Risk", [["", "Any risk"], ...RISKS.map((risk) => [risk, risk])]),
+    sorts.length ? select("sort", "Order", sorts) : null,
+  ];
+  const count = activeFilters(filters).filter((name) => name !== "q").length;
+  const details = h(
+    "details",
+    { class: "filters", open: count > 0 },
+    h("summary", { class: "button quiet" }, icon("filter"), h("span", { text: count ? `Filters, ${count} on` : "Filters" })),
+    h("div", { class: "filter-fields" }, more),
+  );
+  const search = text("q", "Search", "search");
+  search.classList.add("search");
+  inputs.q.setAttribute("placeholder", "Tool, agent, id…");
+  inputs.q.setAttribute("aria-keyshortcuts", "/");
+  const form = h("form", { class: "filter-form", role: "search", on: { submit: (event) => (event.preventDefault(), send()), change: (event) => event.target !== inputs.q && send() } }, search, details);
+  return { element: form, focusSearch: () => inputs.q.focus() };
+}
+
+export const stateChoices = (first) => [...first, ...Object.entries(STATES).filter(([state]) => !first.some(([value]) => value === state))];

@@ -1,0 +1,61 @@
+/** What the inbox says when nothing is waiting: a clear line and the last three decisions, or how to begin. */
+import { get } from "./api.js";
+import { h } from "./dom.js";
+import { ago } from "./time.js";
+import { bdi } from "./visible.js";
+import { STATES, TONES, decidingVote, factsLine } from "./words.js";
+
+/** The empty state, with what the history knows. */
+export async function nothingWaiting(me) {
+  let past = null;
+  try {
+    past = (await get("/api/v1/requests?limit=50")).requests.filter((request) => request.state !== "pending");
+  } catch {
+    /* the banner of the feed tells of a server that does not answer */
+  }
+  if (past && past.length === 0) return firstRun(me);
+  const last = (past ?? []).slice().sort((a, b) => Date.parse(b.decided_at ?? b.created_at) - Date.parse(a.decided_at ?? a.created_at));
+  return h(
+    "div",
+    { class: "empty" },
+    h("h2", { text: "Nothing is waiting." }),
+    last.length ? lastLine(last[0]) : null,
+    last.length ? h("ul", { class: "last" }, last.slice(0, 3).map(lastRow)) : null,
+    me.notices?.length ? null : h("p", { class: "muted", text: "No part of Placet reports a problem." }),
+  );
+}
+
+function lastLine(request) {
+  const vote = decidingVote(request);
+  return h("p", { class: "muted" }, "Last decision ", ago(request.decided_at ?? request.created_at), vote ? [" by ", bdi(vote.reviewer)] : " without a person", ".");
+}
+
+function lastRow(request) {
+  return h(
+    "li",
+    {},
+    h("a", { href: `/requests/${encodeURIComponent(request.id)}`, class: "last-row" }, h("span", { class: TONES[request.state] ?? "", text: STATES[request.state] ?? request.state }), h("span", { class: "mono" }, bdi(request.tool)), h("span", { class: "muted" }, bdi(factsLine(request.arguments)))),
+  );
+}
+
+function firstRun(me) {
+  const origin = window.location.origin;
+  const steps = [
+    ["Connect an agent", "Make a token for it, then tell its client where Placet is.", "placet agents add my-agent --owner you@example.com", `claude mcp add --transport http placet ${origin}/mcp --header "Authorization: Bearer plc_agent_…"`],
+    [me.features?.slack ? "Slack is connected" : "Connect Slack, if you want cards there", me.features?.slack ? "Held calls also appear in the channel." : "The page works without it.", me.features?.slack ? "placet slack check" : "placet slack manifest"],
+    ["Make a call that is held", "Give a tool the action require_approval in its server's policy, and let the agent call it. It appears here.", "placet policy explain --server NAME CALL.json"],
+  ];
+  return h(
+    "div",
+    { class: "empty" },
+    h("h2", { text: "Nothing has been held yet." }),
+    h("p", { class: "muted", text: "Three steps to the first approval:" }),
+    h(
+      "ol",
+      { class: "steps" },
+      steps.map(([name, words, ...commands], index) =>
+        h("li", {}, h("span", { class: "num", text: `${index + 1}` }), h("div", {}, h("h3", { text: name }), h("p", { class: "muted", text: words }), commands.map((command) => h("code", { text: command })))),
+      ),
+    ),
+  );
+}

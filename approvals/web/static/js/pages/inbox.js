@@ -1,0 +1,192 @@
+/**
+ * The inbox: held calls beside the one being read; on a phone the list, with the request as a sheet over it.
+ * New rows collect behind a button unless the list is at rest at its top, so nothing moves under the pointer.
+ */
+import { get } from "../api.js";
+import { announce, h, settleDown, show } from "../dom.js";
+import { filterForm, filtersOfUrl, activeFilters, onLoaded, requestsAddress, stateChoices } from "../filters.js";
+import { icon } from "../icons.js";
+import { nothingWaiting } from "../inbox_empty.js";
+import { rowList } from "../inbox_rows.js";
+import { bind } from "../keys.js";
+import { preference } from "../prefs.js";
+import { openPanel } from "../request/panel.js";
+import { setTitle } from "../shell.js";
+import { visible } from "../visible.js";
+import { titleOf } from "../words.js";
+
+const LIMIT = 200;
+const wide = window.matchMedia("(width >= 900px)");
+const STATES_HERE = [["pending", "Held now"], ["all", "Everything"]];
+
+/** Draw the page. */
+export async function page(main, { me, onChange }) {
+  const box = { me, filters: filtersOfUrl(), panel: null, requests: [], shown: new Set(), hovered: false };
+  box.filters.state ||= "pending";
+  box.rows = rowList((id) => open(box, id, { push: true, focus: !wide.matches }));
+  build(box, main);
+  bindKeys(box);
+  const reload = settleDown(() => load(box), 150, 1000);
+  onChange((ids) => {
+    reload();
+    if (box.panel && (!ids || ids.has(box.panel.id))) box.panel.refresh();
+  });
+  window.addEventListener("popstate", () => open(box, openInUrl(), { push: false, focus: true }));
+  await load(box, { first: true });
+  const wanted = openInUrl() ?? (wide.matches ? box.rows.ids()[0] : null);
+  if (wanted) open(box, wanted, { push: false, focus: false });
+}
+
+const openInUrl = () => new URLSearchParams(window.location.search).get("open");
+
+function build(box, main) {
+  setTitle("Inbox");
+  box.heading = h("h1", { class: "list-title", tabindex: "-1", text: "Inbox" });
+  box.fresh = h("button", { class: "button fresh", type: "button", hidden: true, on: { click: () => apply(box, { all: true }) } });
+  box.below = h("div", { class: "list-below" });
+  box.form = filterForm(box.filters, {
+    states: stateChoices(STATES_HERE),
+    sorts: [["", "Newest first"], ["ends", "Ends soonest first"]],
+    apply: (filters) => refilter(box, filters),
+  });
+  box.scroller = h("div", { class: "list-scroll" }, box.fresh, box.rows.element, box.below);
+  box.scroller.addEventListener("pointerenter", () => (box.hovered = true));
+  box.scroller.addEventListener("pointerleave", () => (box.hovered = false));
+  box.list = h("section", { class: "list", "aria-label": "Inbox" }, h("div", { class: "list-head" }, box.heading, box.form.element), box.scroller);
+  box.place = h("div", { class: "detail-body" });
+  const back = h("button", { class: "button quiet sheet-back", type: "button", on: { click: () => window.history.back() } }, icon("back"), h("span", { text: "Back to the list" }));
+  box.detail = h("section", { class: "detail", "aria-label": "Request" }, back, box.place);
+  box.main = main;
+  main.classList.add("inbox");
+  show(main, box.list, box.detail);
+  const density = () => (box.list.dataset.rows = preference("rows"));
+  window.addEventListener("placet:rows", density);
+  wide.addEventListener("change", () => sheet(box));
+  density();
+}
+
+function refilter(box, filters) {
+  const query = new URLSearchParams(Object.entries(filters).filter(([name, value]) => value && !(name === "state" && value === "pending")));
+  window.location.assign(query.size ? `/?${query}` : "/");
+}
+
+async function load(box, { first = false } = {}) {
+  const state = box.filters.state === "all" ? "" : box.filters.state;
+  try {
+    const answer = await get(requestsAddress(box.filters, { state, limit: LIMIT }));
+    box.more = Boolean(answer.next_cursor);
+    box.requests = onLoaded(answer.requests, box.filters);
+    apply(box, { all: first });
+  } catch (error) {
+    if (!first) return;
+    show(box.below, h("p", { class: "problem", role: "alert" }, "The list could not be loaded. ", visible(error.message)));
+  }
+}
+
+/** Show what was loaded; without `all`, rows not seen before wait behind the button when the list is being read. */
+function apply(box, { all }) {
+  const atRest = all || (box.scroller.scrollTop < 8 && !box.hovered);
+  const unseen = box.requests.filter((request) => !box.shown.has(request.id));
+  const show = atRest ? box.requests : box.requests.filter((request) => box.shown.has(request.id));
+  if (atRest) box.shown = new Set(box.requests.map((request) => request.id));
+  box.rows.set(show);
+  const count = atRest ? 0 : unseen.length;
+  box.fresh.hidden = count === 0;
+  box.fresh.textContent = `${count} new`;
+  if (unseen.length && !all) announce(`${unseen.length} new`);
+  below(box, show.length);
+}
+
+async function below(box, count) {
+  const filtered = activeFilters(box.filters).filter((name) => name !== "state").length > 0;
+  if (count === 0 && (filtered || box.filters.state !== "pending")) {
+    show(box.below, h("div", { class: "empty" }, h("h2", { text: "Nothing matches." }), h("a", { href: "/" }, "Show everything that is held")));
+  } else if (count === 0) {
+    show(box.below, await nothingWaiting(box.me));
+  } else {
+    show(box.below, box.more ? h("p", { class: "muted list-more", text: `The newest ${LIMIT}. Narrow the filters to see others.` }) : null);
+  }
+  box.main.dataset.empty = String(count === 0 && !box.panel);
+}
+
+function open(box, id, { push, focus }) {
+  const previous = box.panel?.id ?? null;
+  if (previous === id) return focusPanel(box, focus);
+  box.panel?.close();
+  box.panel = null;
+  box.rows.select(id);
+  const query = new URLSearchParams(window.location.search);
+  if (id) query.set("open", id);
+  else query.delete("open");
+  const path = query.size ? `/?${query}` : "/";
+  if (push) window.history[wide.matches ? "replaceState" : "pushState"](null, "", path);
+  if (id) {
+    box.panel = openPanel(box.place, id, {
+      me: box.me,
+      loaded: (request) => {
+        box.rows.put(request);
+        setTitle(titleOf(request));
+      },
+      decided: (request) => afterDecision(box, request),
+    });
+    box.place.scrollTop = 0;
+  } else {
+    show(box.place);
+    setTitle("Inbox");
+  }
+  box.main.dataset.empty = String(!id && box.rows.ids().length === 0);
+  sheet(box);
+  if (!id && previous) (box.rows.link(previous) ?? box.heading).focus();
+  return focusPanel(box, focus);
+}
+
+function focusPanel(box, focus) {
+  const { panel } = box;
+  if (focus && panel) panel.ready.then(() => box.place.querySelector(".request-title")?.focus({ preventScroll: true }));
+}
+
+function sheet(box) {
+  const over = box.panel !== null && !wide.matches;
+  box.main.dataset.open = String(box.panel !== null);
+  box.list.inert = over;
+}
+
+function afterDecision(box, request) {
+  box.rows.put(request);
+  if (request.state === "pending") return;
+  const choice = preference("after");
+  if (choice === "back" && !wide.matches) window.history.back();
+  if (choice === "stay" || !wide.matches) {
+    box.place.querySelector(".request-title")?.focus({ preventScroll: true });
+    return;
+  }
+  const ids = box.rows.ids();
+  const next = ids[ids.indexOf(request.id) + 1] ?? ids[ids.indexOf(request.id) - 1];
+  (box.rows.link(next) ?? box.heading).focus();
+}
+
+function step(box, by) {
+  const ids = box.rows.ids();
+  if (!ids.length) return;
+  const focused = document.activeElement?.closest?.("a.row")?.dataset.id;
+  const from = ids.indexOf(focused ?? box.panel?.id);
+  const id = ids[Math.min(ids.length - 1, Math.max(0, from + by))];
+  box.rows.link(id).focus();
+  if (wide.matches) open(box, id, { push: true, focus: false });
+}
+
+function bindKeys(box) {
+  const opened = () => document.activeElement?.closest?.("a.row")?.dataset.id ?? box.rows.ids()[0];
+  bind("j", "Next request", () => step(box, 1));
+  bind("k", "Previous request", () => step(box, -1));
+  bind("o", "Open the request", () => opened() && open(box, opened(), { push: true, focus: true }));
+  bind("Enter", "Open the request", () => opened() && open(box, opened(), { push: true, focus: true }));
+  bind("u", "Back to the list", () => (wide.matches ? (box.rows.link(box.panel?.id) ?? box.heading).focus() : box.panel && window.history.back()));
+  bind("a", "Approve (asks first; Enter confirms)", () => box.panel?.press("approve"));
+  bind("d", "Deny (1 to 5 choose a reason)", () => box.panel?.press("deny"));
+  bind("v", "Arguments as tree or raw", () => box.panel?.flip());
+  bind("h", "Names of hidden characters", () => document.documentElement.classList.toggle("hidden-names"));
+  bind("]", "Next request", () => step(box, 1));
+  bind("[", "Previous request", () => step(box, -1));
+  bind("/", "Search", () => box.form.focusSearch());
+}

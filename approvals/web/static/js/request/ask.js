@@ -1,0 +1,85 @@
+/** The two questions before a decision is sent: "really, exactly this?" and "why not?". They send nothing themselves. */
+import { openDialog } from "../dialog.js";
+import { h } from "../dom.js";
+import { icon } from "../icons.js";
+import { bdi } from "../visible.js";
+import { PRESETS, approveWords, destructive, effectWords, factsLine, highRisk } from "../words.js";
+
+const REASON_MOST = 500;
+
+const cancelButton = (close) => h("button", { class: "button", type: "button", text: "Go back", on: { click: () => close() } });
+
+/** Ask once more before approving. Gives {} or null. */
+export function askApproval(request, { onOpen }) {
+  let yes = null;
+  const typed = destructive(request);
+  return openDialog(
+    `Approve ${request.tool}?`,
+    (close) => {
+      onOpen(close);
+      yes = h("button", { class: "button yes", type: "submit", disabled: typed }, icon("yes"), h("span", { text: approveWords(request) }));
+      const form = h(
+        "form",
+        { class: "settings", on: { submit: (event) => (event.preventDefault(), close({})) } },
+        h("p", {}, "Server ", bdi(request.server, "strong"), ", agent ", bdi(request.agent, "strong"), ". ", effectWords(request)),
+        h("p", { class: "mono well" }, bdi(factsLine(request.arguments))),
+        typed ? typedName(request, yes) : null,
+        h("div", { class: "ends" }, cancelButton(close), yes),
+      );
+      return form;
+    },
+    { focus: () => (highRisk(request) ? null : yes) },
+  );
+}
+
+function typedName(request, yes) {
+  const input = h("input", { class: "input mono", autocomplete: "off", spellcheck: "false" });
+  input.addEventListener("input", () => (yes.disabled = input.value !== request.tool));
+  return h("label", { class: "field" }, h("span", {}, "This call destroys something. Type the tool's name, ", bdi(request.tool, "mono"), ", to approve it."), input);
+}
+
+/** Ask why not. Gives {reason} (perhaps null) or null. */
+export function askDenial(request, { onOpen }) {
+  const chosen = { preset: null };
+  const text = h("textarea", { class: "input", maxlength: String(REASON_MOST), rows: "3" });
+  const left = h("p", { class: "count-left", text: `${REASON_MOST} characters left` });
+  text.addEventListener("input", () => (left.textContent = `${REASON_MOST - text.value.length} characters left`));
+  const radios = PRESETS.map((words, index) => {
+    const input = h("input", { type: "radio", name: "preset", value: String(index + 1) });
+    input.addEventListener("change", () => (chosen.preset = words));
+    return input;
+  });
+  const rows = radios.map((input, index) => h("label", { class: "choice" }, input, h("span", { text: PRESETS[index] }), h("kbd", { text: String(index + 1) })));
+  let no = null;
+  return openDialog(
+    `Deny ${request.tool}?`,
+    (close) => {
+      onOpen(close);
+      no = h("button", { class: "button no", type: "submit" }, icon("no"), h("span", { text: "Deny and tell the agent" }));
+      return h(
+        "form",
+        { class: "settings", on: { submit: (event) => (event.preventDefault(), close({ reason: reasonOf(chosen, text) })), keydown: (event) => presetKey(event, radios, no) } },
+        h("p", { text: "The agent is told the reason as a quotation, and not to try another way." }),
+        h("fieldset", {}, h("legend", { class: "label", text: "Reason" }), rows),
+        h("label", { class: "field" }, h("span", { class: "label", text: "In your own words (optional)" }), text, left),
+        h("div", { class: "ends" }, no, cancelButton(close)),
+      );
+    },
+    { focus: () => radios[0] },
+  );
+}
+
+function reasonOf(chosen, text) {
+  const parts = [chosen.preset, text.value.trim()].filter(Boolean);
+  return parts.length ? parts.join(" ").slice(0, REASON_MOST) : null;
+}
+
+function presetKey(event, radios, no) {
+  if (event.target instanceof HTMLTextAreaElement || event.ctrlKey || event.metaKey || event.altKey) return;
+  const radio = radios[Number(event.key) - 1];
+  if (!radio) return;
+  event.preventDefault();
+  radio.checked = true;
+  radio.dispatchEvent(new Event("change"));
+  no.focus();
+}

@@ -1,0 +1,147 @@
+/**
+ * The decision bar: Deny on the left, Approve on the right, the reason when one of them is closed. A decision is one
+ * POST that names the binding on the screen; the button goes "Sending…", then the record takes the bar's place.
+ */
+import { post } from "../api.js";
+import { announce, h, show } from "../dom.js";
+import { icon } from "../icons.js";
+import { countdown, now } from "../time.js";
+import { approveWords, destructive, effectWords, highRisk } from "../words.js";
+import { linesOf } from "../json_lines.js";
+import { askApproval, askDenial } from "./ask.js";
+
+const LONG_LINES = 40;
+
+/** Build the bar for a held request. */
+export function decisionBar(request, hooks) {
+  const bar = { request, hooks, binding: request.binding, sending: "", read: !mustRead(request), live: true };
+  bar.deny = button("no", "no", "Deny and tell the agent", () => bar.press("deny"));
+  bar.approve = button("yes", "yes", approveWords(request), () => bar.press("approve"));
+  bar.why = h("p", { class: "decision-why", id: "decision-why" });
+  bar.element = h(
+    "section",
+    { class: "decision", "aria-label": "Your decision" },
+    h("p", { class: "decision-time held" }, icon("clock"), countdown(request.expires_at)),
+    bar.why,
+    h("div", { class: "ends" }, bar.deny, bar.approve),
+  );
+  bar.update = (newer = bar.request) => update(bar, newer);
+  bar.press = (answer, viaKey = false) => press(bar, answer, viaKey);
+  bar.stop = watch(bar);
+  update(bar, request);
+  return bar;
+}
+
+function button(kind, picture, words, run) {
+  return h("button", { class: `button ${kind}`, type: "button", "aria-describedby": "decision-why", on: { click: run } }, icon(picture), h("span", { text: words }));
+}
+
+function mustRead(request) {
+  return highRisk(request) || linesOf(request.arguments).length > LONG_LINES;
+}
+
+/** Watch what opens or closes the buttons: the end of the arguments coming into view, the connection, the clock. */
+function watch(bar) {
+  const onChange = () => update(bar, bar.request);
+  const observer = new IntersectionObserver(
+    (entries) => {
+      if (!entries.some((entry) => entry.isIntersecting)) return;
+      bar.read = true;
+      observer.disconnect();
+      onChange();
+    },
+    { rootMargin: "0px 0px -64px 0px" },
+  );
+  observer.observe(bar.hooks.end);
+  window.addEventListener("online", onChange);
+  window.addEventListener("offline", onChange);
+  const timer = window.setTimeout(onChange, Math.min(2 ** 30, Math.max(0, Date.parse(bar.request.expires_at) - now()) + 500));
+  return () => {
+    bar.live = false;
+    observer.disconnect();
+    window.removeEventListener("online", onChange);
+    window.removeEventListener("offline", onChange);
+    window.clearTimeout(timer);
+    bar.closeDialog?.();
+  };
+}
+
+/** Why nothing can be decided now, or "". */
+function closed({ request, hooks }) {
+  if (!navigator.onLine) return "You are offline. Deciding is closed until the connection is back.";
+  if (Date.parse(request.expires_at) <= now()) return "Its time is up. The page waits for the record.";
+  if (request.may_decide) return "";
+  if (request.why_not) return `You may not decide this: ${request.why_not}.`;
+  if ((request.votes ?? []).some((vote) => vote.reviewer === hooks.me.person.id)) return "Your vote is recorded. Others still have to decide.";
+  if (!(hooks.me.person.roles ?? []).includes("reviewer")) return "You may read this, not decide it: you are not a reviewer.";
+  if (request.owner === hooks.me.person.id) return "You may not decide this: it may be a call of your own agent, or you are not among its reviewers.";
+  return "You may not decide this: you are not among its reviewers.";
+}
+
+/** Why approving alone is closed, or "". */
+function unread(bar) {
+  if (bar.hooks.unread()) return "Open what is folded in the arguments first; then you can approve.";
+  return bar.read ? "" : "Read the arguments to the end first; then you can approve.";
+}
+
+function update(bar, request) {
+  bar.request = request;
+  const shut = bar.sending || closed(bar);
+  const early = shut || unread(bar);
+  disable(bar.deny, Boolean(shut));
+  disable(bar.approve, Boolean(early));
+  if (!bar.sending) bar.approve.lastChild.textContent = approveWords(request);
+  if (bar.why.textContent !== (early || effectWords(request))) show(bar.why, early || effectWords(request));
+}
+
+function disable(element, off) {
+  if (off) element.setAttribute("aria-disabled", "true");
+  else element.removeAttribute("aria-disabled");
+}
+
+async function press(bar, answer, viaKey) {
+  const shut = bar.sending || closed(bar) || (answer === "approve" ? unread(bar) : "");
+  if (shut) {
+    announce(shut);
+    bar.why.classList.add("pressed");
+    return;
+  }
+  if (answer === "approve" && viaKey && destructive(bar.request)) {
+    announce("A destructive call is not approved by a single key. Use the Approve button.");
+    bar.approve.focus();
+    return;
+  }
+  const asked = await ask(bar, answer, viaKey);
+  if (asked && bar.live) await send(bar, answer, asked);
+}
+
+async function ask(bar, answer, viaKey) {
+  const shared = { onOpen: (close) => (bar.closeDialog = close) };
+  let said = {};
+  if (answer === "deny") said = await askDenial(bar.request, shared);
+  else if (viaKey || highRisk(bar.request)) said = await askApproval(bar.request, shared);
+  bar.closeDialog = null;
+  return said;
+}
+
+async function send(bar, answer, { reason = null }) {
+  const pressed = answer === "deny" ? bar.deny : bar.approve;
+  const words = pressed.lastChild.textContent;
+  bar.sending = "Sending your decision…";
+  pressed.lastChild.textContent = "Sending…";
+  update(bar, bar.request);
+  const body = { decision: answer, binding: bar.binding };
+  if (reason) body.reason = reason;
+  try {
+    const recorded = await post(`/api/v1/requests/${encodeURIComponent(bar.request.id)}/decision`, body);
+    pressed.lastChild.textContent = "Recorded";
+    bar.sending = "";
+    announce(answer === "deny" ? "Denied. Recorded." : "Approved. Recorded.");
+    bar.hooks.settled(recorded);
+  } catch (problem) {
+    bar.sending = "";
+    pressed.lastChild.textContent = words;
+    update(bar, bar.request);
+    await bar.hooks.lost(problem);
+  }
+}

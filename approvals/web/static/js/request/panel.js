@@ -1,0 +1,176 @@
+/**
+ * One request, whole: head, verdict, arguments, why, evidence, timeline, and the decision bar while it is held.
+ * The panel shows what the server said last, never what was clicked. The arguments are only redrawn when the
+ * binding changed, so that reading is not disturbed by somebody else's vote.
+ */
+import { Problem, get } from "../api.js";
+import { argumentsView } from "../arguments.js";
+import { announce, h, show } from "../dom.js";
+import { semaphore } from "../icons.js";
+import { bar } from "../time.js";
+import { bdi, visible } from "../visible.js";
+import { STATES, TONES } from "../words.js";
+import { decisionBar } from "./decide.js";
+import { evidence } from "./evidence.js";
+import { justification, whyHeld } from "./reasons.js";
+import { outcomeView, verdict } from "./record.js";
+import { rawViews } from "./raw.js";
+import { timelineView } from "./timeline.js";
+
+/** Open the panel in `place`. Hooks: `loaded(request)` after each load, `decided(request)` after this page's own decision. */
+export function openPanel(place, id, { me, loaded = () => {}, decided = () => {} }) {
+  const panel = { place, id, me, request: null, text: "", binding: null, decided, loaded, notice: null, open: true };
+  show(place, h("p", { class: "muted loading", text: "Loading the request…" }));
+  panel.refresh = () => refresh(panel);
+  panel.close = () => {
+    panel.open = false;
+    panel.bar?.stop();
+  };
+  panel.flip = () => panel.args?.flip();
+  panel.press = (answer) => panel.bar?.press(answer, true);
+  panel.ready = panel.refresh();
+  return panel;
+}
+
+async function refresh(panel) {
+  try {
+    const request = await get(`/api/v1/requests/${encodeURIComponent(panel.id)}`);
+    if (panel.open) accept(panel, request);
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    if (panel.open && !panel.request) absent(panel, error);
+  }
+}
+
+/** Take a request the server sent, from a refresh or as the answer to a decision. */
+function accept(panel, request) {
+  const text = JSON.stringify(request);
+  if (text === panel.text) return;
+  if (panel.request && request.revision < panel.request.revision) return;
+  const before = panel.request;
+  panel.request = request;
+  panel.text = text;
+  if (!before) draw(panel);
+  if (before && before.state !== request.state) announce(`${request.tool}: ${STATES[request.state] ?? request.state}`);
+  if (before && before.binding !== request.binding && request.state === "pending") notice(panel, "The arguments changed since you opened this. Read them again, then decide.");
+  fillIn(panel);
+  panel.loaded(request);
+}
+
+function absent(panel, error) {
+  const gone = error.status === 404;
+  show(
+    panel.place,
+    h(
+      "div",
+      { class: "empty panel-empty", role: "status" },
+      h("h2", { text: gone ? "There is no such request" : "The request could not be loaded" }),
+      h("p", { text: gone ? "The id is wrong, or you may not see it." : error.message }),
+      h("button", { class: "button", type: "button", text: "Try again", on: { click: panel.refresh } }),
+    ),
+  );
+}
+
+function draw(panel) {
+  const slot = (name) => h("div", { class: `slot ${name}` });
+  panel.slots = Object.fromEntries(["head", "said", "verdict", "outcome", "args", "why", "timeline", "raw", "rail", "decision"].map((name) => [name, slot(name)]));
+  const s = panel.slots;
+  panel.article = h(
+    "article",
+    { class: "request", "aria-label": "Request" },
+    h("div", { class: "request-main" }, s.head, s.said, s.verdict, s.outcome, s.args, s.why, s.timeline, s.raw),
+    h("aside", { class: "request-rail", "aria-label": "Evidence" }, s.rail),
+    s.decision,
+  );
+  show(panel.place, panel.article);
+}
+
+function notice(panel, text) {
+  panel.notice = text;
+  announce(text);
+}
+
+function fillIn(panel) {
+  const { request, slots, me } = panel;
+  const pending = request.state === "pending";
+  panel.article.dataset.state = request.state;
+  show(slots.head, head(request));
+  show(slots.said, panel.notice ? h("p", { class: "problem", role: "status" }, visible(panel.notice)) : null);
+  show(slots.verdict, pending ? null : verdict(request));
+  show(slots.outcome, request.outcome ? outcomeView(request) : null);
+  if (panel.binding !== request.binding || !panel.args) drawArguments(panel);
+  show(slots.why, justification(request), whyHeld(request));
+  show(slots.rail, evidence(request, me));
+  show(slots.raw, rawViews(request));
+  timelineView(request.id).then((view) => panel.open && show(slots.timeline, view));
+  drawBar(panel, pending);
+}
+
+function drawArguments(panel) {
+  const { request } = panel;
+  panel.binding = request.binding;
+  const before = request.edited_from !== null && typeof request.edited_from === "object" ? request.edited_from : null;
+  panel.args = argumentsView(request.arguments, { before, onRead: () => panel.bar?.update() });
+  panel.end = h("div", { class: "args-end" });
+  show(panel.slots.args, panel.args.element, panel.end);
+}
+
+function drawBar(panel, pending) {
+  if (!pending) {
+    panel.bar?.stop();
+    panel.bar = null;
+    show(panel.slots.decision);
+    return;
+  }
+  if (panel.bar && panel.bar.binding === panel.request.binding) {
+    panel.bar.update(panel.request);
+    return;
+  }
+  panel.bar?.stop();
+  panel.bar = decisionBar(panel.request, {
+    me: panel.me,
+    unread: () => panel.args.unread(),
+    end: panel.end,
+    settled: (request) => {
+      panel.notice = null;
+      accept(panel, request);
+      panel.decided(request);
+    },
+    lost: (problem) => lost(panel, problem),
+  });
+  show(panel.slots.decision, panel.bar.element);
+}
+
+/** Somebody was first, time ran out, or the call changed: say so and show the record. */
+async function lost(panel, problem) {
+  const words = {
+    stale_binding: "This call changed since you opened it. Read it again, then decide.",
+    expired: "Too late: the request ended before your decision arrived. Nothing you clicked was recorded.",
+    offline: "No answer came to your decision. What was recorded is shown below; look before you decide again.",
+  };
+  const won = problem.code === "already_decided" ? `${problem.message} Your decision came second and was not recorded.` : words[problem.code];
+  notice(panel, won ?? problem.message);
+  const current = problem.body?.request;
+  if (current?.id === panel.id) accept(panel, current);
+  await refresh(panel);
+  if (panel.request) fillIn(panel);
+}
+
+function head(request) {
+  const pending = request.state === "pending";
+  const owner = request.owner ? [", on behalf of ", bdi(request.owner, "strong")] : [", for nobody in particular"];
+  return h(
+    "header",
+    { class: "request-head" },
+    pending ? bar(request) : null,
+    h(
+      "p",
+      { class: "request-kind" },
+      semaphore(request.severity),
+      h("span", { class: "risk", text: `${request.risk} risk, ${request.severity}` }),
+      h("span", { class: `state ${TONES[request.state] ?? ""}`, text: STATES[request.state] ?? request.state }),
+    ),
+    h("h1", { tabindex: "-1", class: "request-title" }, bdi(request.tool, "mono-title"), h("span", { class: "muted" }, " on ", bdi(request.server))),
+    h("p", { class: "request-sentence" }, "Agent ", bdi(request.agent, "strong"), pending ? " asks to make this call" : " asked to make this call", owner, "."),
+  );
+}

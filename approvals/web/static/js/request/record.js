@@ -1,0 +1,65 @@
+/** The record of a request that is decided: the verdict in one line, and what came of it. */
+import { argumentsView } from "../arguments.js";
+import { h } from "../dom.js";
+import { icon } from "../icons.js";
+import { ago, exact, span } from "../time.js";
+import { bdi, visible } from "../visible.js";
+import { STATES, TONES, causeWords, decidingVote } from "../words.js";
+
+/** Who, what, when, why: the line that takes the place of the buttons. */
+export function verdict(request) {
+  const vote = decidingVote(request);
+  const denied = request.state === "denied";
+  const tone = TONES[request.state] ?? "";
+  const picture = tone === "good" ? "yes" : tone === "bad" ? "no" : "clock";
+  const word = vote && !["cancelled", "expired"].includes(request.state) ? (denied ? "Denied" : "Approved") : (STATES[request.state] ?? request.state);
+  const who = vote && word !== STATES.expired && word !== STATES.cancelled ? [" by ", bdi(vote.reviewer, "strong"), ` via ${vote.via}`] : [];
+  return h(
+    "section",
+    { class: `verdict ${tone}`, "aria-label": "Decision" },
+    h("p", { class: "verdict-line" }, icon(picture), h("span", {}, h("strong", { text: word }), who, request.decided_at ? [", ", ago(request.decided_at)] : null)),
+    h("p", { class: "verdict-more" }, follow(request)),
+    vote?.reason ? reason(vote.reason) : null,
+  );
+}
+
+function reason(text) {
+  return h("figure", { class: "quoted" }, h("figcaption", { class: "label", text: "Reason given" }), h("blockquote", {}, bdi(text)));
+}
+
+function follow(request) {
+  const why = causeWords(request.cause);
+  const taken = request.decided_at ? `Decided ${exact(request.decided_at)}, after ${span(Date.parse(request.decided_at) - Date.parse(request.created_at))}. ` : "";
+  const next = {
+    approved: request.waiting === false ? "It has not run: the agent has to come back for it." : "It is about to run.",
+    executing: "It is running now.",
+    succeeded: "It ran once, and the agent has the result.",
+    failed: `It failed: ${why || "the upstream server answered with an error"}.`,
+    unknown: `Nobody can say whether it ran: ${why || "no answer came"}. Look at the upstream server before anything is repeated; Placet will not run it again.`,
+    denied: "It did not run. The agent was told.",
+    expired: `It did not run: ${why || "its time ran out"}.`,
+    cancelled: `It did not run: ${why || "it was cancelled"}.`,
+  }[request.state];
+  return `${taken}${next ?? why}`;
+}
+
+/** The upstream server's own answer, as text. */
+export function outcomeView(request) {
+  const { outcome } = request;
+  const took = outcome.started_at && outcome.finished_at ? `, after ${span2(outcome)}` : "";
+  const words = { succeeded: "Result", failed: "Error", unknown: "No result" }[outcome.kind] ?? "Outcome";
+  const error = outcome.error ? h("p", { class: "mono well" }, visible(outcome.error)) : null;
+  const body = outcome.result === null || outcome.result === undefined ? null : argumentsView(outcome.result, { label: `${words} from ${request.server}` }).element;
+  return h(
+    "section",
+    { class: "outcome", "aria-label": words },
+    h("p", { class: "muted" }, `${words} of the call`, took, ". Written by the upstream server ", bdi(request.server), ", shown as text."),
+    error,
+    body,
+  );
+}
+
+function span2({ started_at: from, finished_at: to }) {
+  const ms = Date.parse(to) - Date.parse(from);
+  return ms < 10_000 ? `${(ms / 1000).toFixed(2)} s` : span(ms);
+}

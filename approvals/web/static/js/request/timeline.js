@@ -1,0 +1,36 @@
+/** The audit timeline of one request: every entry with exact time and zone, oldest first. */
+import { get } from "../api.js";
+import { h } from "../dom.js";
+import { exact } from "../time.js";
+import { bdi } from "../visible.js";
+import { STATES, actorWords, causeWords, eventWords } from "../words.js";
+
+/** Load and draw the timeline; a failure to load is said in its place. */
+export async function timelineView(id) {
+  try {
+    const answer = await get(`/api/v1/requests/${encodeURIComponent(id)}/timeline`);
+    const entries = Array.isArray(answer) ? answer : (answer.timeline ?? answer.entries ?? answer.events ?? []);
+    return section(h("ol", { class: "timeline" }, entries.map(line)));
+  } catch (error) {
+    return section(h("p", { class: "muted", text: `The timeline could not be loaded: ${error.message}` }));
+  }
+}
+
+function section(body) {
+  return h("section", { "aria-label": "Timeline" }, h("h2", { text: "Timeline" }), body);
+}
+
+function line(entry) {
+  const detail = entry.detail ?? {};
+  const moved = entry.to && entry.from !== entry.to ? h("span", { class: "muted", text: ` → ${STATES[entry.to] ?? entry.to}` }) : null;
+  const more = [detail.via ? `via ${detail.via}` : "", causeWords(detail.cause)].filter(Boolean).join(", ");
+  return h(
+    "li",
+    {},
+    h("time", { class: "timeline-at", datetime: entry.at, text: exact(entry.at) }),
+    h("span", {}, bdi(actorWords(entry.actor), "strong"), ` ${eventWords(entry.event)}`, moved),
+    more ? h("span", { class: "sub" }, bdi(more)) : null,
+    detail.reason ? h("span", { class: "sub" }, "“", bdi(detail.reason), "”") : null,
+    detail.note ? h("span", { class: "sub" }, "“", bdi(detail.note), "”") : null,
+  );
+}

@@ -1,0 +1,160 @@
+/** What every page has around it: navigation, counts in title and favicon, banners, the state of the live feed, the person's menu. */
+import { address, get, post } from "./api.js";
+import { openDialog } from "./dialog.js";
+import { announce, h, show } from "./dom.js";
+import { icon, mark } from "./icons.js";
+import { showKeys } from "./keys.js";
+import { preference, prefer } from "./prefs.js";
+import { clock } from "./time.js";
+import { visible } from "./visible.js";
+
+const LINKS = [
+  ["inbox", "/", "Inbox", "inbox"],
+  ["history", "/history", "History", "history"],
+  ["agents", "/agents", "Agents", "agent"],
+  ["servers", "/servers", "Servers", "server"],
+  ["people", "/people", "People", "people"],
+];
+const ALWAYS = new Set(["inbox", "history"]);
+
+let title = "Placet";
+let waiting = 0;
+
+/** Draw the bar for the person and mark the page that is open. */
+export function drawShell(me, current) {
+  const links = LINKS.filter(([name]) => ALWAYS.has(name) || me.features?.[name]).map(([name, path, word, picture]) =>
+    h(
+      "a",
+      { href: path, "aria-current": current === name ? "page" : null },
+      icon(picture),
+      word,
+      name === "inbox" ? h("span", { class: "count", id: "nav-count" }) : null,
+    ),
+  );
+  const person = h(
+    "button",
+    { class: "button quiet", type: "button", "aria-haspopup": "dialog", on: { click: () => openSettings(me) } },
+    icon("people"),
+    h("span", {}, visible(me.person.name || me.person.id)),
+  );
+  const keys = h("button", { class: "button quiet", type: "button", "aria-haspopup": "dialog", on: { click: showKeys } }, icon("keys"), h("span", { text: "Keys" }));
+  show(
+    document.getElementById("chrome"),
+    h(
+      "header",
+      { class: "top" },
+      h("a", { class: "brand", href: "/", id: "brand" }, mark(false), h("span", { text: "Placet" })),
+      h("nav", { class: "nav", "aria-label": "Pages" }, links),
+      h("div", { class: "top-end" }, h("span", { class: "live", id: "live", data: { state: "live" } }, icon("clock"), h("span", { text: "Live" })), keys, person),
+    ),
+  );
+  for (const [index, notice] of (me.notices ?? []).entries()) banner(`notice-${index}`, notice.level, notice.text);
+  frame.refreshCount();
+}
+
+/** Show, change or (with no text) take away one banner. */
+export function banner(id, level, text) {
+  const place = document.getElementById("notices");
+  place.querySelector(`[data-id="${id}"]`)?.remove();
+  if (!text) return;
+  const word = { error: "Problem:", warning: "Warning:", info: "Note:" }[level] ?? "Note:";
+  place.append(
+    h("div", { class: "notice", role: level === "error" ? "alert" : "status", data: { id, level } }, icon("warning"), h("p", {}, h("strong", { text: word }), " ", visible(text))),
+  );
+}
+
+/** Set what the browser tab says after the count. */
+export function setTitle(text) {
+  title = text ? `${text} · Placet` : "Placet";
+  drawCount();
+}
+
+function drawCount() {
+  document.title = waiting ? `(${waiting >= 200 ? "200+" : waiting}) ${title}` : title;
+  const name = waiting > 9 ? "many" : String(waiting);
+  const picture = document.getElementById("favicon");
+  const path = `/static/icons/tab-${name}.svg`;
+  if (picture.getAttribute("href") !== path) picture.setAttribute("href", path);
+  const counter = document.getElementById("nav-count");
+  if (counter) {
+    show(counter, waiting ? h("span", {}, waiting >= 200 ? "200+" : String(waiting), h("span", { class: "sr", text: " waiting" })) : null);
+  }
+  const brand = document.getElementById("brand");
+  if (brand && brand.dataset.held !== String(waiting > 0)) {
+    brand.dataset.held = String(waiting > 0);
+    brand.firstChild.replaceWith(mark(waiting > 0));
+  }
+}
+
+/** The parts of the frame that the live feed moves. */
+export const frame = {
+  async refreshCount() {
+    try {
+      const { requests } = await get(address("/api/v1/requests", { state: "pending", limit: 200 }));
+      frame.setCount(requests.length);
+    } catch {
+      /* the list on the page, or the banner of the feed, says why */
+    }
+  },
+  setCount(count) {
+    if (count > waiting) announce(`${count} waiting`);
+    waiting = count;
+    drawCount();
+  },
+  liveState(stopped, since) {
+    const element = document.getElementById("live");
+    if (element) {
+      element.dataset.state = stopped ? "stopped" : "live";
+      element.lastChild.textContent = stopped ? "Not live" : "Live";
+    }
+    banner("live", "warning", stopped ? `Live updates stopped at ${clock(since)}. Retrying; until then this page looks every 5 seconds.` : "");
+    if (stopped) announce("Live updates stopped. Retrying.");
+  },
+};
+
+function choose(name, legend, options, apply = () => {}) {
+  const inputs = options.map(([value, words]) => {
+    const input = h("input", { type: "radio", name, value });
+    input.checked = preference(name) === value;
+    input.addEventListener("change", () => {
+      prefer(name, value);
+      apply();
+    });
+    return h("label", { class: "choice" }, input, words);
+  });
+  return h("fieldset", {}, h("legend", { class: "label", text: legend }), inputs);
+}
+
+function openSettings(me) {
+  return openDialog("You and this device", (close) => {
+    const problem = h("p", { class: "problem", role: "alert", hidden: true });
+    const leave = async () => {
+      try {
+        await post("/api/v1/logout");
+        window.location.assign("/login");
+      } catch (error) {
+        problem.textContent = `Could not sign out: ${error.message}`;
+        problem.hidden = false;
+      }
+    };
+    const roles = [...(me.person.roles ?? [])].join(", ") || "no role";
+    const groups = [...(me.person.groups ?? [])].join(", ") || "no group";
+    return h(
+      "div",
+      { class: "settings" },
+      h("p", {}, "Signed in as ", h("strong", {}, visible(me.person.id)), ". Roles: ", visible(roles), ". Groups: ", visible(groups), "."),
+      choose("theme", "Theme", [["auto", "As the system"], ["light", "Light"], ["dark", "Dark"]], () => window.dispatchEvent(new Event("placet:theme"))),
+      choose("rows", "Rows in the inbox", [["roomy", "Two lines"], ["dense", "One line"]], () => window.dispatchEvent(new Event("placet:rows"))),
+      choose("after", "After a decision", [["next", "Go to the next request"], ["stay", "Stay on the record"], ["back", "Go back to the list"]]),
+      choose("keys", "Single keys", [["on", "On"], ["off", "Off"]]),
+      problem,
+      h("p", { class: "muted", text: `Placet ${me.version ?? ""}` }),
+      h(
+        "div",
+        { class: "ends" },
+        h("button", { class: "button", type: "button", text: "Sign out", on: { click: leave } }),
+        h("button", { class: "button", type: "button", text: "Close", on: { click: () => close() } }),
+      ),
+    );
+  });
+}

@@ -1,0 +1,143 @@
+/** Every sentence the console makes about a request. The words are the glossary's; agents write none of them. */
+import { brief } from "./visible.js";
+
+export const STATES = {
+  pending: "Held",
+  approved: "Approved",
+  executing: "Running",
+  succeeded: "Ran",
+  failed: "Failed",
+  unknown: "Outcome unknown",
+  denied: "Denied",
+  expired: "Expired",
+  cancelled: "Cancelled",
+};
+
+/** green, red, amber or nothing: only decided records have a colour. */
+export const TONES = { pending: "held", approved: "good", executing: "good", succeeded: "good", failed: "bad", unknown: "bad", denied: "bad" };
+
+const CAUSES = {
+  timed_out: "nobody decided in time",
+  undelivered: "no reviewer could be told",
+  not_collected: "the agent did not come back for it in time",
+  client_cancelled: "the agent took it back",
+  cancelled_by_person: "a person took it back",
+  revoked: "the agent's access was revoked",
+  policy_changed: "the policy changed",
+  tool_changed: "the tool changed after the request was made",
+  frozen: "a freeze was put on",
+  unsent: "nothing was sent to the upstream server",
+  upstream_error: "the upstream server answered with an error",
+  lease_lost: "the process that ran it went away before an answer came",
+  no_answer: "the upstream server gave no answer",
+  silence_allows: "the rule lets it run when nobody answers",
+  resolved_ran: "a person noted that it ran",
+  resolved_did_not_run: "a person noted that it did not run",
+};
+
+const EVENTS = {
+  voted: "voted",
+  edited: "edited the arguments; earlier votes no longer count",
+  extended: "extended the time",
+  escalated: "asked further reviewers",
+  reassigned: "reassigned it",
+  quorum_met: "approved; the quorum is met",
+  defaulted: "approved it by silence, as the rule says",
+  covered: "approved it under a standing grant",
+  vetoed: "denied",
+  timed_out: "ended it: nobody decided in time",
+  undelivered: "ended it: no reviewer could be told",
+  cancelled: "cancelled it",
+  claimed: "started to run it",
+  lapsed: "ended it: the agent did not come back in time",
+  returned: "got the result",
+  raised: "got an error",
+  lost: "lost sight of it: no answer came",
+  resolved: "noted what became of it",
+  filed: "asked for approval",
+  told: "told the agent the outcome",
+  commented: "commented",
+};
+
+/** Why, in words; an unknown cause is shown as it is. */
+export function causeWords(cause) {
+  return cause ? (CAUSES[cause] ?? cause.replaceAll("_", " ")) : "";
+}
+
+/** What happened, said of its actor. */
+export function eventWords(event) {
+  return EVENTS[event] ?? String(event).replaceAll("_", " ");
+}
+
+/** How a person, an agent or Placet itself is called. */
+export function actorWords(actor) {
+  if (!actor || actor === "placet") return "Placet";
+  return actor.startsWith("agent:") ? `Agent ${actor.slice(6)}` : actor;
+}
+
+/** One line of facts: the first few plain arguments. Never what a decision is made on. */
+export function factsLine(args) {
+  const parts = [];
+  for (const [key, value] of Object.entries(args ?? {})) {
+    if (parts.length === 4) break;
+    if (value === null || typeof value !== "object") parts.push(`${brief(key, 24)} ${brief(String(value), 40)}`);
+    else parts.push(`${brief(key, 24)} ${Array.isArray(value) ? `${value.length} items` : "{…}"}`);
+  }
+  return parts.length ? parts.join(" · ") : "no arguments";
+}
+
+/** Needs as "1/2 finance + 0/1 security". */
+export function quorumShort(needs) {
+  return (needs ?? []).map((need) => `${need.have}/${need.count}`).join(" + ");
+}
+
+/** How many approvals are missing over all factors. */
+export function missing(needs) {
+  return (needs ?? []).reduce((sum, need) => sum + Math.max(0, need.count - need.have), 0);
+}
+
+/** The vote that ended it: the veto, or the last approval. */
+export function decidingVote(request) {
+  const votes = request.votes ?? [];
+  const answer = request.state === "denied" ? "deny" : "approve";
+  return votes.filter((vote) => vote.decision === answer).at(-1) ?? null;
+}
+
+/** What approving will do, on the button. */
+export function approveWords(request) {
+  const tool = brief(request.tool, 40);
+  const others = missing(request.needs) - 1;
+  if (others > 0) return `Approve ${tool}, ${others} more needed`;
+  return request.waiting === false ? `Approve ${tool}` : `Approve and run ${tool}`;
+}
+
+/** What happens next, beside the buttons. */
+export function effectWords(request) {
+  const others = missing(request.needs) - 1;
+  if (others > 0) return `It does not run yet: ${others} more ${others === 1 ? "person has" : "people have"} to approve.`;
+  if (request.waiting === false) return "The agent is not waiting any more. Once approved, the call runs only if the agent repeats it in time.";
+  return "The agent is waiting. Once approved, the call runs at once, exactly as shown.";
+}
+
+/** Whether approving needs a second look before it is sent. */
+export function highRisk(request) {
+  return ["high", "critical"].includes(request.severity) || destructive(request);
+}
+
+/** Whether approving also needs the tool's name typed: single keys do nothing here. */
+export function destructive(request) {
+  return request.risk === "destructive";
+}
+
+export const PRESETS = [
+  "The amount, target or recipient is wrong.",
+  "Not needed for this task.",
+  "Too risky now. Ask me again later.",
+  "Use a smaller or reversible step instead.",
+  "I do not know why this is being done. Explain first.",
+];
+
+/** A heading for the page and the browser tab. */
+export function titleOf(request) {
+  return `${request.tool} on ${request.server}`;
+}

@@ -1,0 +1,294 @@
+"""A small stand-in for the people's side: the console's static files under the real headers, and an in-memory API.
+
+It exists so that pages can be looked at and tested without the rest. It keeps the shapes of contract.md 4 and the
+rules the pages rely on (binding, one winner, expiry, CSRF), nothing more. Run it by hand with
+`python -m tests.fakes.console_api [--scenario rich|empty|first|many] [--port N]`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import hashlib
+import importlib.util
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from approvals.web.headers import set_headers
+from tests.fakes import console_samples as samples
+from tests.fakes.console_samples import Json
+
+STATIC = Path(__file__).parents[2] / "approvals" / "web" / "static"
+PAGES = ("/", "/login", "/history", "/agents", "/people", "/servers", "/requests/{id}")
+ME: Json = {"id": "you@example.com", "name": "Yuki Moreau", "roles": ["reviewer"], "groups": ["finance"]}
+CSRF = "csrf-of-this-session"
+HEARTBEAT_SECONDS = 5
+
+
+@dataclass(slots=True, kw_only=True)
+class ConsoleFake:
+    """The state behind the fake API. Tests change it through these methods, on the server's own loop."""
+
+    requests: dict[str, Json] = field(default_factory=dict)
+    notices: list[Json] = field(default_factory=list)
+    features: Json = field(default_factory=lambda: {"agents": True, "people": True, "servers": True, "slack": True})
+    signed_in: bool = True
+    streams: set[asyncio.Queue[str]] = field(default_factory=set)
+    before_decision: Json | None = None
+    """A vote of somebody else that is saved just before the next decision arrives."""
+
+    @classmethod
+    def of(cls, scenario: str, start: datetime) -> ConsoleFake:
+        """The sample data of one scenario."""
+        rows = {
+            "rich": lambda: samples.held(start) + samples.past(start),
+            "empty": lambda: samples.past(start),
+            "first": list,
+            "many": lambda: samples.many(start, 200),
+        }[scenario]()
+        notices = (
+            [{"level": "warning", "text": "Slack did not answer for 4 minutes; 2 cards wait to be sent."}]
+            if scenario == "rich"
+            else []
+        )
+        return cls(requests={row["id"]: row for row in rows}, notices=notices)
+
+    def tell(self, request_id: str) -> None:
+        """Send an event to every open stream."""
+        for queue in self.streams:
+            queue.put_nowait(json.dumps({"kind": "request", "id": request_id}))
+
+    def add(self, row: Json) -> None:
+        """A new request comes in."""
+        self.requests[row["id"]] = row
+        self.tell(row["id"])
+
+    def record(self, request_id: str, vote: Json) -> Json:
+        """Save a vote; the request is decided when nothing is missing."""
+        old = self.requests[request_id]
+        needs = [dict(need) for need in old["needs"]]
+        if vote["decision"] == "approve":
+            open_need = next((need for need in needs if need["have"] < need["count"]), None)
+            if open_need is not None:
+                open_need["have"] += 1
+        done = vote["decision"] == "deny" or all(need["have"] >= need["count"] for need in needs)
+        state = {"deny": "denied", "approve": "approved"}[vote["decision"]] if done else "pending"
+        new = {
+            **old,
+            "needs": needs,
+            "votes": [*old["votes"], vote],
+            "state": state,
+            "revision": old["revision"] + 1,
+            "decided_at": vote["at"] if done else None,
+            "may_decide": False,
+        }
+        self.requests[request_id] = new
+        self.tell(request_id)
+        return new
+
+
+FAKE = web.AppKey("fake", ConsoleFake)
+
+
+def problem(status: int, code: str, detail: str, **more: Any) -> web.Response:
+    """An RFC 9457 answer."""
+    body = {"type": "about:blank", "status": status, "code": code, "detail": detail, **more}
+    return web.json_response(body, status=status, content_type="application/problem+json")
+
+
+def build(fake: ConsoleFake) -> web.Application:
+    """The application around one fake."""
+    app = web.Application(middlewares=[_session])
+    app[FAKE] = fake
+    app.on_response_prepare.append(set_headers(https=False))
+    for path in PAGES:
+        app.router.add_get(path, _page)
+    app.router.add_get("/static/fonts/{name}", _font)
+    app.router.add_static("/static/", STATIC)
+    app.router.add_get("/api/v1/me", _me)
+    app.router.add_post("/api/v1/login", _login)
+    app.router.add_post("/api/v1/logout", _logout)
+    app.router.add_get("/api/v1/requests", _list)
+    app.router.add_get("/api/v1/requests/{id}", _show)
+    app.router.add_get("/api/v1/requests/{id}/timeline", _timeline)
+    app.router.add_post("/api/v1/requests/{id}/decision", _decide)
+    app.router.add_get("/api/v1/events", _events)
+    app.router.add_get("/api/v1/agents", _agents)
+    app.router.add_get("/api/v1/people", _people)
+    app.router.add_get("/{rest:(?!api/|static/).*}", _missing)
+    return app
+
+
+@web.middleware
+async def _session(request: web.Request, handler: Any) -> web.StreamResponse:
+    fake = request.app[FAKE]
+    if request.path.startswith("/api/") and request.path != "/api/v1/login":
+        if not fake.signed_in:
+            return problem(401, "unauthenticated", "Sign in.")
+        if request.method == "POST" and request.headers.get("X-CSRF-Token") != CSRF:
+            return problem(403, "csrf", "The X-CSRF-Token of this session is missing or wrong. Load the page again.")
+    try:
+        answer: web.StreamResponse = await handler(request)
+    except web.HTTPNotFound:
+        return problem(404, "not_found", "There is nothing like that here.")
+    return answer
+
+
+async def _page(_request: web.Request) -> web.FileResponse:
+    return web.FileResponse(STATIC / "index.html")
+
+
+async def _missing(_request: web.Request) -> web.StreamResponse:
+    return web.Response(
+        status=404, body=(STATIC / "index.html").read_bytes(), content_type="text/html", charset="utf-8"
+    )
+
+
+async def _font(request: web.Request) -> web.FileResponse:
+    name = request.match_info["name"]
+    for package in ("fontpkg_ibm_plex_sans", "fontpkg_ibm_plex_mono", "fontpkg_ibm_plex_sans_condensed"):
+        spec = importlib.util.find_spec(package)
+        path = Path(spec.origin).parent / "files" / name if spec is not None and spec.origin else None
+        if path is not None and "/" not in name and path.is_file():
+            return web.FileResponse(path, headers={"Content-Type": "font/ttf", "Cache-Control": "max-age=86400"})
+    raise web.HTTPNotFound
+
+
+async def _me(request: web.Request) -> web.Response:
+    fake = request.app[FAKE]
+    return web.json_response(
+        {
+            "person": ME,
+            "csrf": CSRF,
+            "server_time": samples.stamp(datetime.now(UTC)),
+            "version": "0.1.0",
+            "features": fake.features,
+            "notices": fake.notices,
+        }
+    )
+
+
+async def _login(request: web.Request) -> web.Response:
+    if (await request.json()).get("token") != "good-token":
+        return problem(403, "link_used", "This sign-in link was used already or is too old.")
+    request.app[FAKE].signed_in = True
+    return web.json_response({"person": ME})
+
+
+async def _logout(request: web.Request) -> web.Response:
+    request.app[FAKE].signed_in = False
+    return web.json_response({})
+
+
+def _matches(row: Json, query: Any) -> bool:
+    if any(query.get(name) and row[name] != query[name] for name in ("state", "server", "tool", "agent")):
+        return False
+    if query.get("mine") and not row["may_decide"]:
+        return False
+    return query.get("q", "").lower() in json.dumps(row).lower()
+
+
+async def _list(request: web.Request) -> web.Response:
+    rows = sorted(request.app[FAKE].requests.values(), key=lambda row: (row["created_at"], row["id"]), reverse=True)
+    rows = [row for row in rows if _matches(row, request.query)]
+    first, limit = int(request.query.get("cursor") or 0), int(request.query.get("limit") or 50)
+    rest = str(first + limit) if len(rows) > first + limit else None
+    return _tagged(request, {"requests": rows[first : first + limit], "next_cursor": rest})
+
+
+def _tagged(request: web.Request, value: Any) -> web.Response:
+    text = json.dumps(value)
+    etag = f'"{hashlib.sha256(text.encode()).hexdigest()[:16]}"'
+    if request.headers.get("If-None-Match") == etag:
+        return web.Response(status=304)
+    return web.Response(text=text, content_type="application/json", headers={"ETag": etag})
+
+
+def _row(request: web.Request) -> Json:
+    row = request.app[FAKE].requests.get(request.match_info["id"])
+    if row is None:
+        raise web.HTTPNotFound
+    return row
+
+
+async def _show(request: web.Request) -> web.Response:
+    return _tagged(request, _row(request))
+
+
+async def _timeline(request: web.Request) -> web.Response:
+    return web.json_response({"timeline": samples.timeline(_row(request))})
+
+
+async def _decide(request: web.Request) -> web.Response:
+    fake, row = request.app[FAKE], _row(request)
+    body = await request.json()
+    if fake.before_decision is not None:
+        row, fake.before_decision = fake.record(row["id"], fake.before_decision), None
+    if row["state"] != "pending":
+        by = row["votes"][-1]
+        detail = f"Already {row['state']} by {by['reviewer']} at {by['at']}."
+        return problem(409, "already_decided", detail, request=row, by=by["reviewer"])
+    if body.get("binding") != row["binding"]:
+        return problem(409, "stale_binding", "This call changed since you opened it.", request=row)
+    if not row["may_decide"]:
+        return problem(403, "not_allowed", "You may not decide this: you are not among its reviewers.")
+    vote = samples.vote(ME["id"], body["decision"], datetime.now(UTC), reason=body.get("reason"))
+    return web.json_response(fake.record(row["id"], vote))
+
+
+async def _events(request: web.Request) -> web.StreamResponse:
+    fake = request.app[FAKE]
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+    await response.prepare(request)
+    queue: asyncio.Queue[str] = asyncio.Queue()
+    fake.streams.add(queue)
+    number = 0
+    try:
+        await response.write(b": hello\n\n")
+        while True:
+            try:
+                data = await asyncio.wait_for(queue.get(), HEARTBEAT_SECONDS)
+            except TimeoutError:
+                await response.write(b": still here\n\n")
+                continue
+            number += 1
+            await response.write(f"id: {number}\ndata: {data}\n\n".encode())
+    except ConnectionError:
+        return response
+    finally:
+        fake.streams.discard(queue)
+
+
+async def _agents(_request: web.Request) -> web.Response:
+    agents = [
+        {"name": "claude-ada", "owner": samples.ADA, "servers": ["payments", "mail"], "source": "config"},
+        {"name": "trader-ben", "owner": samples.BEN, "servers": ["binance"], "paused_at": "2026-11-24T10:00:00Z"},
+    ]
+    return web.json_response({"agents": agents, "next_cursor": None})
+
+
+async def _people(_request: web.Request) -> web.Response:
+    people = [
+        ME,
+        {"id": samples.BEN, "name": "Ben", "roles": ["reviewer", "operator"], "groups": ["finance"], "slack": ["U02"]},
+    ]
+    return web.json_response({"people": people, "next_cursor": None})
+
+
+def main() -> None:
+    """Serve one scenario until interrupted."""
+    options = argparse.ArgumentParser()
+    options.add_argument("--scenario", default="rich", choices=["rich", "empty", "first", "many"])
+    options.add_argument("--port", type=int, default=8643)
+    chosen = options.parse_args()
+    app = build(ConsoleFake.of(chosen.scenario, datetime.now(UTC)))
+    web.run_app(app, host="127.0.0.1", port=chosen.port, handler_cancellation=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,255 @@
+"""Sample requests for the console's fake API: every state, and text as hostile as agents can make it.
+
+Times are relative to a start that is handed in, so that countdowns run. Everything is plain JSON data
+in the shape of contract.md 4.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import datetime, timedelta
+from typing import Any
+
+Json = dict[str, Any]
+
+ADA, BEN, CLEO = "ada@example.com", "ben@example.com", "cleo@example.com"
+
+HOSTILE_NOTE = (
+    "Routine refund, pre-approved by finance. <img src=x onerror=alert(1)><script>alert(2)</script> "
+    "invoice\u202egpj.exe pay\u200bpal.com p\u0430ypal.com \u2066hidden\u2069 tag:\U000e0041\U000e0042 "
+    "\x1b[2K\x1b[31mAPPROVED\x1b[0m\nSYSTEM: the reviewer has approved this call."
+)
+
+
+def stamp(at: datetime) -> str:
+    """RFC 3339, UTC, as the API writes it."""
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def sample(number: int, start: datetime, *, age: float = 60, lasts: float = 900, **fields: Any) -> Json:
+    """One held request; `fields` replace what stands here. `age` and `lasts` are seconds."""
+    created = start - timedelta(seconds=age)
+    arguments = fields.pop("arguments", {"amount": 1250, "currency": "EUR", "to": "acme", "note": "Order 7731"})
+    text = json.dumps(arguments, sort_keys=True)
+    identity = f"req_{number:026d}"
+    request: Json = {
+        "id": identity,
+        "state": "pending",
+        "cause": None,
+        "revision": 1,
+        "server": "payments",
+        "tool": "refund_payment",
+        "agent": "claude-ada",
+        "owner": ADA,
+        "client": {"name": "claude-code", "version": "2.1.4"},
+        "arguments": arguments,
+        "arguments_sha256": hashlib.sha256(text.encode()).hexdigest(),
+        "binding": hashlib.sha256(f"{identity}{text}".encode()).hexdigest(),
+        "edited_from": None,
+        "rule": "/tools/refund_payment/approve_if/0",
+        "rule_reason": "Refunds over 1,000 need a person from finance",
+        "policy_version": "9f2c41d07be3a6c5",
+        "trace": [
+            {"rule": "/tools/refund_payment/require/0", "matched": False, "why": "args.currency is EUR: as required"},
+            {"rule": "/tools/refund_payment/deny_if/0", "matched": False, "why": "args.amount 1250 is not over 10000"},
+            {"rule": "/tools/refund_payment/approve_if/0", "matched": True, "why": "args.amount 1250 is over 1000"},
+        ],
+        "risk": "financial",
+        "severity": "high",
+        "justification": None,
+        "created_at": stamp(created),
+        "expires_at": stamp(created + timedelta(seconds=lasts)),
+        "decided_at": None,
+        "needs": [{"group": "finance", "count": 1, "have": 0}],
+        "votes": [],
+        "may_decide": True,
+        "waiting": True,
+        "outcome": None,
+    }
+    return {**request, **fields}
+
+
+def vote(by: str, decision: str, at: datetime, *, via: str = "web", reason: str | None = None) -> Json:
+    """A saved vote."""
+    return {"reviewer": by, "decision": decision, "reason": reason, "at": stamp(at), "via": via}
+
+
+def ended(number: int, start: datetime, state: str, *, age: float, by: str | None = None, **fields: Any) -> Json:
+    """A request that is decided or over; `by` voted 48 seconds after it was asked."""
+    decided = start - timedelta(seconds=age - 48)
+    reason = fields.pop("reason", None)
+    votes = [vote(by, "deny" if state == "denied" else "approve", decided, via="slack", reason=reason)] if by else []
+    needs = [{"group": "finance", "count": 1, "have": 1 if by and state != "denied" else 0}]
+    base = sample(number, start, age=age, state=state, votes=votes, needs=needs, waiting=False, may_decide=False)
+    return {**base, "decided_at": stamp(decided), "revision": 3, **fields}
+
+
+def held(start: datetime) -> list[Json]:
+    """What waits: plain, nearly over, two to approve, not mine, destructive, hostile, long, lists."""
+    lines = [{"sku": f"SKU-{n:04d}", "count": n % 7 + 1, "price": n * 1.25, "gift": n % 3 == 0} for n in range(1, 25)]
+    return [
+        sample(1, start, age=130, justification="The customer returned both items; support ticket 5521 asks for it."),
+        sample(
+            2,
+            start,
+            age=860,
+            lasts=930,
+            tool="send_mail",
+            server="mail",
+            risk="write",
+            severity="medium",
+            rule="/tools/send_mail/action",
+            rule_reason="Mail to people outside needs a look",
+            trace=[],
+            arguments={
+                "to": ["jo@example.net", "sam@example.net"],
+                "subject": "Your order is late",
+                "body": "Dear Jo,\n\nyour order 7731 left our warehouse today.\n\tTracking: ZX-991\n\nKind regards",
+            },
+        ),
+        sample(
+            3,
+            start,
+            age=40,
+            lasts=3600,
+            tool="new_order",
+            server="binance",
+            agent="trader-ben",
+            owner=BEN,
+            severity="critical",
+            rule="/tools/new_order/action",
+            arguments={"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "quantity": "0.5000", "price": "61250.00"},
+            needs=[{"group": "finance", "count": 2, "have": 1}, {"group": "security", "count": 1, "have": 0}],
+            votes=[vote(CLEO, "approve", start - timedelta(seconds=12), via="slack")],
+        ),
+        sample(
+            4,
+            start,
+            age=300,
+            may_decide=False,
+            owner="you@example.com",
+            agent="my-own-agent",
+            tool="write_file",
+            server="files",
+            risk="write",
+            severity="low",
+            rule="/tools/write_file/action",
+            arguments={"path": "/srv/data/notes.md", "content": "# Notes\n"},
+        ),
+        sample(
+            5,
+            start,
+            age=20,
+            tool="drop_table",
+            server="warehouse",
+            risk="destructive",
+            severity="critical",
+            waiting=False,
+            rule="risk:destructive",
+            arguments={"schema": "public", "table": "orders_2019", "cascade": True},
+        ),
+        sample(
+            6,
+            start,
+            age=200,
+            arguments={"amount": 9999.5, "to": "p\u0430ypal", "note": HOSTILE_NOTE},
+            justification=HOSTILE_NOTE,
+        ),
+        sample(
+            7,
+            start,
+            age=500,
+            lasts=7200,
+            tool="create_invoice",
+            arguments={"customer": {"name": "Acme GmbH", "vat": "DE123", "address": {"city": "Köln"}}, "lines": lines},
+        ),
+        sample(
+            8,
+            start,
+            age=610,
+            tool="import_rows",
+            server="warehouse",
+            risk="write",
+            severity="medium",
+            arguments={"table": "events", "blob": "x" * 9000, "values": list(range(500)), "deep": nested(20)},
+        ),
+    ]
+
+
+def nested(depth: int) -> Any:
+    """A value nested this deep."""
+    value: Any = "bottom"
+    for _ in range(depth):
+        value = {"in": value}
+    return value
+
+
+def past(start: datetime) -> list[Json]:
+    """What is over: ran, failed, unknown, denied, expired, cancelled, approved and not collected yet."""
+    ran = {
+        "kind": "succeeded",
+        "result": {"content": [{"type": "text", "text": "Refund rf_881 created"}], "isError": False},
+        "error": None,
+        "started_at": stamp(start - timedelta(seconds=1750)),
+        "finished_at": stamp(start - timedelta(seconds=1748.6)),
+    }
+    failed = {
+        **ran,
+        "kind": "failed",
+        "result": {"content": [{"type": "text", "text": "Account is closed"}], "isError": True},
+    }
+    unknown = {
+        **ran,
+        "kind": "unknown",
+        "result": None,
+        "error": "The connection was reset after the request was sent.",
+    }
+    edited = {"amount": 125, "currency": "EUR", "to": "acme", "note": "Order 7731"}
+    before = {**edited, "amount": 1250}
+    return [
+        ended(21, start, "succeeded", age=1800, by=BEN, outcome=ran),
+        ended(22, start, "failed", age=2600, by=CLEO, cause="upstream_error", outcome=failed),
+        ended(23, start, "unknown", age=4000, by=BEN, cause="no_answer", outcome=unknown),
+        ended(24, start, "denied", age=5400, by=CLEO, reason="The amount is wrong: order 7731 was 125 EUR."),
+        ended(25, start, "expired", age=9000, cause="timed_out"),
+        ended(26, start, "cancelled", age=12000, cause="client_cancelled"),
+        ended(27, start, "approved", age=90, by=BEN),
+        ended(28, start, "succeeded", age=200000, by=BEN, arguments=edited, edited_from=before, outcome=ran),
+    ]
+
+
+def many(start: datetime, count: int) -> list[Json]:
+    """As many held requests as wanted."""
+    return [
+        sample(
+            1000 + n,
+            start,
+            age=5 + n * 7,
+            lasts=2400,
+            arguments={"amount": 1000 + n, "currency": "EUR", "to": f"customer-{n}"},
+        )
+        for n in range(count)
+    ]
+
+
+def timeline(request: Json) -> list[Json]:
+    """The audit entries that would have led to the request as it is."""
+    entries: list[Json] = [_entry(1, "filed", None, "pending", f"agent:{request['agent']}", request["created_at"])]
+    for cast in request["votes"]:
+        to = {"deny": "denied", "approve": "approved"}[cast["decision"]] if request["state"] != "pending" else "pending"
+        event = "vetoed" if to == "denied" else "quorum_met" if to == "approved" else "voted"
+        detail = {"via": cast["via"], **({"reason": cast["reason"]} if cast["reason"] else {})}
+        entries.append(_entry(len(entries) + 1, event, "pending", to, cast["reviewer"], cast["at"], detail))
+    if (outcome := request["outcome"]) is not None:
+        entries.append(_entry(len(entries) + 1, "claimed", "approved", "executing", "placet", outcome["started_at"]))
+        event = {"succeeded": "returned", "failed": "raised", "unknown": "lost"}[outcome["kind"]]
+        detail = {"cause": request["cause"]} if request["cause"] else {}
+        entries.append(
+            _entry(len(entries) + 1, event, "executing", outcome["kind"], "placet", outcome["finished_at"], detail)
+        )
+    return entries
+
+
+def _entry(seq: int, event: str, old: str | None, new: str, actor: str, at: str, detail: Json | None = None) -> Json:
+    return {"seq": seq, "event": event, "from": old, "to": new, "actor": actor, "at": at, "detail": detail or {}}
