@@ -70,7 +70,7 @@ _LABELS = ("name", "key", "header", "field", "param")
 
 _SHAPES = re.compile(
     r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----|\Z)"
-    r"|plc_(?:agent|person)_[A-Za-z0-9_]{6,}"
+    r"|plc_[a-z]{2,12}_[A-Za-z0-9_]{6,}"
     r"|(?<![A-Za-z0-9])(?:sk|rk)[-_](?:[A-Za-z0-9]{1,12}[-_]){0,4}[A-Za-z0-9_-]{16,}"
     r"|gh[opsur]_[A-Za-z0-9_]{16,}|github_pat_[A-Za-z0-9_]{16,}|gl(?:pat|dt|rt|ptt|cbt|ft|soat)-[\w-]{12,}"
     r"|xox[a-z](?:\.xox[a-z])?-[A-Za-z0-9-]{8,}|xapp-[A-Za-z0-9-]{8,}|xwfp-[A-Za-z0-9-]{8,}"

@@ -1,0 +1,159 @@
+"""The table of states, walked whole: every pair of state and event either has its arrow or is refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from approvals.domain import lifecycle
+from approvals.domain.lifecycle import TABLE, Effect, Event, Happened, NoSuchArrow, Note, Unfounded, advance
+from approvals.domain.model import OPEN_STATES, Answer, ApprovalRequest, Cause, Claim, OnTimeout, Outcome, State
+from approvals.testing import samples
+from approvals.testing.samples import ADA, BOB, NOW
+
+SILENCE_ALLOWS = samples.terms(on_timeout=OnTimeout.ALLOW)
+BASE = samples.request(given=SILENCE_ALLOWS)
+YES = samples.vote(BASE, ADA)
+NO = samples.vote(BASE, BOB, Answer.DENY, reason="too much")
+EDITED_CALL = samples.call({"quantity": 1})
+GOOD: dict[Event, dict[str, Any]] = {
+    Event.VOTED: {"vote": YES},
+    Event.EDITED: {"call": EDITED_CALL, "binding": "b" * 64},
+    Event.EXTENDED: {"expires_at": BASE.expires_at + timedelta(minutes=15)},
+    Event.ESCALATED: {},
+    Event.REASSIGNED: {},
+    Event.QUORUM_MET: {"vote": YES},
+    Event.DEFAULTED: {"cause": Cause.SILENCE_ALLOWS},
+    Event.COVERED: {},
+    Event.VETOED: {"vote": NO},
+    Event.TIMED_OUT: {},
+    Event.UNDELIVERED: {},
+    Event.CANCELLED: {"cause": Cause.REVOKED},
+    Event.CLAIMED: {"claim": Claim(holder="one", lease_until=NOW + timedelta(minutes=5))},
+    Event.LAPSED: {},
+    Event.RETURNED: {"outcome": Outcome(kind="succeeded", result=b"{}")},
+    Event.RAISED: {"outcome": Outcome(kind="failed", error="no"), "cause": Cause.UNSENT},
+    Event.LOST: {"outcome": Outcome(kind="unknown"), "cause": Cause.LEASE_LOST},
+    Event.RESOLVED: {"cause": Cause.RESOLVED_RAN},
+}
+
+
+def happened(event: Event, **changes: Any) -> Happened:
+    return Happened(event=event, actor="placet", **(GOOD[event] | changes))
+
+
+def in_state(state: State, **changes: Any) -> ApprovalRequest:
+    return replace(BASE, state=state, **changes)
+
+
+def test_the_life_has_nine_states_eighteen_events_and_nineteen_arrows() -> None:
+    assert (len(State), len(Event), len(TABLE)) == (9, 18, 19)
+    assert {event for _, event in TABLE} == set(Event)
+    assert {state for state, _ in TABLE} == {*OPEN_STATES, State.UNKNOWN}
+
+
+@pytest.mark.parametrize("event", Event)
+@pytest.mark.parametrize("state", State)
+def test_every_pair_of_state_and_event_moves_along_its_arrow_or_is_refused(state: State, event: Event) -> None:
+    before = in_state(state)
+    target = TABLE.get((state, event))
+    if target is None:
+        with pytest.raises(NoSuchArrow, match=f"{event} cannot happen while {state}"):
+            advance(before, happened(event), NOW)
+        return
+    step = advance(before, happened(event), NOW)
+    assert step.before is before
+    assert step.after.state is target
+    assert step.after.revision == before.revision + 1
+    assert (step.record.seq, step.record.before, step.record.after) == (step.after.revision, state, target)
+    assert set(step.effects) == {Effect.REVISE, Effect.WAKE}
+
+
+@pytest.mark.parametrize(
+    ("event", "changes", "why"),
+    [
+        pytest.param(Event.QUORUM_MET, {"vote": None}, "no vote to approve", id="approval-without-a-yes"),
+        pytest.param(Event.QUORUM_MET, {"vote": NO}, "no vote to approve", id="approval-by-a-no"),
+        pytest.param(
+            Event.QUORUM_MET, {"vote": replace(YES, binding="other")}, "another binding", id="approval-of-another-call"
+        ),
+        pytest.param(Event.VOTED, {"vote": None}, "no vote to approve", id="vote-without-a-vote"),
+        pytest.param(Event.VETOED, {"vote": YES}, "no vote to deny", id="veto-by-a-yes"),
+        pytest.param(Event.VETOED, {"vote": replace(NO, binding="")}, "another binding", id="veto-of-another-call"),
+        pytest.param(Event.EXTENDED, {"expires_at": BASE.expires_at}, "not later", id="extended-by-nothing"),
+        pytest.param(Event.EXTENDED, {"expires_at": None}, "not later", id="extended-without-a-time"),
+        pytest.param(Event.EDITED, {"binding": None}, "no new call", id="edited-without-its-binding"),
+    ],
+)
+def test_an_event_that_does_not_carry_its_reason_is_refused(event: Event, changes: dict[str, Any], why: str) -> None:
+    with pytest.raises(Unfounded, match=why):
+        advance(BASE, happened(event, **changes), NOW)
+
+
+@pytest.mark.parametrize(
+    ("state", "event", "field"),
+    [
+        (State.APPROVED, Event.CLAIMED, "claim"),
+        (State.PENDING, Event.CANCELLED, "cause"),
+        (State.EXECUTING, Event.RETURNED, "outcome"),
+        (State.EXECUTING, Event.LOST, "outcome"),
+    ],
+)
+def test_an_ending_without_its_content_is_refused(state: State, event: Event, field: str) -> None:
+    with pytest.raises(Unfounded, match=f"no {field}"):
+        advance(in_state(state), happened(event, **{field: None}), NOW)
+
+
+def test_silence_allows_only_where_the_rule_says_so() -> None:
+    for on_timeout in (OnTimeout.DENY, OnTimeout.ESCALATE):
+        asked = samples.request(given=samples.terms(on_timeout=on_timeout))
+        with pytest.raises(Unfounded, match="does not say that silence allows"):
+            advance(asked, happened(Event.DEFAULTED), NOW)
+
+
+def test_a_resolution_must_say_whether_it_ran() -> None:
+    with pytest.raises(Unfounded, match="whether it ran"):
+        advance(in_state(State.UNKNOWN), happened(Event.RESOLVED, cause=Cause.REVOKED), NOW)
+
+
+def test_an_edit_voids_the_votes_and_keeps_the_first_arguments() -> None:
+    voted = advance(BASE, happened(Event.VOTED), NOW).after
+    edited = advance(voted, happened(Event.EDITED), NOW).after
+    assert edited.votes == ()
+    assert (edited.call, edited.binding) == (EDITED_CALL, "b" * 64)
+    again = advance(edited, happened(Event.EDITED, call=samples.call({"quantity": 2}), binding="c" * 64), NOW).after
+    assert again.edited_from == BASE.call.arguments
+    assert again.call_key == BASE.call_key
+
+
+def test_an_approval_can_be_collected_for_as_long_as_its_terms_say() -> None:
+    approved = advance(BASE, happened(Event.QUORUM_MET), NOW).after
+    assert approved.decided_at == NOW
+    assert approved.collect_by == NOW + BASE.terms.collect_within
+    assert lifecycle.decided_by(approved) == ADA.id
+
+
+def test_a_settled_request_holds_no_claim() -> None:
+    running = in_state(State.EXECUTING, claim=Claim(holder="one", lease_until=NOW))
+    for event in (Event.RETURNED, Event.RAISED, Event.LOST):
+        assert advance(running, happened(event), NOW).after.claim is None
+
+
+def test_the_record_of_a_vote_tells_the_whole_vote() -> None:
+    detail = advance(BASE, happened(Event.VETOED), NOW).record.detail
+    assert detail == {"decision": "deny", "reason": "too much", "via": "slack", "binding": BASE.binding}
+
+
+def test_the_ending_of_a_ledger_is_the_row_that_left_the_open_states() -> None:
+    voted = advance(BASE, happened(Event.VOTED), NOW)
+    ended = advance(voted.after, happened(Event.CANCELLED), NOW + timedelta(minutes=1))
+    late = lifecycle.late(ended.after, happened(Event.RETURNED), NOW + timedelta(minutes=2))
+    rows = [lifecycle.filed(BASE), voted.record, ended.record, late]
+    assert lifecycle.ending(rows) is ended.record
+    assert lifecycle.ending(rows[:2]) is None
+    assert lifecycle.actor_of(rows, Event.VOTED) is voted.record
+    assert (rows[0].event, rows[0].before, rows[0].after) == (Note.FILED, None, State.PENDING)
+    assert late.detail["event"] == "returned"
