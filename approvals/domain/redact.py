@@ -91,7 +91,7 @@ _ASSIGNED = re.compile(
     r"""(?ix)
     ( (?: passw(?:or)?d | passwd | pwd | passphrase | secret | token | api[\s_-]?key | access[\s_-]?key
         | private[\s_-]?key | authorization | credentials? | cookie | account[\s_-]?key ) [\w-]{0,32} )
-    ( \\{0,3} ["']? \s{0,4} (?: [:=] | => ) \s{0,4} | (?<=[\w]) \s{1,4} (?= \\{0,3} ["'] ) )
+    ( \\{0,3} ["']? \s{0,4} (?: => | [:=] ) \s{0,4} | (?<=[\w]) \s{1,4} (?= \\{0,3} ["'] ) )
     ( \\{0,3} " (?: [^"\\] | \\(?!") | \\" (?! \s* [,}\]] ) )* \\{0,3} "?
       | \\{0,3} ' [^']* '?
       | (?: (?:bearer|basic|digest|token) \s+ )? [^\s"'\\,;&}\]]+ )
