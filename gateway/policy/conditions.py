@@ -1,0 +1,118 @@
+"""One condition of a rule, and groups of them (any, all, not).
+
+Judging has three answers: it holds, it does not, or nobody can say (a field is missing or of the wrong
+kind). "Nobody can say" counts as matched under `deny_if` and `approve_if` and as failed under `require`,
+so an error is never a yes (policy.md 3.2). `[*]` means any element on the deny side, every one on the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from gateway.policy.operators import Operator, Unfit
+from gateway.policy.paths import ArgumentPath, Missing
+from gateway.policy.texts import hides_something, normalised, shown
+
+
+class Side(Enum):
+    """Which way a rule leans: what it means that a condition holds."""
+
+    REQUIRE = "require"
+    DENY = "deny"
+
+    def turned(self) -> Side:
+        """The other side: what stands under a `not`."""
+        return Side.DENY if self is Side.REQUIRE else Side.REQUIRE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """Does it hold (None: nobody can say), and the value that says so."""
+
+    holds: bool | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """`path op value`. `ready` is the value prepared for the operator; `coerce`: compare printed text, as Intercept."""
+
+    pointer: str
+    path: ArgumentPath
+    op: Operator | None
+    exists: bool = True
+    value: Any = None
+    ready: Any = field(default=None, compare=False, repr=False)
+    fold: bool = False
+    coerce: bool = False
+
+    def judge(self, arguments: Mapping[str, Any], side: Side) -> Judged:
+        """Judge the arguments of one call."""
+        if self.op is None:
+            return self._presence(arguments)
+        try:
+            found = self.path.values(arguments)
+        except Missing as err:
+            return Judged(holds=None, why=str(err))
+        each = [self._test(self.op, where, value) for where, value in found]
+        if not each:
+            return Judged(holds=side is Side.REQUIRE, why=f"{self.path.text} is empty")
+        return either(each) if side is Side.DENY and self.path.several else both(each)
+
+    def _presence(self, arguments: Mapping[str, Any]) -> Judged:
+        try:
+            there = any(value is not None for _, value in self.path.values(arguments))
+        except Missing:
+            there = False
+        return Judged(holds=there is self.exists, why=f"{self.path.text} is {'there' if there else 'missing'}")
+
+    def _test(self, op: Operator, where: str, value: Any) -> Judged:
+        actual, wanted = value, self.ready
+        if self.coerce and isinstance(value, str) != isinstance(wanted, str):
+            actual, wanted = shown(value).strip('"'), shown(wanted).strip('"')
+        try:
+            holds = op.test(normalised(actual, fold=self.fold), wanted)
+        except (Unfit, ValueError, TypeError, ArithmeticError) as err:
+            said = str(err) if isinstance(err, Unfit) else "cannot be compared"
+            return Judged(holds=None, why=f"{where} {shown(value)} {said}")
+        phrase = (op.yes if holds else op.no).replace("{v}", shown(self.value))
+        warning = " (it holds invisible characters)" if isinstance(value, str) and hides_something(value) else ""
+        return Judged(holds=holds, why=f"{where} {shown(value)} {phrase}{warning}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Conditions under `any`, `all` or `not`."""
+
+    pointer: str
+    kind: str
+    of: tuple[Condition | Group, ...]
+
+    def judge(self, arguments: Mapping[str, Any], side: Side) -> Judged:
+        """Judge the arguments of one call."""
+        if self.kind == "not":
+            inner = both([part.judge(arguments, side.turned()) for part in self.of])
+            return Judged(holds=None if inner.holds is None else not inner.holds, why=inner.why)
+        each = [part.judge(arguments, side) for part in self.of]
+        return either(each) if self.kind == "any" else both(each)
+
+
+def both(each: Sequence[Judged]) -> Judged:
+    """All of them: one that fails settles it, else one that nobody can judge."""
+    return _first(each, lambda j: j.holds is False, lambda j: j.holds is None)
+
+
+def either(each: Sequence[Judged]) -> Judged:
+    """One of them: one that holds settles it, else one that nobody can judge."""
+    return _first(each, lambda j: j.holds is True, lambda j: j.holds is None)
+
+
+def _first(each: Sequence[Judged], *settles: Callable[[Judged], bool]) -> Judged:
+    for test in settles:
+        for judged in each:
+            if test(judged):
+                return judged
+    return Judged(holds=each[0].holds if each else True, why=" and ".join(j.why for j in each))

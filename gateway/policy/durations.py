@@ -1,0 +1,36 @@
+"""Lengths of time as files write them: `30s`, `15m`, `2h`, `1d`, and combinations like `1h30m`."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+_UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_PART = re.compile(r"([0-9]{1,9})(ms|s|m|h|d)")
+_WHOLE = re.compile(r"(?:[0-9]{1,9}(?:ms|s|m|h|d))+")
+LONGEST = timedelta(days=366)
+
+
+def duration(text: object) -> timedelta:
+    """The length of time a text names.
+
+    Raises:
+        ValueError: it names none, in words for the author of the file.
+    """
+    if isinstance(text, timedelta):
+        return text
+    if not isinstance(text, str) or not _WHOLE.fullmatch(text):
+        raise ValueError(f"{text!r} is not a duration; write 30s, 15m, 2h or 1d")
+    total = sum((timedelta(**{_UNITS[unit]: int(count)}) for count, unit in _PART.findall(text)), timedelta())
+    if total > LONGEST:
+        raise ValueError(f"{text!r} is longer than a year")
+    return total
+
+
+def written(length: timedelta) -> str:
+    """The shortest way to write a length of time."""
+    seconds = length.total_seconds()
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")):
+        if seconds >= size and seconds % size == 0:
+            return f"{int(seconds // size)}{unit}"
+    return f"{int(seconds * 1000)}ms" if seconds else "0s"

@@ -1,0 +1,99 @@
+"""From the text of a policy file to a Policy, or to everything that is wrong with it.
+
+Loads contract.md 7's superset of the hosted policy.json (format A) here; the Intercept and catalogue
+dialects (formats B and C of policy.md 1) are turned into the same tree by `dialects`. What this version
+does not do yet is refused by name: nothing in a policy is ever ignored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from decimal import Decimal
+from typing import Any
+
+from gateway.policy.compiling import Compiler
+from gateway.policy.dialects import detect, load_catalogue, load_intercept
+from gateway.policy.model import Policy, ToolRules, Verdict
+from gateway.policy.reading import read, validate
+from gateway.policy.shapes import PolicyShape
+from gateway.policy.source import Node, Problem, SourceErrors
+
+
+class PolicyErrors(SourceErrors):
+    """A policy file cannot be taken; `problems` has everything that is wrong with it."""
+
+
+def load_policy(text: str, name: str) -> Policy:
+    """The policy that the text of the file `name` means.
+
+    Raises:
+        PolicyErrors: with every problem, each at its line and column.
+    """
+    try:
+        node, found = read(text, name), tuple[Problem, ...]()
+    except SourceErrors as err:
+        if err.node is None:
+            raise PolicyErrors(err.problems) from err
+        node, found = err.node, err.problems
+    compiler = Compiler(node, name)
+    compiler.problems.extend(found)
+    dialect = detect(node)
+    if dialect == "intercept":
+        policy = load_intercept(compiler, _version(node, dialect))
+    elif dialect == "catalogue":
+        policy = load_catalogue(compiler, _version(node, dialect))
+    else:
+        policy = _superset(compiler, _version(node, dialect))
+    if compiler.problems or policy is None:
+        raise PolicyErrors(compiler.problems)
+    return policy
+
+
+def _superset(compiler: Compiler, version: str) -> Policy | None:
+    shape, problems = validate(PolicyShape, compiler.node, compiler.file, {"version": "1", "default": "deny"})
+    compiler.problems.extend(problems)
+    if shape is None:
+        return None
+    for key, value in (("extends", shape.extends), ("risk", shape.risk), ("tests", shape.tests)):
+        if value is not None:
+            compiler.not_yet((key,), key)
+    tools = [compiler.tool(name, tool) for name, tool in shape.tools.items()]
+    return Policy(
+        name=compiler.file,
+        version=version,
+        dialect="placet",
+        default=Verdict(shape.default),
+        hide=compiler.hide(shape.hide),
+        limits=compiler.limits(shape.all_tools.limits, ("all_tools",)),
+        tools=tuple(tool for tool in tools if tool is not None),
+        list_denied=shape.list_denied,
+        resources_default=Verdict(shape.resources.default) if shape.resources else Verdict.DENY,
+        prompts_default=Verdict(shape.prompts.default) if shape.prompts else Verdict.DENY,
+        notes=tuple(note for tool in tools if tool is not None for note in _notes(tool)),
+    )
+
+
+def _notes(tool: ToolRules) -> list[str]:
+    """What the author probably did not mean, though it loads (policy.md 3.1)."""
+    wants_person = ("approv", "human", "person", "review", "confirm")
+    return [
+        f"{rule.pointer} denies every call though its text speaks of approval; "
+        "to ask a person, use action: require_approval"
+        for rule in tool.deny_if
+        if not rule.conditions and any(word in (rule.on_deny or "").lower() for word in wants_person)
+    ]
+
+
+def _version(node: Node, dialect: str) -> str:
+    plain = json.dumps([dialect, node.plain()], sort_keys=True, separators=(",", ":"), default=_exact)
+    return hashlib.sha256(b"placet/policy/1\x00" + plain.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _exact(value: Any) -> dict[str, str]:
+    if isinstance(value, Decimal):
+        return {"decimal": format(value.normalize(), "f" if abs(value.adjusted()) < 100 else "e")}
+    raise TypeError(f"not a value of a policy file: {value!r}")
+
+
+__all__ = ["PolicyErrors", "Problem", "load_policy"]

@@ -1,0 +1,257 @@
+"""The frozen types of policy: what a file says once loaded, what a call is, and what a ruling holds.
+
+Every rule keeps its JSON Pointer, which is its name everywhere (contract.md 7). Nothing here reads
+files or clocks: `loaders` builds a Policy, `evaluate` judges Facts against it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from approvals.domain.model import Factor, OnTimeout
+from gateway.policy.conditions import Condition, Group
+from gateway.policy.names import NamePattern
+from gateway.policy.paths import ArgumentPath
+
+
+class Verdict(StrEnum):
+    """What a policy says of a call (contract.md 7)."""
+
+    ALLOW = "allow"
+    DENY = "deny"
+    RATE_LIMITED = "rate_limited"
+    REQUIRE_APPROVAL = "require_approval"
+
+
+class Action(StrEnum):
+    """What a tool's entry says by itself, before its conditions."""
+
+    ALLOW = "allow"
+    DENY = "deny"
+    HIDE = "hide"
+    REQUIRE_APPROVAL = "require_approval"
+
+
+class RiskClass(StrEnum):
+    """What a tool does to the world, by the evidence of its definition."""
+
+    READ = "read"
+    WRITE = "write"
+    EXECUTE = "execute"
+    DESTRUCTIVE = "destructive"
+    FINANCIAL = "financial"
+
+
+class Severity(StrEnum):
+    """How bad a misuse would be."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Risk:
+    """The class and severity of a tool, with the quoted words that say so."""
+
+    kind: RiskClass = RiskClass.WRITE
+    severity: Severity = Severity.MEDIUM
+    evidence: tuple[str, ...] = ()
+
+
+UNKNOWN_RISK = Risk(evidence=("nothing is known of this tool",))
+"""A tool nobody has classified is never taken for a reader (policy.md 3.5)."""
+
+
+class OnExceed(StrEnum):
+    """What happens to a call that a limit has no room for."""
+
+    DENY = "deny"
+    REQUIRE_APPROVAL = "require_approval"
+
+
+class Scope(StrEnum):
+    """Whose calls share one budget. `grant` is an agent's credential at one server (policy.md 3.4)."""
+
+    GRANT = "grant"
+    AGENT = "agent"
+    OWNER = "owner"
+    SERVER = "server"
+    TOOL = "tool"
+    ALL = "all"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """A stretch of time that a limit counts over.
+
+    `rolling`: the last `length` at any moment; else calendar-aligned UTC windows of that length.
+    """
+
+    name: str
+    length: timedelta
+    rolling: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """A budget: at most `max` per window and scope. `amount` is what one call costs, or where that stands."""
+
+    pointer: str
+    counter: str
+    window: Window
+    max: Decimal
+    scope: Scope = Scope.GRANT
+    amount: Decimal | ArgumentPath = Decimal(1)
+    on_exceed: OnExceed = OnExceed.DENY
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EscalationStep:
+    """Who else is asked after how long."""
+
+    after: timedelta
+    to: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalBlock:
+    """One `approval` block as written; None = not said here."""
+
+    reviewers: tuple[str, ...] | None = None
+    quorum: int | None = None
+    factors: tuple[Factor, ...] | None = None
+    four_eyes: bool | None = None
+    timeout: timedelta | None = None
+    on_timeout: OnTimeout | None = None
+    escalate: tuple[EscalationStep, ...] | None = None
+    channels: tuple[str, ...] | None = None
+    edit: bool | None = None
+    justification: str | None = None
+    cancel_window: timedelta | None = None
+    execute_on_approve: bool | None = None
+    self_service: bool | None = None
+    grants: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalSpec:
+    """The approval blocks a call must satisfy, all of them; `terms()` makes Terms of it.
+
+    Several parts come of several rules or layers that each want approval: none may loosen another.
+    """
+
+    parts: tuple[ApprovalBlock, ...] = (ApprovalBlock(),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """Conditions that must all hold, and what to say. No conditions = always."""
+
+    pointer: str
+    conditions: tuple[Condition | Group, ...] = ()
+    on_deny: str | None = None
+    approval: ApprovalBlock | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolRules:
+    """One entry under `tools`: a name or pattern, and what holds for the tools it names."""
+
+    pointer: str
+    pattern: NamePattern
+    action: Action = Action.ALLOW
+    action_said: bool = False
+    reason: str | None = None
+    require: tuple[Rule, ...] = ()
+    deny_if: tuple[Rule, ...] = ()
+    approve_if: tuple[Rule, ...] = ()
+    limits: tuple[Limit, ...] = ()
+    approval: ApprovalBlock | None = None
+    shadow: bool = False
+    names_tools: bool = True
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """One policy file, loaded. `version` is the hash of its parsed rules, whatever their formatting."""
+
+    name: str
+    version: str
+    dialect: str
+    default: Verdict
+    hide: tuple[tuple[str, NamePattern], ...] = ()
+    limits: tuple[Limit, ...] = ()
+    tools: tuple[ToolRules, ...] = ()
+    list_denied: bool = False
+    resources_default: Verdict = Verdict.DENY
+    prompts_default: Verdict = Verdict.DENY
+    notes: tuple[str, ...] = ()
+    matches: dict[tuple[str, str], tuple[ToolRules, ...]] = field(default_factory=dict, compare=False, repr=False)
+    """Entries that name a tool, most specific first, by (tool, risk class): filled as tools are met."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """One call as the policy sees it. `arguments` is the parsed JSON object that will run."""
+
+    server: str
+    tool: str
+    arguments: Mapping[str, Any]
+    agent: str
+    now: datetime
+    owner: str | None = None
+    tool_known: bool = True
+    risk: Risk = UNKNOWN_RISK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Considered:
+    """One rule that was looked at: `matched` if it had a say in the verdict, and why or why not."""
+
+    rule: str
+    matched: bool
+    why: str
+    policy: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """The shape of `policy explain --json` (contract.md 7)."""
+        return {"rule": self.rule, "matched": self.matched, "why": self.why}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitUse:
+    """A limit that applies to one call, with what the call costs. `approval`: whom to ask when it is exceeded."""
+
+    limit: Limit
+    amount: Decimal
+    approval: ApprovalSpec = field(default_factory=ApprovalSpec)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ruling:
+    """The verdict, with the rule that won, everything that was considered, and what must still be checked.
+
+    `approval` is set for `require_approval`; `limits` are checked next, unless the verdict is `deny`.
+    `hidden`: the agent must not learn that the tool exists.
+    """
+
+    verdict: Verdict
+    rule: str
+    reason: str | None
+    trace: tuple[Considered, ...]
+    policy_version: str
+    policy: str = ""
+    limits: tuple[LimitUse, ...] = ()
+    approval: ApprovalSpec | None = None
+    risk: RiskClass = RiskClass.WRITE
+    severity: Severity = Severity.MEDIUM
+    hidden: bool = False

@@ -1,0 +1,125 @@
+"""What a condition compares with: the value of the policy file, checked and made ready when it is loaded.
+
+Patterns are compiled by RE2 (linear time), numbers are exact, texts are put in NFC. A value that an operator
+could never work with is an error of the file, not of the first call that meets it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import posixpath
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import re2
+
+from gateway.policy.names import compile_glob
+from gateway.policy.operators import Operator, Unfit, number
+from gateway.policy.texts import normal, normalised
+
+
+def prepare(op: Operator, value: Any, *, full: bool, fold: bool) -> Any:
+    """The policy's value, checked and made ready for `op.test`.
+
+    Raises:
+        ValueError: the operator cannot work with such a value, in words for the author of the file.
+    """
+    if op.wants == "pattern":
+        return _pattern(_text(op, value), full=full, fold=fold)
+    return normalised(_READY[op.wants](op, value), fold=fold) if op.wants in _TEXTUAL else _READY[op.wants](op, value)
+
+
+def _any(_op: Operator, value: Any) -> Any:
+    return value
+
+
+def _count(op: Operator, value: Any) -> Decimal:
+    count = _number(op, value)
+    if count < 0 or count != int(count):
+        raise ValueError(f"{op.name} needs a whole number that is not negative")
+    return count
+
+
+def _range(op: Operator, value: Any) -> list[Decimal]:
+    if not isinstance(value, list) or len(value) != 2:
+        raise ValueError("between needs a list of two numbers, the lower first")
+    low, high = (_number(op, item) for item in value)
+    if low > high:
+        raise ValueError(f"between {low} and {high} can never hold; write the lower number first")
+    return [low, high]
+
+
+def _list(op: Operator, value: Any) -> list[Any]:
+    if not isinstance(value, list) or not value:
+        raise ValueError(f"{op.name} needs a list with at least one value")
+    return value
+
+
+def _number(op: Operator, value: Any) -> Decimal:
+    try:
+        return number(value)
+    except Unfit as err:
+        raise ValueError(f"{op.name} needs a number as its value; this {err}") from err
+
+
+def _text(op: Operator, value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{op.name} needs a text as its value")
+    return value
+
+
+def _glob(op: Operator, value: Any) -> Any:
+    return compile_glob(normal(_text(op, value)))
+
+
+def _texts(op: Operator, value: Any) -> list[str]:
+    items = value if isinstance(value, list) else [value]
+    if not items or not all(isinstance(item, str) and item for item in items):
+        raise ValueError(f"{op.name} needs a text or a list of texts")
+    return items
+
+
+def _networks(op: Operator, value: Any) -> list[Any]:
+    return [ipaddress.ip_network(item) for item in _texts(op, value)]
+
+
+def _hosts(op: Operator, value: Any) -> list[str]:
+    hosts = _texts(op, value)
+    if any("/" in item or ":" in item or "*" in item.removeprefix("*.") for item in hosts):
+        raise ValueError("host_in needs host names, or *.name, without scheme, port or path")
+    return [item.lower().rstrip(".") for item in hosts]
+
+
+def _directories(op: Operator, value: Any) -> list[str]:
+    roots = _texts(op, value)
+    if any(not item.startswith("/") or ".." in item.split("/") for item in roots):
+        raise ValueError("path_under needs absolute directories without '..'")
+    return ["/" + posixpath.normpath(item).strip("/") for item in roots]
+
+
+def _pattern(source: str, *, full: bool, fold: bool) -> Any:
+    options = re2.Options()
+    options.log_errors = False
+    options.case_sensitive = not fold
+    try:
+        plain = re2.compile(source, options)
+        return re2.compile(f"\\A(?:{source})\\z", options) if full else plain
+    except re2.error as err:
+        said = err.args[0].decode() if err.args and isinstance(err.args[0], bytes) else str(err)
+        raise ValueError(f"the pattern {source!r} is not RE2: {said}") from err
+
+
+_TEXTUAL = {"any", "list", "text"}
+_READY: dict[str, Callable[[Operator, Any], Any]] = {
+    "any": _any,
+    "number": _number,
+    "count": _count,
+    "range": _range,
+    "list": _list,
+    "text": _text,
+    "glob": _glob,
+    "networks": _networks,
+    "hosts": _hosts,
+    "directories": _directories,
+}

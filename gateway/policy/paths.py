@@ -1,0 +1,109 @@
+"""Paths into a call's arguments: `args.a.b`, `args["a.b"]`, `args.list[0]`, `args.list[*].id`.
+
+A dot always steps into an object; a key that holds a dot needs the quoted form, so the two can never
+be taken for each other (policy.md 2, no. 6). What is not there is `Missing`, never None.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+_STEP = re.compile(r'\.([^.\[\]"\s]+)|\[(\d{1,9})\]|\[(\*)\]|\[("(?:[^"\\]|\\.)*")\]')
+
+
+class Missing(Exception):
+    """Nothing is at the path; `str()` says what."""
+
+
+class Every:
+    """The step `[*]`: every element of a list."""
+
+    def __repr__(self) -> str:
+        return "[*]"
+
+
+EVERY = Every()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArgumentPath:
+    """A parsed path. `text` is how it was written."""
+
+    text: str
+    steps: tuple[str | int | Every, ...]
+
+    @property
+    def several(self) -> bool:
+        """Can it stand for more than one value?"""
+        return any(isinstance(step, Every) for step in self.steps)
+
+    def values(self, arguments: Mapping[str, Any]) -> list[tuple[str, Any]]:
+        """Every value at the path with its own exact path.
+
+        Raises:
+            Missing: some part of it is not there.
+        """
+        return list(_walk(arguments, self.steps, "args"))
+
+
+def parse_path(text: str) -> ArgumentPath:
+    """The path a policy file names.
+
+    Raises:
+        ValueError: it is not a path, in words for the author of the file.
+    """
+    if not text.startswith("args"):
+        raise ValueError(f"the path {text!r} must start with 'args.'")
+    at, steps = len("args"), []
+    while at < len(text):
+        found = _STEP.match(text, at)
+        if found is None:
+            raise ValueError(
+                f"the path {text!r} cannot be read from character {at + 1} on; "
+                'write args.name, args["any key"], args.list[0] or args.list[*]'
+            )
+        steps.append(_step(found))
+        at = found.end()
+    if not steps:
+        raise ValueError("the path 'args' names no argument; write args.name")
+    return ArgumentPath(text=text, steps=tuple(steps))
+
+
+def _step(found: re.Match[str]) -> str | int | Every:
+    name, index, every, quoted = found.groups()
+    if name is not None:
+        return name
+    if index is not None:
+        return int(index)
+    if every is not None:
+        return EVERY
+    try:
+        return str(json.loads(quoted))
+    except ValueError as err:
+        raise ValueError(f"the quoted key {quoted} is not a JSON string") from err
+
+
+def _walk(value: Any, steps: tuple[str | int | Every, ...], at: str) -> Iterator[tuple[str, Any]]:
+    if not steps:
+        yield at, value
+        return
+    step, rest = steps[0], steps[1:]
+    if isinstance(step, str):
+        here = f"{at}.{step}" if _STEP.fullmatch(f".{step}") else f"{at}[{json.dumps(step)}]"
+        if not isinstance(value, Mapping) or step not in value:
+            raise Missing(f"{here} is missing")
+        yield from _walk(value[step], rest, here)
+        return
+    if not isinstance(value, list):
+        raise Missing(f"{at} is not a list")
+    if isinstance(step, int):
+        if step >= len(value):
+            raise Missing(f"{at}[{step}] is missing")
+        yield from _walk(value[step], rest, f"{at}[{step}]")
+        return
+    for number, item in enumerate(value):
+        yield from _walk(item, rest, f"{at}[{number}]")

@@ -1,0 +1,123 @@
+"""Approval blocks into Terms: what a rule says, over what a wider rule says, over the configuration.
+
+Between blocks of one policy the more specific one wins key by key. Between rules that each want
+approval, and between layers, nothing may be loosened: all factors of all of them, the shorter timeout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import timedelta
+from functools import reduce
+from typing import TypeVar
+
+from approvals.domain.model import Escalation, Factor, OnTimeout, Terms
+from gateway.policy.model import ApprovalBlock, ApprovalSpec
+
+T = TypeVar("T")
+
+_SILENCE = [OnTimeout.DENY, OnTimeout.ESCALATE, OnTimeout.ALLOW]
+_JUSTIFICATION = ["required", "optional", "off"]
+
+
+class NobodyToAsk(ValueError):
+    """Neither the rule nor the configuration names a reviewer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalDefaults:
+    """The `approvals` section of the configuration. Silence can never mean yes here."""
+
+    reviewers: tuple[str, ...] = ()
+    quorum: int = 1
+    timeout: timedelta = timedelta(minutes=15)
+    on_timeout: OnTimeout = OnTimeout.DENY
+    collect_within: timedelta = timedelta(minutes=15)
+    channels: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.on_timeout is OnTimeout.ALLOW:
+            raise ValueError("on_timeout: allow is said by a rule itself, never by default")
+
+
+def overlay(blocks: Sequence[ApprovalBlock | None]) -> ApprovalBlock:
+    """Blocks laid over each other, the last on top, key by key. Factors replace reviewers and quorum, and back."""
+    said: dict[str, object] = {}
+    for block in blocks:
+        if block is None:
+            continue
+        if block.factors is not None:
+            said.pop("reviewers", None)
+            said.pop("quorum", None)
+        elif block.reviewers is not None:
+            said.pop("factors", None)
+        said |= {f.name: value for f in fields(block) if (value := getattr(block, f.name)) is not None}
+    return ApprovalBlock(**said)  # type: ignore[arg-type]  # each value comes from the field of that name
+
+
+def terms(spec: ApprovalSpec, defaults: ApprovalDefaults) -> Terms:
+    """The terms of an approval that satisfies every part of the spec.
+
+    Raises:
+        NobodyToAsk: a part names no reviewer and neither do the defaults.
+    """
+    return reduce(_narrowed, [_terms(part, defaults) for part in spec.parts])
+
+
+def _terms(block: ApprovalBlock, defaults: ApprovalDefaults) -> Terms:
+    factors = _at_least(block.factors, block.quorum) or _anybody_of(block, defaults)
+    plain = Terms(factors=factors)
+    return Terms(
+        factors=factors,
+        four_eyes=_or(block.four_eyes, plain.four_eyes),
+        timeout=_or(block.timeout, defaults.timeout),
+        on_timeout=_or(block.on_timeout, defaults.on_timeout),
+        escalate=tuple(Escalation(after=step.after, to=step.to) for step in block.escalate or ()),
+        collect_within=defaults.collect_within,
+        channels=_or(block.channels, defaults.channels),
+        edit=_or(block.edit, plain.edit),
+        justification=_or(block.justification, plain.justification),
+        cancel_window=_or(block.cancel_window, plain.cancel_window),
+        execute_on_approve=_or(block.execute_on_approve, plain.execute_on_approve),
+        self_service=_or(block.self_service, plain.self_service),
+        grants=_or(block.grants, plain.grants),
+    )
+
+
+def _at_least(factors: tuple[Factor, ...] | None, quorum: int | None) -> tuple[Factor, ...]:
+    """Factors of a wider rule under the quorum of a narrower one: no factor may ask for fewer."""
+    return tuple(Factor(members=f.members, count=max(f.count, quorum or 1)) for f in factors or ())
+
+
+def _anybody_of(block: ApprovalBlock, defaults: ApprovalDefaults) -> tuple[Factor, ...]:
+    members = _or(block.reviewers, defaults.reviewers)
+    if not members:
+        raise NobodyToAsk("nobody is named to approve: neither by the rule nor by approvals.reviewers")
+    return (Factor(members=members, count=_or(block.quorum, defaults.quorum)),)
+
+
+def _narrowed(one: Terms, other: Terms) -> Terms:
+    counts: dict[tuple[str, ...], int] = {}
+    for factor in (*one.factors, *other.factors):
+        members = tuple(sorted(set(factor.members)))
+        counts[members] = max(counts.get(members, 0), factor.count)
+    return Terms(
+        factors=tuple(Factor(members=members, count=count) for members, count in counts.items()),
+        four_eyes=one.four_eyes or other.four_eyes,
+        timeout=min(one.timeout, other.timeout),
+        on_timeout=min(one.on_timeout, other.on_timeout, key=_SILENCE.index),
+        escalate=tuple(dict.fromkeys((*one.escalate, *other.escalate))),
+        collect_within=min(one.collect_within, other.collect_within),
+        channels=tuple(dict.fromkeys((*one.channels, *other.channels))),
+        edit=one.edit and other.edit,
+        justification=min(one.justification, other.justification, key=_JUSTIFICATION.index),
+        cancel_window=max(one.cancel_window, other.cancel_window),
+        execute_on_approve=one.execute_on_approve and other.execute_on_approve,
+        self_service=one.self_service and other.self_service,
+        grants="never" if "never" in {one.grants, other.grants} else "offer",
+    )
+
+
+def _or(said: T | None, otherwise: T) -> T:
+    return otherwise if said is None else said

@@ -1,0 +1,173 @@
+"""The shape of a policy file as pydantic models: what keys there are and what kind of value each takes.
+
+From these comes `config/schema/policy.schema.json`. What the values mean together, and what this version
+cannot do yet, is decided in `loaders`; strictness about the text itself in `source`.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+from gateway.policy.durations import duration
+
+
+def _decimal(value: object) -> Decimal:
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise ValueError("a number is expected here" + ("; take off the quotes" if isinstance(value, str) else ""))
+    return Decimal(value)
+
+
+DURATION_PATTERN = "^([0-9]+(ms|s|m|h|d))+$"
+Length = Annotated[
+    timedelta,
+    BeforeValidator(duration),
+    WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN, "examples": ["30s", "15m", "2h", "1d"]}),
+]
+Number = Annotated[Decimal, BeforeValidator(_decimal), WithJsonSchema({"type": "number"})]
+Positive = Annotated[Number, Field(gt=0)]
+Count = Annotated[int, Field(ge=1, le=1000)]
+Text = Annotated[str, Field(min_length=1, max_length=2000)]
+Words = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class Shape(BaseModel):
+    """The strict base: no unknown keys, nothing coerced."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=True)
+
+
+class ConditionShape(Shape):
+    """One test of one argument, or a group of tests."""
+
+    path: str | None = Field(None, description='args.name, args["any key"], args.list[0], args.list[*]')
+    op: str | None = Field(None, description="eq, neq, lt, lte, gt, gte, in, not_in, contains, regex, exists, …")
+    value: Any = Field(None, description="what the argument is compared with")
+    fold: bool = Field(default=False, description="compare texts without regard to case")
+    full: bool | None = Field(None, description="regex: must the whole text match?")
+    any: list[ConditionShape] | None = Field(None, description="at least one of these holds")
+    all: list[ConditionShape] | None = Field(None, description="all of these hold")
+    not_: ConditionShape | None = Field(None, alias="not", description="this does not hold")
+
+
+class FactorShape(Shape):
+    """So many people of one group."""
+
+    group: Words
+    count: Count = 1
+
+
+class EscalateShape(Shape):
+    """Who else is asked after a while."""
+
+    after: Length
+    to: list[Words] = Field(min_length=1)
+
+
+class ApprovalShape(Shape):
+    """Whom to ask, and how long to wait."""
+
+    reviewers: list[Words] | None = Field(None, min_length=1, description='"group:NAME" or an e-mail address')
+    quorum: Count | None = Field(None, description="how many of the reviewers must say yes")
+    factors: list[FactorShape] | None = Field(None, min_length=1, description="instead of reviewers and quorum")
+    four_eyes: bool | None = Field(None, description="the agent's owner may not decide")
+    timeout: Length | None = None
+    on_timeout: Literal["deny", "escalate", "allow"] | None = None
+    escalate: list[EscalateShape] | None = Field(None, min_length=1)
+    channels: list[Words] | None = Field(None, min_length=1, description='"web", "slack", "slack:#channel"')
+    edit: bool | None = None
+    justification: Literal["off", "optional", "required"] | None = None
+    cancel_window: Length | None = None
+    execute_on_approve: bool | None = None
+    self_service: bool | None = None
+    grants: Literal["offer", "never"] | None = None
+
+
+class RuleShape(Shape):
+    """Conditions that must all hold; none = always."""
+
+    conditions: list[ConditionShape] = Field(default_factory=list)
+    on_deny: Text | None = Field(None, description="what the agent is told")
+    approval: ApprovalShape | None = Field(None, description="under approve_if: whom to ask when this holds")
+    id: Words | None = None
+
+
+class LimitShape(Shape):
+    """A budget over a window of time."""
+
+    id: Words | None = None
+    counter: Words = Field(description="rules that name the same counter share one budget")
+    window: str | int = Field(description="minute, hour, day, a duration, or seconds")
+    max: Positive
+    scope: Any = Field("grant", description="grant, agent, owner, server, tool, all")
+    kind: Literal["fixed", "sliding", "bucket"] | None = None
+    amount: Any = Field(None, description="what one call costs: a number or args.path; 1 when not said")
+    increment: Any = Field(None, description="another spelling of amount, a number")
+    increment_from: str | None = Field(None, description="another spelling of amount, args.path")
+    on_exceed: Literal["deny", "require_approval"] = "deny"
+    burst: Any = None
+    tz: str | None = None
+    unit: str | None = None
+    on_deny: Text | None = Field(None, description="what the agent is told when there is no room")
+
+
+class RateShape(Shape):
+    """So many calls in so many seconds."""
+
+    max: Positive
+    window: str | int
+
+
+class ToolShape(Shape):
+    """What holds for the tools of this name or pattern."""
+
+    id: Words | None = None
+    description: Text | None = None
+    action: Literal["allow", "deny", "hide", "require_approval"] | None = None
+    reason: Text | None = None
+    require: list[RuleShape] = Field(default_factory=list)
+    deny_if: list[RuleShape] = Field(default_factory=list)
+    approve_if: list[RuleShape] = Field(default_factory=list)
+    limits: list[LimitShape] = Field(default_factory=list)
+    rate_limit: Any = Field(None, description='"30/minute" or {max: 30, window: 60}')
+    approval: ApprovalShape | None = None
+    when: str | None = None
+    schedule: dict[str, Any] | None = None
+    mode: Literal["enforce", "shadow"] = "enforce"
+    redact: Any = None
+    unwrap: Any = None
+
+
+class EverywhereShape(Shape):
+    """What holds across every call."""
+
+    limits: list[LimitShape] = Field(default_factory=list)
+
+
+class DefaultShape(Shape):
+    """What happens to what is not named."""
+
+    default: Literal["allow", "deny"]
+
+
+class PolicyShape(Shape):
+    """A policy file (contract.md 7): which calls are allowed, refused, limited, or held for a person."""
+
+    model_config = ConfigDict(title="Placet policy")
+
+    version: Literal["1"]
+    default: Literal["allow", "deny"] = Field(description="for tools that are not named under tools")
+    description: Text | None = None
+    hide: list[str] = Field(default_factory=list, description="not listed and refused")
+    list_denied: bool = Field(default=False, description="list tools that the default refuses")
+    all_tools: EverywhereShape = Field(default_factory=EverywhereShape)
+    tools: dict[str, ToolShape] = Field(default_factory=dict, description='exact names, globs, or "risk:CLASS"')
+    resources: DefaultShape | None = None
+    prompts: DefaultShape | None = None
+    extends: Any = None
+    risk: Any = None
+    tests: Any = None
+    schema_: str | None = Field(None, alias="$schema")
