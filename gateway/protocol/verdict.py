@@ -1,0 +1,82 @@
+"""The verdict an agent gets in place of a tool's result: its codes, and how it is written (contract.md 5).
+
+One text block for the model and `_meta["placet/verdict"]` for programs, both made from one `Verdict`. Words of people
+and upstreams go through `quoted`, as data. Which outcome says what is in `answers`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from approvals.domain.plain import shorten, visible
+from gateway.protocol.raw import dump
+
+VERDICT = "placet/verdict"
+QUOTE_LIMIT = 500
+
+
+class Code(StrEnum):
+    """The codes an agent may see (contract.md 5; `gateway_unavailable` is an addition)."""
+
+    APPROVED = "approved"
+    POLICY_DENIED = "policy_denied"
+    RATE_LIMITED = "rate_limited"
+    PENDING = "approval_pending"
+    DENIED = "approval_denied"
+    EXPIRED = "approval_expired"
+    CANCELLED = "approval_cancelled"
+    UNDELIVERABLE = "approval_undeliverable"
+    QUEUE_FULL = "queue_full"
+    INVALID_ARGUMENTS = "invalid_arguments"
+    TOOL_CHANGED = "tool_changed"
+    FROZEN = "frozen"
+    OUTCOME_UNKNOWN = "outcome_unknown"
+    UPSTREAM_UNAVAILABLE = "upstream_unavailable"
+    GATEWAY_UNAVAILABLE = "gateway_unavailable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What is said: `text` to the model, the rest to programs. `retryable`: the same call may succeed later."""
+
+    code: Code
+    text: str
+    retryable: bool
+    request: str | None = None
+    rule: str | None = None
+    reason: str | None = None
+    retry_after: timedelta | None = None
+    url: str | None = None
+    expires_at: datetime | None = None
+
+
+def quoted(text: str, limit: int = QUOTE_LIMIT) -> str:
+    """Somebody else's words as one quoted line: no line breaks, nothing invisible, at most `limit` characters."""
+    return '"' + shorten(visible(text), limit).replace('"', "'") + '"'
+
+
+def render(verdict: Verdict) -> bytes:
+    """The tool result that carries the verdict."""
+    meta: dict[str, Any] = {"code": verdict.code}
+    for name in ("request", "rule"):
+        if (value := getattr(verdict, name)) is not None:
+            meta[name] = value
+    if verdict.reason is not None:
+        meta["reason"] = shorten(visible(verdict.reason), QUOTE_LIMIT)
+    meta["retryable"] = verdict.retryable
+    if verdict.retry_after is not None:
+        meta["retry_after_ms"] = max(0, round(verdict.retry_after.total_seconds() * 1000))
+    if verdict.url is not None:
+        meta["url"] = verdict.url
+    if verdict.expires_at is not None:
+        meta["expires_at"] = timestamp(verdict.expires_at)
+    content = [{"type": "text", "text": verdict.text}]
+    return dump({"content": content, "isError": True, "_meta": {VERDICT: meta}})
+
+
+def timestamp(at: datetime) -> str:
+    """RFC 3339 in UTC, to the second."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
