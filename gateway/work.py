@@ -34,6 +34,12 @@ class Work:
         task.add_done_callback(self._running.discard)
         return future
 
+    def start(self, job: Coroutine[Any, Any, object]) -> None:
+        """Start a job nobody waits for; a failure is logged."""
+        task = self._group.create_task(_alone(job))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
     def loop(self, name: str, body: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
         """Run a standing loop until it is cancelled, starting it again when it raises."""
         return self._group.create_task(_supervise(name, body), name=name)
@@ -50,7 +56,7 @@ async def _settle(job: Coroutine[Any, Any, T], future: asyncio.Future[T]) -> Non
     except asyncio.CancelledError:
         future.cancel()
         raise
-    except Exception as err:  # noqa: BLE001 (the edge of a job: it must not end the service)
+    except Exception as err:
         if future.done():
             log.exception("job failed after its caller had gone")
         else:
@@ -58,6 +64,13 @@ async def _settle(job: Coroutine[Any, Any, T], future: asyncio.Future[T]) -> Non
         return
     if not future.done():
         future.set_result(value)
+
+
+async def _alone(job: Coroutine[Any, Any, object]) -> None:
+    try:
+        await job
+    except Exception:  # the edge of a job: it must not end the service
+        log.exception("job failed")
 
 
 async def _supervise(name: str, body: Callable[[], Awaitable[None]]) -> None:

@@ -1,0 +1,78 @@
+"""A credential -> the caller it speaks for. Unknown, expired, revoked, paused: all the same nobody.
+
+The agents and the hashes of their tokens are kept in memory and read again when the bus says that
+agents changed, and each second besides, so that a revocation counts within a second on every replica.
+There is no other way in: no header, no cookie, no fallback to a default agent (security.md 1e S2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from approvals import tokens
+from approvals.bus import Bus
+from approvals.domain.model import Caller
+from approvals.storage.agents import AgentRow, TokenRow
+from approvals.storage.engine import Database, Tx
+
+REFRESH_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    agents: Mapping[str, AgentRow]
+    tokens: Mapping[str, TokenRow]
+    anonymous: str | None
+
+
+class Callers:
+    """Who may call, as the database says."""
+
+    def __init__(self, db: Database, bus: Bus) -> None:
+        self._db, self._bus = db, bus
+        self._known = _Known({}, {}, None)
+
+    def identify(self, bearer: str | None) -> Caller | None:
+        """The caller behind a bearer token; without one, the anonymous agent if there is one."""
+        if bearer is None:
+            return self._caller(self._known.anonymous)
+        token = tokens.parse(tokens.Kind.AGENT, bearer)
+        row = self._known.tokens.get(token.sha256) if token is not None else None
+        if row is None or not row.live(datetime.now(UTC)):
+            return None
+        return self._caller(row.agent)
+
+    def servers(self, agent: str) -> tuple[str, ...]:
+        """The upstream servers an agent may use now."""
+        row = self._known.agents.get(agent)
+        return row.servers if row is not None and _active(row) else ()
+
+    async def run(self) -> None:
+        """Keep up with the database, for ever."""
+        async with self._bus.watch("agents") as watch:
+            while True:
+                await self.refresh()
+                await watch.changed(REFRESH_SECONDS)
+
+    async def refresh(self) -> None:
+        """Read agents and tokens once."""
+        self._known = await self._db.read(_read)
+
+    def _caller(self, name: str | None) -> Caller | None:
+        row = self._known.agents.get(name) if name is not None else None
+        if row is None or not _active(row):
+            return None
+        return Caller(agent=row.name, owner=row.owner)
+
+
+def _active(row: AgentRow) -> bool:
+    return row.paused_at is None and row.revoked_at is None
+
+
+def _read(tx: Tx) -> _Known:
+    agents = {row.name: row for row in tx.agents.list()}
+    live = {token.hash: token for name in agents for token in tx.agents.tokens(name) if token.live(tx.now)}
+    anonymous = next((name for name, row in agents.items() if row.anonymous), None)
+    return _Known(agents, live, anonymous)

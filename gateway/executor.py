@@ -1,0 +1,195 @@
+"""Running a call: everything is checked once more, claimed once, sent once, settled once.
+
+The order is the promise (house.md 2.5, step 7): the policy, the tool and the caller as they are now;
+then all counters of the call or none; then the claim; then the bytes. What fails before a byte was
+sent gives the counters back; what nobody can answer for is `unknown` and keeps them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
+
+from approvals.desk import Desk
+from approvals.domain import fingerprint
+from approvals.domain.lifecycle import Event, Happened
+from approvals.domain.model import ApprovalRequest, Caller, Cause, Outcome, State, ToolCall
+from approvals.errors import NotClaimable, Refusal, StaleBinding, Unavailable
+from approvals.storage.requests import Query
+from gateway.callers import Callers
+from gateway.catalog import Catalog, Tool
+from gateway.judge import Judge, Judgement
+from gateway.limits import Exceeded, Limits, waived_by
+from gateway.servers import Server, Servers
+from gateway.upstreams import NoAnswer, Outgoing, Progress, Result, RpcError, Unsent
+
+log = logging.getLogger(__name__)
+
+LEASE_MARGIN = timedelta(seconds=60)
+"""A lease outlasts the call's own timeout by this much, so that only a dead process loses it."""
+SETTLE_AGAIN_SECONDS = 0.5
+SCAN_SECONDS = 2.0
+RECOVER_BATCH = 200
+NO_TRACE: Mapping[str, str] = MappingProxyType({})
+
+
+class Executor:
+    """Runs approved calls, and allowed ones."""
+
+    def __init__(
+        self, *, desk: Desk, limits: Limits, servers: Servers, catalog: Catalog, callers: Callers, judge: Judge
+    ) -> None:
+        self._desk, self._limits, self._servers, self._catalog = desk, limits, servers, catalog
+        self._callers, self._judge = callers, judge
+
+    async def run(
+        self, request: ApprovalRequest, progress: Progress | None = None, trace: Mapping[str, str] = NO_TRACE
+    ) -> ApprovalRequest | Exceeded:
+        """Run an approved request if it may still run; the request as it is afterwards.
+
+        Exceeded: a limit has no room now; the approval stays.
+        """
+        checked = await self._check(request)
+        if isinstance(checked, Cause):
+            return await self._cancel(request, checked)
+        server, tool, judgement = checked
+        uses = judgement.ruling.limits
+        taken = await self._limits.reserve(uses, judgement.facts, waived_by(request.rule, uses))
+        if isinstance(taken, Exceeded):
+            return taken
+        try:
+            lease = timedelta(seconds=server.timeouts.call) + LEASE_MARGIN
+            claimed = await self._desk.claim(request.id, binding=request.binding, lease=lease)
+        except (NotClaimable, StaleBinding) as refused:
+            await self._limits.release(taken)
+            current: ApprovalRequest = refused.fields["request"]
+            return current
+        except Refusal:
+            await self._limits.release(taken)
+            raise
+        happened = await _attempt(server, _outgoing(server, claimed.caller, claimed.call, tool, trace), progress)
+        if happened.cause is Cause.UNSENT:
+            await self._limits.release(taken)
+        return await self._settle(claimed, happened)
+
+    async def run_allowed(
+        self,
+        server: Server,
+        caller: Caller,
+        call: ToolCall,
+        tool: Tool,
+        judgement: Judgement,
+        progress: Progress | None,
+        trace: Mapping[str, str],
+    ) -> Result | RpcError | Exceeded:
+        """Run a call that needs nobody.
+
+        Raises:
+            Unsent, NoAnswer: as the upstream says.
+        """
+        taken = await self._limits.reserve(judgement.ruling.limits, judgement.facts)
+        if isinstance(taken, Exceeded):
+            return taken
+        outgoing = _outgoing(server, caller, call, tool, trace)
+        try:
+            return await server.upstream.call_tool(outgoing, progress=progress, sent=_nothing)
+        except Unsent:
+            await self._limits.release(taken)
+            raise
+
+    async def recover(self) -> None:
+        """Run what was approved to run without its agent (`execute_on_approve`), for ever."""
+        query = Query(states=frozenset({State.APPROVED}), limit=RECOVER_BATCH, oldest_first=True)
+        async with self._desk.bus.watch_all() as watch:
+            while True:
+                for request in await self._desk.search(query):
+                    if request.terms.execute_on_approve and not request.waiting:
+                        await self.run(request)
+                await watch.changed(SCAN_SECONDS)
+
+    async def _check(self, request: ApprovalRequest) -> tuple[Server, Tool, Judgement] | Cause:
+        call = request.call
+        if call.server not in self._callers.servers(request.caller.agent):
+            return Cause.REVOKED
+        server = self._servers.get(call.server)
+        if server is None:
+            return Cause.TOOL_CHANGED
+        tool = await self._catalog.tool(call.server, call.tool)
+        if tool is None or tool.unusable is not None or tool.fingerprint != call.tool_fingerprint:
+            return Cause.TOOL_CHANGED
+        judgement = self._judge.again(server, tool, request)
+        return Cause.POLICY_CHANGED if self._judge.is_stricter(judgement, request) else (server, tool, judgement)
+
+    async def _cancel(self, request: ApprovalRequest, cause: Cause) -> ApprovalRequest:
+        try:
+            return await self._desk.cancel(request.id, actor="placet", cause=cause)
+        except Refusal as refused:
+            # Somebody else moved it first: what it is now is the answer.
+            current: ApprovalRequest = refused.fields.get("request", request)
+            return current
+
+    async def _settle(self, request: ApprovalRequest, happened: Happened) -> ApprovalRequest:
+        # The call was made: its result is kept until the store takes it or the lease has surely run out.
+        until = request.claim.lease_until if request.claim is not None else datetime.now(UTC)
+        while True:
+            try:
+                return await self._desk.settle(request.id, happened)
+            except Unavailable:
+                if datetime.now(UTC) > until:
+                    raise
+                log.warning("result not recorded yet", extra={"request": request.id})
+                await asyncio.sleep(SETTLE_AGAIN_SECONDS)
+
+
+def _outgoing(server: Server, caller: Caller, call: ToolCall, tool: Tool, trace: Mapping[str, str]) -> Outgoing:
+    meta = fingerprint.canonical({**json.loads(call.meta), **trace}) if trace else call.meta
+    return Outgoing(
+        tool=call.tool,
+        arguments=call.arguments,
+        agent=caller.agent,
+        timeout=server.timeouts.call,
+        meta=meta,
+        definition=tool.definition,
+    )
+
+
+def _nothing() -> None:
+    """The claim was committed before; that bytes go out changes nothing more."""
+
+
+async def _attempt(server: Server, outgoing: Outgoing, progress: Progress | None) -> Happened:
+    began = datetime.now(UTC)
+    try:
+        answer = await server.upstream.call_tool(outgoing, progress=progress, sent=_nothing)
+    except Unsent as err:
+        return _ended(Event.RAISED, began, kind=State.FAILED, cause=Cause.UNSENT, error=str(err))
+    except NoAnswer as err:
+        return _ended(Event.LOST, began, kind=State.UNKNOWN, cause=Cause.NO_ANSWER, error=str(err))
+    if isinstance(answer, RpcError):
+        raw, said = _raw(answer), answer.message
+        return _ended(Event.RAISED, began, kind=State.FAILED, cause=Cause.UPSTREAM_ERROR, error=said, result=raw)
+    if answer.is_error:
+        return _ended(Event.RAISED, began, kind=State.FAILED, cause=Cause.UPSTREAM_ERROR, result=answer.raw)
+    return _ended(Event.RETURNED, began, kind=State.SUCCEEDED, result=answer.raw)
+
+
+def _ended(
+    event: Event,
+    began: datetime,
+    *,
+    kind: State,
+    cause: Cause | None = None,
+    error: str | None = None,
+    result: bytes | None = None,
+) -> Happened:
+    outcome = Outcome(kind=kind.value, result=result, error=error, started_at=began, finished_at=datetime.now(UTC))
+    return Happened(event=event, actor="placet", cause=cause, outcome=outcome)
+
+
+def _raw(error: RpcError) -> bytes:
+    body = {"code": error.code, "message": error.message} | ({} if error.data is None else {"data": error.data})
+    return json.dumps({"error": body}, ensure_ascii=False).encode()

@@ -1,0 +1,81 @@
+"""The policy applied to one call, now: the ruling, its terms, and whether it has become stricter since.
+
+Pure evaluation is in `gateway.policy`; here it meets the clock and the server's layers as they stand.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from approvals.domain.model import ApprovalRequest, Caller, Terms
+from gateway.catalog import Tool
+from gateway.policy.evaluate import evaluate
+from gateway.policy.model import ApprovalSpec, Facts, Risk, Ruling, Verdict
+from gateway.policy.risk import classify
+from gateway.policy.routes import ApprovalDefaults, terms
+from gateway.servers import Server
+
+RISKS_KEPT = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """A ruling with the facts it is about."""
+
+    ruling: Ruling
+    facts: Facts
+
+
+class Judge:
+    """Evaluates calls under the policies in force."""
+
+    def __init__(self, defaults: ApprovalDefaults) -> None:
+        self.defaults = defaults
+        self._risks: dict[str, Risk] = {}
+
+    def risk(self, tool: Tool) -> Risk:
+        """The risk of a tool by its definition; looked at once per fingerprint."""
+        known = self._risks.get(tool.fingerprint)
+        if known is None:
+            if len(self._risks) >= RISKS_KEPT:
+                self._risks.clear()
+            known = self._risks[tool.fingerprint] = classify(tool.definition)
+        return known
+
+    def judge(self, server: Server, tool: Tool, caller: Caller, arguments: Mapping[str, Any]) -> Judgement:
+        """The ruling on a call with these arguments."""
+        facts = Facts(
+            server=server.name,
+            tool=tool.name,
+            arguments=arguments,
+            agent=caller.agent,
+            owner=caller.owner,
+            now=datetime.now(UTC),
+            risk=self.risk(tool),
+        )
+        return Judgement(ruling=evaluate(server.policies, facts), facts=facts)
+
+    def again(self, server: Server, tool: Tool, request: ApprovalRequest) -> Judgement:
+        """The ruling on a saved request's call, now."""
+        return self.judge(server, tool, request.caller, json.loads(request.call.arguments))
+
+    def terms(self, spec: ApprovalSpec) -> Terms:
+        """What an approval must satisfy, with the configuration's defaults."""
+        return terms(spec, self.defaults)
+
+    def is_stricter(self, judgement: Judgement, request: ApprovalRequest) -> bool:
+        """Would the policy of now ask for more than the request was granted under? Then it must not run."""
+        ruling = judgement.ruling
+        if ruling.policy_version == request.policy_version or ruling.verdict is Verdict.ALLOW:
+            return ruling.verdict is Verdict.DENY
+        if ruling.verdict is Verdict.DENY or ruling.approval is None:
+            return True
+        needed = self.terms(ruling.approval)
+        if needed.four_eyes and not request.terms.four_eyes:
+            return True
+        given = {frozenset(factor.members): factor.count for factor in request.terms.factors}
+        return any(given.get(frozenset(factor.members), 0) < factor.count for factor in needed.factors)

@@ -1,0 +1,124 @@
+"""Names: which tools an agent sees on a path, and which server and tool a called name means.
+
+On `/mcp/{server}` a server's own names stand as they are. On `/mcp` they are `{server}__{tool}`, unless the
+agent has exactly one server. A name is found by looking the catalogues up, never by splitting it, so that
+`a__b` + `c` is not taken for `a` + `b__c` (security.md 2c.9). One server that is down does not hide the others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from approvals.domain.model import Caller
+from gateway.callers import Callers
+from gateway.catalog import Catalog, Tool
+from gateway.judge import Judge
+from gateway.policy.evaluate import listing
+from gateway.servers import Server, Servers
+from gateway.upstreams import NoAnswer, RpcError, Unsent
+
+log = logging.getLogger(__name__)
+
+SEPARATOR = "__"
+INVALID_PARAMS = -32602
+UNREACHABLE = 1
+"""Our own code for a list that cannot be had: outside the ranges of JSON-RPC and MCP (protocol.md 1.1)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A called name, resolved."""
+
+    server: Server
+    tool: Tool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Down:
+    """The server a name points to cannot be asked. `tool` is the name on that server."""
+
+    server: Server
+    tool: str
+    why: str
+
+
+class Lookup:
+    """Resolves names for one caller at a time."""
+
+    def __init__(self, *, servers: Servers, catalog: Catalog, callers: Callers, judge: Judge) -> None:
+        self._servers, self._catalog, self._callers, self._judge = servers, catalog, callers, judge
+
+    def servers(self, caller: Caller, server: str | None) -> list[Server]:
+        """The servers a path gives this caller."""
+        names = [n for n in self._callers.servers(caller.agent) if server is None or n == server]
+        return [found for name in names if (found := self._servers.get(name)) is not None]
+
+    async def tools(self, caller: Caller, server: str | None) -> Sequence[dict[str, Any]] | RpcError:
+        """Every tool a call of which could be allowed or asked about, named as on this path."""
+        asked = self.servers(caller, server)
+        answers = await asyncio.gather(*(self._list(one) for one in asked))
+        down = [f"{one.name}: {answer}" for one, answer in zip(asked, answers, strict=True) if isinstance(answer, str)]
+        for line in down:
+            log.warning("tools of a server cannot be listed: %s", line)
+        if down and len(down) == len(asked):
+            return RpcError(code=UNREACHABLE, message="No server can be reached: " + "; ".join(down)[:1000])
+        prefixed = server is None and len(asked) > 1
+        return [
+            _named(tool, one.name + SEPARATOR + tool.name if prefixed else tool.name)
+            for one, answer in zip(asked, answers, strict=True)
+            if not isinstance(answer, str)
+            for tool in answer
+            if listing(one.policies, tool.name, self._judge.risk(tool).kind)
+        ]
+
+    async def find(self, caller: Caller, server: str | None, name: str) -> Found | Down | RpcError:
+        """What a called name means on this path."""
+        asked = self.servers(caller, server)
+        prefixed = server is None and len(asked) > 1
+        down: Down | None = None
+        found: list[Found] = []
+        for one in asked:
+            own = _own_name(one, name, prefixed=prefixed)
+            if own is None:
+                continue
+            try:
+                tool = await self._catalog.tool(one.name, own)
+            except (Unsent, NoAnswer) as err:
+                down = Down(server=one, tool=own, why=str(err))
+                continue
+            if tool is not None:
+                found.append(Found(server=one, tool=tool))
+        if len(found) == 1 and found[0].tool.unusable is None:
+            return found[0]
+        if len(found) == 1:
+            return RpcError(
+                code=INVALID_PARAMS, message=f"The tool {name!r} cannot be called: {found[0].tool.unusable}."
+            )
+        if found:
+            names = ", ".join(one.server.name for one in found)
+            return RpcError(code=INVALID_PARAMS, message=f"{name!r} names a tool of several servers: {names}.")
+        return down or RpcError(
+            code=INVALID_PARAMS,
+            message=f"There is no tool {name[:128]!r} here. tools/list gives the names that can be called.",
+        )
+
+    async def _list(self, server: Server) -> Sequence[Tool] | str:
+        try:
+            return await self._catalog.tools(server.name)
+        except (Unsent, NoAnswer) as err:
+            return str(err)
+
+
+def _own_name(server: Server, name: str, *, prefixed: bool) -> str | None:
+    if not prefixed:
+        return name
+    prefix = server.name + SEPARATOR
+    return name.removeprefix(prefix) if name.startswith(prefix) else None
+
+
+def _named(tool: Tool, name: str) -> dict[str, Any]:
+    return {**tool.listing(), "name": name}

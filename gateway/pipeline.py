@@ -1,0 +1,267 @@
+"""The walk of one tool call, one way (house.md 2.5): judged, filed, held, run, answered.
+
+A held, polled, retried or resumed call enters at the same top and differs only in what filing finds.
+Each step is one function of another module; the branches between them are all here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from approvals.desk import Desk
+from approvals.domain import fingerprint
+from approvals.domain.model import ApprovalRequest, Caller, Cause, State, ToolCall
+from approvals.errors import QueueFull, Refusal
+from approvals.filing import FiledAs, Filing
+from approvals.storage.calls import CallRow
+from gateway.executor import Executor
+from gateway.inbound.gate import Line
+from gateway.journal import Journal
+from gateway.judge import Judge, Judgement
+from gateway.limits import Exceeded, Limits
+from gateway.lookup import Found
+from gateway.policy.model import ApprovalSpec, Verdict
+from gateway.protocol import answers
+from gateway.protocol.patience import Hold, plan
+from gateway.upstreams import NoAnswer, Progress, Result, RpcError, Unsent
+from gateway.waiting import hold
+from gateway.work import Work
+
+RUNS_AT_LEAST_SECONDS = 8.0
+"""How long a held client is given for the run itself, however little of its hold is left."""
+QUEUE_RETRY = timedelta(seconds=60)
+NO_RECORD = "The gateway cannot record calls just now, and a call that leaves no record does not run."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """The `approvals` settings that waiting needs; `page` makes the address of a request's page."""
+
+    hold: Hold
+    deny_cooldown: timedelta
+    page: Callable[[str], str]
+
+
+@dataclass(slots=True, kw_only=True)
+class Parts:
+    """What the walk is made of. `holding` is replaced on reload."""
+
+    judge: Judge
+    limits: Limits
+    desk: Desk
+    executor: Executor
+    journal: Journal
+    work: Work
+    holding: Holding
+
+
+@dataclass(slots=True, kw_only=True)
+class Visit:
+    """One call on its walk. `arguments` is dropped once the call is judged, so that a held call is small."""
+
+    caller: Caller
+    found: Found
+    name: str
+    call: ToolCall
+    arguments: dict[str, Any]
+    line: Line
+    progress: Progress | None
+    trace: Mapping[str, str]
+    streams: bool
+    modern: bool
+    began: float
+    request: str | None = None
+    outcome: str | None = None
+
+
+async def handle_call(parts: Parts, visit: Visit) -> Result | RpcError:
+    """Walk one call to its answer, and leave one row in the audit whatever happens."""
+    if not parts.journal.room:
+        return _told(answers.gateway_unavailable(tool=visit.name, why=NO_RECORD))
+    judgement = parts.judge.judge(visit.found.server, visit.found.tool, visit.caller, visit.arguments)
+    try:
+        return await _judged(parts, visit, judgement)
+    except QueueFull as full:
+        visit.outcome = full.code
+        rule = judgement.ruling.rule
+        return _told(answers.queue_full(tool=visit.name, why=full.agent_text, rule=rule, retry_after=QUEUE_RETRY))
+    except Refusal as refused:
+        visit.outcome = refused.code
+        return _told(answers.gateway_unavailable(tool=visit.name, why=refused.agent_text))
+    finally:
+        parts.journal.write(_row(visit, judgement))
+
+
+async def _judged(parts: Parts, visit: Visit, judgement: Judgement) -> Result | RpcError:
+    ruling, desk = judgement.ruling, parts.desk
+    if ruling.verdict is Verdict.DENY:
+        return _told(answers.policy_denied(tool=visit.name, rule=ruling.rule, reason=ruling.reason))
+    problems = visit.found.tool.problems(visit.arguments)
+    visit.arguments = {}
+    if problems:
+        visit.outcome = "invalid_arguments"
+        return _told(answers.invalid_arguments(tool=visit.name, problems=[(p.pointer, p.message) for p in problems]))
+    current = await _open(parts, visit)
+    if ruling.verdict is Verdict.REQUIRE_APPROVAL and ruling.approval is not None:
+        if current is None and isinstance(room := await parts.limits.check(ruling.limits, judgement.facts), Exceeded):
+            return await _exceeded(parts, visit, judgement, room)
+        return await _ask(parts, visit, judgement, ruling.approval, ruling.rule, ruling.reason)
+    if current is not None:
+        if current.state is State.EXECUTING:
+            await desk.attach(current.id)
+            return await _hold(parts, visit, current)
+        await desk.cancel(current.id, actor="placet", cause=Cause.POLICY_CHANGED)
+    return await _allowed(parts, visit, judgement)
+
+
+async def _open(parts: Parts, visit: Visit) -> ApprovalRequest | None:
+    call = visit.call
+    if not parts.desk.may_be_open(call.server, call.tool):
+        return None
+    return await parts.desk.open_for(visit.caller.agent, fingerprint.call_key(visit.caller.agent, call))
+
+
+async def _exceeded(parts: Parts, visit: Visit, judgement: Judgement, over: Exceeded) -> Result | RpcError:
+    if over.asks:
+        return await _ask(parts, visit, judgement, over.use.approval, over.rule, over.reason)
+    return _limited(visit, over)
+
+
+async def _ask(
+    parts: Parts, visit: Visit, judgement: Judgement, spec: ApprovalSpec, rule: str, reason: str | None
+) -> Result | RpcError:
+    """Step 4: save it and tell people, or find what the same call has come to."""
+    ruling = judgement.ruling
+    filed = await parts.desk.file(
+        Filing(
+            call=visit.call,
+            caller=visit.caller,
+            terms=parts.judge.terms(spec),
+            rule=rule,
+            rule_reason=reason,
+            policy_version=ruling.policy_version,
+            risk=ruling.risk.value,
+            severity=ruling.severity.value,
+            trace=tuple(step.as_json() for step in ruling.trace),
+            deny_cooldown=parts.holding.deny_cooldown,
+            waiting=True,
+        )
+    )
+    visit.request = visit.line.request = filed.request.id
+    if filed.kind in {FiledAs.COLLECT, FiledAs.COOLDOWN}:
+        return _about(parts, visit, filed.request)
+    return await _hold(parts, visit, filed.request)
+
+
+async def _hold(parts: Parts, visit: Visit, request: ApprovalRequest) -> Result | RpcError:
+    """Steps 5 to 8 for a client that is attached to the request."""
+    visit.request = visit.line.request = request.id
+    remaining = max(request.expires_at - datetime.now(UTC), timedelta(0))
+    waits = plan(
+        client=visit.caller.client,
+        has_progress_token=visit.progress is not None,
+        streams=visit.streams,
+        hold=parts.holding.hold,
+        remaining=remaining,
+    )
+    until = time.monotonic() + waits.hold.total_seconds()
+    try:
+        current = await hold(parts.desk, request, waits, visit.line, lambda r: _saying(parts, r))
+        if current.state is State.APPROVED:
+            return await _run(parts, visit, current, until)
+    finally:
+        parts.work.start(parts.desk.detach(request.id))
+    return _about(parts, visit, current)
+
+
+async def _run(parts: Parts, visit: Visit, request: ApprovalRequest, until: float) -> Result | RpcError:
+    """Step 7: the run belongs to the service; this client waits for it as long as its hold allows."""
+    running = parts.work.run(parts.executor.run(request, visit.progress, visit.trace))
+    patience = max(until - time.monotonic(), RUNS_AT_LEAST_SECONDS)
+    try:
+        done = await asyncio.wait_for(running, patience)
+    except TimeoutError:
+        return _about(parts, visit, await parts.desk.get(request.id) or request)
+    if isinstance(done, Exceeded):
+        return _limited(visit, done)
+    if done.state is State.EXECUTING:
+        # Another connection of the same agent claimed it: wait for what that one brings.
+        await parts.desk.attach(done.id)
+        return await _hold(parts, visit, done)
+    return _about(parts, visit, done)
+
+
+async def _allowed(parts: Parts, visit: Visit, judgement: Judgement) -> Result | RpcError:
+    found = visit.found
+    job = parts.executor.run_allowed(
+        found.server, visit.caller, visit.call, found.tool, judgement, visit.progress, visit.trace
+    )
+    try:
+        # A modern client that leaves has cancelled; an older one has only lost its line (protocol.md 0, no. 4).
+        answer = await job if visit.modern else await parts.work.run(job)
+    except Unsent as err:
+        visit.outcome = "unsent"
+        server = visit.found.server.name
+        return _told(answers.upstream_unavailable(server=server, tool=visit.name, why=str(err)))
+    except NoAnswer:
+        visit.outcome = "unknown"
+        return _told(answers.outcome_unknown(tool=visit.name))
+    if isinstance(answer, Exceeded):
+        return await _exceeded(parts, visit, judgement, answer)
+    failed = isinstance(answer, RpcError) or answer.is_error
+    visit.outcome = State.FAILED.value if failed else State.SUCCEEDED.value
+    return answer
+
+
+def _limited(visit: Visit, over: Exceeded) -> Result:
+    visit.outcome = "rate_limited"
+    return _told(
+        answers.rate_limited(tool=visit.name, rule=over.rule, reason=over.reason, retry_after=over.retry_after)
+    )
+
+
+def _about(parts: Parts, visit: Visit, request: ApprovalRequest) -> Result | RpcError:
+    """Step 8: what this agent is told of the request; the line says when a final outcome has been written."""
+    visit.outcome = request.state.value
+    if request.state not in {State.PENDING, State.APPROVED, State.EXECUTING}:
+        visit.line.tells = request.id
+    said = answers.about(request, url=parts.holding.page(request.id))
+    if isinstance(said, answers.UpstreamError):
+        return RpcError(code=said.code, message=said.message, data=said.data)
+    return Result(raw=said, is_error=request.state is not State.SUCCEEDED)
+
+
+def _saying(parts: Parts, request: ApprovalRequest) -> str:
+    what = "running" if request.state is State.EXECUTING else f"waiting for approval {request.id}"
+    return f"{what} ({parts.holding.page(request.id)})"
+
+
+def _told(raw: bytes) -> Result:
+    return Result(raw=raw, is_error=True)
+
+
+def _row(visit: Visit, judgement: Judgement) -> CallRow:
+    ruling = judgement.ruling
+    return CallRow(
+        id=f"call_{secrets.token_hex(16)}",
+        at=judgement.facts.now,
+        agent=visit.caller.agent,
+        owner=visit.caller.owner,
+        server=visit.call.server,
+        tool=visit.call.tool,
+        arguments_sha256=visit.call.arguments_sha256,
+        verdict="rate_limited" if visit.outcome == "rate_limited" else ruling.verdict.value,
+        rule=ruling.rule,
+        reason=ruling.reason,
+        trace=tuple(step.as_json() for step in ruling.trace),
+        policy_version=ruling.policy_version,
+        request_id=visit.request,
+        outcome=visit.outcome,
+        ms=round((time.monotonic() - visit.began) * 1000),
+    )
