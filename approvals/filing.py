@@ -21,6 +21,9 @@ from approvals.errors import Conflict, Invalid, QueueFull
 from approvals.storage.tx import Tx
 
 JUSTIFICATION_MAX = 2_000
+CAPS = ("this agent", "this tool", "the gateway")
+LITTLE_ROOM = 64
+"""More than can be filed at the same moment: fewer free places than this are counted one at a time."""
 Routes = Callable[[Terms], list[tuple[str, str]]]
 """The (channel, target) pairs a request with these terms is announced on."""
 
@@ -105,7 +108,13 @@ def file_in(tx: Tx, filing: Filing, *, request_id: str, caps: Caps, routes: Rout
         found = _existing(tx, key, filing)
         if found is not None:
             return found
-        _refuse_over_cap(tx, filing, caps)
+        full = _over_cap(tx, filing, caps)
+        if full is not None:
+            # The same call may have been filed while we waited for our turn to count.
+            found = _existing(tx, key, filing)
+            if found is None:
+                raise full
+            return found
         request = _request(filing, request_id, key, tx.now)
         if tx.requests.insert(request, filed(request)):
             tx.messages.announce(request.id, routes(filing.terms), request.revision, tx.now)
@@ -137,13 +146,23 @@ def _end_of(last: ApprovalRequest, history: list[Record]) -> datetime:
     return row.at if row is not None else last.decided_at or last.created_at
 
 
-def _refuse_over_cap(tx: Tx, filing: Filing, caps: Caps) -> None:
-    call = filing.call
-    counts = tx.requests.count_pending(agent=filing.caller.agent, tool=call.tool, server=call.server)
-    limits = (("this agent", caps.per_agent), ("this tool", caps.per_tool), ("the gateway", caps.total))
-    for have, (cap, limit) in zip(counts, limits, strict=True):
+def _over_cap(tx: Tx, filing: Filing, caps: Caps) -> QueueFull | None:
+    call, agent = filing.call, filing.caller.agent
+    names = (f"agent {agent}", f"tool {call.server}/{call.tool}", "all")
+    limits = (caps.per_agent, caps.per_tool, caps.total)
+
+    def count() -> tuple[int, int, int]:
+        return tx.requests.count_pending(agent=agent, tool=call.tool, server=call.server)
+
+    # Where little room is left, whoever counts the same has to wait for us, which makes a cap exact under a race.
+    # The names are always taken in this order.
+    for name, have, limit in zip(names, count(), limits, strict=True):
+        if have >= limit - LITTLE_ROOM:
+            tx.requests.count_alone(name)
+    for cap, have, limit in zip(CAPS, count(), limits, strict=True):
         if have >= limit:
-            raise QueueFull(cap=cap, limit=limit)
+            return QueueFull(cap=cap, limit=limit)
+    return None
 
 
 def _request(filing: Filing, request_id: str, key: str, now: datetime) -> ApprovalRequest:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -76,12 +76,17 @@ class Messages(Group):
         )
         self._run(behind.values(wanted_revision=revision, state="queued", next_at=now, attempts=0))
 
-    def take_due(self, holder: str, now: datetime, lease: timedelta, limit: int) -> list[MessageRow]:
-        """Lease up to `limit` cards that are due, so that nobody else sends them meanwhile."""
+    def take_due(
+        self, holder: str, now: datetime, lease: timedelta, limit: int, *, but_not: Collection[str] = ()
+    ) -> list[MessageRow]:
+        """Lease up to `limit` cards that are due, so that nobody else sends them meanwhile.
+
+        `but_not` are channels that are busy: what waits for them must not keep the others from theirs.
+        """
         free = or_(messages.c.leased_until.is_(None), messages.c.leased_until <= now)
         due = (
             select(messages.c.id)
-            .where(IS_QUEUED, messages.c.next_at <= now, free)
+            .where(IS_QUEUED, messages.c.next_at <= now, free, messages.c.channel.not_in(sorted(but_not)))
             .order_by(messages.c.next_at, messages.c.id)
             .limit(limit)
             .with_for_update(skip_locked=True)

@@ -37,6 +37,9 @@ LIVE_FOR = timedelta(seconds=15)
 MAX_LIST = 500
 """No list is longer, whatever was asked for."""
 
+COUNTING = 0x636F_756E_7400
+"""Seeds the advisory locks of counting, apart from any other's: "count" in ASCII."""
+
 Cursor = tuple[datetime, str]
 """Where a list goes on: `(created_at, id)` of the last request shown."""
 
@@ -161,6 +164,14 @@ class Requests(Group):
         )
         row = self._run(counts.where(IS_OPEN, IS_PENDING).select_from(requests)).one()
         return (row.of_agent, row.of_tool, row.in_all)
+
+    def count_alone(self, name: str) -> None:
+        """Until this transaction ends, nobody else counts under this name: what makes a cap exact.
+
+        SQLite writes one transaction at a time anyway.
+        """
+        if self._tx.conn.dialect.name == "postgresql":
+            self._run(select(func.pg_advisory_xact_lock(func.hashtextextended(name, COUNTING))))
 
     def count_by_state(self) -> dict[State, int]:
         """How many requests are open, state by state."""

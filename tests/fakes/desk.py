@@ -7,8 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, cast
-
+from typing import Any
 
 from approvals.bus import LocalBus
 from approvals.desk import Desk
@@ -91,7 +90,7 @@ def make_desk(
     """A desk whose ids count up."""
     return Desk(
         db=db,
-        bus=cast(Any, None),
+        bus=LocalBus(db),
         directory=directory,
         new_id=lambda kind: f"{kind}_{next(ids):026d}",
         holder=holder,
