@@ -78,8 +78,12 @@ class Room:
 
     def needs(self, request: ApprovalRequest) -> tuple[quorum.Need, ...]:
         """How far each factor is, with the voters as they are now."""
+        return quorum.tally(request, self.voters(request))
+
+    def voters(self, request: ApprovalRequest) -> dict[PersonId, Person]:
+        """Those who have voted, as they are now."""
         found = (self.directory.person(self.tx, vote.reviewer) for vote in request.votes)
-        return quorum.tally(request, {p.id: p for p in found if p is not None})
+        return {person.id: person for person in found if person is not None}
 
     def history(self, request: ApprovalRequest) -> list[Record]:
         """The request's ledger, oldest first."""

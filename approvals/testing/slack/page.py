@@ -12,6 +12,7 @@ import hmac
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,11 @@ from approvals.testing.slack.state import Channel, Json, Message, User, View
 from approvals.testing.slack.workspace import Workspace
 
 STATIC = Path(__file__).parent / "static"
-TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
+TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+FONTS = {
+    "sans.ttf": ("fontpkg_ibm_plex_sans", "IBMPlexSans[wdth,wght].ttf"),
+    "mono.ttf": ("fontpkg_ibm_plex_mono", "IBMPlexMono-Regular.ttf"),
+}
 HEARTBEAT_SECONDS = 15.0
 HEADERS = {
     "Content-Security-Policy": (
@@ -207,7 +212,21 @@ async def _body(request: web.Request) -> Json:
     return value
 
 
+def _font(name: str) -> web.Response:
+    """A font of an installed package; without it the page falls back to the system's."""
+    package, file = FONTS[name]
+    spec = find_spec(package)
+    folders = [] if spec is None else list(spec.submodule_search_locations or ())
+    for folder in folders:
+        path = Path(folder) / "files" / file
+        if path.is_file():
+            return web.Response(body=path.read_bytes(), content_type="font/ttf", headers=HEADERS)
+    return web.Response(status=204, headers=HEADERS)
+
+
 def _served(name: str) -> web.Response:
+    if name in FONTS:
+        return _font(name)
     path = STATIC / name
     if Path(name).name != name or path.suffix not in TYPES or not path.is_file():
         return _refused(404, "no such file")

@@ -1,0 +1,277 @@
+"""Brings every card to the newest revision of its request, on every channel, however long that takes.
+
+A card is posted once and then revised in place; what changed while a channel was away is told by one revision.
+Each channel has a few deliveries of its own at a time and its own pause, so that a bad one delays nobody else.
+A delivery whose result is not known is tried again: a second card is better than none. Where a card can never be
+shown and nobody else can be reached, the request ends (`undelivered`) instead of waiting for nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from approvals import executing
+from approvals.channels import Channel, MessageRef, RetryLater, Undeliverable
+from approvals.deciding import Room
+from approvals.desk import Desk
+from approvals.domain.card import Card, make_card
+from approvals.domain.lifecycle import Event, Happened
+from approvals.domain.model import OPEN_STATES, ApprovalRequest, State
+from approvals.domain.redact import redact_text
+from approvals.errors import Unavailable
+from approvals.storage.messages import Backlog, MessageRow
+from approvals.storage.tx import Tx
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 4
+"""Deliveries of one channel under way at the same time."""
+SEND_SECONDS = 30.0
+LEASE = timedelta(seconds=90)
+"""Longer than a delivery and the saving of its result can take, so that no other replica sends it meanwhile."""
+POLL_SECONDS = 1.0
+FIRST_PAUSE, LAST_PAUSE = 1.0, 300.0
+LONGEST_ASKED_PAUSE = 3600.0
+GIVE_UP_ENDED_AFTER = 20
+"""A card nobody needs any more is tried for about an hour, then given up."""
+SAVE_TRIES = 5
+ERROR_SHOWN = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelHealth:
+    """How one channel has fared since this process started. `failing_since` is None while it works."""
+
+    delivered: int = 0
+    retried: int = 0
+    dead: int = 0
+    failing_since: datetime | None = None
+    last_error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Job:
+    """One card to bring up to date, with the request it shows; None when the request is gone."""
+
+    row: MessageRow
+    card: Card | None
+
+
+class Outbox:
+    """The one loop that talks to channels."""
+
+    def __init__(
+        self,
+        *,
+        desk: Desk,
+        channels: Mapping[str, Channel],
+        page: Callable[[str], str],
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._desk, self._db, self._channels, self._page, self._chance = desk, desk.db, channels, page, chance
+        self._busy: Counter[str] = Counter()
+        self._paused_until: dict[str, float] = {}
+        self._health: dict[str, ChannelHealth] = {name: ChannelHealth() for name in channels}
+        self._more = asyncio.Event()
+
+    def delivery_health(self) -> Mapping[str, ChannelHealth]:
+        """How each channel fares, for metrics, readiness and the doctor."""
+        return dict(self._health)
+
+    async def backlog(self) -> Backlog:
+        """How far behind we are."""
+        return await self._db.read(lambda tx: tx.messages.backlog())
+
+    async def run(self) -> None:
+        """Deliver for ever: at once when something changed here, within a second otherwise."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._listen(), name="outbox wake-up")
+            while True:
+                self._more.clear()
+                try:
+                    await self._start_due(group)
+                except Unavailable:
+                    log.warning("outbox cannot read", extra={"retry_seconds": POLL_SECONDS})
+                await self._wake_up()
+
+    async def deliver_due(self) -> int:
+        """Deliver what is due now and wait for it; says how many cards were tried."""
+        async with asyncio.TaskGroup() as group:
+            return await self._start_due(group)
+
+    async def _listen(self) -> None:
+        async with self._desk.bus.watch_all() as watch:
+            while True:
+                await watch.changed()
+                self._more.set()
+
+    async def _wake_up(self) -> None:
+        try:
+            async with asyncio.timeout(POLL_SECONDS):
+                await self._more.wait()
+        except TimeoutError:
+            return
+
+    async def _start_due(self, group: asyncio.TaskGroup) -> int:
+        free = [name for name in self._channels if self._free(name) > 0]
+        not_now = [name for name in self._channels if name not in free]
+        limit = min((self._free(name) for name in free), default=AT_ONCE)
+        # The smallest number of free places is asked for, so that whatever mix comes back there is room for it.
+        rows = await self._db.write(
+            lambda tx: tx.messages.take_due(self._desk.holder, tx.now, LEASE, limit, but_not=not_now)
+        )
+        for row in rows:
+            self._busy[row.channel] += 1
+            group.create_task(self._deliver_and_free(row), name=f"deliver {row.id}")
+        if rows and len(rows) == limit:
+            self._more.set()
+        return len(rows)
+
+    def _free(self, channel: str) -> int:
+        if asyncio.get_running_loop().time() < self._paused_until.get(channel, 0.0):
+            return 0
+        return AT_ONCE - self._busy[channel]
+
+    async def _deliver_and_free(self, row: MessageRow) -> None:
+        try:
+            await self._deliver(row)
+        except Unavailable:
+            # Nothing is lost: the lease runs out and the card is due again.
+            log.warning("delivery could not be saved", extra={"card": row.id, "request": row.request_id})
+        except Exception:
+            # The edge of the loop: a bug met with one request must not keep the others' cards from their people.
+            log.exception("delivery broke", extra={"card": row.id, "request": row.request_id})
+            await self._try_again(row, LAST_PAUSE, "an error inside Placet; the log has it")
+        finally:
+            self._busy[row.channel] -= 1
+            self._more.set()
+
+    async def _deliver(self, row: MessageRow) -> None:
+        job = await self._db.read(lambda tx: self._job(tx, row))
+        channel = self._channels.get(row.channel)
+        if job.card is None or channel is None:
+            why = "its request is gone" if job.card is None else f"no channel {row.channel!r} is configured"
+            await self._save(lambda tx: self._bury(tx, row, why))
+            return
+        try:
+            async with asyncio.timeout(SEND_SECONDS):
+                ref = await _show(channel, row, job.card)
+        except Undeliverable as never:
+            await self._give_up(row, _first_line(never))
+        except RetryLater as later:
+            await self._pause(row, later)
+        except Exception as failed:  # noqa: BLE001 - the edge: a channel is somebody else's code
+            await self._failed(row, job.card, failed)
+        else:
+            revision = job.card.revision
+            await self._save(lambda tx: tx.messages.done(row.id, ref.data if ref else None, revision))
+            self._note(row.channel, delivered=1)
+
+    def _job(self, tx: Tx, row: MessageRow) -> _Job:
+        request = tx.requests.get(row.request_id)
+        if request is None:
+            return _Job(row=row, card=None)
+        room = Room(tx, self._desk.directory)
+        card = make_card(
+            request,
+            needs=room.needs(request),
+            people=room.voters(request),
+            url=self._page(request.id),
+            now=tx.now,
+            history=tx.requests.events(request.id),
+        )
+        return _Job(row=row, card=card)
+
+    async def _pause(self, row: MessageRow, later: RetryLater) -> None:
+        # The channel asked for quiet; its other cards would only be told the same.
+        seconds = min(max(later.seconds, 0.0), LONGEST_ASKED_PAUSE)
+        self._paused_until[row.channel] = asyncio.get_running_loop().time() + seconds
+        await self._try_again(row, seconds, _first_line(later))
+
+    async def _failed(self, row: MessageRow, card: Card, failed: Exception) -> None:
+        why = f"no answer within {SEND_SECONDS:.0f} s" if isinstance(failed, TimeoutError) else _first_line(failed)
+        extra = {"card": row.id, "request": row.request_id, "channel": row.channel, "attempt": row.attempts + 1}
+        log.warning("delivery failed", extra=extra | {"error": why})
+        if card.state not in OPEN_STATES and row.attempts + 1 >= GIVE_UP_ENDED_AFTER:
+            await self._give_up(row, why)
+            return
+        await self._try_again(row, self._back_off(row.attempts), why)
+
+    async def _try_again(self, row: MessageRow, seconds: float, why: str) -> None:
+        await self._save(lambda tx: tx.messages.retry(row.id, tx.now + timedelta(seconds=seconds), why))
+        self._note(row.channel, retried=1, error=why)
+
+    async def _give_up(self, row: MessageRow, why: str) -> None:
+        log.warning(
+            "card undeliverable",
+            extra={"card": row.id, "request": row.request_id, "channel": row.channel, "error": why},
+        )
+        await self._save(lambda tx: self._bury(tx, row, why))
+        self._note(row.channel, dead=1, error=why)
+
+    def _bury(self, tx: Tx, row: MessageRow, why: str) -> None:
+        # In one transaction with the ending of the request: a crash between the two would leave it waiting.
+        tx.messages.dead(row.id, why)
+        request = tx.requests.get(row.request_id, lock=True)
+        if request is not None and _reaches_nobody(request, tx.messages.for_request(request.id)):
+            unreached = Happened(event=Event.UNDELIVERED, actor="placet", note=why)
+            executing.apply(Room(tx, self._desk.directory), request.id, unreached)
+
+    async def _save(self, work: Callable[[Tx], None]) -> None:
+        # Where a card stands must not be lost: one more try costs little, a card with dead buttons much.
+        for attempt in range(SAVE_TRIES - 1):
+            try:
+                await self._db.write(work)
+            except Unavailable:
+                await asyncio.sleep(self._back_off(attempt))
+            else:
+                return
+        await self._db.write(work)
+
+    def _back_off(self, attempts: int) -> float:
+        ceiling = min(LAST_PAUSE, FIRST_PAUSE * 2.0 ** min(attempts, 16))
+        return ceiling * (0.5 + 0.5 * self._chance())
+
+    def _note(
+        self, channel: str, *, delivered: int = 0, retried: int = 0, dead: int = 0, error: str | None = None
+    ) -> None:
+        before = self._health.get(channel, ChannelHealth())
+        since = None if error is None else before.failing_since or datetime.now(UTC)
+        self._health[channel] = replace(
+            before,
+            delivered=before.delivered + delivered,
+            retried=before.retried + retried,
+            dead=before.dead + dead,
+            failing_since=since,
+            last_error=error if error is not None else before.last_error,
+        )
+
+
+async def _show(channel: Channel, row: MessageRow, card: Card) -> MessageRef | None:
+    """Post the card, or bring the one there is up to date; None when it stays where it was."""
+    if row.ref is None:
+        return await channel.post(card, row.target)
+    try:
+        await channel.revise(MessageRef(channel=row.channel, data=dict(row.ref)), card)
+    except Undeliverable:
+        if card.decided:
+            raise
+        # The card is gone (somebody deleted it) while people still have to decide: they get another.
+        return await channel.post(card, row.target)
+    return None
+
+
+def _reaches_nobody(request: ApprovalRequest, rows: list[MessageRow]) -> bool:
+    by_page = not request.terms.channels or any(c.split(":", 1)[0] == "web" for c in request.terms.channels)
+    return request.state is State.PENDING and not by_page and all(row.state == "dead" for row in rows)
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip() or type(error).__name__
+    return redact_text(text).splitlines()[0][:ERROR_SHOWN]

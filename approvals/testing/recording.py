@@ -1,0 +1,72 @@
+"""A channel that remembers what it was shown: what tests use where a real one would be, and an example of one.
+
+It keeps every card it was handed, and can be told to fail as real channels do. It passes the contract suite,
+so a test that passes with it says something about Slack too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from dataclasses import dataclass, field
+
+from approvals.channels import MessageRef, Undeliverable
+from approvals.domain.card import Card
+
+
+@dataclass(slots=True)
+class Shown:
+    """One message at one target: what it showed, from the first card to the newest."""
+
+    target: str
+    cards: list[Card] = field(default_factory=list)
+
+    @property
+    def card(self) -> Card:
+        """What it shows now."""
+        return self.cards[-1]
+
+
+class RecordingChannel:
+    """A Channel in memory. `fail_with` are raised, one a call, before anything is shown."""
+
+    name = "recording"
+
+    def __init__(self) -> None:
+        self.messages: dict[str, Shown] = {}
+        self.fail_with: list[Exception] = []
+        self.fail_after_showing: list[Exception] = []
+        self.calls: list[str] = []
+        self.open = asyncio.Event()
+        self.open.set()
+        self._ids = itertools.count(1)
+
+    async def post(self, card: Card, to: str) -> MessageRef:
+        """Show the card at `to`."""
+        await self._called("post")
+        key = f"m{next(self._ids)}"
+        self.messages[key] = Shown(target=to, cards=[card])
+        self._raise_from(self.fail_after_showing)
+        return MessageRef(channel=self.name, data={"key": key})
+
+    async def revise(self, ref: MessageRef, card: Card) -> None:
+        """Show the card in place of the one there."""
+        await self._called("revise")
+        shown = self.messages.get(str(ref.data.get("key")))
+        if shown is None:
+            raise Undeliverable("the message is gone")
+        shown.cards.append(card)
+        self._raise_from(self.fail_after_showing)
+
+    def at(self, target: str) -> list[Card]:
+        """What every message at a target shows now."""
+        return [shown.card for shown in self.messages.values() if shown.target == target]
+
+    async def _called(self, what: str) -> None:
+        self.calls.append(what)
+        await self.open.wait()
+        self._raise_from(self.fail_with)
+
+    def _raise_from(self, failures: list[Exception]) -> None:
+        if failures:
+            raise failures.pop(0)
