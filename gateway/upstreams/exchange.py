@@ -15,7 +15,6 @@ from contextlib import asynccontextmanager
 from types import SimpleNamespace
 
 import aiohttp
-from yarl import URL
 
 from gateway.upstreams import NoAnswer, Overlarge, Unsent, nothing
 
@@ -73,10 +72,12 @@ class Reply:
 class Dialer:
     """Opens exchanges with one upstream and owns its connections."""
 
-    def __init__(self, *, connect: float, idle: float) -> None:
+    def __init__(self, *, name: str, connect: float, idle: float) -> None:
+        self._name = name
         self._connect = connect
         self._idle = idle
         self._session: aiohttp.ClientSession | None = None
+        self._closed = False
 
     @asynccontextmanager
     async def exchange(
@@ -96,24 +97,26 @@ class Dialer:
         Raises:
             Unsent, NoAnswer: in plain words.
         """
-        target = URL(url)
-        who = origin(target)
+        who = self._name
+        if self._closed:
+            raise Unsent(f"{who} cannot be reached: it is no longer used")
         begun = SimpleNamespace(mark=before_first_byte, written=False)
         try:
             response = await self._open().request(
-                method, target, data=body, headers=headers, allow_redirects=False, trace_request_ctx=begun
+                method, url, data=body, headers=headers, allow_redirects=False, trace_request_ctx=begun
             )
         except (aiohttp.ClientError, OSError, ValueError, TimeoutError) as err:
             if begun.written:
                 raise NoAnswer(f"{who} {_broken(err)}") from err
-            raise Unsent(f"cannot connect to {who}: {_unreachable(err, self._connect)}") from err
+            raise Unsent(f"{who} cannot be reached: {_unreachable(err, self._connect)}") from err
         try:
             yield Reply(response, who=who, idle=None if forever else self._idle)
         finally:
             response.release()
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Close every connection; nothing can be sent after it."""
+        self._closed = True
         session, self._session = self._session, None
         if session is not None:
             await session.close()
@@ -130,11 +133,6 @@ class Dialer:
                 trace_configs=[_tracing()],
             )
         return self._session
-
-
-def origin(url: URL) -> str:
-    """How an upstream is named in messages: no path, no query, no user, where keys may stand."""
-    return f"{url.scheme}://{url.host}:{url.port}" if url.host else "the upstream"
 
 
 def _tracing() -> aiohttp.TraceConfig:

@@ -84,7 +84,7 @@ class Wire:
         self.timeouts = timeouts
         self._url = url
         self._headers = dict(headers)
-        self._dialer = Dialer(connect=timeouts.connect, idle=timeouts.idle)
+        self._dialer = Dialer(name=name, connect=timeouts.connect, idle=timeouts.idle)
         self._ids = itertools.count(1)
         self._courtesies: asyncio.Queue[Courtesy] = asyncio.Queue(_MAX_COURTESIES)
 

@@ -1,0 +1,50 @@
+"""Streamable HTTP keeps the upstream contract in both eras, against the official SDK's server."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from gateway.upstreams import Result, Upstream, nothing
+from gateway.upstreams.http import HttpUpstream
+from tests.contracts.upstream_contract import UpstreamContract, text_of
+from tests.fakes.upstreams import call, running, sdk_http_server
+
+
+@pytest.fixture(scope="module")
+def modern_url() -> Iterator[str]:
+    with sdk_http_server("http") as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def legacy_url() -> Iterator[str]:
+    with sdk_http_server("http-legacy") as url:
+        yield url
+
+
+class TestModernHttp(UpstreamContract):
+    @pytest.fixture
+    async def upstream(self, modern_url: str) -> AsyncIterator[Upstream]:
+        async with running(HttpUpstream(name="peer", url=modern_url)) as upstream:
+            yield upstream
+
+    async def test_an_argument_that_wants_a_header_gets_it(self, upstream: Upstream) -> None:
+        """The SDK's server answers -32020 without it."""
+        tools = {tool["name"]: tool for tool in await upstream.list_tools()}
+        asked = call("region", '{"name":"Köln"}'.encode(), definition=tools["region"])
+        answer = await upstream.call_tool(asked, progress=None, sent=nothing)
+        assert text_of(answer) == "in Köln"
+
+    async def test_a_missing_header_is_found_out_and_the_call_sent_again(self, upstream: Upstream) -> None:
+        answer = await upstream.call_tool(call("region", b'{"name":"north"}'), progress=None, sent=nothing)
+        assert isinstance(answer, Result)
+        assert text_of(answer) == "in north"
+
+
+class TestLegacyHttp(UpstreamContract):
+    @pytest.fixture
+    async def upstream(self, legacy_url: str) -> AsyncIterator[Upstream]:
+        async with running(HttpUpstream(name="peer", url=legacy_url)) as upstream:
+            yield upstream
