@@ -52,7 +52,7 @@ export function filterForm(filters, { states, sorts = [], apply }) {
     select("risk", "Risk", [["", "Any risk"], ...RISKS.map((risk) => [risk, risk])]),
     sorts.length ? select("sort", "Order", sorts) : null,
   ];
-  const count = activeFilters(filters).filter((name) => name !== "q").length;
+  const count = activeFilters(filters).filter((name) => name !== "q" && !(name === "state" && filters.state === states[0][0])).length;
   const details = h(
     "details",
     { class: "filters", open: count > 0 },

@@ -41,7 +41,7 @@ export function icon(name) {
   return svg([[PATHS[name], ""]]);
 }
 
-const ARMS = { low: "M5.4 4.6l3 7.2", medium: "M5.5 4.5l6 6", high: "M5.5 4.5h9", critical: "M5.5 3.5h9M5.5 8.5h9" };
+const ARMS = { low: "M6 4.4l3.6 8", medium: "M5.5 4.5l6 6", high: "M5.5 4.5h9", critical: "M5.5 3.5h9M5.5 8.5h9" };
 const POST = "M4 1.5v13M2 14.5h4";
 
 /** The semaphore: arm down, at 45°, level, or two arms level. An unknown severity shows as high. */

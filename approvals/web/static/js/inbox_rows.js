@@ -80,7 +80,7 @@ function paint(node, request) {
     link,
     held ? bar(request) : null,
     h("span", { class: "row-risk" }, semaphore(request.severity), h("span", { class: "row-risk-word", text: request.risk })),
-    h("span", { class: "row-tool mono" }, bdi(request.tool)),
+    h("span", { class: "row-tool" }, bdi(request.tool, "mono"), h("span", { class: "muted" }, " on ", bdi(request.server))),
     held ? countdown(request.expires_at, "row-left held") : stateWords(request),
     h("span", { class: "row-facts" }, bdi(factsLine(request.arguments))),
     h(
@@ -88,12 +88,8 @@ function paint(node, request) {
       { class: "row-who" },
       bdi(request.agent),
       request.owner ? [" for ", bdi(request.owner)] : null,
-      " · ",
-      bdi(request.server),
-      " · ",
-      ago(request.created_at),
     ),
-    held ? h("span", { class: "row-quorum", title: "approvals given / needed" }, quorumShort(request.needs), h("span", { class: "sr", text: " approvals" })) : null,
+    h("span", { class: "row-quorum" }, ago(request.created_at), held ? [" · ", h("span", { title: "approvals given / needed", text: quorumShort(request.needs) }), h("span", { class: "sr", text: " approvals" })] : null),
   );
 }
 

@@ -144,7 +144,7 @@ function openSettings(me) {
       { class: "settings" },
       h("p", {}, "Signed in as ", h("strong", {}, visible(me.person.id)), ". Roles: ", visible(roles), ". Groups: ", visible(groups), "."),
       choose("theme", "Theme", [["auto", "As the system"], ["light", "Light"], ["dark", "Dark"]], () => window.dispatchEvent(new Event("placet:theme"))),
-      choose("rows", "Rows in the inbox", [["roomy", "Two lines"], ["dense", "One line"]], () => window.dispatchEvent(new Event("placet:rows"))),
+      choose("rows", "Rows in the inbox", [["roomy", "Three lines"], ["dense", "One line"]], () => window.dispatchEvent(new Event("placet:rows"))),
       choose("after", "After a decision", [["next", "Go to the next request"], ["stay", "Stay on the record"], ["back", "Go back to the list"]]),
       choose("keys", "Single keys", [["on", "On"], ["off", "Off"]]),
       problem,

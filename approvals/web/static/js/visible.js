@@ -99,8 +99,8 @@ function strangePlaces(text) {
 }
 
 /** One isolated inline run, so that right-to-left text cannot reorder what stands around it. */
-export function bdi(value, className = "") {
-  return h("bdi", { class: className, dir: "auto" }, visible(value));
+export function bdi(value, className = "", options = {}) {
+  return h("bdi", { class: className, dir: "auto" }, visible(value, options));
 }
 
 /** How many hidden characters, and letters of a foreign script, a text has. */

@@ -71,6 +71,7 @@ function draw(body, filters, requests, next) {
 }
 
 function byWhom(request) {
+  if (request.state === "pending") return h("span", { class: "muted", text: "waiting" });
   const vote = decidingVote(request);
   if (!vote || ["expired", "cancelled"].includes(request.state)) return h("span", { class: "muted" }, causeWords(request.cause) || "–");
   return h("span", {}, bdi(vote.reviewer), h("span", { class: "muted", text: ` via ${vote.via}` }));
@@ -79,9 +80,9 @@ function byWhom(request) {
 const COLUMNS = [
   { name: "Asked", className: "nowrap", cell: (request) => ago(request.created_at) },
   { name: "State", className: "nowrap", cell: (request) => h("span", { class: `state ${TONES[request.state] ?? ""}`, text: STATES[request.state] ?? request.state }) },
-  { name: "Call", cell: (request) => h("a", { class: "mono", href: `/requests/${encodeURIComponent(request.id)}` }, bdi(request.tool)) },
+  { name: "Call", className: "nowrap", cell: (request) => h("a", { class: "mono", href: `/requests/${encodeURIComponent(request.id)}` }, bdi(request.tool)) },
   { name: "Arguments", className: "clip", cell: (request) => h("span", { class: "muted" }, bdi(factsLine(request.arguments))) },
-  { name: "Server", cell: (request) => bdi(request.server) },
+  { name: "Server", className: "nowrap", cell: (request) => bdi(request.server) },
   { name: "Agent", cell: (request) => h("span", {}, bdi(request.agent), request.owner ? h("span", { class: "muted" }, " for ", bdi(request.owner)) : null) },
   { name: "Decided by", cell: byWhom },
 ];

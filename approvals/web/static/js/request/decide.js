@@ -28,6 +28,10 @@ export function decisionBar(request, hooks) {
   bar.update = (newer = bar.request) => update(bar, newer);
   bar.press = (answer, viaKey = false) => press(bar, answer, viaKey);
   bar.stop = watch(bar);
+  bar.unfolded = () => {
+    bar.look();
+    bar.update();
+  };
   update(bar, request);
   return bar;
 }
@@ -45,14 +49,18 @@ function watch(bar) {
   const onChange = () => update(bar, bar.request);
   const observer = new IntersectionObserver(
     (entries) => {
-      if (!entries.some((entry) => entry.isIntersecting)) return;
+      if (!entries.some((entry) => entry.isIntersecting) || bar.hooks.unread()) return;
       bar.read = true;
       observer.disconnect();
       onChange();
     },
     { rootMargin: "0px 0px -64px 0px" },
   );
-  observer.observe(bar.hooks.end);
+  bar.look = () => {
+    observer.unobserve(bar.hooks.end);
+    if (!bar.read) observer.observe(bar.hooks.end);
+  };
+  bar.look();
   window.addEventListener("online", onChange);
   window.addEventListener("offline", onChange);
   const timer = window.setTimeout(onChange, Math.min(2 ** 30, Math.max(0, Date.parse(bar.request.expires_at) - now()) + 500));

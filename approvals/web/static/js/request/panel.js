@@ -72,7 +72,7 @@ function absent(panel, error) {
 }
 
 function draw(panel) {
-  const slot = (name) => h("div", { class: `slot ${name}` });
+  const slot = (name) => h("div", { class: `slot slot-${name}` });
   panel.slots = Object.fromEntries(["head", "said", "verdict", "outcome", "args", "why", "timeline", "raw", "rail", "decision"].map((name) => [name, slot(name)]));
   const s = panel.slots;
   panel.article = h(
@@ -110,7 +110,7 @@ function drawArguments(panel) {
   const { request } = panel;
   panel.binding = request.binding;
   const before = request.edited_from !== null && typeof request.edited_from === "object" ? request.edited_from : null;
-  panel.args = argumentsView(request.arguments, { before, onRead: () => panel.bar?.update() });
+  panel.args = argumentsView(request.arguments, { before, onRead: () => panel.bar?.unfolded() });
   panel.end = h("div", { class: "args-end" });
   show(panel.slots.args, panel.args.element, panel.end);
 }
@@ -167,7 +167,7 @@ function head(request) {
       "p",
       { class: "request-kind" },
       semaphore(request.severity),
-      h("span", { class: "risk", text: `${request.risk} risk, ${request.severity}` }),
+      h("span", { class: "risk", text: `${request.risk} risk, ${request.severity} severity` }),
       h("span", { class: `state ${TONES[request.state] ?? ""}`, text: STATES[request.state] ?? request.state }),
     ),
     h("h1", { tabindex: "-1", class: "request-title" }, bdi(request.tool, "mono-title"), h("span", { class: "muted" }, " on ", bdi(request.server))),

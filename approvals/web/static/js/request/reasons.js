@@ -9,7 +9,7 @@ export function justification(request) {
     "figure",
     { class: "quoted" },
     h("figcaption", { class: "label", text: "The agent says, unverified" }),
-    h("blockquote", {}, bdi(request.justification)),
+    h("blockquote", {}, bdi(request.justification, "", { breaks: true })),
   );
 }
 

@@ -24,7 +24,7 @@ export function verdict(request) {
 }
 
 function reason(text) {
-  return h("figure", { class: "quoted" }, h("figcaption", { class: "label", text: "Reason given" }), h("blockquote", {}, bdi(text)));
+  return h("figure", { class: "quoted" }, h("figcaption", { class: "label", text: "Reason given" }), h("blockquote", {}, bdi(text, "", { breaks: true })));
 }
 
 function follow(request) {

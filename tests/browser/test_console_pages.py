@@ -1,0 +1,323 @@
+"""The console in a real Chromium over its fake API: it draws, it decides, it never lies, it never runs foreign text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import RunningConsole, Screen
+from tests.fakes import console_samples as samples
+
+Screens = Callable[..., Screen]
+
+
+def request_id(number: int) -> str:
+    return f"req_{number:026d}"
+
+
+PLAIN, MAIL, QUORUM, OWN, DESTRUCTIVE, HOSTILE, LISTS, LONG = (request_id(n) for n in range(1, 9))
+NOT_FOUND = ("status of 404",)
+PAGES = [
+    pytest.param("/", (), id="inbox"),
+    pytest.param(f"/?open={HOSTILE}", (), id="inbox with hostile text open"),
+    *(pytest.param(f"/requests/{request_id(n)}", (), id=f"request {n}") for n in (*range(1, 9), *range(21, 29))),
+    pytest.param("/requests/req_nope", NOT_FOUND, id="no such request"),
+    pytest.param("/history", (), id="history"),
+    pytest.param("/agents", (), id="agents"),
+    pytest.param("/people", (), id="people"),
+    pytest.param("/servers", NOT_FOUND, id="servers, not answered"),
+    pytest.param("/login", (), id="sign-in without a link"),
+    pytest.param("/login#good-token", (), id="sign-in with a link"),
+    pytest.param("/nowhere", NOT_FOUND, id="no such page"),
+]
+
+
+def settled(screen: Screen, path: str) -> Page:
+    page = screen.open(path)
+    page.wait_for_load_state("networkidle") if path.startswith("/login") else page.wait_for_selector("h1, h2")
+    return page
+
+
+@pytest.mark.parametrize(("path", "expected"), PAGES)
+def test_every_page_reflows_at_320_px_and_the_browser_has_nothing_to_complain_about(
+    screens: Screens, path: str, expected: tuple[str, ...]
+) -> None:
+    for scheme in ("light", "dark"):
+        screen = screens(width=320, height=640, color_scheme=scheme, has_touch=True)
+        screen.expected = expected
+        page = settled(screen, path)
+        width = page.evaluate("document.documentElement.scrollWidth")
+        assert width <= 320, f"{path} is {width} px wide"
+        assert page.evaluate("document.documentElement.dataset.theme") == scheme
+
+
+def test_a_call_is_approved_with_the_keyboard_alone(screen: Screen, console: RunningConsole) -> None:
+    page = settled(screen, f"/?open={MAIL}")
+    expect(page.get_by_role("button", name="Approve and run send_mail")).to_be_enabled()
+    page.keyboard.press("a")
+    expect(page.get_by_role("dialog")).to_contain_text("Approve send_mail?")
+    page.keyboard.press("Enter")
+    expect(page.locator(".verdict")).to_contain_text("Approved by you@example.com via web")
+    expect(page.get_by_role("button", name=re.compile("^Approve"))).to_have_count(0)
+    assert console.fake.requests[MAIL]["state"] == "approved"
+
+
+def test_a_call_is_denied_with_a_preset_reason_and_the_keyboard_alone(screen: Screen, console: RunningConsole) -> None:
+    page = settled(screen, f"/requests/{MAIL}")
+    expect(page.get_by_role("button", name="Deny and tell the agent")).to_be_enabled()
+    page.keyboard.press("d")
+    page.keyboard.press("2")
+    page.keyboard.press("Enter")
+    expect(page.locator(".verdict")).to_contain_text("Denied by you@example.com")
+    expect(page.locator(".verdict")).to_contain_text("Not needed for this task.")
+    assert console.fake.requests[MAIL]["votes"][0]["reason"] == "Not needed for this task."
+
+
+def test_the_focus_moves_to_the_next_row_after_a_decision(screen: Screen) -> None:
+    page = settled(screen, f"/?open={MAIL}")
+    page.keyboard.press("d")
+    page.keyboard.press("1")
+    page.keyboard.press("Enter")
+    expect(page.locator(".verdict")).to_be_visible()
+    expect(page.locator("a.row:focus")).to_have_count(1)
+    expect(page.locator("a.row:focus")).not_to_have_attribute("data-id", MAIL)
+
+
+@pytest.mark.parametrize("answer", ["approve", "deny"])
+def test_who_loses_a_race_reads_who_won_and_gets_the_record(
+    screen: Screen, console: RunningConsole, answer: str
+) -> None:
+    theirs = {"approve": "deny", "deny": "approve"}[answer]
+    console.fake.before_decision = samples.vote(
+        samples.BEN, theirs, datetime.now(UTC), via="slack", reason="Seen it first"
+    )
+    screen.expected = ("status of 409",)
+    page = settled(screen, f"/requests/{MAIL}")
+    page.get_by_role("button", name={"approve": "Approve and run", "deny": "Deny and tell"}[answer]).click()
+    if answer == "deny":
+        page.get_by_role("dialog").get_by_role("button", name="Deny and tell").click()
+    expect(page.locator(".slot-said")).to_contain_text("by ben@example.com")
+    expect(page.locator(".slot-said")).to_contain_text("was not recorded")
+    expect(page.locator(".verdict")).to_contain_text("by ben@example.com via slack")
+    expect(page.locator(".decision")).to_have_count(0)
+    assert len(console.fake.requests[MAIL]["votes"]) == 1
+
+
+def test_a_decision_given_elsewhere_closes_the_open_dialog_and_shows_the_record(
+    screen: Screen, console: RunningConsole
+) -> None:
+    page = settled(screen, f"/requests/{MAIL}")
+    page.keyboard.press("d")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    console.call(lambda: console.fake.record(MAIL, samples.vote(samples.BEN, "approve", datetime.now(UTC))))
+    expect(page.locator(".verdict")).to_contain_text("Approved by ben@example.com")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_hostile_text_is_shown_as_text_with_nothing_hidden(screen: Screen) -> None:
+    page = settled(screen, f"/requests/{HOSTILE}")
+    arguments = page.locator(".args").first
+    expect(arguments).to_contain_text("<img src=x onerror=alert(1)><script>alert(2)</script>")
+    for code in ("U+202E", "U+200B", "U+2066", "U+2069", "U+E0041", "U+001B"):
+        expect(arguments.locator(".hid", has_text=code).first).to_be_visible()
+    expect(arguments.locator(".odd")).to_have_count(2)
+    expect(page.locator(".args-warning")).to_contain_text("hidden characters and 2 look-alike letters")
+    assert page.locator("main img, main script, main iframe").count() == 0
+    unmarked = page.evaluate("document.querySelector('main').textContent.match(/[\\p{Cf}\\p{Co}\\x1b]/u)")
+    assert unmarked is None
+
+
+def test_a_high_risk_call_asks_again_and_does_not_put_the_focus_on_yes(screen: Screen, console: RunningConsole) -> None:
+    page = settled(screen, f"/requests/{PLAIN}")
+    page.get_by_role("button", name="Approve and run refund_payment").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Approve refund_payment?")
+    page.keyboard.press("Enter")
+    expect(dialog).to_be_visible()
+    assert console.fake.requests[PLAIN]["state"] == "pending"
+    dialog.get_by_role("button", name="Approve and run refund_payment").click()
+    expect(page.locator(".verdict")).to_contain_text("Approved by you@example.com")
+
+
+def test_a_destructive_call_takes_the_typed_tool_name_and_no_single_key(
+    screen: Screen, console: RunningConsole
+) -> None:
+    page = settled(screen, f"/requests/{DESTRUCTIVE}")
+    button = page.get_by_role("button", name="Approve drop_table")
+    expect(button).to_be_enabled()
+    page.keyboard.press("a")
+    expect(button).to_be_focused()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    button.click()
+    sure = page.get_by_role("dialog").get_by_role("button", name="Approve drop_table")
+    expect(sure).to_be_disabled()
+    page.get_by_role("dialog").get_by_role("textbox").fill("drop_table")
+    sure.click()
+    expect(page.locator(".verdict")).to_contain_text("Approved by you@example.com")
+    assert console.fake.requests[DESTRUCTIVE]["state"] == "approved"
+
+
+def test_long_arguments_open_approval_only_after_everything_was_unfolded_and_reached(screen: Screen) -> None:
+    page = settled(screen, f"/requests/{LONG}")
+    approve = page.get_by_role("button", name="Approve and run import_rows")
+    expect(approve).to_have_attribute("aria-disabled", "true")
+    expect(page.locator(".decision-why")).to_contain_text("Open what is folded")
+    for folded in ("other .* characters", "other .* lines"):
+        page.get_by_role("button", name=re.compile(folded)).focus()
+        page.keyboard.press("Enter")
+    expect(page.locator(".decision-why")).to_contain_text("to the end first")
+    page.locator(".args-end").scroll_into_view_if_needed()
+    page.mouse.move(600, 400)
+    page.mouse.wheel(0, 40_000)
+    expect(approve).not_to_have_attribute("aria-disabled", "true")
+
+
+def test_one_of_several_votes_is_recorded_without_pretending_that_it_ran(screen: Screen) -> None:
+    page = settled(screen, f"/requests/{QUORUM}")
+    page.get_by_role("button", name="Approve new_order, 1 more needed").click()
+    page.get_by_role("dialog").get_by_role("button", name="Approve new_order").click()
+    expect(page.locator(".decision-why")).to_contain_text("Your vote is recorded")
+    expect(page.locator(".request-kind")).to_contain_text("Held")
+    expect(page.locator(".needs")).to_contain_text("2 of 2 from finance")
+
+
+def test_a_person_who_may_not_decide_reads_why(screen: Screen) -> None:
+    page = settled(screen, f"/requests/{OWN}")
+    expect(page.locator(".decision-why")).to_contain_text("You may not decide this")
+    expect(page.get_by_role("button", name="Deny and tell the agent")).to_have_attribute("aria-disabled", "true")
+
+
+def test_offline_closes_the_buttons_with_the_reason(screen: Screen) -> None:
+    page = settled(screen, f"/requests/{MAIL}")
+    expect(page.get_by_role("button", name="Deny and tell the agent")).to_be_enabled()
+    page.context.set_offline(True)
+    expect(page.locator(".decision-why")).to_contain_text("You are offline")
+    expect(page.get_by_role("button", name="Deny and tell the agent")).to_have_attribute("aria-disabled", "true")
+    page.context.set_offline(False)
+    expect(page.locator(".decision-why")).to_contain_text("The agent is waiting")
+    screen.expected = ("ERR_INTERNET_DISCONNECTED", "ERR_NETWORK")
+
+
+@pytest.mark.parametrize("scenario", ["many"])
+def test_new_rows_wait_behind_a_button_while_the_list_is_being_read(screen: Screen, console: RunningConsole) -> None:
+    page = settled(screen, "/")
+    expect(page.locator("a.row")).to_have_count(200)
+    scroller = page.locator(".list-scroll")
+    top = scroller.evaluate("(element) => (element.scrollTop = 2000)")
+    console.call(lambda: console.fake.add(samples.sample(9001, datetime.now(UTC), age=0, tool="fresh_tool")))
+    expect(page.get_by_role("button", name="1 new")).to_be_visible()
+    expect(page.locator("a.row", has_text="fresh_tool")).to_have_count(0)
+    assert scroller.evaluate("(element) => element.scrollTop") == top
+    page.get_by_role("button", name="1 new").click()
+    expect(page.locator("a.row").first).to_contain_text("fresh_tool")
+
+
+def test_the_count_stands_in_the_title_and_in_the_tab_picture(screen: Screen, console: RunningConsole) -> None:
+    page = settled(screen, "/history")
+    expect(page).to_have_title("(8) History · Placet")
+    expect(page.locator("#favicon")).to_have_attribute("href", "/static/icons/tab-8.svg")
+    console.call(lambda: console.fake.record(MAIL, samples.vote(samples.BEN, "deny", datetime.now(UTC))))
+    expect(page).to_have_title("(7) History · Placet")
+
+
+def test_on_a_phone_the_request_is_a_sheet_that_back_closes(screens: Screens) -> None:
+    page = settled(screens(width=390, height=844, has_touch=True), "/")
+    page.locator("a.row", has_text="send_mail").click()
+    expect(page.get_by_role("button", name="Approve and run send_mail")).to_be_visible()
+    assert page.locator(".list").evaluate("(element) => element.inert") is True
+    page.go_back()
+    expect(page.locator(".detail")).to_be_hidden()
+    expect(page.locator("a.row", has_text="send_mail")).to_be_focused()
+
+
+def test_single_keys_can_be_turned_off_and_never_act_in_inputs(screen: Screen) -> None:
+    page = settled(screen, f"/?open={MAIL}")
+    page.keyboard.press("/")
+    expect(page.get_by_role("searchbox", name="Search")).to_be_focused()
+    page.keyboard.type("ad")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.get_by_role("button", name="Keys").click()
+    page.get_by_role("checkbox").uncheck()
+    page.keyboard.press("Escape")
+    page.locator(".request-title").focus()
+    page.keyboard.press("d")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_the_history_pages_by_cursor_searches_and_downloads_what_is_shown(screen: Screen) -> None:
+    page = settled(screen, "/history?q=refund")
+    expect(page.locator("tbody tr").first).to_be_visible()
+    shown = page.locator("tbody tr").count()
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="CSV").click()
+    lines = waiting.value.path().read_bytes().decode().split("\r\n")
+    assert lines[0].startswith("id,state,cause,server,tool")
+    assert len(lines) == shown + 2
+    assert waiting.value.suggested_filename.endswith(".csv")
+
+
+@pytest.mark.parametrize("scenario", ["many"])
+def test_older_pages_of_the_history_are_real_addresses(screen: Screen) -> None:
+    page = settled(screen, "/history")
+    expect(page.locator("tbody tr")).to_have_count(50)
+    page.get_by_role("link", name="Older").click()
+    expect(page).to_have_url(re.compile(r"cursor=50"))
+    expect(page.locator("tbody")).to_contain_text("customer-50")
+    page.go_back()
+    expect(page.locator("tbody")).to_contain_text("customer-0")
+
+
+def test_the_sign_in_link_is_spent_by_the_button_not_by_opening_it(screen: Screen, console: RunningConsole) -> None:
+    console.fake.signed_in = False
+    page = settled(screen, "/login?next=/history#good-token")
+    assert "good-token" not in page.url
+    assert console.fake.signed_in is False
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="History")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    "target", ["//evil.example", "/\\evil.example", "https://evil.example/", "javascript:alert(1)"]
+)
+def test_signing_in_never_leads_to_another_site(screen: Screen, target: str) -> None:
+    page = settled(screen, f"/login?next={target}#good-token")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="Inbox")).to_be_visible()
+
+
+def test_without_a_session_every_page_leads_to_sign_in_and_back(screen: Screen, console: RunningConsole) -> None:
+    console.fake.signed_in = False
+    screen.expected = ("status of 401",)
+    page = settled(screen, "/history?q=x")
+    expect(page).to_have_url(re.compile(r"/login\?next=%2Fhistory%3Fq%3Dx$"))
+
+
+@pytest.mark.parametrize(
+    ("scenario", "words"),
+    [("empty", "Nothing is waiting."), ("first", "Nothing has been held yet.")],
+    ids=["after decisions", "first run"],
+)
+def test_an_empty_inbox_says_so_and_what_comes_next(screen: Screen, words: str) -> None:
+    page = settled(screen, "/")
+    expect(page.get_by_role("heading", name=words)).to_be_visible()
+
+
+def test_notices_of_the_server_stand_on_top(screen: Screen) -> None:
+    page = settled(screen, "/agents")
+    expect(page.locator(".notice")).to_contain_text("Slack did not answer for 4 minutes")
+
+
+SMALL_TARGETS = """() => [...document.querySelectorAll("button, summary, .nav a, .row, select, input.input")]
+    .filter((element) => element.checkVisibility())
+    .map((element) => [element.textContent.trim(), Math.round(element.getBoundingClientRect().height)])
+    .filter(([, height]) => height < 40)"""
+
+
+@pytest.mark.parametrize("path", ["/", f"/requests/{PLAIN}", "/history"])
+def test_targets_are_large_enough_for_fingers(screens: Screens, path: str) -> None:
+    page = settled(screens(width=390, height=844, has_touch=True, is_mobile=True), path)
+    assert page.evaluate(SMALL_TARGETS) == []
