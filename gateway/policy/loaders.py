@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from gateway.policy.compiling import Compiler
+from gateway.policy.compiling_limits import limits
 from gateway.policy.dialects import detect, load_catalogue, load_intercept
 from gateway.policy.model import Policy, ToolRules, Verdict
 from gateway.policy.reading import read, validate
@@ -62,10 +63,11 @@ def _superset(compiler: Compiler, version: str) -> Policy | None:
     return Policy(
         name=compiler.file,
         version=version,
+        source=compiler.node,
         dialect="placet",
         default=Verdict(shape.default),
         hide=compiler.hide(shape.hide),
-        limits=compiler.limits(shape.all_tools.limits, ("all_tools",)),
+        limits=limits(compiler, shape.all_tools.limits, ("all_tools",)),
         tools=tuple(tool for tool in tools if tool is not None),
         list_denied=shape.list_denied,
         resources_default=Verdict(shape.resources.default) if shape.resources else Verdict.DENY,

@@ -17,6 +17,7 @@ from approvals.domain.model import Factor, OnTimeout
 from gateway.policy.conditions import Condition, Group
 from gateway.policy.names import NamePattern
 from gateway.policy.paths import ArgumentPath
+from gateway.policy.source import Node
 
 
 class Verdict(StrEnum):
@@ -195,8 +196,13 @@ class Policy:
     resources_default: Verdict = Verdict.DENY
     prompts_default: Verdict = Verdict.DENY
     notes: tuple[str, ...] = ()
+    source: Node | None = field(default=None, compare=False, repr=False)
     matches: dict[tuple[str, str], tuple[ToolRules, ...]] = field(default_factory=dict, compare=False, repr=False)
     """Entries that name a tool, most specific first, by (tool, risk class): filled as tools are met."""
+
+    def place(self, rule: str) -> tuple[int, int]:
+        """Line and column of a rule in the file, by its pointer."""
+        return self.source.find_pointer(rule) if self.source is not None else (1, 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

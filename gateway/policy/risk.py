@@ -40,8 +40,8 @@ DESTROY = _words(
     "overwrite prune clear flush ban"
 )
 MONEY_VERBS = _words(
-    "pay transfer withdraw withdrawal buy sell trade order charge refund purchase payout invest stake unstake swap "
-    "deposit redeem invoice tip donate remit wire checkout"
+    "pay payment transfer withdraw withdrawal buy sell trade order charge refund purchase payout invest stake unstake "
+    "swap deposit redeem invoice tip donate remit wire checkout"
 )
 MONEY_FIELDS = _words(
     "amount currency price quantity iban wallet recipient_account payment paymentmethod quoteorderqty"
@@ -79,7 +79,7 @@ def _class_of(words: list[str], fields: list[str], description: str) -> tuple[Ri
         return RiskClass.FINANCIAL, [_in_name(money), *_in_fields(paid)]
     for kind, verbs in ((RiskClass.DESTRUCTIVE, DESTROY), (RiskClass.EXECUTE, EXECUTE)):
         found = [word for word in words if word in verbs]
-        if found and not (reads and words.index(reads[0]) < words.index(found[0])):
+        if found and words[-1] not in READ:
             return kind, [_in_name(found)]
     if run := [field for field in fields if field in RUN_FIELDS]:
         return RiskClass.EXECUTE, _in_fields(run)

@@ -6,14 +6,14 @@ approval, and between layers, nothing may be loosened: all factors of all of the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from functools import reduce
 from typing import TypeVar
 
 from approvals.domain.model import Escalation, Factor, OnTimeout, Terms
-from gateway.policy.model import ApprovalBlock, ApprovalSpec
+from gateway.policy.model import Action, ApprovalBlock, ApprovalSpec, Limit, OnExceed, Policy, ToolRules
 
 T = TypeVar("T")
 
@@ -39,6 +39,47 @@ class ApprovalDefaults:
     def __post_init__(self) -> None:
         if self.on_timeout is OnTimeout.ALLOW:
             raise ValueError("on_timeout: allow is said by a rule itself, never by default")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asker:
+    """A rule that may send a call to people, by its pointer, and whom it asks."""
+
+    rule: str
+    spec: ApprovalSpec
+
+
+def askers(policy: Policy) -> Iterator[Asker]:
+    """Every rule of a policy that may ask people, with the blocks that are sure to apply to it.
+
+    What a `risk:…` entry adds depends on the tool, so only the entry itself counts on it.
+    """
+    for entry in policy.tools:
+        if entry.shadow:
+            continue
+        wider = [e for e in policy.tools if e is entry or (not e.shadow and _covers(e, entry))]
+        route = overlay([e.approval for e in sorted(wider, key=lambda e: e.pattern.rank, reverse=True)])
+        if entry.action is Action.REQUIRE_APPROVAL:
+            yield Asker(rule=f"{entry.pointer}/action", spec=ApprovalSpec(parts=(route,)))
+        for rule in entry.approve_if:
+            yield Asker(rule=rule.pointer, spec=ApprovalSpec(parts=(overlay([route, rule.approval]),)))
+        yield from _asking_limits(entry.limits, route)
+    yield from _asking_limits(policy.limits, overlay([e.approval for e in policy.tools if e.pattern.text == "*"]))
+
+
+def _asking_limits(limits: Sequence[Limit], route: ApprovalBlock) -> Iterator[Asker]:
+    for limit in limits:
+        if limit.on_exceed is OnExceed.REQUIRE_APPROVAL:
+            yield Asker(rule=limit.pointer, spec=ApprovalSpec(parts=(route,)))
+
+
+def _covers(wider: ToolRules, entry: ToolRules) -> bool:
+    """Does the wider entry name every tool that the entry names?"""
+    if wider.pattern.text == "*":
+        return True
+    return (
+        entry.pattern.kind == "exact" and wider.pattern.kind == "glob" and wider.pattern.matches(entry.pattern.text, "")
+    )
 
 
 def overlay(blocks: Sequence[ApprovalBlock | None]) -> ApprovalBlock:

@@ -100,6 +100,17 @@ class Node:
             node = child
         return node.keys.get(str(path[-1]), self.find(path)) if path else (node.line, node.column)
 
+    def find_pointer(self, text: str) -> tuple[int, int]:
+        """Line and column of what a JSON Pointer names, or of the deepest part of it that is there."""
+        node = self
+        for token in text.split("/")[1:]:
+            part = token.replace("~1", "/").replace("~0", "~")
+            child = node.child(int(part) if isinstance(node.value, list) and part.isdigit() else part)
+            if child is None:
+                break
+            node = child
+        return node.line, node.column
+
     def child(self, part: str | int) -> Node | None:
         """The value under one key or index, if there is one."""
         if isinstance(self.value, dict):

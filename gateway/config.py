@@ -1,0 +1,299 @@
+"""The configuration file into Settings, or into everything that is wrong with it and its policies.
+
+One file, strictly read (`policy.source`), expanded (`config_env`), shaped (`config_file`), cross-checked
+(`config_checks`). Nothing half-checked comes out: `load_config` returns complete Settings or raises.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from approvals.domain.model import OnTimeout, Person, PersonId, Role
+from approvals.filing import Caps
+from gateway.config_checks import Checks
+from gateway.config_env import Expander
+from gateway.config_file import AgentFile, ApprovalsFile, ConfigFile, ServerFile, TimeoutsFile
+from gateway.policy.loaders import PolicyErrors, load_policy
+from gateway.policy.model import Policy
+from gateway.policy.reading import read, validate
+from gateway.policy.routes import ApprovalDefaults
+from gateway.policy.source import Node, Problem, SourceErrors
+from gateway.settings import (
+    AgentSettings,
+    ApprovalSettings,
+    FileStamp,
+    Listen,
+    ServerSettings,
+    ServerTimeouts,
+    Settings,
+    SlackSettings,
+)
+
+DEFAULT_FILES = ("placet.yaml", "config/placet.yaml")
+MAX_FILE_BYTES = 4_000_000
+
+
+class ConfigErrors(SourceErrors):
+    """The configuration cannot be taken; `problems` has everything that is wrong, policies included."""
+
+
+def default_file(env: Mapping[str, str], folder: Path) -> Path:
+    """The configuration file when none is named (contract.md 2)."""
+    if named := env.get("PLACET_CONFIG"):
+        return Path(named)
+    found = (folder / name for name in DEFAULT_FILES)
+    return next((path for path in found if path.exists()), folder / DEFAULT_FILES[0])
+
+
+def load_config(path: Path, env: Mapping[str, str], people: Iterable[Person] = ()) -> Settings:
+    """The settings that a configuration file and its policies amount to.
+
+    `people` are those the database knows besides: rules may route to them.
+
+    Raises:
+        ConfigErrors: with every problem of every file.
+    """
+    return _Loader(path, env).load(people)
+
+
+def database_of(path: Path, env: Mapping[str, str]) -> str:
+    """The database address of a configuration, before the rest of it is checked.
+
+    Raises:
+        ConfigErrors: the file cannot be read, or not this far.
+    """
+    loader = _Loader(path, env)
+    shape = loader.shape()
+    if shape is None or any(problem.pointer.startswith("/database") for problem in loader.problems):
+        raise ConfigErrors(loader.problems)
+    return loader.database(shape)
+
+
+def changed(settings: Settings) -> bool:
+    """Has any file that the settings came from changed since, by its content?"""
+    for stamp in settings.files:
+        now = _stamp(stamp.path)
+        if now is None or (now.modified_ns != stamp.modified_ns and now.sha256 != stamp.sha256):
+            return True
+    return False
+
+
+class _Loader:
+    """Loads one configuration once."""
+
+    def __init__(self, path: Path, env: Mapping[str, str]) -> None:
+        self.path, self.env = path, env
+        self.name, self.folder = str(path), path.absolute().parent
+        self.problems: list[Problem] = []
+        self.node = Node(value={}, line=1, column=1)
+        self.files: list[Path] = [path]
+        self.policies: dict[str, Policy | None] = {}
+
+    def load(self, people: Iterable[Person]) -> Settings:
+        shape = self.shape()
+        if shape is None:
+            raise ConfigErrors(self.problems)
+        readable = not self.problems
+        settings = self._settings(shape)
+        checks = Checks(self.node, self.name, shape)
+        checks.sections()
+        if readable and not any(problem for problem in self.problems if problem.file != self.name):
+            checks.rules(settings, people)
+        self.problems.extend(checks.problems)
+        if self.problems:
+            raise ConfigErrors(self.problems)
+        return settings
+
+    def shape(self) -> ConfigFile | None:
+        """The file by its shape; what is wrong is in `problems`."""
+        text = self._text(self.path, self.name)
+        if text is None:
+            return None
+        try:
+            self.node = read(text, self.name)
+        except SourceErrors as err:
+            self.problems.extend(err.problems)
+            if err.node is None:
+                return None
+            self.node = err.node
+        expander = Expander(self.name, self.folder, self.env)
+        expander.expand(self.node)
+        self.problems.extend(expander.problems)
+        self.files.extend(expander.files)
+        shape, problems = validate(ConfigFile, self.node, self.name)
+        self.problems.extend(problems)
+        return shape
+
+    def database(self, shape: ConfigFile) -> str:
+        """The database address; a relative SQLite file is beside the configuration file."""
+        address = shape.database.get_secret_value()
+        name = address.removeprefix("sqlite:///")
+        if name == address or name.startswith("/") or not name:
+            return address
+        return f"sqlite:///{self.folder / name}"
+
+    def _text(self, path: Path, name: str) -> str | None:
+        try:
+            with path.open("rb") as stream:
+                content = stream.read(MAX_FILE_BYTES)
+            return content.decode()
+        except OSError as err:
+            self._problem(name, f"cannot read the file: {err.strerror or err}")
+        except UnicodeDecodeError as err:
+            self._problem(name, f"the file is not UTF-8 text (byte {err.start})")
+        return None
+
+    def _problem(self, file: str, message: str) -> None:
+        self.problems.append(Problem(file=file, line=1, column=1, message=message))
+
+    def _settings(self, shape: ConfigFile) -> Settings:
+        servers = {name: self._server(name, server) for name, server in shape.servers.items()}
+        people = {PersonId(key.lower()): _person(key, shape) for key in shape.people}
+        slack = shape.slack
+        return Settings(
+            file=self.path,
+            listen=Listen(host=shape.listen.host, port=shape.listen.port),
+            public_url=(shape.public_url or f"http://{_host(shape.listen.host)}:{shape.listen.port}").rstrip("/"),
+            database=SecretStr(self.database(shape)),
+            keys_file=self.folder / shape.keys.file,
+            servers=servers,
+            agents={name: _agent(name, agent) for name, agent in shape.agents.items()},
+            people=people,
+            person_tokens={p.token_sha256: PersonId(k.lower()) for k, p in shape.people.items() if p.token_sha256},
+            approvals=_approvals(shape.approvals),
+            slack=SlackSettings(
+                bot_token=slack.bot_token,
+                channel=slack.channel,
+                app_token=slack.app_token,
+                signing_secret=slack.signing_secret,
+                api_url=slack.api_url,
+            )
+            if slack
+            else None,
+            local_login=shape.login.local,
+            files=tuple(stamp for stamp in map(_stamp, dict.fromkeys(self.files)) if stamp),
+            notes=_notes(servers),
+        )
+
+    def _server(self, name: str, server: ServerFile) -> ServerSettings:
+        loaded = [self._policy(file, ("servers", name, "policy")) for file in server.policy or ()]
+        return ServerSettings(
+            name=name,
+            url=server.url,
+            headers=server.headers,
+            command=tuple(server.command or ()),
+            env=server.env,
+            cwd=self.folder / server.cwd if server.cwd else None,
+            policies=tuple(policy for policy in loaded if policy is not None),
+            timeouts=_timeouts(server.timeouts),
+        )
+
+    def _policy(self, file: str, where: tuple[str, ...]) -> Policy | None:
+        if file in self.policies:
+            return self.policies[file]
+        self.policies[file] = None
+        path = self.folder / file
+        if not path.is_file():
+            line, column = self.node.find(where)
+            message = f"there is no policy file {path}"
+            self.problems.append(
+                Problem(file=self.name, line=line, column=column, pointer="/" + "/".join(where), message=message)
+            )
+            return None
+        text = self._text(path, str(path))
+        self.files.append(path)
+        try:
+            self.policies[file] = load_policy(text, str(path)) if text is not None else None
+        except PolicyErrors as err:
+            self.problems.extend(err.problems)
+        return self.policies[file]
+
+
+def _host(host: str) -> str:
+    if host in {"0.0.0.0", "::", ""}:  # noqa: S104 - a wildcard is no name to link to
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
+
+
+def _agent(name: str, agent: AgentFile) -> AgentSettings:
+    digest = agent.token_sha256
+    if agent.token is not None:
+        digest = hashlib.sha256(agent.token.get_secret_value().encode()).hexdigest()
+    return AgentSettings(
+        name=name,
+        servers=tuple(agent.servers),
+        owner=PersonId(agent.owner.lower()) if agent.owner else None,
+        token_sha256=digest,
+        anonymous=agent.anonymous,
+    )
+
+
+def _person(key: str, shape: ConfigFile) -> Person:
+    person = shape.people[key]
+    return Person(
+        id=PersonId(key.lower()),
+        name=person.name or "",
+        roles=frozenset(Role(role) for role in person.roles),
+        groups=frozenset(person.groups),
+        slack=frozenset(person.slack or ()),
+        disabled=person.disabled,
+    )
+
+
+def _approvals(section: ApprovalsFile) -> ApprovalSettings:
+    plain = ApprovalSettings()
+    silence = OnTimeout(section.on_timeout)
+    defaults = ApprovalDefaults(
+        reviewers=tuple(r if r.startswith("group:") else r.lower() for r in section.reviewers),
+        quorum=section.quorum,
+        timeout=_or(section.timeout, plain.defaults.timeout),
+        # `allow` is refused by the checks; nothing built here may stand for it.
+        on_timeout=OnTimeout.DENY if silence is OnTimeout.ALLOW else silence,
+        collect_within=_or(section.collect_within, plain.defaults.collect_within),
+    )
+    return ApprovalSettings(
+        defaults=defaults,
+        hold_plain=_or(section.hold.plain, plain.hold_plain),
+        hold_with_progress=_or(section.hold.with_progress, plain.hold_with_progress),
+        caps=Caps(per_agent=section.caps.per_agent, per_tool=section.caps.per_tool, total=section.caps.total),
+        deny_cooldown=_or(section.deny_cooldown, plain.deny_cooldown),
+    )
+
+
+def _timeouts(section: TimeoutsFile) -> ServerTimeouts:
+    plain = ServerTimeouts()
+    return ServerTimeouts(
+        connect=_or(section.connect, plain.connect),
+        list=_or(section.list, plain.list),
+        call=_or(section.call, plain.call),
+        idle=_or(section.idle, plain.idle),
+    )
+
+
+def _or(said: timedelta | None, otherwise: timedelta) -> timedelta:
+    return otherwise if said is None else said
+
+
+def _notes(servers: Mapping[str, ServerSettings]) -> tuple[str, ...]:
+    unruled = [
+        f"server {name} has no policy: every tool of it is denied" for name, s in servers.items() if not s.policies
+    ]
+    said = {f"{policy.name}: {note}": None for s in servers.values() for policy in s.policies for note in policy.notes}
+    return (*unruled, *said)
+
+
+def _stamp(path: Path) -> FileStamp | None:
+    try:
+        modified = path.stat().st_mtime_ns
+        content = path.read_bytes()
+    except OSError:
+        return None
+    return FileStamp(path=path, sha256=hashlib.sha256(content).hexdigest(), modified_ns=modified)
+
+
+__all__ = ["ConfigErrors", "Settings", "changed", "database_of", "default_file", "load_config"]

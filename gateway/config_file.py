@@ -1,0 +1,166 @@
+"""The shape of `placet.yaml` as pydantic models (contract.md 3).
+
+From these comes `config/schema/placet.schema.json`. The parts of later versions are in the shape, so that
+editors know them; `config` refuses a file that uses them. Checks across sections are in `config_checks`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema
+
+from gateway.config_env import Expanded
+from gateway.policy.shapes import Count, Length, Shape, Words
+
+
+def _port(value: object) -> object:
+    return int(value) if isinstance(value, Expanded) and value.isascii() and value.isdigit() else value
+
+
+def _one_or_many(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+def _secret(value: object) -> object:
+    if isinstance(value, str) and not value:
+        raise ValueError("a secret is not empty")
+    return value
+
+
+_PLAIN_OR_REFERENCE = {"type": "string", "description": "${env:NAME}, ${env:NAME:-default} or ${file:PATH}"}
+Port = Annotated[
+    int,
+    BeforeValidator(_port),
+    Field(ge=0, le=65535),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0, "maximum": 65535}, _PLAIN_OR_REFERENCE]}),
+]
+Secret = Annotated[SecretStr, BeforeValidator(_secret), WithJsonSchema(_PLAIN_OR_REFERENCE)]
+Hash = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+RoleName = Literal["viewer", "reviewer", "operator", "admin", "auditor"]
+Several = Annotated[
+    list[Words],
+    BeforeValidator(_one_or_many),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+]
+
+
+class ListenFile(Shape):
+    """Where Placet listens."""
+
+    host: Words = "127.0.0.1"
+    port: Port = 8642
+
+
+class KeysFile(Shape):
+    """The file of keys that `placet init` made."""
+
+    file: Words = "placet.keys"
+
+
+class TimeoutsFile(Shape):
+    """How long an upstream server may take."""
+
+    connect: Length | None = None
+    list: Length | None = Field(None, description="any request but a call")
+    call: Length | None = None
+    idle: Length | None = Field(None, description="between bytes of a stream")
+
+
+class ServerFile(Shape):
+    """One upstream MCP server: exactly one of url and command."""
+
+    url: Words | None = Field(None, description="streamable HTTP")
+    headers: dict[str, Secret] = Field(default_factory=dict)
+    command: list[str] | None = Field(None, min_length=1, description="stdio: program and arguments")
+    env: dict[str, Secret] = Field(default_factory=dict, description="of the stdio process")
+    cwd: Words | None = Field(None, description="working directory of the stdio process")
+    policy: Several | None = Field(None, description="relative to this file; a list = layers, each narrowing")
+    timeouts: TimeoutsFile = TimeoutsFile()
+
+
+class AgentFile(Shape):
+    """A program that may call, with exactly one of token, token_sha256 and anonymous."""
+
+    token_sha256: Hash | None = None
+    token: Secret | None = None
+    anonymous: bool = Field(default=False, description="no token needed; on loopback only")
+    owner: Words | None = Field(None, description="the person behind it")
+    servers: list[Words] = Field(default_factory=list)
+
+
+class PersonFile(Shape):
+    """A person."""
+
+    name: Words | None = None
+    roles: list[RoleName] = Field(default_factory=list)
+    groups: list[Words] = Field(default_factory=list)
+    slack: Several | None = Field(None, description="Slack user id, or several")
+    token_sha256: Hash | None = None
+    disabled: bool = False
+
+
+class HoldFile(Shape):
+    """How long a call is held open."""
+
+    plain: Length | None = None
+    with_progress: Length | None = None
+
+
+class CapsFile(Shape):
+    """How many requests may be open."""
+
+    per_agent: Annotated[int, Field(ge=1)] = 20
+    per_tool: Annotated[int, Field(ge=1)] = 100
+    total: Annotated[int, Field(ge=1)] = 10_000
+
+
+class ApprovalsFile(Shape):
+    """What a rule may override."""
+
+    reviewers: list[Words] = Field(default_factory=list, description='"group:NAME" or e-mail addresses')
+    quorum: Count = 1
+    timeout: Length | None = None
+    on_timeout: Literal["deny", "escalate", "allow"] = "deny"
+    hold: HoldFile = Field(default_factory=HoldFile)
+    collect_within: Length | None = None
+    caps: CapsFile = Field(default_factory=CapsFile)
+    deny_cooldown: Length | None = None
+
+
+class SlackFile(Shape):
+    """The Slack app."""
+
+    bot_token: Secret
+    app_token: Secret | None = None
+    signing_secret: Secret | None = None
+    channel: Words
+    api_url: Words = "https://slack.com/api/"
+
+
+class LoginFile(Shape):
+    """How people sign in."""
+
+    local: bool = Field(default=True, description="one-time links")
+    oidc: dict[str, Any] | None = None
+
+
+class ConfigFile(Shape):
+    """The configuration of Placet (contract.md 3)."""
+
+    model_config = ConfigDict(title="Placet configuration")
+
+    listen: ListenFile = Field(default_factory=ListenFile)
+    public_url: Words | None = Field(None, description="links are made from this")
+    database: Secret = Field(default=SecretStr("sqlite:///placet.db"))
+    keys: KeysFile = Field(default_factory=KeysFile)
+    servers: dict[str, ServerFile] = Field(default_factory=dict)
+    agents: dict[str, AgentFile] = Field(default_factory=dict)
+    people: dict[str, PersonFile] = Field(default_factory=dict)
+    approvals: ApprovalsFile = Field(default_factory=ApprovalsFile)
+    slack: SlackFile | None = None
+    login: LoginFile = Field(default_factory=LoginFile)
+    agent_oauth: dict[str, Any] | None = None
+    email: dict[str, Any] | None = None
+    webhooks: list[Any] | None = None
+    notify: list[Any] | None = None

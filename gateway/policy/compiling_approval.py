@@ -1,0 +1,73 @@
+"""Approval blocks as written into what a rule asks of people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from approvals.domain.model import Factor, OnTimeout
+from gateway.policy.collecting import Collector, Path
+from gateway.policy.model import ApprovalBlock, EscalationStep
+from gateway.policy.shapes import ApprovalShape
+
+SHORTEST_TIMEOUT = timedelta(seconds=1)
+
+NOT_YET: dict[str, tuple[object, ...]] = {
+    "on_timeout": (None, "deny", "allow"),
+    "escalate": (None,),
+    "justification": (None, "off"),
+    "cancel_window": (None, timedelta(0)),
+    "self_service": (None, False),
+}
+"""What the desk cannot do yet, with the values that ask for nothing."""
+
+
+def approval(notes: Collector, shape: ApprovalShape | None, path: Path) -> ApprovalBlock | None:
+    """One approval block."""
+    if shape is None:
+        return None
+    if shape.factors is not None and (shape.reviewers is not None or shape.quorum is not None):
+        notes.problem((*path, "factors"), "factors stand instead of reviewers and quorum; keep one of the two")
+    for key in shape.model_fields_set & NOT_YET.keys():
+        if getattr(shape, key) not in NOT_YET[key]:
+            notes.not_yet((*path, key), f"{key}: {getattr(shape, key)}" if key == "on_timeout" else key)
+    if shape.timeout is not None and shape.timeout < SHORTEST_TIMEOUT:
+        notes.problem((*path, "timeout"), "a timeout is at least 1s: nobody can decide faster")
+    for index, reviewer in enumerate(shape.reviewers or ()):
+        _reviewer(notes, reviewer, (*path, "reviewers", index))
+    for index, step in enumerate(shape.escalate or ()):
+        for at, reviewer in enumerate(step.to):
+            _reviewer(notes, reviewer, (*path, "escalate", index, "to", at))
+    return ApprovalBlock(
+        reviewers=_members(shape.reviewers),
+        quorum=shape.quorum,
+        factors=_tuple(shape.factors and [Factor(members=(f"group:{f.group}",), count=f.count) for f in shape.factors]),
+        four_eyes=shape.four_eyes,
+        timeout=shape.timeout,
+        on_timeout=OnTimeout(shape.on_timeout) if shape.on_timeout else None,
+        escalate=_tuple(
+            shape.escalate and [EscalationStep(after=e.after, to=_members(e.to) or ()) for e in shape.escalate]
+        ),
+        channels=_tuple(shape.channels),
+        edit=shape.edit,
+        justification=shape.justification,
+        cancel_window=shape.cancel_window,
+        execute_on_approve=shape.execute_on_approve,
+        self_service=shape.self_service,
+        grants=shape.grants,
+    )
+
+
+def _reviewer(notes: Collector, text: str, path: Path) -> None:
+    if not text.removeprefix("group:") or (not text.startswith("group:") and "@" not in text):
+        notes.problem(path, f"{text!r} is neither group:NAME nor an e-mail address")
+
+
+def _members(items: Sequence[str] | None) -> tuple[str, ...] | None:
+    """Groups as written, people by their address in lower case, as the directory keys them."""
+    return None if items is None else tuple(i if i.startswith("group:") else i.lower() for i in items)
+
+
+def _tuple(items: Any) -> tuple[Any, ...] | None:
+    return None if items is None else tuple(items)

@@ -1,0 +1,154 @@
+"""The configuration as the program uses it: frozen, complete, checked.
+
+`config.load_config` makes one; a reload makes another and swaps it whole. Secrets are SecretStr, and
+`show()` masks them, so that no print, log or page of the settings can leak one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from datetime import timedelta
+from enum import Enum
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from pydantic import SecretStr
+
+from approvals.domain.model import Person, PersonId
+from approvals.filing import Caps
+from gateway.policy.durations import written
+from gateway.policy.model import Policy
+from gateway.policy.routes import ApprovalDefaults
+
+MASK = "********"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listen:
+    """The one listener. Port 0 lets the system choose."""
+
+    host: str = "127.0.0.1"
+    port: int = 8642
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerTimeouts:
+    """The waits of one upstream server."""
+
+    connect: timedelta = timedelta(seconds=5)
+    list: timedelta = timedelta(seconds=15)
+    call: timedelta = timedelta(seconds=300)
+    idle: timedelta = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSettings:
+    """One upstream server: `url` and `headers`, or `command` and `env`. No policies = every tool denied."""
+
+    name: str
+    url: str | None = None
+    headers: Mapping[str, SecretStr] = field(default_factory=dict)
+    command: tuple[str, ...] = ()
+    env: Mapping[str, SecretStr] = field(default_factory=dict)
+    cwd: Path | None = None
+    policies: tuple[Policy, ...] = ()
+    timeouts: ServerTimeouts = field(default_factory=ServerTimeouts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentSettings:
+    """One agent of the configuration: known by the SHA-256 of its token, or anonymous on loopback."""
+
+    name: str
+    servers: tuple[str, ...]
+    owner: PersonId | None = None
+    token_sha256: str | None = None
+    anonymous: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalSettings:
+    """The `approvals` section; `defaults` is what rules may override."""
+
+    defaults: ApprovalDefaults = field(default_factory=ApprovalDefaults)
+    hold_plain: timedelta = timedelta(seconds=50)
+    hold_with_progress: timedelta = timedelta(seconds=210)
+    caps: Caps = field(default_factory=Caps)
+    deny_cooldown: timedelta = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlackSettings:
+    """The Slack app: `app_token` for Socket Mode, `signing_secret` for signed HTTP, or both."""
+
+    bot_token: SecretStr
+    channel: str
+    app_token: SecretStr | None = None
+    signing_secret: SecretStr | None = None
+    api_url: str = "https://slack.com/api/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileStamp:
+    """A file the settings were read from, as it was."""
+
+    path: Path
+    sha256: str
+    modified_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that was configured. `notes` are warnings that stop nothing."""
+
+    file: Path
+    listen: Listen
+    public_url: str
+    database: SecretStr
+    keys_file: Path
+    servers: Mapping[str, ServerSettings]
+    agents: Mapping[str, AgentSettings]
+    people: Mapping[PersonId, Person]
+    person_tokens: Mapping[str, PersonId]
+    approvals: ApprovalSettings
+    slack: SlackSettings | None = None
+    local_login: bool = True
+    files: tuple[FileStamp, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def show(settings: Settings) -> dict[str, Any]:
+    """The effective settings as JSON data, secrets masked."""
+    shown: dict[str, Any] = _shown(settings)
+    shown["database"] = _without_password(settings.database.get_secret_value())
+    return shown
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, SecretStr):
+        return MASK
+    if isinstance(value, Policy):
+        return {"file": value.name, "version": value.version}
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, timedelta):
+        return written(value)
+    if isinstance(value, Path):
+        return str(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _shown(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _shown(item) for key, item in value.items()}
+    if isinstance(value, frozenset):
+        return sorted(map(str, value))
+    return [_shown(item) for item in value] if isinstance(value, tuple | list) else value
+
+
+def _without_password(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{parts.username}:{MASK}@{host}"))
