@@ -40,14 +40,18 @@ def policy_denied(*, tool: str, rule: str | None, reason: str | None) -> bytes:
     return render(Verdict(code=Code.POLICY_DENIED, text=text, retryable=False, rule=rule, reason=reason))
 
 
-def rate_limited(*, tool: str, rule: str | None, reason: str | None, retry_after: timedelta) -> bytes:
-    """A limit has no room for the call now."""
-    text = (
-        f"{_call(tool)} is over a limit and did not run.{_because(reason)} "
-        f"Wait {_seconds(retry_after)} before you call it again; calling sooner is refused the same way."
+def rate_limited(*, tool: str, rule: str | None, reason: str | None, retry_after: timedelta | None) -> bytes:
+    """A limit has no room for the call now; without `retry_after`, it never has."""
+    text = f"{_call(tool)} is over a limit and did not run.{_because(reason)} " + (
+        "It can never succeed as it is: do not repeat it, ask for less or tell your user."
+        if retry_after is None
+        else f"Wait {_seconds(retry_after)} before you call it again; calling sooner is refused the same way."
     )
+    retryable = retry_after is not None
     return render(
-        Verdict(code=Code.RATE_LIMITED, text=text, retryable=True, rule=rule, reason=reason, retry_after=retry_after)
+        Verdict(
+            code=Code.RATE_LIMITED, text=text, retryable=retryable, rule=rule, reason=reason, retry_after=retry_after
+        )
     )
 
 
@@ -154,7 +158,7 @@ def pending(request: ApprovalRequest, *, url: str) -> bytes:
                 "waiting and to collect the outcome; other arguments would be a new request. Until then do not try to "
                 f"get the same effect another way. If nobody decides by {until}, it will not run."
             )
-    text += f" A person can decide at {url}"
+    text += f" A person can decide at {url}" if request.state is State.PENDING else _look(url)
     return render(
         Verdict(
             code=Code.PENDING, text=text, retryable=True, request=request.id, rule=request.rule,
