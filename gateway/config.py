@@ -126,7 +126,8 @@ class _Loader:
         self.problems.extend(expander.problems)
         self.files.extend(expander.files)
         shape, problems = validate(ConfigFile, self.node, self.name)
-        self.problems.extend(problems)
+        told = {problem.pointer for problem in expander.problems}
+        self.problems.extend(problem for problem in problems if problem.pointer not in told)
         return shape
 
     def database(self, shape: ConfigFile) -> str:

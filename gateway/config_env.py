@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from gateway.policy.source import Node, Problem, nearest, pointer
+from gateway.policy.source import Node, Problem, pointer
 
 _REFERENCE = re.compile(r"\$(?:(\$)|\{([^{}]*)\})")
 _ENV = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
@@ -81,10 +81,7 @@ class Expander:
         if default is not None:
             return default
         state = "is empty" if name in self._env else "is not set"
-        complain(
-            f"the environment variable {name} {state}",
-            nearest(name, self._env) or f"set it, or write ${{env:{name}:-default}}",
-        )
+        complain(f"the environment variable {name} {state}", f"set it, or write ${{env:{name}:-default}}")
         return ""
 
     def _content(self, name: str, complain: Callable[..., None]) -> str:

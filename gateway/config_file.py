@@ -62,9 +62,9 @@ class TimeoutsFile(Shape):
     """How long an upstream server may take."""
 
     connect: Length | None = None
-    list: Length | None = Field(None, description="any request but a call")
+    list: Length | None = Field(default=None, description="any request but a call")
     call: Length | None = None
-    idle: Length | None = Field(None, description="between bytes of a stream")
+    idle: Length | None = Field(default=None, description="between bytes of a stream")
 
 
 class ServerFile(Shape):
