@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from approvals.channels import MessageRef, Undeliverable
@@ -40,18 +41,20 @@ class RecordingChannel:
         self.open = asyncio.Event()
         self.open.set()
         self._ids = itertools.count(1)
+        self._called = asyncio.Event()
 
     async def post(self, card: Card, to: str) -> MessageRef:
         """Show the card at `to`."""
-        await self._called("post")
+        await self._begin("post")
         key = f"m{next(self._ids)}"
         self.messages[key] = Shown(target=to, cards=[card])
+        self._called.set()
         self._raise_from(self.fail_after_showing)
         return MessageRef(channel=self.name, data={"key": key})
 
     async def revise(self, ref: MessageRef, card: Card) -> None:
         """Show the card in place of the one there."""
-        await self._called("revise")
+        await self._begin("revise")
         shown = self.messages.get(str(ref.data.get("key")))
         if shown is None:
             raise Undeliverable("the message is gone")
@@ -62,8 +65,15 @@ class RecordingChannel:
         """What every message at a target shows now."""
         return [shown.card for shown in self.messages.values() if shown.target == target]
 
-    async def _called(self, what: str) -> None:
+    async def until(self, done: Callable[[], bool]) -> None:
+        """Wait until something is so; looked at after each call."""
+        while not done():
+            self._called.clear()
+            await self._called.wait()
+
+    async def _begin(self, what: str) -> None:
         self.calls.append(what)
+        self._called.set()
         await self.open.wait()
         self._raise_from(self.fail_with)
 

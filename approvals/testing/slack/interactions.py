@@ -139,6 +139,14 @@ class Interactions:
         payload = payloads.event(body, self.workspace, short_id("Ev", 11))
         return await self.courier.send(Kind.EVENT, payload, retry=retry, forge=forge)
 
+    async def verify_url(self) -> Answer:
+        """The challenge for a new Request URL; acknowledged only when it comes back."""
+        challenge = secrets.token_urlsafe(24)
+        payload = {"type": "url_verification", "token": payloads.VERIFICATION_TOKEN, "challenge": challenge}
+        answer = await self.courier.send(Kind.EVENT, payload)
+        echoed = challenge in (answer.text, (answer.body or {}).get("challenge"))
+        return answer if not answer.acked or echoed else lost("the app did not answer with the challenge")
+
     async def open_home(self, user: User) -> Answer:
         """Open the app's Home tab."""
         channel = self.workspace.direct_message(user.id)
