@@ -191,6 +191,25 @@ def test_a_person_who_may_not_decide_reads_why(screen: Screen) -> None:
     expect(page.get_by_role("button", name="Deny and tell the agent")).to_have_attribute("aria-disabled", "true")
 
 
+def test_more_time_can_be_given_with_a_key(screen: Screen, console: RunningConsole) -> None:
+    before = console.fake.requests[MAIL]["expires_at"]
+    page = settled(screen, f"/requests/{MAIL}")
+    expect(page.locator(".decision-time")).to_contain_text(":")
+    page.keyboard.press("+")
+    expect(page.locator(".decision-time")).to_contain_text("16 min left")
+    assert console.fake.requests[MAIL]["expires_at"] > before
+
+
+def test_what_became_of_an_unknown_is_noted_with_words(screen: Screen, console: RunningConsole) -> None:
+    unknown = request_id(23)
+    page = settled(screen, f"/requests/{unknown}")
+    page.get_by_role("button", name="It did not run").click()
+    page.get_by_role("dialog").get_by_role("textbox").fill("Not in the ledger of the bank")
+    page.get_by_role("dialog").get_by_role("button", name="Note that it did not run").click()
+    expect(page.locator(".verdict")).to_contain_text("a person noted that it did not run")
+    assert console.fake.requests[unknown]["cause"] == "resolved_did_not_run"
+
+
 def test_offline_closes_the_buttons_with_the_reason(screen: Screen) -> None:
     page = settled(screen, f"/requests/{MAIL}")
     expect(page.get_by_role("button", name="Deny and tell the agent")).to_be_enabled()

@@ -13,7 +13,7 @@ import hashlib
 import importlib.util
 import json
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +117,8 @@ def build(fake: ConsoleFake) -> web.Application:
     app.router.add_get("/api/v1/requests/{id}", _show)
     app.router.add_get("/api/v1/requests/{id}/timeline", _timeline)
     app.router.add_post("/api/v1/requests/{id}/decision", _decide)
+    for verb in ("extend", "comment", "cancel", "resolve"):
+        app.router.add_post(f"/api/v1/requests/{{id}}/{verb}", _act)
     app.router.add_get("/api/v1/events", _events)
     app.router.add_get("/api/v1/agents", _agents)
     app.router.add_get("/api/v1/people", _people)
@@ -239,6 +241,26 @@ async def _decide(request: web.Request) -> web.Response:
         return problem(403, "not_allowed", "You may not decide this: you are not among its reviewers.")
     vote = samples.vote(ME["id"], body["decision"], datetime.now(UTC), reason=body.get("reason"))
     return web.json_response(fake.record(row["id"], vote))
+
+
+async def _act(request: web.Request) -> web.Response:
+    fake, row = request.app[FAKE], _row(request)
+    body = await request.json()
+    verb = request.path.rsplit("/", 1)[1]
+    changes: dict[str, Json] = {
+        "extend": {"expires_at": samples.stamp(datetime.fromisoformat(row["expires_at"]) + timedelta(minutes=15))},
+        "comment": {"comments": [*row.get("comments", []), body.get("text")]},
+        "cancel": {
+            "state": "cancelled",
+            "cause": "cancelled_by_person",
+            "decided_at": samples.stamp(datetime.now(UTC)),
+        },
+        "resolve": {"cause": "resolved_ran" if body.get("ran") else "resolved_did_not_run"},
+    }
+    after = {**row, **changes[verb], "revision": row["revision"] + 1}
+    fake.requests[row["id"]] = after
+    fake.tell(row["id"])
+    return web.json_response(after)
 
 
 async def _events(request: web.Request) -> web.StreamResponse:

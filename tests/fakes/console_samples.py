@@ -64,6 +64,7 @@ def sample(number: int, start: datetime, *, age: float = 60, lasts: float = 900,
         "needs": [{"group": "finance", "count": 1, "have": 0}],
         "votes": [],
         "may_decide": True,
+        "may_cancel": False,
         "waiting": True,
         "outcome": None,
     }

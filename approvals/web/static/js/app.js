@@ -1,6 +1,6 @@
 /** Starts a page: who is signed in, the bar on top, the live feed, then the one module the path asks for. */
 import { Problem, whoAmI } from "./api.js";
-import { h, show } from "./dom.js";
+import { h, settleDown, show } from "./dom.js";
 import { bind, startKeys } from "./keys.js";
 import { startLive } from "./live.js";
 import { banner, drawShell, frame } from "./shell.js";
@@ -41,9 +41,10 @@ async function start() {
   const listeners = new Set();
   const context = { me, argument, onChange: (listener) => listeners.add(listener) };
   await page(main, context);
+  const recount = settleDown(frame.refreshCount, 300, 2000);
   startLive({
     changed: (ids) => {
-      frame.refreshCount();
+      recount();
       for (const listener of listeners) listener(ids);
     },
     state: frame.liveState,

@@ -27,7 +27,7 @@ export async function nothingWaiting(me) {
 
 function lastLine(request) {
   const vote = decidingVote(request);
-  return h("p", { class: "muted" }, "Last decision ", ago(request.decided_at ?? request.created_at), vote ? [" by ", bdi(vote.reviewer)] : " without a person", ".");
+  return h("p", { class: "muted" }, "Last decision ", ago(request.decided_at ?? request.created_at), vote ? [" by ", bdi(vote.name ?? vote.reviewer)] : " without a person", ".");
 }
 
 function lastRow(request) {

@@ -4,6 +4,7 @@
  * never a wrong button. After 20 s of silence the page says so and polls every 5 s until the stream is back.
  */
 import { signIn } from "./api.js";
+import { learnClock } from "./time.js";
 
 const SILENCE_MS = 20_000;
 const POLL_MS = 5_000;
@@ -103,7 +104,8 @@ function take(block, feed, ids) {
   try {
     const event = JSON.parse(data);
     if (event.kind === "request") ids.add(event.id ?? "*");
-    else if (event.kind && event.kind !== "heartbeat") ids.add("*");
+    else if (event.kind === "heartbeat") learnClock(event.server_time);
+    else ids.add("*");
   } catch {
     ids.add("*");
   }

@@ -57,6 +57,7 @@ const EVENTS = {
   filed: "asked for approval",
   told: "told the agent the outcome",
   commented: "commented",
+  late: "brought a result after the fact, kept as evidence",
 };
 
 /** Why, in words; an unknown cause is shown as it is. */
@@ -70,9 +71,10 @@ export function eventWords(event) {
 }
 
 /** How a person, an agent or Placet itself is called. */
-export function actorWords(actor) {
+export function actorWords({ actor, name }) {
   if (!actor || actor === "placet") return "Placet";
-  return actor.startsWith("agent:") ? `Agent ${actor.slice(6)}` : actor;
+  if (actor.startsWith("agent:")) return `Agent ${actor.slice(6)}`;
+  return name && name !== actor ? `${name} (${actor})` : actor;
 }
 
 /** One line of facts: the first few plain arguments. Never what a decision is made on. */
@@ -94,6 +96,11 @@ export function quorumShort(needs) {
 /** How many approvals are missing over all factors. */
 export function missing(needs) {
   return (needs ?? []).reduce((sum, need) => sum + Math.max(0, need.count - need.have), 0);
+}
+
+/** The name of who voted, with the address where they differ. */
+export function voterWords(vote) {
+  return vote.name && vote.name !== vote.reviewer ? `${vote.name} (${vote.reviewer})` : vote.reviewer;
 }
 
 /** The vote that ended it: the veto, or the last approval. */

@@ -74,7 +74,7 @@ function byWhom(request) {
   if (request.state === "pending") return h("span", { class: "muted", text: "waiting" });
   const vote = decidingVote(request);
   if (!vote || ["expired", "cancelled"].includes(request.state)) return h("span", { class: "muted" }, causeWords(request.cause) || "–");
-  return h("span", {}, bdi(vote.reviewer), h("span", { class: "muted", text: ` via ${vote.via}` }));
+  return h("span", {}, bdi(vote.name ?? vote.reviewer), h("span", { class: "muted", text: ` via ${vote.via}` }));
 }
 
 const COLUMNS = [

@@ -11,11 +11,12 @@ import { rowList } from "../inbox_rows.js";
 import { bind } from "../keys.js";
 import { preference } from "../prefs.js";
 import { openPanel } from "../request/panel.js";
-import { setTitle } from "../shell.js";
+import { frame, setTitle } from "../shell.js";
 import { visible } from "../visible.js";
 import { titleOf } from "../words.js";
 
 const LIMIT = 200;
+const PAGES = 5;
 const wide = window.matchMedia("(width >= 900px)");
 const STATES_HERE = [["pending", "Held now"], ["all", "Everything"]];
 
@@ -73,14 +74,28 @@ function refilter(box, filters) {
 async function load(box, { first = false } = {}) {
   const state = box.filters.state === "all" ? "" : box.filters.state;
   try {
-    const answer = await get(requestsAddress(box.filters, { state, limit: LIMIT }));
-    box.more = Boolean(answer.next_cursor);
-    box.requests = onLoaded(answer.requests, box.filters);
+    const { requests, more } = await firstRows(box, state);
+    box.more = more;
+    box.requests = onLoaded(requests, box.filters);
+    if (state === "pending" && activeFilters(box.filters).length === 1) frame.setCount(requests.length);
     apply(box, { all: first });
   } catch (error) {
     if (!first) return;
     show(box.below, h("p", { class: "problem", role: "alert" }, "The list could not be loaded. ", visible(error.message)));
   }
+}
+
+/** The newest rows. The server may give short pages, even empty ones, while more follow. */
+async function firstRows(box, state) {
+  const requests = [];
+  let cursor = "";
+  for (let page = 0; page < PAGES && requests.length < LIMIT; page += 1) {
+    const answer = await get(requestsAddress({ ...box.filters, cursor }, { state, limit: LIMIT }));
+    requests.push(...answer.requests);
+    cursor = answer.next_cursor ?? "";
+    if (!cursor) break;
+  }
+  return { requests: requests.slice(0, LIMIT), more: Boolean(cursor) };
 }
 
 /** Show what was loaded; without `all`, rows not seen before wait behind the button when the list is being read. */
@@ -184,6 +199,8 @@ function bindKeys(box) {
   bind("u", "Back to the list", () => (wide.matches ? (box.rows.link(box.panel?.id) ?? box.heading).focus() : box.panel && window.history.back()));
   bind("a", "Approve (asks first; Enter confirms)", () => box.panel?.press("approve"));
   bind("d", "Deny (1 to 5 choose a reason)", () => box.panel?.press("deny"));
+  bind("c", "Comment", () => box.panel?.act("Comment"));
+  bind("+", "Add 15 minutes", () => box.panel?.act("Add 15"));
   bind("v", "Arguments as tree or raw", () => box.panel?.flip());
   bind("h", "Names of hidden characters", () => document.documentElement.classList.toggle("hidden-names"));
   bind("]", "Next request", () => step(box, 1));

@@ -27,7 +27,7 @@ function confirm(token) {
       await post("/api/v1/login", { token });
       window.location.replace(nextPath());
     } catch (error) {
-      problem.textContent = error.code === "offline" ? error.message : `${error.message} Ask for a new link: each works once, for 15 minutes.`;
+      problem.textContent = error.message;
       problem.hidden = false;
       button.textContent = "Sign in";
       button.disabled = error.code !== "offline";

@@ -24,6 +24,8 @@ export async function page(main, { me, argument, onChange }) {
   bind("u", "Back to the inbox", () => window.location.assign(path));
   bind("a", "Approve (asks first; Enter confirms)", () => panel.press("approve"));
   bind("d", "Deny (1 to 5 choose a reason)", () => panel.press("deny"));
+  bind("c", "Comment", () => panel.act("Comment"));
+  bind("+", "Add 15 minutes", () => panel.act("Add 15"));
   bind("v", "Arguments as tree or raw", () => panel.flip());
   bind("h", "Names of hidden characters", () => document.documentElement.classList.toggle("hidden-names"));
   await panel.ready;

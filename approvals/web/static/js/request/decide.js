@@ -17,11 +17,12 @@ export function decisionBar(request, hooks) {
   const bar = { request, hooks, binding: request.binding, sending: "", read: !mustRead(request), live: true };
   bar.deny = button("no", "no", "Deny and tell the agent", () => bar.press("deny"));
   bar.approve = button("yes", "yes", approveWords(request), () => bar.press("approve"));
+  bar.time = h("p", { class: "decision-time held" });
   bar.why = h("p", { class: "decision-why", id: "decision-why" });
   bar.element = h(
     "section",
     { class: "decision", "aria-label": "Your decision" },
-    h("p", { class: "decision-time held" }, icon("clock"), countdown(request.expires_at)),
+    bar.time,
     bar.why,
     h("div", { class: "ends" }, bar.deny, bar.approve),
   );
@@ -63,13 +64,13 @@ function watch(bar) {
   bar.look();
   window.addEventListener("online", onChange);
   window.addEventListener("offline", onChange);
-  const timer = window.setTimeout(onChange, Math.min(2 ** 30, Math.max(0, Date.parse(bar.request.expires_at) - now()) + 500));
+  const timer = window.setInterval(onChange, 1000);
   return () => {
     bar.live = false;
     observer.disconnect();
     window.removeEventListener("online", onChange);
     window.removeEventListener("offline", onChange);
-    window.clearTimeout(timer);
+    window.clearInterval(timer);
     bar.closeDialog?.();
   };
 }
@@ -94,6 +95,10 @@ function unread(bar) {
 
 function update(bar, request) {
   bar.request = request;
+  if (bar.time.dataset.until !== request.expires_at) {
+    bar.time.dataset.until = request.expires_at;
+    show(bar.time, icon("clock"), countdown(request.expires_at));
+  }
   const shut = bar.sending || closed(bar);
   const early = shut || unread(bar);
   disable(bar.deny, Boolean(shut));

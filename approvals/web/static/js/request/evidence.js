@@ -2,6 +2,7 @@
 import { h } from "../dom.js";
 import { ago, countdown, exact } from "../time.js";
 import { bdi } from "../visible.js";
+import { voterWords } from "../words.js";
 
 function entry(name, ...value) {
   return [h("dt", { class: "label", text: name }), h("dd", {}, value)];
@@ -13,6 +14,7 @@ export function evidence(request) {
   return [
     h("h2", { class: "sr", text: "Evidence" }),
     needs(request),
+    request.redacted ? h("p", { class: "muted", text: "Secrets in this call are masked: your role reads, it does not decide." }) : null,
     h(
       "dl",
       { class: "facts" },
@@ -25,8 +27,8 @@ export function evidence(request) {
       entry("Server and tool", bdi(request.server), h("span", { class: "sub mono" }, bdi(request.tool))),
       deliveries(request),
       entry("Request", bdi(request.id, "mono small"), h("span", { class: "sub", text: `revision ${request.revision}` })),
-      entry("Arguments SHA-256", h("span", { class: "mono small", title: "The hash of the exact bytes that will run", text: request.arguments_sha256 })),
-      entry("Binding", h("span", { class: "mono small", title: "What a decision names: this request, agent, tool, arguments and policy", text: request.binding })),
+      entry("Arguments SHA-256", h("span", { class: "mono small", title: "The hash of the exact bytes that will run", text: request.arguments_sha256 ?? "not shown to you" })),
+      entry("Binding", h("span", { class: "mono small", title: "What a decision names: this request, agent, tool, arguments and policy", text: request.binding ?? "not shown to you" })),
     ),
   ];
 }
@@ -41,7 +43,7 @@ function deliveries(request) {
   if (!list.length) return null;
   return entry(
     "Shown to",
-    list.map((delivery) => h("span", { class: "line" }, bdi(`${delivery.channel} ${delivery.target ?? ""}`.trim()), `: ${delivery.state}`)),
+    list.map((delivery) => h("span", { class: "line" }, bdi(`${delivery.channel} ${delivery.target ?? ""}`.trim()), `: ${delivery.state}`, delivery.error ? h("span", { class: "sub" }, bdi(delivery.error)) : null)),
   );
 }
 
@@ -60,7 +62,7 @@ function needs(request) {
       { class: "vote" },
       h("span", { class: vote.decision === "deny" ? "bad" : "good", text: vote.decision === "deny" ? "Denied" : "Approved" }),
       " by ",
-      bdi(vote.reviewer),
+      bdi(voterWords(vote)),
       h("span", { class: "sub" }, ago(vote.at), ` via ${vote.via}`),
       vote.reason ? h("span", { class: "sub" }, "“", bdi(vote.reason), "”") : null,
     ),

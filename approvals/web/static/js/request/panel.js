@@ -10,6 +10,7 @@ import { semaphore } from "../icons.js";
 import { bar } from "../time.js";
 import { bdi, visible } from "../visible.js";
 import { STATES, TONES } from "../words.js";
+import { actions } from "./actions.js";
 import { decisionBar } from "./decide.js";
 import { evidence } from "./evidence.js";
 import { justification, whyHeld } from "./reasons.js";
@@ -27,6 +28,7 @@ export function openPanel(place, id, { me, loaded = () => {}, decided = () => {}
     panel.bar?.stop();
   };
   panel.flip = () => panel.args?.flip();
+  panel.act = (words) => [...panel.slots.acts.querySelectorAll("button")].find((button) => button.textContent.startsWith(words))?.click();
   panel.press = (answer) => panel.bar?.press(answer, true);
   panel.ready = panel.refresh();
   return panel;
@@ -43,9 +45,9 @@ async function refresh(panel) {
 }
 
 /** Take a request the server sent, from a refresh or as the answer to a decision. */
-function accept(panel, request) {
+function accept(panel, request, { redraw = false } = {}) {
   const text = JSON.stringify(request);
-  if (text === panel.text) return;
+  if (text === panel.text && !redraw) return;
   if (panel.request && request.revision < panel.request.revision) return;
   const before = panel.request;
   panel.request = request;
@@ -73,13 +75,13 @@ function absent(panel, error) {
 
 function draw(panel) {
   const slot = (name) => h("div", { class: `slot slot-${name}` });
-  panel.slots = Object.fromEntries(["head", "said", "verdict", "outcome", "args", "why", "timeline", "raw", "rail", "decision"].map((name) => [name, slot(name)]));
+  panel.slots = Object.fromEntries(["head", "said", "verdict", "outcome", "args", "why", "timeline", "raw", "rail", "acts", "decision"].map((name) => [name, slot(name)]));
   const s = panel.slots;
   panel.article = h(
     "article",
     { class: "request", "aria-label": "Request" },
     h("div", { class: "request-main" }, s.head, s.said, s.verdict, s.outcome, s.args, s.why, s.timeline, s.raw),
-    h("aside", { class: "request-rail", "aria-label": "Evidence" }, s.rail),
+    h("aside", { class: "request-rail", "aria-label": "Evidence" }, s.rail, s.acts),
     s.decision,
   );
   show(panel.place, panel.article);
@@ -101,6 +103,7 @@ function fillIn(panel) {
   if (panel.binding !== request.binding || !panel.args) drawArguments(panel);
   show(slots.why, justification(request), whyHeld(request));
   show(slots.rail, evidence(request, me));
+  show(slots.acts, actions(request, { me, done: (newer) => accept(panel, newer, { redraw: true }) }));
   show(slots.raw, rawViews(request));
   timelineView(request.id).then((view) => panel.open && show(slots.timeline, view));
   drawBar(panel, pending);

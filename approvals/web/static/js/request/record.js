@@ -4,7 +4,7 @@ import { h } from "../dom.js";
 import { icon } from "../icons.js";
 import { ago, exact, span } from "../time.js";
 import { bdi, visible } from "../visible.js";
-import { STATES, TONES, causeWords, decidingVote } from "../words.js";
+import { STATES, TONES, causeWords, decidingVote, voterWords } from "../words.js";
 
 /** Who, what, when, why: the line that takes the place of the buttons. */
 export function verdict(request) {
@@ -13,7 +13,7 @@ export function verdict(request) {
   const tone = TONES[request.state] ?? "";
   const picture = tone === "good" ? "yes" : tone === "bad" ? "no" : "clock";
   const word = vote && !["cancelled", "expired"].includes(request.state) ? (denied ? "Denied" : "Approved") : (STATES[request.state] ?? request.state);
-  const who = vote && word !== STATES.expired && word !== STATES.cancelled ? [" by ", bdi(vote.reviewer, "strong"), ` via ${vote.via}`] : [];
+  const who = vote && word !== STATES.expired && word !== STATES.cancelled ? [" by ", bdi(voterWords(vote), "strong"), ` via ${vote.via}`] : [];
   return h(
     "section",
     { class: `verdict ${tone}`, "aria-label": "Decision" },

@@ -28,7 +28,7 @@ function line(entry) {
     "li",
     {},
     h("time", { class: "timeline-at", datetime: entry.at, text: exact(entry.at) }),
-    h("span", {}, bdi(actorWords(entry.actor), "strong"), ` ${eventWords(entry.event)}`, moved),
+    h("span", {}, bdi(actorWords(entry), "strong"), ` ${eventWords(entry.event)}`, moved),
     more ? h("span", { class: "sub" }, bdi(more)) : null,
     detail.reason ? h("span", { class: "sub" }, "“", bdi(detail.reason), "”") : null,
     detail.note ? h("span", { class: "sub" }, "“", bdi(detail.note), "”") : null,

@@ -1,0 +1,73 @@
+/** What else can be done to a request: more time, a comment, taking it back, noting what became of an unknown. Each is one POST. */
+import { post } from "../api.js";
+import { openDialog } from "../dialog.js";
+import { announce, h } from "../dom.js";
+
+const MOST = 500;
+
+/** The small buttons of the rail. `done(request)` gets the request as the server has it afterwards. */
+export function actions(request, { me, done }) {
+  const problem = h("p", { class: "problem", role: "alert", hidden: true });
+  const act = async (path, body, words) => {
+    problem.hidden = true;
+    try {
+      done(await post(`/api/v1/requests/${encodeURIComponent(request.id)}/${path}`, body));
+      announce(words);
+    } catch (error) {
+      problem.textContent = error.message;
+      problem.hidden = false;
+      if (error.body?.request) done(error.body.request);
+    }
+  };
+  const buttons = offered(request, me, act).map(([words, run]) => h("button", { class: "button", type: "button", text: words, on: { click: run } }));
+  return buttons.length ? h("section", { class: "acts", "aria-label": "Further actions" }, buttons, problem) : null;
+}
+
+function offered(request, me, act) {
+  const list = [];
+  const roles = me.person.roles ?? [];
+  if (request.state === "pending" && request.may_decide) {
+    list.push(["Add 15 minutes", () => act("extend", { by: "15m" }, "15 minutes were added.")]);
+  }
+  if (request.state === "unknown" && roles.some((role) => ["reviewer", "operator"].includes(role))) {
+    const note = (ran) => async () => {
+      const text = await askText(ran ? "It ran" : "It did not run", "Say how you know. This goes into the record; nothing is run again.", { needed: true, button: ran ? "Note that it ran" : "Note that it did not run" });
+      if (text !== null) act("resolve", { ran, note: text }, "Noted.");
+    };
+    list.push(["It ran…", note(true)], ["It did not run…", note(false)]);
+  }
+  list.push(["Comment…", () => comment(act)]);
+  if (request.may_cancel) list.push(["Take the call back…", () => takeBack(act)]);
+  return list;
+}
+
+async function comment(act) {
+  const text = await askText("Comment", "The other people read it in the timeline. The agent never gets it.", { needed: true, button: "Add the comment" });
+  if (text !== null) act("comment", { text }, "The comment was added.");
+}
+
+async function takeBack(act) {
+  const text = await askText("Take the call back?", "The request ends as cancelled, and the agent is told. It does not run.", { needed: false, button: "Take the call back" });
+  if (text !== null) act("cancel", text ? { note: text } : {}, "The call was taken back.");
+}
+
+function askText(title, words, { needed, button }) {
+  const text = h("textarea", { class: "input", maxlength: String(MOST), rows: "3", required: needed });
+  return openDialog(
+    title,
+    (close) =>
+      h(
+        "form",
+        { class: "settings", on: { submit: (event) => (event.preventDefault(), (text.value.trim() || !needed) && close(text.value.trim())) } },
+        h("p", { text: words }),
+        h("label", { class: "field" }, h("span", { class: "label", text: needed ? "Note" : "Note (optional)" }), text),
+        h(
+          "div",
+          { class: "ends" },
+          h("button", { class: "button", type: "button", text: "Go back", on: { click: () => close() } }),
+          h("button", { class: "button", type: "submit", text: button }),
+        ),
+      ),
+    { focus: () => text },
+  );
+}
