@@ -293,3 +293,11 @@ async def test_a_message_shortcut_names_its_message(world: World) -> None:
     async with http_app(world) as app:
         await world.slack.shortcut(world.ada, card, "find_approval")
     assert (app.seen[0]["type"], app.seen[0]["message"]["ts"]) == ("message_action", card.ts)
+
+
+async def test_an_answer_to_a_command_that_breaks_a_limit_is_not_shown(world: World) -> None:
+    async with http_app(world) as app:
+        app.answer = {"text": "x", "blocks": [{"type": "header", "text": {"type": "plain_text", "text": "x" * 151}}]}
+        answer = await world.slack.command(world.ada, "#approvals", "/approvals")
+    assert answer.problem == "the answer to the command was refused: invalid_blocks"
+    assert world.slack.ephemerals == []

@@ -115,7 +115,10 @@ class Interactions:
         answer = await self.courier.send(Kind.COMMAND, fields)
         said = answer.body or ({"text": answer.text} if answer.text else None)
         if answer.acked and said is not None:
-            self._show_reply(user, channel, said)
+            try:
+                self._show_reply(user, channel, said)
+            except ApiError as refusal:
+                answer = lost(f"the answer to the command was refused: {refusal.error}")
         return self._told(user, answer)
 
     async def shortcut(self, user: User, message: Message, callback_id: str) -> Answer:

@@ -152,6 +152,9 @@ document.getElementById("theme").addEventListener("click", () => {
 });
 const shutDrawer = () => document.body.classList.remove("drawer");
 pane.addEventListener("click", (event) => event.target.closest(".menu-button") || shutDrawer());
+document.addEventListener("click", (event) => {
+  for (const menu of document.querySelectorAll("details.overflow[open]")) if (!menu.contains(event.target)) menu.open = false;
+});
 document.addEventListener("keydown", (event) => event.key === "Escape" && shutDrawer());
 window.addEventListener("unhandledrejection", (event) => {
   event.preventDefault();

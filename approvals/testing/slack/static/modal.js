@@ -31,9 +31,11 @@ export function showModal(next, depth, names) {
   [view, shown] = [next, signature];
   dialog.replaceChildren(...parts(next, depth, names));
   retype(typed);
-  if (!dialog.open) dialog.showModal();
+  const opening = !dialog.open;
+  if (opening) dialog.showModal();
   const wrong = dialog.querySelector("[aria-invalid]");
-  (wrong ?? (focused ? document.getElementById(focused) : null))?.focus();
+  const first = opening ? dialog.querySelector("[data-block] :is(input, textarea, select)") : null;
+  (wrong ?? (focused ? document.getElementById(focused) : first))?.focus();
 }
 
 function parts(next, depth, names) {
