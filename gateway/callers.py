@@ -15,9 +15,14 @@ from approvals import tokens
 from approvals.bus import Bus
 from approvals.domain.model import Caller
 from approvals.storage.agents import AgentRow, TokenRow
-from approvals.storage.engine import Database, Tx
+from approvals.storage.engine import Database
+from approvals.storage.tx import Tx
+from gateway.settings import AgentSettings
 
 REFRESH_SECONDS = 1.0
+
+CONFIGURED = "config"
+"""Source of rows made from the configuration, and prefix of their tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +81,33 @@ def _read(tx: Tx) -> _Known:
     live = {token.hash: token for name in agents for token in tx.agents.tokens(name) if token.live(tx.now)}
     anonymous = next((name for name, row in agents.items() if row.anonymous), None)
     return _Known(agents, live, anonymous)
+
+
+def sync(tx: Tx, agents: Mapping[str, AgentSettings]) -> None:
+    """Bring the rows of configured agents to what the configuration says; who has left it may call no more."""
+    now = tx.now
+    for settings in agents.values():
+        tx.agents.upsert(
+            AgentRow(
+                name=settings.name,
+                owner=settings.owner,
+                servers=settings.servers,
+                source=CONFIGURED,
+                created_at=now,
+                anonymous=settings.anonymous,
+            )
+        )
+        _sync_token(tx, settings)
+    for row in tx.agents.list():
+        if row.source == CONFIGURED and row.name not in agents and row.revoked_at is None:
+            tx.agents.revoke(row.name, now)
+
+
+def _sync_token(tx: Tx, settings: AgentSettings) -> None:
+    wanted = settings.token_sha256
+    known = {token.hash for token in tx.agents.tokens(settings.name)}
+    for token in tx.agents.tokens(settings.name):
+        if token.prefix == CONFIGURED and token.hash != wanted:
+            tx.agents.revoke_token(token.hash, tx.now)
+    if wanted is not None and wanted not in known:
+        tx.agents.add_token(TokenRow(hash=wanted, agent=settings.name, prefix=CONFIGURED, created_at=tx.now))

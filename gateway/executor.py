@@ -62,7 +62,7 @@ class Executor:
         if isinstance(taken, Exceeded):
             return taken
         try:
-            lease = timedelta(seconds=server.timeouts.call) + LEASE_MARGIN
+            lease = timedelta(seconds=server.call_seconds) + LEASE_MARGIN
             claimed = await self._desk.claim(request.id, binding=request.binding, lease=lease)
         except (NotClaimable, StaleBinding) as refused:
             await self._limits.release(taken)
@@ -151,7 +151,7 @@ def _outgoing(server: Server, caller: Caller, call: ToolCall, tool: Tool, trace:
         tool=call.tool,
         arguments=call.arguments,
         agent=caller.agent,
-        timeout=server.timeouts.call,
+        timeout=server.call_seconds,
         meta=meta,
         definition=tool.definition,
     )

@@ -50,7 +50,7 @@ class Holding:
 
 @dataclass(slots=True, kw_only=True)
 class Parts:
-    """What the walk is made of. `holding` is replaced on reload."""
+    """What the walk is made of. `holding` is replaced on reload; `closing` ends every hold with a pending answer."""
 
     judge: Judge
     limits: Limits
@@ -59,6 +59,7 @@ class Parts:
     journal: Journal
     work: Work
     holding: Holding
+    closing: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -172,7 +173,9 @@ async def _hold(parts: Parts, visit: Visit, request: ApprovalRequest) -> Result 
     )
     until = time.monotonic() + waits.hold.total_seconds()
     try:
-        current = await hold(parts.desk, request, waits, visit.line, lambda r: _saying(parts, r))
+        current = await hold(
+            parts.desk, request, waits, visit.line, say=lambda r: _saying(parts, r), closing=lambda: parts.closing
+        )
         if current.state is State.APPROVED:
             return await _run(parts, visit, current, until)
     finally:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from gateway.policy.model import Policy
-from gateway.upstreams import Timeouts, Upstream
+from gateway.upstreams import Upstream
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +16,8 @@ class Server:
     name: str
     upstream: Upstream
     policies: tuple[Policy, ...]
-    timeouts: Timeouts
+    call_seconds: float
+    """How long one call may take."""
 
 
 class Servers:

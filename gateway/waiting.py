@@ -14,14 +14,19 @@ from approvals.domain.model import ApprovalRequest, State
 from gateway.inbound.gate import Line
 from gateway.protocol.patience import Plan
 
-WAITED_FOR = frozenset({State.PENDING})
-RUNNING = frozenset({State.PENDING, State.EXECUTING})
+WAITED_FOR = frozenset({State.PENDING, State.EXECUTING})
 
 
 async def hold(
-    desk: Desk, request: ApprovalRequest, plan: Plan, line: Line, say: Callable[[ApprovalRequest], str]
+    desk: Desk,
+    request: ApprovalRequest,
+    plan: Plan,
+    line: Line,
+    *,
+    say: Callable[[ApprovalRequest], str],
+    closing: Callable[[], bool],
 ) -> ApprovalRequest:
-    """Wait until the request is decided, or until the plan's hold is over; the request as it is then.
+    """Wait until the request is decided, the plan's hold is over, or the service closes; the request as it is then.
 
     A request that another connection is running already is waited for as well.
     """
@@ -32,7 +37,7 @@ async def hold(
     async with desk.bus.watch(request.id) as watch:
         current = await desk.get(request.id) or request
         await line.open()
-        while current.state in RUNNING and now() < until:
+        while current.state in WAITED_FOR and now() < until and not closing():
             if every is not None:
                 await line.progress(now() - began, say(current))
             pause = until - now() if every is None else min(every, until - now())

@@ -25,6 +25,7 @@ class Work:
     def __init__(self, group: asyncio.TaskGroup) -> None:
         self._group = group
         self._running: set[asyncio.Task[None]] = set()
+        self._loops: set[asyncio.Task[None]] = set()
 
     def run(self, job: Coroutine[Any, Any, T]) -> asyncio.Future[T]:
         """Start a job as a child of the service; the future may be abandoned, the job goes on."""
@@ -42,12 +43,21 @@ class Work:
 
     def loop(self, name: str, body: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
         """Run a standing loop until it is cancelled, starting it again when it raises."""
-        return self._group.create_task(_supervise(name, body), name=name)
+        task = self._group.create_task(_supervise(name, body), name=name)
+        self._loops.add(task)
+        task.add_done_callback(self._loops.discard)
+        return task
 
-    async def drained(self) -> None:
-        """Wait until no job is running."""
-        while self._running:
-            await asyncio.wait(set(self._running))
+    async def drained(self, seconds: float) -> None:
+        """Wait until no job is running, at most this long."""
+        until = asyncio.get_running_loop().time() + seconds
+        while self._running and (left := until - asyncio.get_running_loop().time()) > 0:
+            await asyncio.wait(set(self._running), timeout=left)
+
+    def cancel(self) -> None:
+        """End the loops, and what has not ended by itself."""
+        for task in (*self._loops, *self._running):
+            task.cancel()
 
 
 async def _settle(job: Coroutine[Any, Any, T], future: asyncio.Future[T]) -> None:

@@ -44,9 +44,11 @@ class Line(Protocol):
     """The open way back to the client of one call.
 
     `request` is for the gateway to set to the approval request's id once there is one: a cancel in words finds it.
+    `tells` is set with it when the answer is the request's final outcome: once that is written, `Gate.told` is called.
     """
 
     request: str | None
+    tells: str | None
 
     async def open(self) -> None:
         """Begin the event stream now, if the client takes one: headers are flushed, keep-alives begin. Idempotent."""
@@ -82,6 +84,10 @@ class Gate(Protocol):
 
     async def call_tool(self, caller: Caller, server: str | None, call: InboundCall, line: Line) -> Result | RpcError:
         """Judge, hold, run: the answer without era members. Cancelled when the client leaves."""
+        ...
+
+    async def told(self, request: str) -> None:
+        """The final outcome of this approval request has been written to its agent, whole."""
         ...
 
     async def cancelled(self, caller: Caller, line: Line, reason: str | None) -> None:

@@ -153,7 +153,10 @@ class Server:
             line.close()
             if session is not None:
                 session.lines.pop(rpc_id, None)
-        return await line.finish(body, status)
+        response = await line.finish(body, status)
+        if line.tells is not None:
+            await self._gate.told(line.tells)
+        return response
 
     def _render(self, rpc_id: RpcId, answer: Result | RpcError, era: Era) -> tuple[bytes, int]:
         if isinstance(answer, RpcError):

@@ -95,6 +95,7 @@ class SseLine:
         "_token",
         "request",
         "scope",
+        "tells",
     )
 
     def __init__(
@@ -107,6 +108,7 @@ class SseLine:
         stream_id: str | None = None,
     ) -> None:
         self.request: str | None = None
+        self.tells: str | None = None
         self.scope: asyncio.Timeout | None = None
         self._http = http
         self._ticker = ticker

@@ -13,6 +13,7 @@ import os
 import shutil
 import signal
 from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
 
 from gateway.upstreams import Unsent
 
@@ -98,7 +99,7 @@ class Child:
             os.killpg(self._process.pid, sign)
 
 
-async def start(*, name: str, command: Sequence[str], env: Mapping[str, str]) -> Child:
+async def start(*, name: str, command: Sequence[str], env: Mapping[str, str], cwd: Path | None = None) -> Child:
     """Start the server.
 
     Raises:
@@ -115,6 +116,7 @@ async def start(*, name: str, command: Sequence[str], env: Mapping[str, str]) ->
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             env=environment,
+            cwd=cwd,
             start_new_session=True,
         )
     except (OSError, ValueError) as err:

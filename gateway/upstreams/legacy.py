@@ -103,7 +103,7 @@ class LegacyDialect:
         try:
             return await self._once(ask, session)
         except StatusError as err:
-            if not _session_refused(err, session):
+            if not _session_refused(err, session, ask):
                 return _answer_of(err)
             self._forget(ask.agent, session)
             if not ask.repeatable and err.error is None:
@@ -231,8 +231,8 @@ class LegacyDialect:
             self._wire.later("DELETE", session.headers())
 
 
-def _session_refused(err: StatusError, session: Session) -> bool:
-    return session.id is not None and err.status in (400, 404) and not err.ours
+def _session_refused(err: StatusError, session: Session, ask: Ask) -> bool:
+    return err.status in (400, 404) and (ask.repeatable or (session.id is not None and not err.ours))
 
 
 def _answer_of(err: StatusError) -> RpcError:

@@ -15,6 +15,7 @@ import re
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from gateway.protocol.raw import one_line
@@ -81,6 +82,7 @@ class StdioUpstream:
         name: str,
         command: Sequence[str],
         env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
         timeouts: Timeouts | None = None,
         start_seconds: float = START_SECONDS,
         probe_seconds: float = PROBE_SECONDS,
@@ -91,6 +93,7 @@ class StdioUpstream:
         self.on_tools_changed: Callable[[], None] = nothing
         self._command = tuple(command)
         self._env = dict(env or {})
+        self._cwd = cwd
         self._timeouts = timeouts or Timeouts()
         self._start_seconds = start_seconds
         self._probe_seconds = probe_seconds
@@ -162,7 +165,7 @@ class StdioUpstream:
     async def _live(self) -> str:
         """One life of the process, from start to end; why it is over."""
         try:
-            child = await start(name=self.name, command=self._command, env=self._env)
+            child = await start(name=self.name, command=self._command, env=self._env, cwd=self._cwd)
         except Unsent as err:
             return self._bare(err)
         try:

@@ -1,0 +1,317 @@
+"""The composition root: the one file that knows every part, and the order in which they live and die.
+
+Start: migrate, open the store, read who may call, wire, listen. Stop: take no more, answer every hold
+with "pending, ask again", let running calls end, then the loops, then the store. What cannot end in time
+is ended by its lease (house.md 2.6).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import logging
+import os
+import secrets
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+
+from aiohttp import web
+
+from approvals.bus import bus_for
+from approvals.channels import Channel
+from approvals.desk import Desk
+from approvals.directory import Directory
+from approvals.domain.model import Terms
+from approvals.outbox import Outbox
+from approvals.storage import migrate
+from approvals.storage.engine import Database
+from approvals.storage.sqlite import Part
+from approvals.sweeper import Sweeper
+from approvals.web import mount
+from approvals.web.access import Access, access
+from approvals.web.parts import WebParts, WebSettings
+from gateway import health
+from gateway.callers import Callers, sync
+from gateway.catalog import Catalog
+from gateway.executor import Executor
+from gateway.gate import Gateway
+from gateway.inbound.http import Inbound, InboundSettings
+from gateway.inbound.http import add_routes as add_agent_routes
+from gateway.journal import Journal
+from gateway.judge import Judge
+from gateway.limits import Limits
+from gateway.lookup import Lookup
+from gateway.metrics import Metrics
+from gateway.pipeline import Holding, Parts
+from gateway.protocol.headers import Allowed
+from gateway.protocol.patience import Hold
+from gateway.reload import Reloader
+from gateway.servers import Server, Servers
+from gateway.settings import ServerSettings, Settings
+from gateway.status import Status
+from gateway.upstreams import Timeouts, Upstream
+from gateway.upstreams.http import HttpUpstream
+from gateway.upstreams.stdio import StdioUpstream
+from gateway.work import Work
+
+log = logging.getLogger(__name__)
+
+DRAIN_SECONDS = 30.0
+ID_BYTES = 16
+
+
+def new_id(kind: str) -> str:
+    """`kind_` and 26 characters of 128 random bits."""
+    return f"{kind}_{base64.b32encode(secrets.token_bytes(ID_BYTES)).decode().rstrip('=').lower()}"
+
+
+def holder() -> str:
+    """The name of this process among those that share the database."""
+    return f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
+
+
+def routes_of(settings: Settings) -> Callable[[Terms], list[tuple[str, str]]]:
+    """Where a request with given terms is announced: the rule's channels, else every configured one."""
+    default = settings.slack.channel if settings.slack is not None else None
+
+    def routes(terms: Terms) -> list[tuple[str, str]]:
+        if default is None:
+            return []
+        words = terms.channels or ("slack",)
+        asked = [word.partition(":") for word in words if word.partition(":")[0] == "slack"]
+        return [("slack", target or default) for _, _, target in asked]
+
+    return routes
+
+
+def upstream_of(settings: ServerSettings) -> Upstream:
+    """The transport a server's settings ask for."""
+    timeouts = Timeouts(
+        connect=settings.timeouts.connect.total_seconds(),
+        list=settings.timeouts.list.total_seconds(),
+        call=settings.timeouts.call.total_seconds(),
+        idle=settings.timeouts.idle.total_seconds(),
+    )
+    if settings.url is not None:
+        headers = {name: value.get_secret_value() for name, value in settings.headers.items()}
+        return HttpUpstream(name=settings.name, url=settings.url, headers=headers, timeouts=timeouts)
+    env = {name: value.get_secret_value() for name, value in settings.env.items()}
+    return StdioUpstream(name=settings.name, command=settings.command, env=env, cwd=settings.cwd, timeouts=timeouts)
+
+
+@dataclass(slots=True)
+class _Running:
+    """An upstream that is in use, with the settings it was made from and the loop that keeps it."""
+
+    settings: ServerSettings
+    upstream: Upstream
+    loop: asyncio.Task[None]
+
+
+class Service:
+    """One running Placet."""
+
+    def __init__(self, settings: Settings, *, env: Mapping[str, str], db: Database, work: Work) -> None:
+        self.version = version("placet")
+        self.db, self.work = db, work
+        self.bus = bus_for(db)
+        self.directory = Directory(settings.people, settings.person_tokens)
+        self.web = WebSettings(public_url=settings.public_url, listen_host=settings.listen.host)
+        self.desk = Desk(
+            db=db,
+            bus=self.bus,
+            directory=self.directory,
+            new_id=new_id,
+            holder=holder(),
+            caps=settings.approvals.caps,
+            routes=routes_of(settings),
+        )
+        self.channels: dict[str, Channel] = {}
+        self.outbox = Outbox(desk=self.desk, channels=self.channels, page=self.page)
+        self.sweeper = Sweeper(self.desk)
+        self.callers = Callers(db, self.bus)
+        self.servers, self.catalog = Servers(), Catalog({})
+        self.judge, self.limits = Judge(settings.approvals.defaults), Limits(db)
+        self.metrics, self.journal = Metrics(), Journal(db)
+        self.executor = Executor(
+            desk=self.desk,
+            limits=self.limits,
+            servers=self.servers,
+            catalog=self.catalog,
+            callers=self.callers,
+            judge=self.judge,
+        )
+        self.parts = Parts(
+            judge=self.judge,
+            limits=self.limits,
+            desk=self.desk,
+            executor=self.executor,
+            journal=self.journal,
+            work=work,
+            holding=self._holding(settings),
+        )
+        self.lookup = Lookup(servers=self.servers, catalog=self.catalog, callers=self.callers, judge=self.judge)
+        self.gate = Gateway(self.parts, callers=self.callers, lookup=self.lookup)
+        self.reloader = Reloader(settings, env=dict(env), db=db, apply=self.apply)
+        self.status = Status(
+            db=db,
+            journal=self.journal,
+            servers=self.servers,
+            outbox=self.outbox,
+            reloader=self.reloader,
+            metrics=self.metrics,
+        )
+        self._upstreams: dict[str, _Running] = {}
+        self._loops: list[asyncio.Task[None]] = []
+
+    def page(self, request_id: str) -> str:
+        """The address of a request's page."""
+        return self.web.link(f"/requests/{request_id}")
+
+    async def apply(self, settings: Settings) -> None:
+        """Put settings in force: agents, people, policies, servers."""
+        await self.db.write(lambda tx: sync(tx, settings.agents))
+        await self.callers.refresh()
+        self.directory.replace(settings.people, settings.person_tokens)
+        self.desk.reconfigure(caps=settings.approvals.caps, routes=routes_of(settings))
+        self.judge.defaults = settings.approvals.defaults
+        self.parts.holding = self._holding(settings)
+        await self._apply_servers(settings)
+
+    async def start(self, app: web.Application) -> Inbound:
+        """Start every loop and mount every route; the caller listens."""
+        settings = self.reloader.settings
+        await self.apply(settings)
+        inbound = self._mount(app)
+        for name, body in {
+            "bus": self.bus.run,
+            "desk": self.desk.run,
+            "outbox": self.outbox.run,
+            "sweeper": self.sweeper.run,
+            "callers": self.callers.run,
+            "journal": self.journal.run,
+            "recover": self.executor.recover,
+            "keep-alive": inbound.run,
+            "reload": self.reloader.run,
+        }.items():
+            self._loops.append(self.work.loop(name, body))
+        return inbound
+
+    async def close(self) -> None:
+        """End what the loops do not end by themselves."""
+        await self.journal.flush()
+        for running in self._upstreams.values():
+            await running.upstream.close()
+        await self.db.write(lambda tx: tx.replicas.leave(self.desk.holder))
+
+    def _mount(self, app: web.Application) -> Inbound:
+        allowed = Allowed(hosts=self.web.hosts(), origins=self.web.origins())
+        inbound = add_agent_routes(app, self.gate, InboundSettings(version=self.version, allowed=allowed))
+        access(Access.AGENT)(inbound.handle)
+        checks = health.HealthParts(
+            checks=self.status.checks, measure=self.status.measure, metrics=self.metrics, version=self.version
+        )
+        health.add_routes(app, checks)
+        mount.add_routes(
+            app,
+            WebParts(
+                db=self.db,
+                desk=self.desk,
+                directory=self.directory,
+                settings=self.web,
+                version=self.version,
+                features={},
+                notices=self.status.notices,
+            ),
+        )
+        return inbound
+
+    async def _apply_servers(self, settings: Settings) -> None:
+        wanted = settings.servers
+        for name in [n for n, r in self._upstreams.items() if n not in wanted or _differs(r.settings, wanted[n])]:
+            gone = self._upstreams.pop(name)
+            gone.loop.cancel()
+            await gone.upstream.close()
+        for name, server in wanted.items():
+            if name not in self._upstreams:
+                upstream = upstream_of(server)
+                loop = self.work.loop(f"upstream {name}", upstream.run)
+                self._upstreams[name] = _Running(server, upstream, loop)
+        self.catalog.replace({name: running.upstream for name, running in self._upstreams.items()})
+        self.servers.replace(
+            Server(
+                name=name,
+                upstream=running.upstream,
+                policies=wanted[name].policies,
+                call_seconds=wanted[name].timeouts.call.total_seconds(),
+            )
+            for name, running in self._upstreams.items()
+        )
+
+    def _holding(self, settings: Settings) -> Holding:
+        approvals = settings.approvals
+        return Holding(
+            hold=Hold(plain=approvals.hold_plain, with_progress=approvals.hold_with_progress),
+            deny_cooldown=approvals.deny_cooldown,
+            page=self.page,
+        )
+
+
+def _differs(one: ServerSettings, other: ServerSettings) -> bool:
+    """Does the transport differ? A policy changes without a restart of its server."""
+    return replace(one, policies=()) != replace(other, policies=())
+
+
+async def serve(
+    settings: Settings, *, env: Mapping[str, str], stop: asyncio.Event, ready: Callable[[Service, str], None]
+) -> None:
+    """Run until `stop` is set. `ready` is told the service and its address once it listens.
+
+    Raises:
+        Refusal: the database cannot be opened or migrated.
+        OSError: the address cannot be listened on.
+    """
+    url = settings.database.get_secret_value()
+    await migrate.upgrade(url)
+    db = await Database.open(url, part=Part.SERVICE)
+    async with asyncio.TaskGroup() as group:
+        writer = group.create_task(db.run(), name="database")
+        try:
+            async with asyncio.TaskGroup() as inner:
+                work = Work(inner)
+                service = Service(settings, env=env, db=db, work=work)
+                await _serve(service, stop, ready)
+                work.cancel()
+        finally:
+            await db.close()
+            await writer
+
+
+async def _serve(service: Service, stop: asyncio.Event, ready: Callable[[Service, str], None]) -> None:
+    app = web.Application()
+    await service.start(app)
+    # Handlers are cancelled when their client leaves: said out loud, because aiohttp's server does not by default.
+    runner = web.AppRunner(
+        app, handler_cancellation=True, access_log=None, keepalive_timeout=75, shutdown_timeout=DRAIN_SECONDS
+    )
+    await runner.setup()
+    listen = service.reloader.settings.listen
+    site = web.TCPSite(runner, listen.host, listen.port, backlog=4096)
+    try:
+        await site.start()
+        ready(service, _address(runner, listen.host))
+        await stop.wait()
+        service.parts.closing = True
+        service.bus.publish_everything()
+        await site.stop()
+    finally:
+        await runner.cleanup()
+        await service.work.drained(DRAIN_SECONDS)
+        await service.close()
+
+
+def _address(runner: web.AppRunner, host: str) -> str:
+    port = runner.addresses[0][1]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"

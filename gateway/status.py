@@ -1,0 +1,83 @@
+"""What is wrong with the running service, said alike on `/readyz`, on every page, and in the gauges."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from approvals.errors import Unavailable
+from approvals.outbox import Outbox
+from approvals.storage import migrate
+from approvals.storage.engine import Database
+from approvals.web.parts import Notice
+from gateway.health import Check
+from gateway.journal import Journal
+from gateway.metrics import Metrics
+from gateway.reload import Reloader
+from gateway.servers import Servers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """Looks at the parts that can be in trouble."""
+
+    db: Database
+    journal: Journal
+    servers: Servers
+    outbox: Outbox
+    reloader: Reloader
+    metrics: Metrics
+
+    async def checks(self) -> Sequence[Check]:
+        """What `/readyz` lists."""
+        current = await self._schema_is_current()
+        text = "answers, and its schema is current" if current else "does not answer, or its schema is not current"
+        unrecorded = f"{self.journal.waiting} calls are not recorded yet"
+        found = [
+            Check(id="database", ok=current, text=text, stops=True),
+            Check(id="audit", ok=self.journal.room, text=unrecorded, stops=True),
+        ]
+        found += [Check(id="policy", ok=False, text=text) for text in self._unruled()]
+        if self.reloader.difference is not None:
+            found.append(Check(id="configuration", ok=False, text=self.reloader.difference))
+        found += [
+            Check(id=f"channel {name}", ok=state.failing_since is None, text=state.last_error or "delivers")
+            for name, state in self.outbox.delivery_health().items()
+        ]
+        return found
+
+    def notices(self) -> Sequence[Notice]:
+        """What every page shows on top."""
+        notices = [Notice(level="error", text=text) for text in self._unruled()]
+        if self.reloader.difference is not None:
+            text = f"The configuration on disk is not the one in force: {self.reloader.difference}"
+            notices.append(Notice(level="error", text=text))
+        notices += [
+            Notice(level="warning", text=f"Messages to {name} fail ({state.last_error}). This page needs none of them.")
+            for name, state in self.outbox.delivery_health().items()
+            if state.failing_since is not None
+        ]
+        notices += [
+            Notice(level="warning", text=f"Agent {agent.name} needs no token. Use this on your own machine only.")
+            for agent in self.reloader.settings.agents.values()
+            if agent.anonymous
+        ]
+        return notices
+
+    async def measure(self) -> None:
+        """Bring the gauges up to date."""
+        self.metrics.show_upstreams((server.name, server.upstream.up) for server in self.servers)
+        self.metrics.unrecorded.set(self.journal.waiting)
+
+    def _unruled(self) -> list[str]:
+        return [
+            f"Server {server.name} has no policy: every tool of it is denied."
+            for server in self.servers
+            if not server.policies
+        ]
+
+    async def _schema_is_current(self) -> bool:
+        try:
+            return await migrate.current(self.db) == migrate.head()
+        except Unavailable:
+            return False
