@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, or_, select, update
 
 from approvals.domain.model import PersonId
 from approvals.storage.frame import Group
@@ -124,6 +124,13 @@ class Agents(Group):
         statement = select(agent_tokens).where(agent_tokens.c.agent == agent)
         order = (agent_tokens.c.created_at.desc(), agent_tokens.c.hash)
         return [TokenRow(**row) for row in self._run(statement.order_by(*order).limit(200)).mappings()]
+
+    def live_tokens(self, now: datetime) -> Sequence[TokenRow]:
+        """Every token that may be used now, whoever's, in one question."""
+        unexpired = or_(agent_tokens.c.expires_at.is_(None), agent_tokens.c.expires_at > now)
+        live = select(agent_tokens).where(agent_tokens.c.revoked_at.is_(None), unexpired)
+        rows = self._run(live.order_by(agent_tokens.c.agent, agent_tokens.c.hash).limit(MAX_AGENTS))
+        return [TokenRow(**row) for row in rows.mappings()]
 
     def revoke_token(self, hash: str, at: datetime) -> bool:
         """End one token. False: it is unknown, or had ended."""

@@ -25,6 +25,8 @@ from approvals.storage.sqlite import Part
 from approvals.storage.tx import Tx
 from approvals.storage.writer import GroupWriter
 
+__all__ = ["Database", "Part", "Tx"]
+
 T = TypeVar("T")
 
 

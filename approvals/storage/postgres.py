@@ -36,6 +36,7 @@ def _engine(address: Address, *, size: int, isolation_level: Any) -> AsyncEngine
         pool_size=size,
         max_overflow=0,
         pool_timeout=POOL_SECONDS,
+        hide_parameters=True,  # an error that is logged must not carry arguments
         pool_pre_ping=True,
         isolation_level=isolation_level,
     )

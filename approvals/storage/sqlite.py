@@ -71,6 +71,7 @@ def _engine(address: Address, *, size: int, begin: str, pragmas: tuple[str, ...]
         pool_size=size,
         max_overflow=0,
         pool_timeout=30,
+        hide_parameters=True,  # an error that is logged must not carry arguments
         connect_args={"timeout": BUSY_MILLISECONDS / 1000},
     )
 

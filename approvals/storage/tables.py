@@ -2,7 +2,9 @@
 
 Enumerated words are kept as text with a CHECK, times as `Utc`, JSON as canonical text, hashed bytes as BLOB.
 The predicates of the partial indexes are constants here, because a query only finds such an index when it
-repeats the predicate word for word. `events` is append-only: the migration adds triggers that say so.
+repeats the predicate word for word. The three for deadlines begin with `state` although it is constant in them:
+otherwise SQLite prefers the index on all states, and reads every pending row. `events` is append-only: the
+migration adds triggers that say so.
 """
 
 from __future__ import annotations
@@ -96,9 +98,9 @@ requests = Table(
     Column("waiting_holder", Text),
     Index("uq_requests_open_call", "call_key", unique=True, sqlite_where=IS_OPEN, postgresql_where=IS_OPEN),
     Index("ix_requests_call_key", "call_key", "created_at"),
-    Index("ix_requests_expiring", "expires_at", sqlite_where=IS_PENDING, postgresql_where=IS_PENDING),
-    Index("ix_requests_collecting", "collect_by", sqlite_where=IS_APPROVED, postgresql_where=IS_APPROVED),
-    Index("ix_requests_leased", "lease_until", sqlite_where=IS_EXECUTING, postgresql_where=IS_EXECUTING),
+    Index("ix_requests_expiring", "state", "expires_at", sqlite_where=IS_PENDING, postgresql_where=IS_PENDING),
+    Index("ix_requests_collecting", "state", "collect_by", sqlite_where=IS_APPROVED, postgresql_where=IS_APPROVED),
+    Index("ix_requests_leased", "state", "lease_until", sqlite_where=IS_EXECUTING, postgresql_where=IS_EXECUTING),
     Index("ix_requests_open", "agent", "server", "tool", "state", sqlite_where=IS_OPEN, postgresql_where=IS_OPEN),
     Index("ix_requests_created", "created_at", "id"),
     Index("ix_requests_state", "state", "created_at", "id"),

@@ -101,11 +101,9 @@ class GroupWriter:
         try:
             async with self._engine.connect() as connection, connection.begin():
                 ended = await connection.run_sync(self._run_all, jobs, touched)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - an edge: logged, and told to every caller
             _fail(jobs)
-            if not isinstance(error, _GroupLost) and not is_passing(error):
-                raise
-            log.warning("database unavailable", extra={"works": len(jobs), "error": first_line(error)})
+            _log_loss(len(jobs), error)
             return
         except BaseException:
             _fail(jobs)
@@ -129,6 +127,15 @@ class GroupWriter:
             return _Ended(job, error=_as_told(error))
         touched |= tx.touched
         return _Ended(job, result=result)
+
+
+def _log_loss(works: int, error: Exception) -> None:
+    fields = {"works": works, "error": first_line(error)}
+    if isinstance(error, _GroupLost) or is_passing(error):
+        log.warning("database unavailable", extra=fields)
+    else:
+        # A bug, told here once; the writer goes on, because everything waits for it.
+        log.error("group of writes lost", extra=fields, exc_info=error)
 
 
 def _still_in_transaction(connection: Connection) -> bool:

@@ -1,0 +1,72 @@
+"""One of several processes that race for the same rows: `python -m tests.fakes.racer WHAT URL ARGUMENTS`.
+
+Each prints `ready`, waits for a line on its input (the starting shot of the test), races, and prints what it won.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from datetime import timedelta
+
+from approvals.domain.lifecycle import Step
+from approvals.domain.model import State
+from approvals.storage import migrate
+from approvals.storage.engine import Database, Tx
+from approvals.storage.requests import Query
+from tests.fakes.requests import NOON, claimed
+
+
+def _shot() -> None:
+    print("ready", flush=True)
+    sys.stdin.readline()
+
+
+async def claim_all(url: str, holder: str) -> None:
+    """Claim every approved request, one work each; print the ids that were won."""
+    async with Database.opened(url) as db:
+        approved = await db.read(lambda tx: tx.requests.search(Query(states=frozenset({State.APPROVED}), limit=500)))
+        steps = [claimed(request, holder=holder) for request in approved]
+        _shot()
+        won = await asyncio.gather(*(_commit(db, step) for step in steps))
+    print(" ".join(step.after.id for step, first in zip(steps, won, strict=True) if first))
+
+
+async def _commit(db: Database, step: Step) -> bool:
+    def read_then_write(tx: Tx) -> bool:
+        # Reading first is what breaks under plain BEGIN when another process writes in between.
+        current = tx.requests.get(step.before.id, lock=True)
+        return current == step.before and tx.requests.commit(step)
+
+    return await db.write(read_then_write)
+
+
+async def migrate_all(url: str, _holder: str) -> None:
+    """Migrate; print whether this process was the one that did."""
+    _shot()
+    print("applied" if await migrate.upgrade(url) else "nothing")
+
+
+async def commit_one(url: str, id: str) -> None:
+    """Claim one request, as a command beside a running service would change it."""
+    async with Database.opened(url) as db:
+        request = await db.read(lambda tx: tx.requests.get(id))
+        assert request is not None
+        _shot()
+        done = await db.write(lambda tx: tx.requests.commit(claimed(request, at=NOON + timedelta(minutes=1))))
+    print(done)
+
+
+async def pause_agents(url: str, _name: str) -> None:
+    """Touch something that is no request."""
+    async with Database.opened(url) as db:
+        _shot()
+        await db.write(lambda tx: tx.switches.freeze("all", reason="test", by="cli", at=tx.now))
+    print("frozen")
+
+
+RACES = {"claim": claim_all, "migrate": migrate_all, "commit": commit_one, "freeze": pause_agents}
+
+if __name__ == "__main__":
+    what, address, word = sys.argv[1:4]
+    asyncio.run(RACES[what](address, word))
