@@ -1,0 +1,313 @@
+"""Machines that try everything in every order, and look after each step for what must never be.
+
+One drives the pure table; the other the real desk over a SQLite file, with several reviewers whose rights change,
+repeated calls, two replicas, restarts and a clock that jumps. Both judge by the ledger and by what was executed,
+never by what the code under test says of itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import itertools
+import shutil
+import tempfile
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
+
+from approvals.desk import Desk
+from approvals.directory import Directory
+from approvals.domain.lifecycle import TABLE, Event, Happened, NoSuchArrow, Note, Record, Unfounded, advance
+from approvals.domain.model import (
+    OPEN_STATES,
+    Answer,
+    ApprovalRequest,
+    Cause,
+    Claim,
+    Factor,
+    OnTimeout,
+    Outcome,
+    Person,
+    PersonId,
+    State,
+    Vote,
+)
+from approvals.errors import Refusal
+from approvals.filing import FiledAs
+from approvals.storage import migrate
+from approvals.storage.engine import Database
+from approvals.storage.requests import Query
+from approvals.sweeper import Sweeper
+from approvals.testing import samples
+from approvals.testing.samples import ADA, BOB, CARL, DORA, EVE, FINANCE, NOW, SECURITY
+from tests.fakes.desk import LEASE, Clock, decision, filing, make_desk, returned
+
+CROWD = (ADA, BOB, CARL, DORA, EVE)
+TERMS = (
+    samples.terms(),
+    samples.terms(Factor(members=(FINANCE,), count=2)),
+    samples.terms(Factor(members=(FINANCE,)), Factor(members=(SECURITY,))),
+    samples.terms(four_eyes=True),
+    samples.terms(on_timeout=OnTimeout.ALLOW),
+    samples.terms(on_timeout=OnTimeout.ESCALATE),
+)
+FINAL = frozenset(State) - OPEN_STATES
+
+
+class PureMachine(RuleBasedStateMachine):
+    """Any event, well or badly made, at any time."""
+
+    @initialize(given=st.sampled_from(TERMS))
+    def begin(self, given: Any) -> None:
+        self.request = samples.request(given=given)
+        self.now = NOW
+        self.records: list[Record] = []
+        self.before: ApprovalRequest = self.request
+
+    @rule(
+        event=st.sampled_from(Event),
+        voter=st.sampled_from(CROWD),
+        answer=st.sampled_from(Answer),
+        bound=st.booleans(),
+        whole=st.booleans(),
+        later=st.integers(-5, 30),
+    )
+    def happen(self, event: Event, voter: Person, answer: Answer, bound: bool, whole: bool, later: int) -> None:
+        self.now += timedelta(seconds=1)
+        binding = self.request.binding if bound else "0" * 64
+        vote = Vote(reviewer=voter.id, answer=answer, binding=binding, via="web", at=self.now)
+        happened = Happened(
+            event=event,
+            actor=voter.id,
+            vote=vote if whole else None,
+            expires_at=self.request.expires_at + timedelta(minutes=later),
+            call=samples.call({"n": later}) if whole else None,
+            binding=f"{later:064d}" if whole else None,
+            claim=Claim(holder="one", lease_until=self.now) if whole else None,
+            outcome=Outcome(kind="succeeded") if whole else None,
+            cause=Cause.RESOLVED_RAN if whole else None,
+        )
+        self.before = self.request
+        try:
+            step = advance(self.request, happened, self.now)
+        except (NoSuchArrow, Unfounded):
+            return
+        self.request = step.after
+        self.records.append(step.record)
+
+    @invariant()
+    def it_moves_along_the_table_one_revision_at_a_time(self) -> None:
+        assert self.request.revision == 1 + len(self.records)
+        _follows_the_table(self.records)
+
+    @invariant()
+    def what_ended_stays_ended(self) -> None:
+        if self.before.state in FINAL:
+            assert self.request.state is self.before.state
+
+    @invariant()
+    def nothing_runs_without_a_yes_to_its_binding(self) -> None:
+        events = [record.event for record in self.records]
+        assert events.count(Event.CLAIMED) <= 1
+        if Event.CLAIMED not in events:
+            return
+        covered = Event.COVERED in events
+        silence = Event.DEFAULTED in events and self.request.terms.on_timeout is OnTimeout.ALLOW
+        said_yes = [v for v in self.request.votes if v.answer is Answer.APPROVE and v.binding == self.request.binding]
+        assert covered or silence or said_yes
+        assert Event.VETOED not in events
+
+
+TestPureMachine = PureMachine.TestCase
+TestPureMachine.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+
+
+@functools.cache
+def template() -> Path:
+    """A migrated file to copy, made once."""
+    path = Path(tempfile.mkdtemp(prefix="placet-machine-")) / "template.db"
+    asyncio.run(migrate.upgrade(f"sqlite:///{path}"))
+    return path
+
+
+class DeskMachine(RuleBasedStateMachine):
+    """The real desk, its store, and people who come and go."""
+
+    asked: Bundle[str] = Bundle("asked")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory(prefix="placet-desk-")
+        self.url = f"sqlite:///{shutil.copyfile(template(), Path(self.folder.name) / 'placet.db')}"
+        self.runner = asyncio.Runner()
+        self.clock, self.ids, self.lives = Clock(), itertools.count(), itertools.count()
+        self.people: dict[PersonId, Person] = {person.id: person for person in CROWD}
+        self.directory = Directory(self.people, {})
+        self.executed: list[ApprovalRequest] = []
+        self.ended: dict[str, State] = {}
+        self.running: list[tuple[Desk, str]] = []
+        self.stack = AsyncExitStack()
+        self.start()
+
+    def do(self, work: Any) -> Any:
+        """The work's result, or the Refusal it met."""
+        try:
+            return self.runner.run(_bounded(work))
+        except Refusal as refused:
+            return refused
+
+    def start(self) -> None:
+        self.db = self.do(self.stack.enter_async_context(Database.opened(self.url, clock=self.clock)))
+        life = next(self.lives)
+        self.desks = [make_desk(self.db, self.directory, holder=f"{life}-{n}", ids=self.ids) for n in ("one", "two")]
+        self.do(Sweeper(self.desks[0]).begin())
+
+    @rule(target=asked, number=st.integers(0, 2), given=st.sampled_from(TERMS), waiting=st.booleans())
+    def file(self, number: int, given: Any, waiting: bool) -> Any:
+        filed = self.do(self.desks[0].file(filing({"n": number}, terms=given, owner=ADA.id, waiting=waiting)))
+        if filed.kind is FiledAs.COLLECT:
+            assert filed.request.state in FINAL
+            self.do(self.desks[0].told(filed.request.id))
+        if filed.kind is FiledAs.COOLDOWN:
+            assert filed.request.state is State.DENIED
+        return multiple(filed.request.id)
+
+    @rule(
+        request_id=asked,
+        by=st.sampled_from(CROWD),
+        answer=st.sampled_from([Answer.APPROVE, Answer.APPROVE, Answer.DENY]),
+        desk=st.integers(0, 1),
+        stale=st.sampled_from([False, False, False, True]),
+    )
+    def decide(self, request_id: str, by: Person, answer: Answer, desk: int, stale: bool) -> None:
+        request = self.do(self.desks[0].get(request_id))
+        said = decision(request, by, answer=answer, binding="0" * 64 if stale else None)
+        result = self.do(self.desks[desk].decide(request_id, said))
+        if isinstance(result, Refusal):
+            return
+        assert not stale
+        assert request.state is State.PENDING
+        assert self.clock.now < request.expires_at
+        assert _counts(self.people[by.id], request)
+        assert result.state is not State.PENDING or answer is Answer.APPROVE
+
+    @rule(request_id=asked, desk=st.integers(0, 1))
+    def execute(self, request_id: str, desk: int) -> None:
+        request = self.do(self.desks[0].get(request_id))
+        claimed = self.do(self.desks[desk].claim(request_id, binding=request.binding, lease=LEASE))
+        if isinstance(claimed, Refusal):
+            return
+        assert self._enough_now(claimed)
+        self.executed.append(claimed)
+        self.running.append((self.desks[desk], request_id))
+
+    @rule()
+    def settle(self) -> None:
+        if self.running:
+            desk, request_id = self.running.pop()
+            if desk in self.desks:
+                self.do(desk.settle(request_id, returned()))
+
+    @rule(request_id=asked, by=st.sampled_from([PersonId("placet"), ADA.id, EVE.id]))
+    def cancel(self, request_id: str, by: str) -> None:
+        self.do(self.desks[1].cancel(request_id, actor=by, cause=Cause.CANCELLED_BY_PERSON))
+
+    @rule(request_id=asked, by=st.sampled_from(CROWD))
+    def extend(self, request_id: str, by: Person) -> None:
+        self.do(self.desks[1].extend(request_id, reviewer=by.id, by=timedelta(minutes=10)))
+
+    @rule(minutes=st.sampled_from([0.1, 4, 6, 14, 16, 60]))
+    def time_passes(self, minutes: float) -> None:
+        self.clock.move(minutes=minutes)
+
+    @rule()
+    def sweep(self) -> None:
+        self.do(Sweeper(self.desks[1]).sweep())
+
+    @rule(
+        who=st.sampled_from(CROWD), groups=st.sampled_from([(), ("finance",), ("security",), ("finance", "security")])
+    )
+    def rights_change(self, who: Person, groups: tuple[str, ...]) -> None:
+        self.people[who.id] = replace(who, groups=frozenset(groups))
+        self.directory.replace(self.people, {})
+
+    @rule()
+    def restart(self) -> None:
+        self.do(self.stack.aclose())
+        self.start()
+
+    @invariant()
+    def the_ledgers_hold(self) -> None:
+        for request in self.do(self.desks[0].search(Query(limit=200))):
+            rows = [r for r in self.do(self.desks[0].timeline(request.id)) if not isinstance(r.event, Note)]
+            _follows_the_table(rows)
+            assert request.revision == 1 + len(rows)
+            assert not rows or rows[-1].after is request.state
+            self._holds(request, [row.event for row in rows])
+
+    def _holds(self, request: ApprovalRequest, events: list[Any]) -> None:
+        runs = [run for run in self.executed if run.id == request.id]
+        assert len(runs) == events.count(Event.CLAIMED) <= 1
+        assert all(run.binding == request.binding and run.call == request.call for run in runs)
+        silence = Event.DEFAULTED in events
+        assert not silence or request.terms.on_timeout is OnTimeout.ALLOW
+        assert not runs or silence or Event.QUORUM_MET in events
+        assert not (runs and Event.VETOED in events)
+        known = self.ended.setdefault(request.id, request.state) if request.state in FINAL else None
+        assert known in (None, request.state)
+        assert request.id not in self.ended or request.state in FINAL
+
+    def _enough_now(self, claimed: ApprovalRequest) -> bool:
+        if not claimed.votes or not _met(claimed, self.people):
+            return claimed.terms.on_timeout is OnTimeout.ALLOW
+        return all(vote.answer is Answer.APPROVE for vote in claimed.votes)
+
+    def teardown(self) -> None:
+        self.do(self.stack.aclose())
+        self.runner.close()
+        self.folder.cleanup()
+
+
+async def _bounded(work: Any) -> Any:
+    async with asyncio.timeout(5):
+        return await work
+
+
+def _follows_the_table(rows: list[Record]) -> None:
+    state = State.PENDING
+    for number, row in enumerate(rows, start=2):
+        assert isinstance(row.event, Event)
+        assert row.before is state
+        assert TABLE[state, row.event] is row.after
+        assert row.seq == number
+        state = row.after
+
+
+def _counts(person: Person, request: ApprovalRequest) -> bool:
+    """Said here again, in other words than the code's: may this person's word count?"""
+    if request.terms.four_eyes and person.id == request.caller.owner:
+        return False
+    groups = {f"group:{name}" for name in person.groups}
+    return any(groups & set(factor.members) for factor in request.terms.factors)
+
+
+def _met(request: ApprovalRequest, people: dict[PersonId, Person]) -> bool:
+    yes = {v.reviewer for v in request.votes if v.answer is Answer.APPROVE and v.binding == request.binding}
+    counted = [people[who] for who in yes if _counts(people[who], request)]
+    return all(
+        sum(any(f"group:{name}" in factor.members for name in person.groups) for person in counted) >= factor.count
+        for factor in request.terms.factors
+    )
+
+
+TestDeskMachine = DeskMachine.TestCase
+TestDeskMachine.settings = settings(
+    max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
