@@ -86,7 +86,7 @@ class Gate(Protocol):
         """Judge, hold, run: the answer without era members. Cancelled when the client leaves."""
         ...
 
-    async def told(self, request: str) -> None:
+    async def told(self, request_id: str) -> None:
         """The final outcome of this approval request has been written to its agent, whole."""
         ...
 

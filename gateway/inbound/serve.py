@@ -148,13 +148,14 @@ class Server:
             if isinstance(err, TimeoutError) and line.scope is not None and line.scope.expired():
                 return await line.abandon()
             log.exception("tool call failed", extra={"agent": caller.agent, "server": server})
+            line.tells = None
             body, status = _error(rpc_id, RpcError(code=_INTERNAL_ERROR, message=_FAULT)), 500
         finally:
             line.close()
             if session is not None:
                 session.lines.pop(rpc_id, None)
         response = await line.finish(body, status)
-        if line.tells is not None:
+        if line.tells is not None and line.delivered:
             await self._gate.told(line.tells)
         return response
 

@@ -80,7 +80,7 @@ class Ticker:
 
 
 class SseLine:
-    """The line of one call. `request` is the approval request's id once the gateway knows it."""
+    """The line of one call. `request` and `tells` are the gateway's to set; `delivered`: the answer was written."""
 
     __slots__ = (
         "_events",
@@ -93,6 +93,7 @@ class SseLine:
         "_streams",
         "_ticker",
         "_token",
+        "delivered",
         "request",
         "scope",
         "tells",
@@ -109,6 +110,7 @@ class SseLine:
     ) -> None:
         self.request: str | None = None
         self.tells: str | None = None
+        self.delivered = False
         self.scope: asyncio.Timeout | None = None
         self._http = http
         self._ticker = ticker
@@ -172,9 +174,14 @@ class SseLine:
         await self._write(_KEEPALIVE)
 
     async def finish(self, body: bytes, status: int) -> web.StreamResponse:
-        """The answer, as the last event of the stream or as the one JSON response."""
+        """Write the answer, as the last event of the stream or as the one JSON response."""
         if self._stream is None:
-            return web.Response(body=body, status=status, content_type="application/json", headers=HEADERS)
+            whole = web.Response(body=body, status=status, content_type="application/json", headers=HEADERS)
+            with contextlib.suppress(ConnectionError):
+                await whole.prepare(self._http)
+                await whole.write_eof()
+                self.delivered = True
+            return whole
         return await self._end(self._event(body))
 
     async def abandon(self) -> web.StreamResponse:
@@ -199,6 +206,7 @@ class SseLine:
         if not self._gone:
             with contextlib.suppress(ConnectionError):
                 await stream.write_eof(last)
+                self.delivered = True
         return stream
 
     async def _write(self, data: bytes) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from aiohttp import web
 
 from approvals.domain.model import Caller
-from gateway.inbound.gate import InboundCall, Line
+from gateway.inbound.gate import Gate, InboundCall, Line
 from gateway.inbound.http import Inbound, InboundSettings, add_routes
 from gateway.upstreams import Result, RpcError
 
@@ -46,6 +46,8 @@ class FakeGate:
     callers: list[Caller] = field(default_factory=list)
     cancels: list[tuple[Line, str | None]] = field(default_factory=list)
     left: asyncio.Event = field(default_factory=asyncio.Event)
+    tolds: list[str] = field(default_factory=list)
+    was_told: asyncio.Event = field(default_factory=asyncio.Event)
     cancelled_in_words: asyncio.Event = field(default_factory=asyncio.Event)
     anonymous: Caller | None = None
     release: asyncio.Event = field(default_factory=asyncio.Event)
@@ -82,6 +84,10 @@ class FakeGate:
         self.cancels.append((line, reason))
         self.cancelled_in_words.set()
 
+    async def told(self, request_id: str) -> None:
+        self.tolds.append(request_id)
+        self.was_told.set()
+
     async def held(self, call: InboundCall, line: Line) -> Result:
         """A behaviour: opens the line and waits for `release`."""
         await line.open()
@@ -101,17 +107,21 @@ class Served:
 
 
 @asynccontextmanager
-async def served(gate: FakeGate, settings: InboundSettings | None = None) -> AsyncIterator[Served]:
+async def served(
+    gate: Gate, settings: InboundSettings | None = None, *, release: asyncio.Event | None = None
+) -> AsyncIterator[Served]:
     """The inbound side on a free port of loopback, as the composition root runs it."""
     app = web.Application()
     inbound = add_routes(app, gate, settings or InboundSettings(version="0.0.0"))
-    runner = web.AppRunner(app, handler_cancellation=True, access_log=None)
+    runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0, shutdown_timeout=1)
+    site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     port: int = runner.addresses[0][1]
     try:
         yield Served(inbound=inbound, url=f"http://127.0.0.1:{port}", port=port)
     finally:
-        gate.release.set()
+        # Whoever is still held is let go, so that the shutdown waits for nobody.
+        if (held := release or getattr(gate, "release", None)) is not None:
+            held.set()
         await runner.cleanup()

@@ -77,8 +77,8 @@ BEFORE: list[Any] = [
     pytest.param(
         answers.policy_denied(tool="pay", rule="/tools/pay/action", reason="Only on weekdays"),
         'The call of pay was refused by policy and did not run. The reason given: "Only on weekdays". Nobody was '
-        "asked. Do not repeat or rephrase it: the answer stays the same. Choose another way, or tell your user that this is "
-        "not allowed here.",
+        "asked. Do not repeat or rephrase it: the answer stays the same. Choose another way, or tell your user that "
+        "this is not allowed here.",
         {"code": "policy_denied", "rule": "/tools/pay/action", "reason": "Only on weekdays", "retryable": False},
         id="policy_denied",
     ),

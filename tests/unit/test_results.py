@@ -16,7 +16,9 @@ STAMP = b'"_meta":{"io.modelcontextprotocol/serverInfo":{"name":"placet","title"
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        pytest.param(b'{"content":[],"n":1.0}', b'{"resultType":"complete",' + STAMP + b',"content":[],"n":1.0}', id="legacy upstream"),
+        pytest.param(
+            b'{"content":[],"n":1.0}', b'{"resultType":"complete",' + STAMP + b',"content":[],"n":1.0}', id="of old"
+        ),
         pytest.param(
             b'{"resultType":"input_required","x":1.0}', b"{" + STAMP + b',"resultType":"input_required","x":1.0}',
             id="its own result type stays",
@@ -39,7 +41,7 @@ def test_a_modern_result(before: bytes, after: bytes) -> None:
     ("before", "after"),
     [
         pytest.param(b'{ "content":[] , "n":1.00}', b'{ "content":[] , "n":1.00}', id="nothing to change"),
-        pytest.param(b'{"content":[],"resultType":"complete","n":1.00}', b'{"content":[],"n":1.00}', id="no result type"),
+        pytest.param(b'{"content":[],"resultType":"complete","n":1.00}', b'{"content":[],"n":1.00}', id="no type"),
         pytest.param(b'{"content":[],"ttlMs":1,"cacheScope":"public"}', b'{"content":[]}', id="no cache members"),
         pytest.param(
             b'{"content":[],"_meta":{"io.modelcontextprotocol/serverInfo":{},"a":1.00}}',
@@ -49,7 +51,7 @@ def test_a_modern_result(before: bytes, after: bytes) -> None:
             b'{"content":[],"_meta":{"io.modelcontextprotocol/serverInfo":{}}}', b'{"content":[]}', id="no empty _meta"
         ),
         pytest.param(b'{"content":["serverInfo"]}', b'{"content":["serverInfo"]}', id="the word in a value"),
-        pytest.param(b'{"content":[],"structuredContent":[1.00]}', b'{"content":[]}', id="structured content as an array"),
+        pytest.param(b'{"content":[],"structuredContent":[1.00]}', b'{"content":[]}', id="structured array"),
         pytest.param(
             b'{"content":[],"structuredContent":{"n":1.00}}', b'{"content":[],"structuredContent":{"n":1.00}}',
             id="structured content as an object",
