@@ -156,10 +156,10 @@ class LegacyDialect:
             raise
 
     async def _resume(self, receiver: Receiver, session: Session, dropped: Dropped) -> Result | RpcError:
-        last_id, failures = dropped.last_id, 0
+        last_id, retry, failures = dropped.last_id, dropped.retry, 0
         while last_id is not None and failures < _MAX_RESUMES_IN_A_ROW:
             least, usual, most = _RETRY_SECONDS
-            await asyncio.sleep(min(max(usual if dropped.retry is None else dropped.retry, least), most))
+            await asyncio.sleep(min(max(usual if retry is None else retry, least), most))
             try:
                 async with self._wire.get({**session.headers(), "Last-Event-ID": last_id}) as answer:
                     return await receiver.receive(answer)
@@ -171,6 +171,7 @@ class LegacyDialect:
                 moved = err.last_id is not None and err.last_id != last_id
                 failures = 0 if moved else failures + 1
                 last_id = err.last_id or last_id
+                retry = retry if err.retry is None else err.retry
                 dropped = err
         raise dropped
 
