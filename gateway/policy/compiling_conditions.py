@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from gateway.policy.collecting import Collector, Path
 from gateway.policy.conditions import Condition, Group, Side
@@ -11,6 +12,7 @@ from gateway.policy.operators import OPERATORS
 from gateway.policy.paths import ArgumentPath, parse_path
 from gateway.policy.shapes import ConditionShape
 from gateway.policy.source import nearest, pointer
+from gateway.policy.texts import printed
 
 
 def conditions(
@@ -74,6 +76,15 @@ def _presence(notes: Collector, shape: ConditionShape, where: ArgumentPath | Non
     if where is None:
         return None
     return Condition(pointer=pointer(path), path=where, op=None, exists=wanted is (shape.op == "exists"))
+
+
+def coerced(plain: Condition) -> Condition:
+    """The condition with the equality of Intercept: numbers by value, everything else by its printed text."""
+    if plain.op is None or plain.op.name not in {"eq", "neq", "in", "not_in"}:
+        return plain
+    wanted = plain.ready
+    ready = [printed(item) for item in wanted] if isinstance(wanted, list) else printed(wanted)
+    return replace(plain, coerce=True, ready=ready)
 
 
 def argument_path(notes: Collector, text: str | None, path: Path) -> ArgumentPath | None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from gateway.policy.operators import Operator, Unfit
 from gateway.policy.paths import ArgumentPath, Missing
-from gateway.policy.texts import hides_something, normalised, shown
+from gateway.policy.texts import hides_something, normalised, printed, shown
 
 
 class Side(Enum):
@@ -70,11 +70,9 @@ class Condition:
         return Judged(holds=there is self.exists, why=f"{self.path.text} is {'there' if there else 'missing'}")
 
     def _test(self, op: Operator, where: str, value: Any) -> Judged:
-        actual, wanted = value, self.ready
-        if self.coerce and isinstance(value, str) != isinstance(wanted, str):
-            actual, wanted = shown(value).strip('"'), shown(wanted).strip('"')
+        actual = printed(value) if self.coerce else value
         try:
-            holds = op.test(normalised(actual, fold=self.fold), wanted)
+            holds = op.test(normalised(actual, fold=self.fold), self.ready)
         except (Unfit, ValueError, TypeError, ArithmeticError) as err:
             said = str(err) if isinstance(err, Unfit) else "cannot be compared"
             return Judged(holds=None, why=f"{where} {shown(value)} {said}")

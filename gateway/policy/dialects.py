@@ -1,30 +1,34 @@
-"""The other published dialects: Intercept YAML (format B) and the older catalogue YAML (format C)."""
+"""Which published dialect a policy file is written in (policy.md 1 and 3.1), and how they name tools."""
 
 from __future__ import annotations
 
 from gateway.policy.compiling import Compiler
-from gateway.policy.model import Policy
+from gateway.policy.names import NamePattern
 from gateway.policy.source import Node
+
+_CATALOGUE_KEYS = {"action", "reason", "rate_limit", "rules"}
 
 
 def detect(node: Node) -> str:
-    """Which dialect a file is written in: `tools.*.rules` is B or C, anything else our superset of A."""
+    """Which dialect a file is written in (policy.md 3.1): ours unless its tools say otherwise."""
     tools = node.child("tools")
     if tools is None or not isinstance(tools.value, dict):
         return "placet"
-    listed = [entry.child("rules") for entry in tools.value.values()]
-    if not any(listed):
-        return "placet"
-    return "intercept" if node.child("version") is not None else "catalogue"
+    entries = [entry.value for entry in tools.value.values() if isinstance(entry.value, dict)]
+    if node.child("version") is not None or node.child("default") is not None:
+        return "intercept" if any("rules" in entry for entry in entries) else "placet"
+    return "catalogue" if entries and all(set(entry) <= _CATALOGUE_KEYS for entry in entries) else "placet"
 
 
-def load_intercept(compiler: Compiler, _version: str) -> Policy | None:
-    """An Intercept policy."""
-    compiler.not_yet(("tools",), "the Intercept dialect (tools.*.rules)")
-    return None
+def is_exact(name: str) -> bool:
+    """Is this a plain tool name, where nothing is wild?"""
+    return "*" not in name and "?" not in name and not name.startswith("risk:")
 
 
-def load_catalogue(compiler: Compiler, _version: str) -> Policy | None:
-    """An older catalogue policy."""
-    compiler.not_yet(("tools",), "the catalogue dialect (tools.*.rules without version)")
-    return None
+def star_or_exact(compiler: Compiler, name: str) -> NamePattern | None:
+    """The pattern of a key under `tools` in a dialect without globs."""
+    path = ("tools", name)
+    if name != "*" and not is_exact(name):
+        compiler.problem(path, f"this dialect has exact names, or '*'; {name!r} is neither")
+        return None
+    return compiler.name(name, path)

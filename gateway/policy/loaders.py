@@ -1,7 +1,7 @@
 """From the text of a policy file to a Policy, or to everything that is wrong with it.
 
 Loads contract.md 7's superset of the hosted policy.json (format A) here; the Intercept and catalogue
-dialects (formats B and C of policy.md 1) are turned into the same tree by `dialects`. What this version
+dialects (formats B and C of policy.md 1) become the same tree in `intercept` and `catalogue`. What this version
 does not do yet is refused by name: nothing in a policy is ever ignored.
 """
 
@@ -12,9 +12,11 @@ import json
 from decimal import Decimal
 from typing import Any
 
+from gateway.policy.catalogue import load_catalogue
 from gateway.policy.compiling import Compiler
 from gateway.policy.compiling_limits import limits
-from gateway.policy.dialects import detect, load_catalogue, load_intercept
+from gateway.policy.dialects import detect
+from gateway.policy.intercept import load_intercept
 from gateway.policy.model import Policy, ToolRules, Verdict
 from gateway.policy.reading import read, validate
 from gateway.policy.shapes import PolicyShape

@@ -27,6 +27,16 @@ def normalised(value: Any, *, fold: bool = False) -> Any:
     return {key: normalised(item, fold=fold) for key, item in value.items()} if isinstance(value, dict) else value
 
 
+def printed(value: Any) -> str:
+    """A JSON value as plain text: a number in its shortest form, a text as it is."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
+        exact = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+        return format(exact.normalize(), "f") if abs(exact.adjusted()) < 40 else str(exact.normalize())
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)
+
+
 def hides_something(text: str) -> bool:
     """Does it hold control, format or otherwise invisible characters?"""
     return not text.isprintable() and any(

@@ -1,0 +1,212 @@
+"""Conditions: what holds, what does not, and what nobody can say."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from gateway.policy.collecting import Collector
+from gateway.policy.compiling_conditions import conditions
+from gateway.policy.conditions import Judged, Side, both
+from gateway.policy.operators import OPERATORS
+from gateway.policy.paths import EVERY, parse_path
+from gateway.policy.shapes import ConditionShape
+from gateway.policy.source import Node
+
+
+def judge(condition: dict[str, Any], arguments: dict[str, Any], side: Side = Side.REQUIRE) -> Judged:
+    notes = Collector(Node(value={}, line=1, column=1), "p.yaml")
+    compiled = conditions(notes, [ConditionShape.model_validate(condition)], (), side)
+    assert not notes.problems, notes.problems
+    return both([part.judge(arguments, side) for part in compiled])
+
+
+def refused(condition: dict[str, Any]) -> str:
+    notes = Collector(Node(value={}, line=1, column=1), "p.yaml")
+    assert conditions(notes, [ConditionShape.model_validate(condition)], (), Side.REQUIRE) == ()
+    return notes.problems[0].message
+
+
+ROWS: list[tuple[str, Any, Any, bool | None, str]] = [
+    # op, policy value, argument, holds, id
+    ("eq", "USD", "USD", True, "equal texts"),
+    ("==", 5, 5.0, True, "numbers are equal by value"),
+    ("eq", 1, "1", None, "a text is not a number"),
+    ("eq", 1, True, None, "true is not 1"),
+    ("eq", "caf\u00e9", "cafe\u0301", True, "texts are compared in NFC"),
+    ("eq", "USD", "usd", False, "case matters"),
+    ("eq", {"a": [1]}, {"a": [1.0]}, True, "objects by their parts"),
+    ("neq", "USD", "EUR", True, "differs"),
+    ("!=", "USD", 5, None, "differs in kind is not an answer"),
+    ("lt", 100, 99.99, True, "below"),
+    ("lt", 100, 100, False, "not below itself"),
+    ("<=", Decimal("0.3"), 0.3, True, "decimals are exact"),
+    ("lte", 100, "50", None, "ordering never coerces"),
+    ("gt", 100, 1e30, True, "huge numbers do not overflow"),
+    ("gt", 9007199254740992, 9007199254740993, True, "large integers are exact"),
+    (">=", 100, float("nan"), None, "NaN is no number"),
+    ("gte", 100, None, None, "null is no number"),
+    ("between", [1, 10], 10, True, "between includes its ends"),
+    ("between", [1, 10], 10.5, False, "outside"),
+    ("in", ["a", "b"], "b", True, "one of"),
+    ("in", ["a", "b"], "c", False, "none of them"),
+    ("in", ["a", "b"], 1, None, "unlike every value in the list"),
+    ("not_in", ["a"], "b", True, "not in"),
+    ("contains", "drop", "a drop b", True, "text in a text"),
+    ("contains", 2, [1, 2], True, "element of a list"),
+    ("contains", "x", 5, None, "a number contains nothing"),
+    ("not_contains", "x", ["y"], True, "list without it"),
+    ("starts_with", "/srv", "/srv/x", True, "begins"),
+    ("ends_with", "@corp.example", "a@corp.example.evil", False, "does not end"),
+    ("regex", "^a+$", "aaa", True, "pattern"),
+    ("regex", "^delete_.*$", "delete_x\n", False, "$ is not before a newline"),
+    ("matches", "a", "bab", False, "under require the whole text must match"),
+    ("matches", "a", 5, None, "patterns want text"),
+    ("glob", "*.txt", "a/b.txt", True, "glob"),
+    ("glob", "[ab]", "a", False, "brackets are plain in a glob"),
+    ("len_lte", 2, [1, 2], True, "length of a list"),
+    ("len_gt", 2, "abc", True, "length of a text"),
+    ("len_eq", 1, 5, None, "numbers have no length"),
+    ("len_lt", 2, {"a": 1}, True, "length of an object"),
+    ("len_gte", 1, [], False, "empty list"),
+    ("subset_of", ["a", "b"], ["a"], True, "subset"),
+    ("subset_of", ["a"], ["a", "z"], False, "not a subset"),
+    ("subset_of", ["a"], "a", None, "a text is not a list"),
+    ("cidr", "10.0.0.0/8", "10.1.2.3", True, "address in a network"),
+    ("cidr", "10.0.0.0/8", "::ffff:10.1.2.3", True, "mapped address in a network"),
+    ("cidr", ["10.0.0.0/8"], "example.com", None, "a name is not an address"),
+    ("host_in", "example.com", "https://EXAMPLE.com./x", True, "host of a URL"),
+    ("host_in", "*.example.com", "https://a.example.com", True, "any host under it"),
+    ("host_in", "*.example.com", "https://example.com", False, "itself is not under it"),
+    ("host_in", "example.com", "https://example.com@evil.test/", None, "user part hides the host"),
+    ("host_in", "example.com", "https://example.com\\@evil.test/", None, "backslash hides the host"),
+    ("host_in", "example.com", "example.com", None, "no scheme"),
+    ("path_under", "/srv/data", "/srv/data/x", True, "inside"),
+    ("path_under", "/srv/data", "/srv/database", False, "a longer name is not inside"),
+    ("path_under", "/srv/data", "/srv/data/../../etc", None, "dots climb out"),
+    ("path_under", "/srv/data", "srv/data/x", None, "relative path"),
+    ("path_under", "/", "/etc", True, "root holds everything"),
+]
+
+
+@pytest.mark.parametrize(("op", "value", "actual", "holds"), [row[:4] for row in ROWS], ids=[row[4] for row in ROWS])
+def test_an_operator_says_yes_no_or_that_it_cannot_say(op: str, value: Any, actual: Any, holds: bool | None) -> None:
+    assert judge({"path": "args.x", "op": op, "value": value}, {"x": actual}).holds is holds
+
+
+def test_every_operator_is_tried_and_says_what_it_is() -> None:
+    assert {OPERATORS[row[0]].name for row in ROWS} == {op.name for op in OPERATORS.values()}
+    assert all(op.test.__doc__ for op in OPERATORS.values())
+
+
+@pytest.mark.parametrize(
+    ("condition", "arguments", "holds", "why"),
+    [
+        ({"path": "args.x", "op": "exists"}, {"x": 1}, True, "args.x is there"),
+        ({"path": "args.x", "op": "exists"}, {"x": None}, False, "args.x is missing"),
+        ({"path": "args.x", "op": "exists", "value": False}, {}, True, "args.x is missing"),
+        ({"path": "args.x", "op": "not_exists"}, {"x": 1}, False, "args.x is there"),
+        ({"path": "args.x.y", "op": "eq", "value": 1}, {"x.y": 1}, None, "args.x is missing"),
+        ({"path": 'args["x.y"]', "op": "eq", "value": 1}, {"x.y": 1}, True, 'args["x.y"] 1 is 1'),
+        ({"path": "args.x[1].y", "op": "eq", "value": 2}, {"x": [0, {"y": 2}]}, True, "args.x[1].y 2 is 2"),
+        ({"path": "args.x[1]", "op": "eq", "value": 2}, {"x": [0]}, None, "args.x[1] is missing"),
+        ({"path": "args.x[0]", "op": "eq", "value": 2}, {"x": {"0": 2}}, None, "args.x is not a list"),
+        ({"path": "args.amount", "op": "lte", "value": 100}, {"amount": 500}, False, "args.amount 500 is not <= 100"),
+        ({"path": "args.x", "op": "eq", "value": "a", "fold": True}, {"x": "A"}, True, 'args.x "A" is "a"'),
+        ({"path": "args.x", "op": "in", "value": ["B"], "fold": True}, {"x": "b"}, True, 'args.x "b" is one of ["B"]'),
+        ({"path": "args.x", "op": "regex", "value": "A", "fold": True}, {"x": "a"}, True, 'args.x "a" matches "A"'),
+        ({"path": "args.x", "op": "regex", "value": "a", "full": False}, {"x": "bab"}, True, 'matches "a"'),
+        (
+            {"path": "args.x", "op": "neq", "value": "a"},
+            {"x": "a\u200b"},
+            True,
+            'args.x "a\\u200b" is not "a" (it holds invisible characters)',
+        ),
+    ],
+)
+def test_a_condition_tells_the_value_that_decided(
+    condition: dict[str, Any], arguments: dict[str, Any], holds: bool | None, why: str
+) -> None:
+    judged = judge(condition, arguments)
+    assert judged.holds is holds
+    assert why in judged.why
+
+
+@pytest.mark.parametrize(
+    ("side", "values", "holds"),
+    [
+        (Side.DENY, ["a", "evil"], True),
+        (Side.DENY, ["a", "b"], False),
+        (Side.REQUIRE, ["evil", "a"], False),
+        (Side.REQUIRE, ["evil", "evil"], True),
+        (Side.DENY, [], False),
+        (Side.REQUIRE, [], True),
+        (Side.DENY, ["a", 5], None),
+        (Side.REQUIRE, ["evil", 5], None),
+    ],
+)
+def test_every_element_means_any_on_the_deny_side_and_all_on_the_other(
+    side: Side, values: list[Any], holds: bool | None
+) -> None:
+    assert judge({"path": "args.to[*]", "op": "eq", "value": "evil"}, {"to": values}, side).holds is holds
+
+
+@pytest.mark.parametrize(
+    ("group", "holds"),
+    [
+        ({"any": [{"path": "args.none", "op": "eq", "value": 1}, {"path": "args.x", "op": "eq", "value": 1}]}, True),
+        ({"any": [{"path": "args.none", "op": "eq", "value": 1}, {"path": "args.x", "op": "eq", "value": 2}]}, None),
+        ({"all": [{"path": "args.none", "op": "eq", "value": 1}, {"path": "args.x", "op": "eq", "value": 2}]}, False),
+        ({"all": [{"path": "args.none", "op": "eq", "value": 1}, {"path": "args.x", "op": "eq", "value": 1}]}, None),
+        ({"not": {"path": "args.x", "op": "eq", "value": 2}}, True),
+        ({"not": {"path": "args.none", "op": "eq", "value": 2}}, None),
+        ({"not": {"path": "args.list[*]", "op": "eq", "value": 2}}, False),
+    ],
+)
+def test_groups_settle_what_they_can_and_never_guess(group: dict[str, Any], holds: bool | None) -> None:
+    assert judge(group, {"x": 1, "list": [1, 2]}).holds is holds
+
+
+@pytest.mark.parametrize(
+    ("condition", "said"),
+    [
+        ({"path": "args.x", "op": "lt", "value": "5"}, "lt needs a number as its value; this is a text, not a number"),
+        ({"path": "args.x", "op": "eqq", "value": 1}, "unknown op 'eqq'"),
+        ({"path": "args.x", "op": "eq"}, "'value' is missing"),
+        ({"path": "args.x", "value": 1}, "'op' is missing"),
+        ({"op": "eq", "value": 1}, "'path' is missing"),
+        ({"path": "x", "op": "eq", "value": 1}, "the path 'x' must start with 'args.'"),
+        ({"path": "args", "op": "eq", "value": 1}, "names no argument"),
+        ({"path": "args..x", "op": "eq", "value": 1}, "cannot be read from character 5 on"),
+        ({"path": "args[x]", "op": "eq", "value": 1}, "cannot be read from character 5 on"),
+        ({"path": "state.x", "op": "eq", "value": 1}, "paths into state belong to the Intercept dialect"),
+        ({"path": "args.x", "op": "regex", "value": "(?=a)"}, "is not RE2: invalid perl operator"),
+        ({"path": "args.x", "op": "regex", "value": "a)(b"}, "is not RE2"),
+        ({"path": "args.x", "op": "in", "value": []}, "in needs a list with at least one value"),
+        ({"path": "args.x", "op": "between", "value": [2, 1]}, "can never hold"),
+        ({"path": "args.x", "op": "len_gt", "value": 1.5}, "a number is expected"),
+        ({"path": "args.x", "op": "cidr", "value": "10.0.0.1/8"}, "host bits set"),
+        ({"path": "args.x", "op": "host_in", "value": "https://x"}, "host_in needs host names"),
+        ({"path": "args.x", "op": "path_under", "value": "data"}, "absolute directories"),
+        ({"path": "args.x", "op": "exists", "value": 1}, "exists takes true, false, or no value"),
+        ({"path": "args.x", "op": "eq", "value": 1, "any": []}, "either path, op and value, or one of any, all, not"),
+        ({}, "either path, op and value, or one of any, all, not"),
+    ],
+)
+def test_a_condition_that_could_never_be_judged_is_refused_when_it_is_loaded(
+    condition: dict[str, Any], said: str
+) -> None:
+    if condition.get("value") == 1.5:
+        condition = {**condition, "value": Decimal("1.5")}
+        said = "whole number that is not negative"
+    assert said in refused(condition)
+
+
+def test_paths_keep_their_steps() -> None:
+    assert parse_path('args.a["b.c"][0][*].d').steps == ("a", "b.c", 0, EVERY, "d")
+
+
+def test_a_pattern_that_would_stall_a_backtracking_engine_is_linear() -> None:
+    assert judge({"path": "args.x", "op": "regex", "value": "(a+)+$"}, {"x": "a" * 50_000 + "!"}).holds is False
