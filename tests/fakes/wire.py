@@ -151,3 +151,23 @@ async def agent(base: str, token: str | None = ADA) -> AsyncIterator[Agent]:
     """An agent with connections of its own."""
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=WAIT * 2)) as http:
         yield Agent(http=http, base=base, token=token)
+
+
+@dataclass
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    now: float = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def soon(event: asyncio.Event) -> None:
+    async with asyncio.timeout(WAIT):
+        await event.wait()
+
+
+def wait_call(rpc_id: Any = 1, token: Any = None) -> dict[str, Any]:
+    params: dict[str, Any] = {"name": "wait", "arguments": {}}
+    return rpc("tools/call", params if token is None else {**params, "_meta": {"progressToken": token}}, rpc_id=rpc_id)

@@ -11,23 +11,12 @@ from typing import Any
 
 import pytest
 
-from approvals.domain.model import Caller, Client
+from approvals.domain.model import Caller
 from gateway.inbound.gate import InboundCall, Line
 from gateway.inbound.http import InboundSettings
-from gateway.inbound.sessions import SessionCaps
 from gateway.upstreams import Result
 from tests.fakes.gate import BOB, FakeGate, Served, served, text_result
-from tests.fakes.wire import WAIT, Agent, agent, modern, rpc
-
-
-@dataclass
-class Clock:
-    """Seconds that pass when a test says so."""
-
-    now: float = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.fakes.wire import Agent, Clock, agent, modern, rpc, soon, wait_call
 
 
 @pytest.fixture
@@ -44,8 +33,7 @@ def gate() -> FakeGate:
 
 @pytest.fixture
 async def server(gate: FakeGate, clock: Clock) -> AsyncIterator[Served]:
-    caps = SessionCaps(total=6, per_credential=3, idle_seconds=60)
-    async with served(gate, InboundSettings(version="0", clock=clock, sessions=caps)) as running:
+    async with served(gate, InboundSettings(version="0", clock=clock)) as running:
         yield running
 
 
@@ -53,16 +41,6 @@ async def server(gate: FakeGate, clock: Clock) -> AsyncIterator[Served]:
 async def ada(server: Served) -> AsyncIterator[Agent]:
     async with agent(server.url) as client:
         yield client
-
-
-async def soon(event: asyncio.Event) -> None:
-    async with asyncio.timeout(WAIT):
-        await event.wait()
-
-
-def wait_call(rpc_id: Any = 1, token: Any = None) -> dict[str, Any]:
-    params: dict[str, Any] = {"name": "wait", "arguments": {}}
-    return rpc("tools/call", params if token is None else {**params, "_meta": {"progressToken": token}}, rpc_id=rpc_id)
 
 
 def cancel(rpc_id: Any, reason: str | None = None) -> dict[str, Any]:
@@ -330,57 +308,6 @@ async def test_an_outcome_nobody_could_be_sent_is_not_told(gate: FakeGate, ada: 
     assert (await ada.post(message, headers=headers)).status == 500
     assert (await ada.modern("tools/list")).status == 200
     assert gate.tolds == []
-
-
-# Sessions
-
-
-async def test_a_credentials_oldest_idle_session_makes_room(ada: Agent, server: Served) -> None:
-    ids: list[str | None] = []
-    for _ in range(3):
-        await ada.initialize()
-        ids.append(ada.session)
-    ada.session = ids[0]
-    assert (await ada.post(rpc("ping"))).status == 200
-    await ada.initialize()
-    assert len(server.inbound.sessions) == 3
-    ada.session = ids[0]
-    assert (await ada.post(rpc("ping"))).status == 200
-    ada.session = ids[1]
-    assert (await ada.post(rpc("ping"))).status == 404
-
-
-async def test_busy_sessions_are_not_ended_for_a_new_one(gate: FakeGate, ada: Agent) -> None:
-    async with asyncio.TaskGroup() as group:
-        for _ in range(3):
-            await ada.initialize()
-            gate.entered.clear()
-            group.create_task(ada.post(wait_call()))
-            await soon(gate.entered)
-        full = await ada.initialize()
-        assert (full.status, full.json["error"]["code"]) == (503, 503)
-        gate.release.set()
-
-
-async def test_an_idle_session_expires(ada: Agent, clock: Clock) -> None:
-    await ada.initialize()
-    clock.now += 59
-    assert (await ada.post(rpc("ping"))).status == 200
-    clock.now += 61
-    assert (await ada.post(rpc("ping"))).status == 404
-
-
-async def test_the_total_is_capped_and_the_stale_make_room(server: Served, clock: Clock) -> None:
-    sessions = server.inbound.sessions
-
-    def opened(credential: bytes) -> bool:
-        return sessions.open(credential=credential, server=None, version="2025-11-25", client=Client()) is not None
-
-    assert all(opened(bytes([number])) for number in range(6))
-    assert not opened(b"new")
-    clock.now += 61
-    assert opened(b"new")
-    assert len(sessions) == 1
 
 
 # Memory
