@@ -138,6 +138,12 @@ class Agents(Group):
         self._tx.touch("agents")
         return self._run(live.values(revoked_at=at).returning(agent_tokens.c.hash)).first() is not None
 
+    def expire_token(self, hash: str, at: datetime) -> None:
+        """Let a token work until a time, unless it ends sooner by itself."""
+        later = or_(agent_tokens.c.expires_at.is_(None), agent_tokens.c.expires_at > at)
+        self._tx.touch("agents")
+        self._run(update(agent_tokens).where(agent_tokens.c.hash == hash, later).values(expires_at=at))
+
     def revoke_tokens(self, agent: str, at: datetime, *, but: str | None = None) -> int:
         """End an agent's tokens, all or all but one (by its hash); says how many."""
         live = update(agent_tokens).where(agent_tokens.c.agent == agent, agent_tokens.c.revoked_at.is_(None))

@@ -7,6 +7,7 @@ nobody can say: read again. Everything else (a broken constraint, a wrong statem
 from __future__ import annotations
 
 import logging
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -19,6 +20,18 @@ log = logging.getLogger(__name__)
 
 PASSING = ("08", "25P03", "40", "53", "55P03", "57")
 """SQLSTATE classes that pass: connection, idle, serialization and deadlock, resources, lock, operator."""
+SQLITE_PASSING = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_INTERRUPT,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PROTOCOL,
+    }
+)
 
 
 def is_passing(error: BaseException) -> bool:
@@ -27,6 +40,9 @@ def is_passing(error: BaseException) -> bool:
         state = getattr(error.orig, "sqlstate", None)
         if state:
             return str(state).startswith(PASSING)
+        code = getattr(error.orig, "sqlite_errorcode", None)
+        if code is not None:
+            return code & 0xFF in SQLITE_PASSING  # the low byte is the kind, the rest its detail
         return error.connection_invalidated or isinstance(error, (OperationalError, InterfaceError))
     return isinstance(error, (PoolTimeout, OSError, TimeoutError))
 

@@ -99,8 +99,14 @@ class GroupWriter:
             return
         touched: set[str] = set()
         try:
-            async with self._engine.connect() as connection, connection.begin():
-                ended = await connection.run_sync(self._run_all, jobs, touched)
+            async with self._engine.connect() as connection, connection.begin() as transaction:
+                if len(jobs) == 1:
+                    # Alone, the transaction is savepoint enough: two statements fewer where nobody else waits.
+                    ended = [await connection.run_sync(self._run_alone, jobs[0], touched)]
+                    if ended[0].error is not None:
+                        await transaction.rollback()
+                else:
+                    ended = await connection.run_sync(self._run_all, jobs, touched)
         except Exception as error:  # noqa: BLE001 - an edge: logged, and told to every caller
             _fail(jobs)
             _log_loss(len(jobs), error)
@@ -115,6 +121,15 @@ class GroupWriter:
 
     def _run_all(self, connection: Connection, jobs: list[Job], touched: set[str]) -> list[_Ended]:
         return [self._run_one(connection, job, touched) for job in jobs]
+
+    def _run_alone(self, connection: Connection, job: Job, touched: set[str]) -> _Ended:
+        tx = Tx(connection, self._clock())
+        try:
+            result = job.work(tx)
+        except Exception as error:  # noqa: BLE001 - handed to whoever awaits this work
+            return _Ended(job, error=_as_told(error))
+        touched |= tx.touched
+        return _Ended(job, result=result)
 
     def _run_one(self, connection: Connection, job: Job, touched: set[str]) -> _Ended:
         tx = Tx(connection, self._clock())
