@@ -78,7 +78,7 @@ def _active(row: AgentRow) -> bool:
 
 def _read(tx: Tx) -> _Known:
     agents = {row.name: row for row in tx.agents.list()}
-    live = {token.hash: token for name in agents for token in tx.agents.tokens(name) if token.live(tx.now)}
+    live = {token.hash: token for token in tx.agents.live_tokens(tx.now)}
     anonymous = next((name for name, row in agents.items() if row.anonymous), None)
     return _Known(agents, live, anonymous)
 

@@ -1,0 +1,188 @@
+"""`placet people`: who decides, their sign-in links and tokens."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+from sqlalchemy.exc import IntegrityError
+
+from approvals import tokens
+from approvals.domain.model import Person, PersonId, Role
+from approvals.errors import Invalid, NotFound
+from approvals.storage.tx import Tx
+from approvals.web.login import make_login_link, make_person_token
+from gateway.cli.common import USAGE, config_option, fail, json_option, run, say
+from gateway.cli.session import Session, opened
+
+_EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,190}")
+_SLACK_ID = re.compile(r"[UW][A-Z0-9]{2,}")
+
+
+@click.group()
+def command() -> None:
+    """Add people, make sign-in links and tokens.
+
+    People of the configuration file are changed there; these commands are for the others.
+    """
+
+
+@command.command()
+@click.argument("email")
+@click.option("--name", help="The name to show.")
+@click.option("--role", "roles", multiple=True, type=click.Choice([role.value for role in Role]), help="Repeat it.")
+@click.option("--group", "groups", multiple=True, help="A group that rules can ask; repeat it.")
+@click.option("--slack", "slack", multiple=True, metavar="U…", help="A Slack user id; repeat it.")
+@config_option
+@json_option
+def add(
+    email: str,
+    name: str | None,
+    roles: tuple[str, ...],
+    groups: tuple[str, ...],
+    slack: tuple[str, ...],
+    config: Path | None,
+    as_json: bool,
+) -> None:
+    """Add a person, or give one that was added other roles, groups and Slack ids."""
+    if not _EMAIL.fullmatch(email):
+        fail(f"{email!r} is not an e-mail address.", USAGE)
+    if wrong := [one for one in slack if not _SLACK_ID.fullmatch(one)]:
+        fail(
+            f"{wrong[0]!r} is not a Slack user id. It looks like U0123ABCD: in Slack, a person's profile has it.", USAGE
+        )
+    person = Person(
+        id=PersonId(email.lower()),
+        name=name or "",
+        roles=frozenset(Role(role) for role in roles) or frozenset({Role.REVIEWER}),
+        groups=frozenset(groups),
+        slack=frozenset(slack),
+    )
+
+    async def job() -> None:
+        async with opened(config) as session:
+            _refuse_configured(session, person.id)
+            try:
+                await session.db.write(lambda tx: tx.people.upsert(person))
+            except IntegrityError as err:
+                raise Invalid(field="--slack", why="this Slack user is somebody else already") from err
+        _print(person, "is added", as_json=as_json)
+
+    run(job)
+
+
+@command.command(name="list")
+@config_option
+@json_option
+def list_(config: Path | None, as_json: bool) -> None:
+    """List everybody, of the file and of the database."""
+
+    async def job() -> None:
+        async with opened(config) as session:
+            people = await session.db.read(session.desk.directory.people)
+            configured = session.settings.people
+        shown = [_shown(p) | {"source": "config" if p.id in configured else "added"} for _, p in sorted(people.items())]
+        text = (
+            "\n".join(_line(one) for one in shown)
+            or "Nobody yet. `placet people add EMAIL --group team` adds somebody."
+        )
+        say({"people": shown}, text, as_json=as_json)
+
+    run(job)
+
+
+@command.command()
+@click.argument("email")
+@config_option
+@json_option
+def remove(email: str, config: Path | None, as_json: bool) -> None:
+    """Remove a person and end their sessions; their votes on calls not yet run count no more."""
+
+    async def job() -> None:
+        key = PersonId(email.lower())
+        async with opened(config) as session:
+            _refuse_configured(session, key)
+            if not await session.db.write(lambda tx: tx.people.remove(key)):
+                raise NotFound(what=f"person {email}")
+        say({"removed": key}, f"{key} is removed.", as_json=as_json)
+
+    run(job)
+
+
+@command.command(name="login-link")
+@click.argument("email")
+@config_option
+@json_option
+def login_link(email: str, config: Path | None, as_json: bool) -> None:
+    """Print a link that signs a person in once, within 15 minutes."""
+
+    async def job() -> None:
+        async with opened(config) as session:
+            path = await session.db.write(lambda tx: _link(tx, session, email))
+            url = session.settings.public_url + path
+        say({"url": url}, url, as_json=as_json)
+
+    run(job)
+
+
+@command.command()
+@click.argument("email")
+@config_option
+@json_option
+def token(email: str, config: Path | None, as_json: bool) -> None:
+    """Print a new API token of a person, once; the one before it ends."""
+
+    async def job() -> None:
+        key = PersonId(email.lower())
+        async with opened(config) as session:
+            if key in session.settings.people:
+                fresh = tokens.make(tokens.Kind.PERSON, secrets.token_bytes(tokens.RANDOM_BYTES))
+                there = f"{key} is in the configuration file. Put this there, and reload:"
+                text = f"{fresh.text}\n\n{there}\n  token_sha256: {fresh.sha256}"
+                say({"token": fresh.text, "token_sha256": fresh.sha256}, text, as_json=as_json)
+                return
+            made = await session.db.write(
+                lambda tx: make_person_token(tx, key, secrets.token_bytes(tokens.RANDOM_BYTES))
+            )
+        say({"token": made}, made, as_json=as_json)
+
+    run(job)
+
+
+def _link(tx: Tx, session: Session, email: str) -> str:
+    person = session.desk.directory.person(tx, email)
+    if person is None:
+        raise NotFound(what=f"person {email}")
+    return make_login_link(tx, person.id, tx.now, secrets.token_bytes(tokens.RANDOM_BYTES))
+
+
+def _refuse_configured(session: Session, person: PersonId) -> None:
+    if person in session.settings.people:
+        file = session.settings.file
+        raise Invalid(field="EMAIL", why=f"{person} is described in {file}; change that file")
+
+
+def _shown(person: Person) -> dict[str, Any]:
+    return {
+        "id": person.id,
+        "name": person.name,
+        "roles": sorted(person.roles),
+        "groups": sorted(person.groups),
+        "slack": sorted(person.slack),
+        "disabled": person.disabled,
+    }
+
+
+def _line(person: dict[str, Any]) -> str:
+    roles, groups = ", ".join(person["roles"]) or "no role", ", ".join(person["groups"]) or "no group"
+    slack = f", Slack {', '.join(person['slack'])}" if person["slack"] else ""
+    return f"{person['id']:<32} {person['name']:<20} {roles}; {groups}{slack} ({person['source']})"
+
+
+def _print(person: Person, what: str, *, as_json: bool) -> None:
+    roles, groups = ", ".join(sorted(person.roles)), ", ".join(sorted(person.groups)) or "no group"
+    say(_shown(person), f"{replace(person).label} {what}: {roles}; {groups}.", as_json=as_json)

@@ -1,0 +1,258 @@
+"""`placet requests`: the calls that wait, and the decisions on them, from a terminal.
+
+The same desk, checks and ledger as the console and Slack; a decision names the binding that was printed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+
+from approvals.domain.model import Answer, ApprovalRequest, Decision, Person, State
+from approvals.domain.plain import visible
+from approvals.errors import NotFound
+from approvals.storage.requests import Query
+from approvals.storage.tx import Tx
+from approvals.web.shape import view, write
+from gateway.cli.common import DENIED, EXPIRED, config_option, json_option, run, say
+from gateway.cli.session import Session, as_option, opened
+from gateway.policy.durations import duration
+
+WATCH_SECONDS = 1.0
+SETTLED = frozenset(State) - {State.PENDING, State.APPROVED, State.EXECUTING}
+
+
+@click.group()
+def command() -> None:
+    """List, show and decide the calls that wait.
+
+    You act as the person of --as or $PLACET_PERSON, with that person's rights.
+    """
+
+
+@command.command(name="list")
+@click.option("--state", type=click.Choice([state.value for state in State]), help="Default: pending.")
+@click.option("--all", "every", is_flag=True, help="Every state, newest first.")
+@click.option("--server")
+@click.option("--tool")
+@click.option("--agent")
+@click.option("--limit", type=click.IntRange(1, 200), default=50, show_default=True)
+@as_option
+@config_option
+@json_option
+def list_(
+    state: str | None,
+    every: bool,
+    server: str | None,
+    tool: str | None,
+    agent: str | None,
+    limit: int,
+    actor: str | None,
+    config: Path | None,
+    as_json: bool,
+) -> None:
+    """List requests you may see."""
+    states = frozenset() if every else frozenset({State(state or "pending")})
+    query = Query(states=states, server=server, tool=tool, agent=agent, limit=limit, oldest_first=not every)
+
+    async def job() -> None:
+        async with opened(config) as session:
+            person = await session.actor(actor)
+            found = await session.desk.search(query, person)
+            shown = await _shown(session, found, person)
+        text = "\n".join(_line(request) for request in found) or "No requests here."
+        say({"requests": shown}, text, as_json=as_json)
+
+    run(job)
+
+
+@command.command()
+@click.argument("request_id", metavar="ID")
+@as_option
+@config_option
+@json_option
+def show(request_id: str, actor: str | None, config: Path | None, as_json: bool) -> None:
+    """Show a request whole."""
+
+    async def job() -> None:
+        async with opened(config) as session:
+            person = await session.actor(actor)
+            request = await _get(session, request_id, person)
+            (shown,) = await _shown(session, [request], person)
+        say(shown, _page(request, shown), as_json=as_json)
+
+    run(job)
+
+
+@command.command()
+@click.argument("request_id", metavar="ID")
+@click.option("--binding", help="Decide only this exact call, as `show` printed it (default: the call as it is now).")
+@click.option("--reason", help="A word to the agent, at most 500 characters.")
+@as_option
+@config_option
+@json_option
+def approve(
+    request_id: str, binding: str | None, reason: str | None, actor: str | None, config: Path | None, as_json: bool
+) -> None:
+    """Approve a request; the call runs when its agent is there for it."""
+    _decide(request_id, Answer.APPROVE, binding, reason, actor, config, as_json=as_json)
+
+
+@command.command()
+@click.argument("request_id", metavar="ID")
+@click.option("--binding", help="Decide only this exact call, as `show` printed it (default: the call as it is now).")
+@click.option("--reason", help="What the agent is told, at most 500 characters.")
+@as_option
+@config_option
+@json_option
+def deny(
+    request_id: str, binding: str | None, reason: str | None, actor: str | None, config: Path | None, as_json: bool
+) -> None:
+    """Deny a request; it will not run."""
+    _decide(request_id, Answer.DENY, binding, reason, actor, config, as_json=as_json)
+
+
+@command.command()
+@click.argument("request_id", metavar="ID")
+@click.option("--by", default="15m", show_default=True, metavar="DURATION", help="How much longer: 30s, 15m, 2h, 1d.")
+@as_option
+@config_option
+@json_option
+def extend(request_id: str, by: str, actor: str | None, config: Path | None, as_json: bool) -> None:
+    """Give people more time to decide."""
+    try:
+        longer = duration(by)
+    except ValueError as err:
+        raise click.BadParameter(str(err), param_hint="--by") from err
+
+    async def job() -> None:
+        async with opened(config) as session:
+            person = await session.actor(actor)
+            request = await session.desk.extend(request_id, reviewer=person.id, by=longer)
+            (shown,) = await _shown(session, [request], person)
+        say(shown, f"{request.id} can be decided until {request.expires_at:%Y-%m-%d %H:%M:%S} UTC.", as_json=as_json)
+
+    run(job)
+
+
+@command.command()
+@click.option("--timeout", default=None, metavar="DURATION", help="Stop after this long (default: run until Ctrl-C).")
+@click.argument("request_id", metavar="[ID]", required=False)
+@as_option
+@config_option
+@json_option
+def watch(timeout: str | None, request_id: str | None, actor: str | None, config: Path | None, as_json: bool) -> None:
+    """Print requests as they change; with an ID, until that one ends.
+
+    With an ID the exit code says how it ended: 0 ran, 3 denied or cancelled, 4 expired, 1 otherwise.
+    """
+    until = datetime.now(UTC) + (duration(timeout) if timeout else timedelta(days=3650))
+
+    async def job() -> int:
+        async with opened(config) as session:
+            person = await session.actor(actor)
+            return await _watch(session, person, request_id, until, as_json=as_json)
+
+    sys.exit(run(job))
+
+
+async def _watch(session: Session, person: Person, only: str | None, until: datetime, *, as_json: bool) -> int:
+    if only is not None:
+        await _get(session, only, person)
+    query = Query(limit=200)
+    known: dict[str, int] = {}
+    while datetime.now(UTC) < until:
+        found = [await _get(session, only, person)] if only else await session.desk.search(query, person)
+        for request in reversed(found):
+            if known.get(request.id) != request.revision:
+                known[request.id] = request.revision
+                (shown,) = await _shown(session, [request], person)
+                say(shown, _line(request), as_json=as_json)
+        if only and found[0].state in SETTLED:
+            return _exit_code(found[0])
+        await asyncio.sleep(WATCH_SECONDS)
+    return 0
+
+
+def _decide(
+    request_id: str,
+    answer: Answer,
+    binding: str | None,
+    reason: str | None,
+    actor: str | None,
+    config: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    async def job() -> None:
+        async with opened(config) as session:
+            person = await session.actor(actor)
+            current = await _get(session, request_id, person)
+            decision = Decision(
+                reviewer=person.id, answer=answer, binding=binding or current.binding, via="cli", reason=reason
+            )
+            request = await session.desk.decide(request_id, decision)
+            (shown,) = await _shown(session, [request], person)
+        say(shown, f"{request.id} is {request.state}.", as_json=as_json)
+
+    run(job)
+
+
+async def _get(session: Session, request_id: str, person: Person) -> ApprovalRequest:
+    found = await session.desk.get(request_id, person)
+    if found is None:
+        raise NotFound(what=f"request {request_id}")
+    return found
+
+
+async def _shown(session: Session, requests: list[ApprovalRequest], person: Person) -> list[dict[str, Any]]:
+    def work(tx: Tx) -> list[dict[str, Any]]:
+        names = [person_id for request in requests for vote in request.votes for person_id in (vote.reviewer,)]
+        seen = view(tx, session.desk.directory, person, names)
+        return [json.loads(write(request, seen)) for request in requests]
+
+    return await session.db.read(work)
+
+
+def _line(request: ApprovalRequest) -> str:
+    left = request.expires_at - datetime.now(UTC)
+    when = f"{_span(left)} left" if request.state is State.PENDING else f"{request.cause or ''}"
+    what = f"{request.call.server}/{request.call.tool}"
+    return f"{request.id}  {request.state:<10} {what:<32} {request.caller.agent:<20} {when}".rstrip()
+
+
+def _page(request: ApprovalRequest, shown: Mapping[str, Any]) -> str:
+    arguments = visible(json.dumps(shown["arguments"], indent=2, ensure_ascii=False))
+    facts = {
+        "state": f"{request.state}{f' ({request.cause})' if request.cause else ''}",
+        "tool": f"{request.call.server}/{request.call.tool}  ({request.risk}, {request.severity})",
+        "agent": f"{request.caller.agent}, for {request.caller.owner or 'nobody'}",
+        "rule": f"{request.rule}  {request.rule_reason or ''}".rstrip(),
+        "decide by": f"{request.expires_at:%Y-%m-%d %H:%M:%S} UTC",
+        "binding": request.binding,
+    }
+    lines = [request.id, *(f"  {key:<10} {value}" for key, value in facts.items())]
+    lines += [f"  {vote['decision']:<10} by {vote['reviewer']} via {vote['via']}" for vote in shown["votes"]]
+    return "\n".join([*lines, "  arguments", *(f"    {line}" for line in arguments.splitlines())])
+
+
+def _span(left: timedelta) -> str:
+    seconds = max(0, int(left.total_seconds()))
+    return (
+        f"{seconds // 60}m{seconds % 60:02d}s" if seconds < 3600 else f"{seconds // 3600}h{seconds % 3600 // 60:02d}m"
+    )
+
+
+def _exit_code(request: ApprovalRequest) -> int:
+    if request.state is State.SUCCEEDED:
+        return 0
+    if request.state in {State.DENIED, State.CANCELLED}:
+        return DENIED
+    return EXPIRED if request.state is State.EXPIRED else 1

@@ -1,0 +1,73 @@
+"""The database and the desk for a command: the same checks as the API, on the database directly.
+
+A running service sees the change within a second. Who acts is `--as` or $PLACET_PERSON.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from approvals.bus import bus_for
+from approvals.desk import Desk
+from approvals.directory import Directory
+from approvals.domain.model import Person
+from approvals.storage.engine import Database
+from gateway.app import holder, new_id, routes_of
+from gateway.cli.common import USAGE, config_file, fail
+from gateway.config import ConfigErrors
+from gateway.settings import Settings
+from gateway.start import load
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """What a command works with."""
+
+    settings: Settings
+    db: Database
+    desk: Desk
+
+    async def actor(self, given: str | None) -> Person:
+        """The person who acts."""
+        name = given or os.environ.get("PLACET_PERSON")
+        if not name:
+            fail("Who are you? Give --as EMAIL, or set PLACET_PERSON.", USAGE)
+        person = await self.db.read(lambda tx: self.desk.directory.person(tx, name))
+        if person is None:
+            fail(f"There is no person {name}. `placet people list` shows who there is.", USAGE)
+        return person
+
+
+@asynccontextmanager
+async def opened(config: Path | None) -> AsyncIterator[Session]:
+    """Load the configuration and open its database."""
+    file = config_file(config)
+    try:
+        settings = await load(file, os.environ)
+    except ConfigErrors as err:
+        fail(str(err))
+    async with Database.opened(settings.database.get_secret_value()) as db:
+        desk = Desk(
+            db=db,
+            bus=bus_for(db),
+            directory=Directory(settings.people, settings.person_tokens),
+            new_id=new_id,
+            holder=holder(),
+            caps=settings.approvals.caps,
+            routes=routes_of(settings),
+        )
+        yield Session(settings=settings, db=db, desk=desk)
+
+
+def as_option(function: F) -> F:
+    """The option that says who acts."""
+    return click.option("--as", "actor", metavar="EMAIL", help="Act as this person (or set PLACET_PERSON).")(function)
