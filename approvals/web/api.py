@@ -43,7 +43,7 @@ async def show(request: web.Request) -> web.StreamResponse:
 
 @access(Access.PERSON)
 async def timeline(request: web.Request) -> web.StreamResponse:
-    """Everything that happened to a request, and where its cards are."""
+    """Everything that happened to a request."""
     found = await _visible(request)
     parts, person = request.app[PARTS], request[VISITOR].person
 
@@ -54,7 +54,6 @@ async def timeline(request: web.Request) -> web.StreamResponse:
         return dumps(
             {
                 "events": [_entry(row, names, full=full) for row in history],
-                "deliveries": [_delivery(row) for row in tx.messages.for_request(found.id)],
             }
         )
 
@@ -159,7 +158,12 @@ async def _one_of_many(parts: WebParts, visitor: Visitor, item: BulkItemIn) -> R
 
 async def _shaped(parts: WebParts, person: Person, found: ApprovalRequest) -> Raw:
     voters = [vote.reviewer for vote in found.votes]
-    return write(found, await parts.db.read(lambda tx: view(tx, parts.directory, person, voters)))
+
+    def look(tx: Tx) -> Raw:
+        messages = tx.messages.for_request(found.id)
+        return write(found, view(tx, parts.directory, person, voters), [_delivery(row) for row in messages])
+
+    return await parts.db.read(look)
 
 
 def _decision(sent: DecisionIn, visitor: Visitor) -> Decision:
@@ -190,8 +194,8 @@ def _entry(row: Record, names: View, *, full: bool) -> dict[str, Any]:
     return {
         "seq": row.seq,
         "event": row.event.value,
-        "before": row.before.value if row.before is not None else None,
-        "after": row.after.value,
+        "from": row.before.value if row.before is not None else None,
+        "to": row.after.value,
         "actor": row.actor,
         "name": names.name(row.actor),
         "at": moment(row.at),

@@ -141,6 +141,17 @@ class TermsOut(Model):
     channels: list[str]
 
 
+class DeliveryOut(Model):
+    """Where a card of the request is, and whether it shows the newest revision."""
+
+    channel: str
+    target: str
+    state: str
+    attempts: int
+    error: str | None
+    current: bool
+
+
 class RequestOut(Model):
     """An approval request as the asking person may see it.
 
@@ -183,6 +194,7 @@ class RequestOut(Model):
     terms: TermsOut
     trace: list[dict[str, Any]]
     outcome: OutcomeOut | None
+    deliveries: list[DeliveryOut] | None = Field(default=None, description="Where its cards are; not in lists.")
 
 
 class RequestsOut(Model):
@@ -215,30 +227,18 @@ class TimelineEntryOut(Model):
 
     seq: int
     event: str
-    before: StateName | None
-    after: StateName
+    was: StateName | None = Field(alias="from")
+    became: StateName = Field(alias="to")
     actor: str
     name: str
     at: Time
     detail: dict[str, Any]
 
 
-class DeliveryOut(Model):
-    """Where a card of the request is, and whether it shows the newest revision."""
-
-    channel: str
-    target: str
-    state: str
-    attempts: int
-    error: str | None
-    current: bool
-
-
 class TimelineOut(Model):
-    """The whole ledger of a request, oldest first, and the state of its messages."""
+    """The whole ledger of a request, oldest first."""
 
     events: list[TimelineEntryOut]
-    deliveries: list[DeliveryOut]
 
 
 class PersonOut(Model):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -47,10 +47,11 @@ def view(tx: Tx, directory: Directory, person: Person, ids: Iterable[str]) -> Vi
     return View(person=person, people={one.id: one for one in found if one is not None}, now=tx.now)
 
 
-def write(request: ApprovalRequest, view: View) -> Raw:
-    """The `Request` of the contract."""
+def write(request: ApprovalRequest, view: View, deliveries: Sequence[Mapping[str, Any]] | None = None) -> Raw:
+    """The `Request` of the contract; lists leave out where its cards are."""
     full = quorum.may_see_in_full(view.person, request)
-    return join({**_what(request, full=full), **_how_it_stands(request, view, full=full)})
+    members = {**_what(request, full=full), **_how_it_stands(request, view, full=full)}
+    return join(members if deliveries is None else {**members, "deliveries": list(deliveries)})
 
 
 def join(members: Mapping[str, Any]) -> Raw:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from aiohttp import ClientResponse, ClientSession, DummyCookieJar, web
-from aiohttp.test_utils import TestServer, unused_port
+from aiohttp.test_utils import BaseTestServer, TestServer, unused_port
 
 from approvals import tokens
 from approvals.bus import LocalBus
@@ -116,8 +116,11 @@ class Answer:
 class Console:
     """The running server."""
 
-    def __init__(self, db: Database, desk: Desk, directory: Directory, http: ClientSession, url: str) -> None:
-        self.db, self.desk, self.directory, self.http, self.url = db, desk, directory, http, url
+    def __init__(
+        self, db: Database, desk: Desk, directory: Directory, http: ClientSession, server: BaseTestServer
+    ) -> None:
+        self.db, self.desk, self.directory, self.http, self.stop = db, desk, directory, http, server.close
+        self.url = f"http://127.0.0.1:{server.port}"
         self._numbers = itertools.count(1)
 
     async def send(
@@ -227,8 +230,11 @@ async def serving(
     add_routes(app, WebParts(db=db, desk=desk, directory=directory, settings=settings, version="0.0-test"))
     more(app)
     db.on_commit = bus.publish
-    async with TestServer(app, port=port), ClientSession(cookie_jar=DummyCookieJar(), auto_decompress=False) as http:
-        yield Console(db, desk, directory, http, url)
+    async with (
+        TestServer(app, port=port) as server,
+        ClientSession(cookie_jar=DummyCookieJar(), auto_decompress=False) as http,
+    ):
+        yield Console(db, desk, directory, http, server)
 
 
 async def _read(got: ClientResponse) -> Answer:
