@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from gateway.policy.compiling import Compiler
 from gateway.policy.compiling_limits import rate
+from gateway.policy.dialects import star_or_exact
 from gateway.policy.model import Action, Policy, ToolRules, Verdict
 from gateway.policy.names import NamePattern
 from gateway.policy.reading import validate

@@ -18,7 +18,7 @@ from gateway.policy.compiling import Compiler
 from gateway.policy.compiling_conditions import argument_path, coerced, condition
 from gateway.policy.compiling_limits import NAMED_WINDOWS, rate, window_of
 from gateway.policy.conditions import Condition, Side
-from gateway.policy.dialects import is_exact
+from gateway.policy.dialects import is_exact, star_or_exact
 from gateway.policy.model import ApprovalBlock, Limit, Policy, Rule, Scope, ToolRules, Verdict
 from gateway.policy.names import NamePattern
 from gateway.policy.paths import ArgumentPath

@@ -79,7 +79,7 @@ def _class_of(words: list[str], fields: list[str], description: str) -> tuple[Ri
         return RiskClass.FINANCIAL, [_in_name(money), *_in_fields(paid)]
     for kind, verbs in ((RiskClass.DESTRUCTIVE, DESTROY), (RiskClass.EXECUTE, EXECUTE)):
         found = [word for word in words if word in verbs]
-        if found and words[-1] not in READ:
+        if found and not (words[0] in READ and words[-1] in READ):
             return kind, [_in_name(found)]
     if run := [field for field in fields if field in RUN_FIELDS]:
         return RiskClass.EXECUTE, _in_fields(run)

@@ -128,7 +128,7 @@ def pointer(path: Iterable[str | int]) -> str:
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """A did-you-mean for an unknown word, if something known is close to it."""
     found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f"did you mean {found[0]!r}?" if found else None
+    return f"did you mean '{found[0]}'?" if found else None
 
 
 def visible(text: str, limit: int = 80) -> str:

@@ -1,0 +1,215 @@
+"""Loading policy files: what loads unchanged, and everything that is refused."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.policy.loaders import PolicyErrors, load_policy
+from gateway.policy.model import OnExceed, Policy, Scope, Verdict
+
+FIXTURES = Path(__file__).parent.parent / "fixtures" / "policies"
+
+
+def load(name: str) -> Policy:
+    return load_policy((FIXTURES / name).read_text(), name)
+
+
+def problems(text: str, name: str = "p.yaml") -> list[str]:
+    with pytest.raises(PolicyErrors) as caught:
+        load_policy(text, name)
+    return [str(problem) for problem in caught.value.problems]
+
+
+def in_tool(body: str) -> str:
+    return f'version: "1"\ndefault: deny\ntools:\n  pay: {body}\n'
+
+
+def test_the_published_policy_loads_unchanged() -> None:
+    policy = load("policylayer.json")
+    limit = policy.tools[0].limits[0]
+    assert policy.default is Verdict.DENY
+    assert (limit.counter, limit.max, limit.scope, limit.window.name) == (
+        "binance_us_close_listen_key_rate",
+        Decimal(30),
+        Scope.GRANT,
+        "minute",
+    )
+    assert limit.pointer == "/tools/binance_us_close_listen_key/limits/0"
+    assert not limit.window.rolling
+
+
+def test_the_contracts_example_loads_with_all_it_says() -> None:
+    policy = load("contract.yaml")
+    pay = policy.tools[1]
+    assert pay.approval is not None
+    assert pay.approval.reviewers == ("group:finance", "ada@example.com")
+    assert [limit.pointer for limit in pay.limits] == ["/tools/pay/limits/0", "/tools/pay/rate_limit"]
+    assert pay.limits[0].on_exceed is OnExceed.REQUIRE_APPROVAL
+    assert policy.place("/tools/pay/deny_if/0") == (11, 18)
+
+
+def test_the_version_is_of_the_rules_and_not_of_their_formatting() -> None:
+    text = '{"version": "1", "default": "deny", "tools": {"a": {"rate_limit": "3/hour"}, "b": {}}}'
+    same = '# a comment\ntools:\n  b: {}\n  a: {rate_limit: 3/hour}\ndefault: deny\nversion: "1"\n'
+    assert load_policy(text, "a.json").version == load_policy(same, "b.yaml").version
+    assert load_policy(text, "a.json").version != load_policy(text.replace("3/", "4/"), "a.json").version
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("{aktion: deny}", "p.yaml:4:9: unknown key 'aktion'; did you mean 'action'? (at /tools/pay/aktion)"),
+        ("{action: ask}", "p.yaml:4:17: 'ask' is not one of allow, deny, hide, require_approval"),
+        ("[]", "p.yaml:4:8: a mapping of keys to values is expected here, not a list"),
+        ("{reason: 5}", "a text is expected here, not 5; put it in quotes"),
+        ("{when: 'args.x < 1'}", "p.yaml:4:9: 'when' is not supported yet"),
+        ("{schedule: {days: [mon]}}", "'schedule' is not supported yet"),
+        ("{redact: [x]}", "'redact' is not supported yet"),
+        ("{unwrap: {}}", "'unwrap' is not supported yet"),
+        ("{require: [{}]}", "a rule under require without conditions requires nothing"),
+        ("{deny_if: [{approval: {quorum: 1}}]}", "approval belongs under approve_if"),
+        ("{rate_limit: 30}", "a rate is written 30/minute"),
+        ("{rate_limit: 0/minute}", "'0/minute' is not a rate"),
+        ("{rate_limit: 3/week}", "'3/week' is not a rate"),
+        ("{rate_limit: {max: 0, window: 60}}", "max is a whole number of at least 1"),
+        ("{rate_limit: {max: 1, window: 0}}", "a window is between 1s and 31d long"),
+        ("{limits: [{counter: x, window: minut, max: 1}]}", "'minut' is not a window; did you mean 'minute'?"),
+        ("{limits: [{counter: x, window: month, max: 1}]}", "'window: month' is not supported yet"),
+        ("{limits: [{counter: x, window: day, max: 0}]}", "input should be greater than 0"),
+        ("{limits: [{counter: x, window: day, max: '5'}]}", "a number is expected here; take off the quotes"),
+        (
+            "{limits: [{counter: x, window: day, max: 1, scope: grants}]}",
+            "'grants' is not a scope; did you mean 'grant'?",
+        ),
+        ("{limits: [{counter: x, window: day, max: 1, scope: session}]}", "'scope: session' is not supported yet"),
+        ("{limits: [{counter: x, window: day, max: 1, scope: args.to}]}", "'scope: args.to' is not supported yet"),
+        ("{limits: [{counter: x, window: day, max: 1, amount: 0}]}", "an amount is a number above 0, or args.path"),
+        ("{limits: [{counter: x, window: day, max: 1, amount: amount}]}", "must start with 'args.'"),
+        (
+            "{limits: [{counter: x, window: day, max: 1, amount: 'len(args.x)'}]}",
+            "'amount: len(…)' is not supported yet",
+        ),
+        ("{limits: [{counter: x, window: day, max: 1, amount: 'args.x[*]'}]}", "an amount is one number"),
+        ("{limits: [{counter: x, window: day, max: 1, amount: 1, increment: 1}]}", "say the same thing; keep one"),
+        ("{limits: [{counter: x, window: day, max: 1, burst: 2}]}", "'burst' is not supported yet"),
+        ("{limits: [{counter: x, window: day, max: 1, kind: bucket}]}", "'kind: bucket' is not supported yet"),
+        ("{approval: {quorum: 0}}", "input should be greater than or equal to 1"),
+        ("{approval: {factors: []}}", "at least 1"),
+        ("{approval: {factors: [{group: a, count: 0}]}}", "input should be greater than or equal to 1"),
+        ("{approval: {factors: [{group: a}], quorum: 1}}", "factors stand instead of reviewers and quorum"),
+        ("{approval: {reviewers: [finance]}}", "'finance' is neither group:NAME nor an e-mail address"),
+        ("{approval: {reviewers: ['group:']}}", "is neither group:NAME nor an e-mail address"),
+        ("{approval: {timeout: 0s}}", "a timeout is at least 1s"),
+        ("{approval: {timeout: 15}}", "15 is not a duration; write 30s, 15m, 2h or 1d"),
+        ("{approval: {on_timeout: escalate}}", "'on_timeout: escalate' is not supported yet"),
+        ("{approval: {escalate: [{after: 5m, to: ['group:x']}]}}", "'escalate' is not supported yet"),
+        ("{approval: {justification: required}}", "'justification' is not supported yet"),
+        ("{approval: {cancel_window: 5s}}", "'cancel_window' is not supported yet"),
+        ("{approval: {self_service: true}}", "'self_service' is not supported yet"),
+        ("{approval: {four_eyes: 'yes'}}", "true or false is expected here, not 'yes'"),
+    ],
+)
+def test_a_tool_that_says_something_wrong_is_refused_in_words(body: str, said: str) -> None:
+    assert said in "\n".join(problems(in_tool(body)))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("default: deny", "p.yaml:1:1: 'version' is missing (at /version)"),
+        ('version: "1"', "'default' is missing"),
+        ("version: 1\ndefault: deny", 'p.yaml:1:10: put it in quotes: "1"'),
+        ('version: "2"\ndefault: deny', "'2' is not 1"),
+        ('version: "1"\ndefault: ask', "'ask' is not one of allow, deny"),
+        ('version: "1"\ndefault: deny\nhide: ["a[b]*"]', "only * and ? are wild"),
+        ('version: "1"\ndefault: deny\nhide: [a, a]', "'a' stands twice in hide"),
+        ('version: "1"\ndefault: deny\nhide: ["a b"]', "no tool can have this name"),
+        ('version: "1"\ndefault: deny\ntools: {"risk:money": {}}', "'money' is not a class of risk"),
+        ('version: "1"\ndefault: deny\ntools: {" a": {}}', "a tool name is not empty and has no spaces around it"),
+        ('version: "1"\ndefault: deny\nextends: x', "'extends' is not supported yet"),
+        ('version: "1"\ndefault: deny\ntests: []', "'tests' is not supported yet"),
+        ('version: "1"\ndefault: deny\nrisk: {}', "'risk' is not supported yet"),
+        ("- a", "a mapping of keys to values is expected here, not a list"),
+        ("just text", "a mapping of keys to values is expected here"),
+        ("", "the file is empty"),
+    ],
+)
+def test_a_file_that_is_no_policy_is_refused_in_words(text: str, said: str) -> None:
+    assert said in "\n".join(problems(text))
+
+
+def test_everything_that_is_wrong_is_told_at_once_whatever_its_kind() -> None:
+    text = (
+        "version: 1\nhidde: [b]\ntools:\n  no: {}\n  pay:\n    action: alow\n    when: '1'\n"
+        "    require: [{conditions: [{path: arg.x, op: eqq, value: 1}]}]\n"
+    )
+    places = [line.split(": ")[0] for line in problems(text)]
+    assert places == [
+        "p.yaml:1:1",  # default is missing
+        "p.yaml:1:10",
+        "p.yaml:2:1",
+        "p.yaml:4:3",
+        "p.yaml:6:13",
+        "p.yaml:7:5",
+        "p.yaml:8:36",
+        "p.yaml:8:47",
+    ]
+
+
+def test_a_deny_whose_text_speaks_of_approval_stays_a_deny_and_says_so() -> None:
+    policy = load_policy(in_tool('{deny_if: [{on_deny: "Needs human approval"}]}'), "p.yaml")
+    assert "/tools/pay/deny_if/0 denies every call" in policy.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("window", "name", "rolling"),
+    [("minute", "minute", False), (60, "1m", True), ('"10m"', "10m", True), ("7d", "7d", True)],
+)
+def test_named_windows_follow_the_calendar_and_durations_roll(window: Any, name: str, rolling: bool) -> None:
+    policy = load_policy(in_tool(f"{{limits: [{{counter: c, window: {window}, max: 1}}]}}"), "p.yaml")
+    found = policy.tools[0].limits[0].window
+    assert (found.name, found.rolling) == (name, rolling)
+
+
+def test_a_catalogue_policy_denies_what_it_does_not_name() -> None:
+    policy = load("catalogue.yaml")
+    assert (policy.dialect, policy.default) == ("catalogue", Verdict.DENY)
+    assert policy.tools[0].limits[0].window.length.total_seconds() == 60
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ("{conditions: []}", "a rule with action: evaluate needs conditions or a rate_limit"),
+        ("{action: deny, rate_limit: 3/hour}", "a rule with action: deny denies always"),
+        ("{conditions: [{path: args.x, op: glob, value: a}]}", "'glob' is not an op of Intercept"),
+        ("{conditions: [{path: state.x, op: lte, value: 5}]}", "needs a state block in its rule"),
+        ("{rate_limit: 3/hour, state: {counter: x, window: day}}", "rate_limit stands alone"),
+        (
+            "{conditions: [{path: args.x, op: eq, value: 5}], state: {counter: x, window: day}}",
+            "no lt or lte condition reads this state, so it would never count",
+        ),
+        (
+            "{conditions: [{path: state.y, op: lte, value: 5}], state: {counter: x, window: day}}",
+            "only lt or lte on state.x can be counted",
+        ),
+        ("{action: evaluate, approval_timeout: 3m, rate_limit: 3/day}", "belongs to action: require_approval"),
+    ],
+)
+def test_an_intercept_rule_that_means_nothing_is_refused(rule: str, said: str) -> None:
+    assert said in "\n".join(problems(f'version: "1"\ntools: {{a: {{rules: [{rule}]}}}}'))
+
+
+def test_an_intercept_policy_keeps_its_default_and_its_shared_budgets() -> None:
+    policy = load("intercept.yaml")
+    limits = [limit for entry in policy.tools for limit in entry.limits]
+    assert (policy.dialect, policy.default) == ("intercept", Verdict.DENY)
+    assert [(limit.counter, limit.scope) for limit in limits] == [
+        ("create_charge.daily_spend", Scope.SERVER),
+        ("_global._rate_minute", Scope.SERVER),
+    ]
+    assert load_policy('version: "1"\ntools: {a: {rules: []}}', "p.yaml").default is Verdict.ALLOW
