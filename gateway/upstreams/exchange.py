@@ -9,12 +9,15 @@ No redirects, no proxies from the environment, no cookies, nothing retried.
 from __future__ import annotations
 
 import asyncio
+import ipaddress
+import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 
 import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
 
 from gateway.upstreams import NoAnswer, Overlarge, Unsent, nothing
 
@@ -124,7 +127,9 @@ class Dialer:
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=_MAX_CONNECTIONS, keepalive_timeout=_KEEPALIVE_SECONDS),
+                connector=aiohttp.TCPConnector(
+                    limit=_MAX_CONNECTIONS, keepalive_timeout=_KEEPALIVE_SECONDS, resolver=_Resolver()
+                ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None, connect=self._connect),
                 trust_env=False,
@@ -133,6 +138,38 @@ class Dialer:
                 trace_configs=[_tracing()],
             )
         return self._session
+
+
+class _ForbiddenAddressError(OSError):
+    """A name leads only to addresses where no upstream lives."""
+
+
+class _Resolver(AbstractResolver):
+    """Leaves out link-local addresses, where clouds keep their credentials, unless the url itself names one.
+
+    What is checked here is what is connected to: there is no second look-up in between.
+    """
+
+    def __init__(self) -> None:
+        self._inner = aiohttp.ThreadedResolver()
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        found = await self._inner.resolve(host, port, family)
+        allowed = [address for address in found if _may_connect(address["host"])]
+        if found and not allowed:
+            raise _ForbiddenAddressError("its name leads to a link-local address, which is never connected to")
+        return allowed
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+
+def _may_connect(address: str) -> bool:
+    parsed = ipaddress.ip_address(address.partition("%")[0])
+    real = getattr(parsed, "ipv4_mapped", None) or parsed
+    return not (real.is_link_local or real.is_multicast or real.is_unspecified or str(real) == "fd00:ec2::254")
 
 
 def _tracing() -> aiohttp.TraceConfig:
@@ -151,6 +188,8 @@ async def _connected(_session: aiohttp.ClientSession, context: SimpleNamespace, 
 
 def _unreachable(err: Exception, connect: float) -> str:
     match err:
+        case aiohttp.ClientConnectorDNSError() if isinstance(err.os_error, _ForbiddenAddressError):
+            return str(err.os_error)
         case aiohttp.ClientConnectorDNSError():
             return "its name is not known (check the host in the url)"
         case aiohttp.ClientConnectorCertificateError():

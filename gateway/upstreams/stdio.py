@@ -31,19 +31,10 @@ from gateway.upstreams import (
     Unsent,
     nothing,
 )
-from gateway.upstreams.asks import Ask, Mark, calling, discovering, initialize
+from gateway.upstreams.asks import Ask, Mark, calling
 from gateway.upstreams.child import Child, Noise, measured_lines, start
-from gateway.upstreams.era import (
-    LEGACY_VERSIONS,
-    MODERN_VERSIONS,
-    Agreed,
-    AskAgain,
-    Legacy,
-    Modern,
-    Stranger,
-    judge_discover,
-    judge_initialize,
-)
+from gateway.upstreams.era import Agreed
+from gateway.upstreams.greeting import discover_first, initialize_only
 from gateway.upstreams.listing import every_page
 from gateway.upstreams.rpc import Answer, Asked, Garbage, Told, cancelled, notification, read, reply
 
@@ -203,47 +194,17 @@ class StdioUpstream:
         return None
 
     async def _handshake(self, child: Child) -> _Talk:
-        version = MODERN_VERSIONS[0]
-        if not self._initialize_first:
-            match await self._discovered(child, version):
-                case Modern() as spoken:
-                    return self._modern(child, spoken)
-                case Stranger(why=why):
-                    raise NoAnswer(f"{self.name} cannot be used: {why}")
-                case AskAgain(version=version):
-                    pass
-                case Legacy():
-                    pass
-        match judge_initialize(await self._ask(initialize(LEGACY_VERSIONS[0]), _Talk(child, None))):
-            case Agreed():
-                self._write(child, notification("notifications/initialized"))
-                return _Talk(child, None)
-            case AskAgain(version=version):
-                # A slow start: our probe was answered after we had stopped waiting for it, and settled the era.
-                verdict = await self._discovered(child, version)
-                if isinstance(verdict, Modern):
-                    return self._modern(child, verdict)
-                raise NoAnswer(f"{self.name} refuses the handshake and is not modern either")
-            case Stranger(why=why):
-                raise NoAnswer(f"{self.name} cannot be used: {why}")
+        async def ask(what: Ask, version: str | None) -> Result | RpcError:
+            return await self._ask(what, _Talk(child, version))
 
-    async def _discovered(self, child: Child, version: str) -> Modern | Legacy | AskAgain | Stranger:
-        for _ in range(2):
-            try:
-                async with asyncio.timeout(self._probe_seconds):
-                    answer = await self._ask(discovering(), _Talk(child, version))
-            except TimeoutError:
-                return Legacy()
-            verdict = judge_discover(answer, asked=version)
-            if not isinstance(verdict, AskAgain):
-                return verdict
-            version = verdict.version
-        return Legacy()
-
-    def _modern(self, child: Child, spoken: Modern) -> _Talk:
+        greet = initialize_only if self._initialize_first else discover_first
+        spoken = await greet(self.name, ask, self._probe_seconds)
+        if isinstance(spoken, Agreed):
+            self._write(child, notification("notifications/initialized"))
+            return _Talk(child, None)
         if spoken.list_changed:
-            ask = Ask(method="subscriptions/listen", params={"notifications": {"toolsListChanged": True}})
-            self._write(child, ask.text(next(self._ids), version=spoken.version))
+            listen = Ask(method="subscriptions/listen", params={"notifications": {"toolsListChanged": True}})
+            self._write(child, listen.text(next(self._ids), version=spoken.version))
         return _Talk(child, spoken.version)
 
     async def _ready(self) -> _Talk:

@@ -221,6 +221,23 @@ async def test_a_server_that_goes_away_between_calls_was_sent_nothing() -> None:
     assert sent.times == 0
 
 
+@pytest.mark.parametrize(
+    "address", ["169.254.169.254", "::ffff:169.254.169.254", "fe80::1", "0.0.0.0", "fd00:ec2::254"]
+)
+async def test_a_name_that_leads_to_a_link_local_address_is_not_connected_to(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def rebound(*_: object, **__: object) -> list[dict[str, object]]:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        return [{"hostname": "x", "host": address, "port": 80, "family": family, "proto": 0, "flags": 0}]
+
+    monkeypatch.setattr("aiohttp.ThreadedResolver.resolve", rebound)
+    upstream = HttpUpstream(name="peer", url="http://metadata.example/mcp")
+    with pytest.raises(Unsent, match="peer cannot be reached: its name leads to a link-local address"):
+        await upstream.call_tool(call("echo"), progress=None, sent=nothing)
+    await upstream.close()
+
+
 async def test_only_configured_headers_and_the_protocols_own_go_out() -> None:
     async def answer(seen: Seen, writer: asyncio.StreamWriter) -> None:
         writer.write(http(OK.replace("$ID", str(seen.message["id"])), headers="Set-Cookie: a=b; Path=/\r\n"))

@@ -1,0 +1,137 @@
+"""Servers that people really use, behind our transports: git and time (modern, stdio), everything and filesystem
+(legacy, from npm; `npm ci` in tests/npm installs them)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.catalog import Catalog
+from gateway.upstreams import Result, Upstream, nothing
+from gateway.upstreams.http import HttpUpstream
+from gateway.upstreams.stdio import StdioUpstream
+from tests.fakes.upstreams import call, running
+
+SCRIPTS = Path(sys.executable).parent
+NPM = Path(__file__).parents[1] / "npm"
+PACKAGES = NPM / "node_modules" / "@modelcontextprotocol"
+
+
+def npm_server(name: str, *arguments: str) -> list[str]:
+    script = PACKAGES / name / "dist" / "index.js"
+    if not script.exists():
+        pytest.fail(f"{name} is not installed: run `npm ci` in {NPM.relative_to(NPM.parents[1])}", pytrace=False)
+    return ["node", str(script), *arguments]
+
+
+async def said(upstream: Upstream, tool: str, arguments: dict[str, Any]) -> Result:
+    answer = await upstream.call_tool(call(tool, json.dumps(arguments).encode()), progress=None, sent=nothing)
+    assert isinstance(answer, Result)
+    return answer
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    subprocess.run(["git", "init", "-q", "-b", "main", str(tmp_path)], check=True)
+    (tmp_path / "new.txt").write_text("hello")
+    return tmp_path
+
+
+async def test_git_status_of_a_real_repository(repository: Path) -> None:
+    command = [str(SCRIPTS / "mcp-server-git"), "--repository", str(repository)]
+    async with running(StdioUpstream(name="git", command=command)) as git:
+        catalog = Catalog({"git": git})
+        tools = {tool.name for tool in await catalog.tools("git")}
+        assert {"git_status", "git_commit", "git_add"} <= tools
+        assert catalog.unusable("git") == []
+        answer = await said(git, "git_status", {"repo_path": str(repository)})
+        assert not answer.is_error
+        assert b"new.txt" in answer.raw
+        status = await catalog.tool("git", "git_status")
+        assert status is not None
+        assert status.problems({"repo_path": str(repository)}) == ()
+        assert [problem.pointer for problem in status.problems({"repo_path": 7})] == ["/repo_path"]
+
+
+async def test_the_time_in_a_zone() -> None:
+    command = [str(SCRIPTS / "mcp-server-time"), "--local-timezone", "UTC"]
+    async with running(StdioUpstream(name="time", command=command)) as upstream:
+        answer = await said(upstream, "get_current_time", {"timezone": "Europe/Athens"})
+        assert b"Europe/Athens" in answer.raw
+        assert (await said(upstream, "get_current_time", {"timezone": "Nowhere/Land"})).is_error
+
+
+async def test_filesystem_writes_a_file(tmp_path: Path) -> None:
+    async with running(StdioUpstream(name="files", command=npm_server("server-filesystem", str(tmp_path)))) as files:
+        tools = {tool.name for tool in await Catalog({"files": files}).tools("files")}
+        assert {"read_text_file", "write_file", "move_file"} <= tools
+        target = tmp_path / "note.txt"
+        await said(files, "write_file", {"path": str(target), "content": "written once"})
+        assert target.read_text() == "written once"
+        assert (await said(files, "read_text_file", {"path": "/etc/passwd"})).is_error
+
+
+async def everything(upstream: Upstream) -> None:
+    """What server-everything does, whatever the transport."""
+    catalog = Catalog({"everything": upstream})
+    assert {"echo", "get-sum"} <= {tool.name for tool in await catalog.tools("everything")}
+    (left_out,) = catalog.unusable("everything")
+    assert (left_out.name, left_out.unusable) == (
+        "simulate-research-query",
+        "it can only be called as a task, which is not passed through",
+    )
+    assert b"The sum of 2 and 3 is 5" in (await said(upstream, "get-sum", {"a": 2, "b": 3})).raw
+    steps: list[float] = []
+
+    async def progress(params: dict[str, Any]) -> None:
+        steps.append(params["progress"])
+
+    long = call("trigger-long-running-operation", b'{"duration":0.2,"steps":2}')
+    await upstream.call_tool(long, progress=progress, sent=nothing)
+    assert steps == [1, 2]
+
+
+async def test_everything_over_stdio() -> None:
+    async with running(StdioUpstream(name="everything", command=npm_server("server-everything", "stdio"))) as upstream:
+        await everything(upstream)
+
+
+@pytest.fixture
+def everything_url() -> Iterator[str]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    command = npm_server("server-everything", "streamableHttp")
+    with subprocess.Popen(command, env={**os.environ, "PORT": str(port)}, stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if b"listening on port" in line:
+                break
+        yield f"http://127.0.0.1:{port}/mcp"
+        process.kill()
+
+
+async def test_everything_over_http(everything_url: str) -> None:
+    async with running(HttpUpstream(name="everything", url=everything_url)) as upstream:
+        await everything(upstream)
+
+
+async def test_everything_over_http_is_used_by_two_agents_in_sessions_of_their_own(everything_url: str) -> None:
+    async with running(HttpUpstream(name="everything", url=everything_url)) as upstream:
+        answers = await asyncio.gather(
+            *(
+                upstream.call_tool(call("echo", b'{"message":"%d"}' % number, agent=agent), progress=None, sent=nothing)
+                for number, agent in enumerate(["ada", "bob", "ada", "bob"])
+            )
+        )
+        for number, answer in enumerate(answers):
+            assert isinstance(answer, Result)
+            assert b"Echo: %d" % number in answer.raw
