@@ -1,0 +1,336 @@
+"""The configuration: what loads, and everything that is wrong with it, at once and at its place."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from approvals import tokens
+from approvals.domain.model import Person, PersonId, Role
+from gateway.config import ConfigErrors, changed, database_of, default_file, load_config
+from gateway.schemas import MODELS, rendered, write_schemas
+from gateway.settings import MASK, Settings, show
+
+EXAMPLE = Path(__file__).parent.parent.parent / "config"
+HASH = "a" * 64
+PLAIN = 'version: "1"\ndefault: deny\ntools: {echo: {}}\n'
+ASKS = 'version: "1"\ndefault: deny\ntools: {pay: {action: require_approval}}\n'
+SERVER = "servers:\n  s: {url: http://127.0.0.1:1/mcp, policy: p.yaml}\n"
+TOKEN = tokens.make(tokens.Kind.AGENT, bytes(tokens.RANDOM_BYTES))
+
+
+def write(folder: Path, text: str, policy: str = PLAIN) -> Path:
+    (folder / "p.yaml").write_text(policy)
+    path = folder / "placet.yaml"
+    path.write_text(text)
+    return path
+
+
+def load(folder: Path, text: str, policy: str = PLAIN, env: dict[str, str] | None = None) -> Settings:
+    return load_config(write(folder, text, policy), env or {})
+
+
+def problems(folder: Path, text: str, policy: str = PLAIN, env: dict[str, str] | None = None) -> list[str]:
+    path = write(folder, text, policy)
+    with pytest.raises(ConfigErrors) as caught:
+        load_config(path, env or {})
+    return [str(problem).replace(f"{folder}/", "") for problem in caught.value.problems]
+
+
+def test_the_example_configuration_loads_as_it_stands() -> None:
+    settings = load_config(EXAMPLE / "placet.yaml", {})
+    assert [len(server.policies) for server in settings.servers.values()] == [1, 2]
+    assert settings.notes == ()
+
+
+def test_an_empty_mapping_is_a_configuration_of_defaults(tmp_path: Path) -> None:
+    settings = load(tmp_path, "{}")
+    assert (settings.listen.host, settings.listen.port) == ("127.0.0.1", 8642)
+    assert settings.public_url == "http://127.0.0.1:8642"
+    assert settings.database.get_secret_value() == f"sqlite:///{tmp_path}/placet.db"
+    assert settings.keys_file == tmp_path / "placet.keys"
+    assert settings.approvals.hold_plain == timedelta(seconds=50)
+    assert settings.approvals.defaults.reviewers == ()
+
+
+def test_everything_said_arrives(tmp_path: Path) -> None:
+    settings = load(
+        tmp_path,
+        SERVER
+        + f"""
+  t:
+    command: [run, "${{env:PLACE}}"]
+    env: {{KEY: "${{file:secret}}"}}
+    cwd: work
+    policy: [p.yaml, p.yaml]
+    timeouts: {{connect: 1s, call: 2m}}
+agents:
+  a: {{token_sha256: {HASH}, owner: Ada@Example.com, servers: [s, t]}}
+  b: {{token: "${{env:TOKEN}}"}}
+people:
+  Ada@Example.com: {{name: Ada, roles: [reviewer, admin], groups: [g], slack: U01, token_sha256: {HASH}}}
+approvals: {{reviewers: ["group:g"], timeout: 3m, hold: {{plain: 9s}}, caps: {{total: 5}}, deny_cooldown: 1h}}
+slack: {{bot_token: b, app_token: c, channel: "#x"}}
+""",
+        env={"PLACE": "/srv", "TOKEN": TOKEN.text} | _secret(tmp_path),
+    )
+    t = settings.servers["t"]
+    assert t.command == ("run", "/srv")
+    assert t.env["KEY"].get_secret_value() == "s3cret"
+    assert (t.cwd, len(t.policies)) == (tmp_path / "work", 2)
+    assert (t.timeouts.connect, t.timeouts.list, t.timeouts.call) == (
+        timedelta(seconds=1),
+        timedelta(seconds=15),
+        timedelta(minutes=2),
+    )
+    ada = PersonId("ada@example.com")
+    assert (settings.agents["a"].owner, settings.agents["b"].token_sha256) == (ada, TOKEN.sha256)
+    assert settings.people[ada].roles == {Role.REVIEWER, Role.ADMIN}
+    assert settings.people[ada].slack == {"U01"}
+    assert settings.person_tokens == {HASH: ada}
+    assert settings.approvals.defaults.timeout == timedelta(minutes=3)
+    assert (settings.approvals.caps.total, settings.approvals.caps.per_agent) == (5, 20)
+    assert settings.slack is not None
+    assert settings.slack.api_url == "https://slack.com/api/"
+
+
+def _secret(folder: Path) -> dict[str, str]:
+    (folder / "secret").write_text("s3cret\n")
+    return {}
+
+
+REFUSED: list[tuple[str, str, str]] = [
+    ("lisen: {}", "placet.yaml:1:1: unknown key 'lisen'; did you mean 'listen'? (at /lisen)", "unknown section"),
+    ("listen: {prot: 1}", "unknown key 'prot'; did you mean 'port'?", "unknown key inside"),
+    ("listen: {port: 70000}", "less than or equal to 65535", "no such port"),
+    ("listen: {port: '1'}", "a whole number is expected here, not '1'", "text for a number"),
+    ("listen: {host: 0.0.0.0}", "public_url must be said when listen.host is not loopback", "links to nowhere"),
+    ("public_url: http://placet.example.com", "sign-in would travel in the clear; use https", "plain http"),
+    ("public_url: https://x/y", "'https://x/y' is not http(s)://host[:port]", "public_url with a path"),
+    ("public_url: nonsense", "is not http(s)://host[:port]", "public_url that is none"),
+    ("database: mysql://x/y", "'mysql' is not supported", "unknown database"),
+    ("servers: {a__b: {url: 'http://x/'}}", "'a__b' cannot name a server", "separator in a name"),
+    ("servers: {s: {}}", "a server has exactly one of url and command", "neither url nor command"),
+    ("servers: {s: {url: 'http://x/', command: [x]}}", "exactly one of url and command", "both"),
+    ("servers: {s: {url: ftp://x}}", "'ftp://x' is not an http(s) address", "no http"),
+    ("servers: {s: {url: 'http://u:p@x/'}}", "put them into headers", "credentials in the address"),
+    ("servers: {s: {url: 'http://x/', env: {A: b}}}", "env and cwd belong to a server with command", "env with url"),
+    ("servers: {s: {command: [x], headers: {A: b}}}", "headers belong to a server with url", "headers with command"),
+    ("servers: {s: {url: 'http://x/', headers: {'A b': c}}}", "'A b' is not a header that can be sent", "header name"),
+    ("servers: {s: {url: 'http://x/', timeouts: {call: 0s}}}", "a timeout is longer than nothing", "no time"),
+    ("servers: {s: {url: 'http://x/', timeouts: {call: 5}}}", "5 is not a duration; write 30s, 15m, 2h or 1d", "unit"),
+    ("servers: {s: {command: []}}", "at least 1 item", "empty command"),
+    ("servers: {s: {command: [x, '${file:p.yaml}']}}", "can be read by everybody on the machine", "secret in argv"),
+    ("servers: {s: {url: 'http://x/', policy: none.yaml}}", "there is no policy file", "missing policy"),
+    ("servers: {s: {command: [x]}, S: {command: [x]}}", "'S' and 's' differ only in case", "twins"),
+    ("agents: {'a b': {anonymous: true}}", "'a b' cannot name an agent", "agent name"),
+    ("agents: {a: {}}", "exactly one of token, token_sha256 and anonymous: true", "no credential"),
+    (f"agents: {{a: {{anonymous: true, token_sha256: {HASH}}}}}", "exactly one of token", "two credentials"),
+    ("agents: {a: {token: plc_agent_x}}", "this is not a token of a Placet agent", "a token cut short"),
+    (f"agents: {{a: {{token_sha256: {HASH[:-1]}}}}}", "should match pattern", "a hash cut short"),
+    (
+        f"agents: {{a: {{token_sha256: {HASH}}}, b: {{token_sha256: {HASH}}}}}",
+        "the agents 'a' and 'b' have the same token",
+        "one token for two",
+    ),
+    ("agents: {a: {anonymous: true, servers: [fils]}}", "there is no server 'fils' under servers", "unknown server"),
+    ("agents: {a: {anonymous: true, owner: ada}}", "'ada' is not an e-mail address", "owner"),
+    ("agents: {a: {anonymous: true}, b: {anonymous: true}}", "only one agent can be anonymous", "two nobodies"),
+    (
+        "listen: {host: 0.0.0.0}\npublic_url: https://x\nagents: {a: {anonymous: true}}",
+        "an anonymous agent on 0.0.0.0 would let the whole network call",
+        "anonymous to the world",
+    ),
+    ("people: {ada: {}}", "a person is named by an e-mail address, and 'ada' is none", "no address"),
+    ("people: {a@x: {}, A@X: {}}", "are the same address", "one address twice"),
+    ("people: {a@x: {roles: [boss]}}", "'boss' is not one of viewer, reviewer, operator, admin, auditor", "role"),
+    ("people: {a@x: {slack: ada}}", "'ada' is not a Slack member id", "no Slack id"),
+    ("people: {a@x: {slack: U01}, b@x: {slack: [U01]}}", "the Slack user U01 is already a@x", "one Slack id for two"),
+    (
+        f"people: {{a@x: {{token_sha256: {HASH}}}, b@x: {{token_sha256: {HASH}}}}}",
+        "a@x has the same token",
+        "one person token for two",
+    ),
+    ("approvals: {quorum: 0}", "greater than or equal to 1", "quorum of nobody"),
+    ("approvals: {on_timeout: allow}", "silence can mean yes only where a rule says so itself", "silence"),
+    ("approvals: {on_timeout: escalate}", "'on_timeout: escalate' is not supported yet", "escalation"),
+    ("approvals: {reviewers: ['group:none']}", "nobody is in a group 'none'", "empty default group"),
+    ("slack: {bot_token: x, channel: c}", "Slack needs app_token (Socket Mode) or signing_secret", "no way back"),
+    (
+        "slack: {bot_token: x, channel: c, app_token: y, api_url: 'http://x'}",
+        "is not an https address",
+        "Slack in clear",
+    ),
+    ("slack: {channel: c, app_token: y}", "'bot_token' is missing", "no bot"),
+    ("login: {oidc: {issuer: x}}", "'login.oidc' is not supported yet", "oidc"),
+    ("agent_oauth: {issuer: x}", "'agent_oauth' is not supported yet", "agent_oauth"),
+    ("email: {smtp: x}", "'email' is not supported yet", "email"),
+    ("webhooks: [{url: x}]", "'webhooks' is not supported yet", "webhooks"),
+    ("notify: [x]", "'notify' is not supported yet", "notify"),
+    ("keys: {file: '${env:NOPE}'}", "placet.yaml:1:14: the environment variable NOPE is not set", "unset variable"),
+    ("keys: {file: '${env:VOID}'}", "the environment variable VOID is empty", "empty variable"),
+    ("keys: {file: '${NAME}'}", "did you mean ${env:NAME}?", "shell spelling"),
+    ("keys: {file: '${x y}'}", "for a dollar sign write $$", "no reference"),
+    ("keys: {file: '${file:none}'}", "cannot read the file", "missing secret"),
+    ("keys: &a {file: x}", "the anchor &a is not allowed", "anchor"),
+    ("keys: {}\nkeys: {}", "placet.yaml:2:1: 'keys' stands twice here", "duplicate"),
+    ("- a", "a mapping of keys to values is expected here, not a list", "a list"),
+    ("", "the file is empty", "nothing"),
+]
+
+
+@pytest.mark.parametrize(("text", "said"), [row[:2] for row in REFUSED], ids=[row[2] for row in REFUSED])
+def test_what_is_wrong_is_refused_in_words(tmp_path: Path, text: str, said: str) -> None:
+    assert said in "\n".join(problems(tmp_path, text, env={"VOID": ""}))
+
+
+def test_all_errors_of_all_files_are_told_at_once(tmp_path: Path) -> None:
+    text = SERVER + "agents: {a: {anonymous: true, servers: [x]}}\nlisten: {prot: 1}\nkeys: {file: '${env:NO}'}\n"
+    found = problems(tmp_path, text, policy='version: "1"\ndefault: maybe\ntools: {a: {action: alow}}\n')
+    assert [line.split(": ")[0] for line in found] == [
+        "p.yaml:2:10",
+        "p.yaml:3:21",
+        "placet.yaml:3:41",
+        "placet.yaml:4:10",
+        "placet.yaml:5:14",
+    ]
+
+
+PEOPLE = (
+    "people:\n"
+    "  a@x: {roles: [reviewer], groups: [g]}\n"
+    "  b@x: {groups: [g, quiet]}\n"
+    "  c@x: {roles: [reviewer], disabled: true}\n"
+)
+ROUTES = [
+    ("", "", "the rule /tools/pay/action needs approval, and nobody is named to give it", "nobody at all"),
+    ("approval: {reviewers: ['group:f']}", PEOPLE, "nobody is in a group 'f'", "unknown group"),
+    ("approval: {reviewers: ['group:quiet']}", PEOPLE, "nobody in the group 'quiet' has the role reviewer", "no role"),
+    ("approval: {reviewers: [z@x]}", PEOPLE, "there is no person 'z@x'", "unknown person"),
+    ("approval: {reviewers: [c@x]}", PEOPLE, "c@x does not have the role reviewer, or is disabled", "disabled"),
+    ("approval: {reviewers: ['group:g'], quorum: 2}", PEOPLE, "2 of group:g must approve, and only 1 can", "too few"),
+    ("approval: {factors: [{group: g, count: 3}]}", PEOPLE, "3 of group:g must approve", "too few for a factor"),
+    ("approval: {reviewers: [a@x], channels: [mail]}", PEOPLE, "unknown channel 'mail'", "unknown channel"),
+    ("approval: {reviewers: [a@x], channels: [slack]}", PEOPLE, "needs the section slack", "no Slack"),
+]
+
+
+@pytest.mark.parametrize(("block", "people", "said"), [row[:3] for row in ROUTES], ids=[row[3] for row in ROUTES])
+def test_a_rule_that_needs_people_names_people_who_exist(tmp_path: Path, block: str, people: str, said: str) -> None:
+    policy = f'version: "1"\ndefault: deny\ntools: {{pay: {{action: require_approval, {block}}}}}\n'
+    found = problems(tmp_path, SERVER + people, policy)
+    assert said in found[0]
+    assert found[0].startswith("p.yaml:3:23: ")
+
+
+def test_people_of_the_database_count_too(tmp_path: Path) -> None:
+    path = write(tmp_path, SERVER + 'approvals: {reviewers: ["group:night"]}\n', ASKS)
+    person = Person(id=PersonId("n@x"), roles=frozenset({Role.REVIEWER}), groups=frozenset({"night"}))
+    assert load_config(path, {}, [person]).servers["s"].policies
+    with pytest.raises(ConfigErrors):
+        load_config(path, {})
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("${env:A}", "1"),
+        ("a${env:A}b${env:A}", "a1b1"),
+        ("${env:NONE:-x y}", "x y"),
+        ("${env:VOID:-x}", "x"),
+        ("${env:NONE:-}x", "x"),
+        ("$${env:A}", "${env:A}"),
+        ("$5", "$5"),
+        ("${file:secret}", "s3cret"),
+    ],
+)
+def test_references_are_expanded(tmp_path: Path, written: str, read: str) -> None:
+    _secret(tmp_path)
+    text = f'servers: {{s: {{url: "http://x/", headers: {{H: "{written}"}}}}}}'
+    settings = load(tmp_path, text, env={"A": "1", "VOID": ""})
+    assert settings.servers["s"].headers["H"].get_secret_value() == read
+
+
+def test_a_port_may_come_from_the_environment(tmp_path: Path) -> None:
+    assert load(tmp_path, 'listen: {port: "${env:PORT}"}', env={"PORT": "9000"}).listen.port == 9000
+
+
+def test_policies_are_not_expanded(tmp_path: Path) -> None:
+    policy = PLAIN.replace("{}", '{reason: "${env:NO}"}')
+    settings = load(tmp_path, SERVER, policy)
+    assert settings.servers["s"].policies[0].tools[0].reason == "${env:NO}"
+
+
+def test_shown_settings_have_no_secret_in_them(tmp_path: Path) -> None:
+    secrets = {"H": "hush-1", "T": "hush-2", "B": "hush-3", "P": "hush-4"}
+    text = (
+        'servers: {s: {url: "http://x/", headers: {A: "Bearer ${env:H}"}}, c: {command: [x], env: {T: "${env:T}"}}}\n'
+        'slack: {bot_token: "${env:B}", app_token: "${env:B}", channel: c}\n'
+        'database: "postgresql://u:${env:P}@h/d"\n'
+    )
+    settings = load(tmp_path, text, env=secrets)
+    shown: dict[str, Any] = show(settings)
+    assert "hush" not in json.dumps(shown)
+    assert "hush" not in repr(settings)
+    assert shown["database"] == f"postgresql://u:{MASK}@h/d"
+    assert shown["approvals"]["hold_with_progress"] == "210s"
+
+
+def test_a_server_without_a_policy_is_warned_about(tmp_path: Path) -> None:
+    settings = load(tmp_path, "servers: {s: {command: [x]}}")
+    assert settings.notes == ("server s has no policy: every tool of it is denied",)
+
+
+@pytest.mark.parametrize("name", ["placet.yaml", "p.yaml", "secret"])
+def test_a_change_of_any_file_is_noticed_by_its_content(tmp_path: Path, name: str) -> None:
+    _secret(tmp_path)
+    settings = load(tmp_path, SERVER + '  t: {command: [x], env: {A: "${file:secret}"}}\n')
+    assert not changed(settings)
+    os.utime(tmp_path / name, ns=(1, 1))
+    assert not changed(settings)
+    (tmp_path / name).write_text((tmp_path / name).read_text() + "# more\n")
+    assert changed(settings)
+    (tmp_path / name).unlink()
+    assert changed(settings)
+
+
+def test_the_database_is_known_before_the_rest_is_checked(tmp_path: Path) -> None:
+    path = write(tmp_path, SERVER + "database: sqlite:////abs.db\n", ASKS)
+    assert database_of(path, {}) == "sqlite:////abs.db"
+    with pytest.raises(ConfigErrors):
+        database_of(tmp_path / "none.yaml", {})
+
+
+def test_the_default_file_is_the_one_that_is_named_or_there(tmp_path: Path) -> None:
+    assert default_file({"PLACET_CONFIG": "/x.yaml"}, tmp_path) == Path("/x.yaml")
+    assert default_file({}, tmp_path) == tmp_path / "placet.yaml"
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "placet.yaml").write_text("{}")
+    assert default_file({}, tmp_path) == tmp_path / "config" / "placet.yaml"
+
+
+def test_a_configuration_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "placet.yaml"
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigErrors, match="not UTF-8 text"):
+        load_config(path, {})
+
+
+@pytest.mark.parametrize("name", sorted(MODELS))
+def test_the_schemas_for_editors_are_as_generated(name: str, tmp_path: Path) -> None:
+    write_schemas(tmp_path)
+    made = (tmp_path / f"{name}.schema.json").read_text()
+    assert made == rendered(name)
+    assert made == (EXAMPLE / "schema" / f"{name}.schema.json").read_text(), "run gateway.schemas.write_schemas"
+
+
+def test_a_token_is_kept_only_as_its_hash(tmp_path: Path) -> None:
+    settings = load(tmp_path, 'agents: {a: {token: "${env:T}"}}', env={"T": TOKEN.text})
+    assert settings.agents["a"].token_sha256 == hashlib.sha256(TOKEN.text.encode()).hexdigest()
+    assert TOKEN.text not in repr(settings)
