@@ -14,7 +14,7 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,11 @@ def agent_token() -> tokens.Token:
 def person_token() -> tokens.Token:
     """A fresh person token."""
     return tokens.make(tokens.Kind.PERSON, secrets.token_bytes(tokens.RANDOM_BYTES))
+
+
+def policy(tools: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+    """A policy that denies what it does not name."""
+    return {"version": "1", "default": "deny", "tools": dict(tools), **more}
 
 
 class Placet:
@@ -96,7 +101,8 @@ class Placet:
 
     def write_config(self) -> None:
         """Write `placet.yaml` from `config`."""
-        (self.folder / "placet.yaml").write_text(yaml.safe_dump(self.config, sort_keys=False))
+        plain = json.loads(json.dumps(self.config))  # no value twice: the loader refuses YAML anchors
+        (self.folder / "placet.yaml").write_text(yaml.safe_dump(plain, sort_keys=False))
 
     async def start(self) -> None:
         """Start the process and wait for the line that says it is ready."""
@@ -185,13 +191,61 @@ class Reviewer:
         async with (
             asyncio.timeout(PATIENCE_SECONDS),
             aiohttp.ClientSession(headers=self._placet.bearer(self._token)) as http,
+            http.get(self._placet.url + "/api/v1/events") as stream,
         ):
-            async with http.get(self._placet.url + "/api/v1/events") as stream:
-                while True:
-                    pending = await self.requests(state="pending")
-                    if len(pending) >= count:
-                        return pending
-                    await stream.content.readline()
+            while True:
+                pending = await self.requests(state="pending")
+                if len(pending) >= count:
+                    return pending
+                await stream.content.readline()
+
+    async def until(self, request_id: str, check: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """Wait for the live feed until a request is as asked."""
+        async with (
+            asyncio.timeout(PATIENCE_SECONDS),
+            aiohttp.ClientSession(headers=self._placet.bearer(self._token)) as http,
+            http.get(self._placet.url + "/api/v1/events") as stream,
+        ):
+            while True:
+                shown = await self.show(request_id)
+                if check(shown):
+                    return shown
+                await stream.content.readline()
+
+    async def until_state(self, request_id: str, *states: str) -> dict[str, Any]:
+        """Wait for the live feed until a request is in one of these states."""
+        return await self.until(request_id, lambda request: request["state"] in states)
+
+    async def show(self, request_id: str) -> dict[str, Any]:
+        """One request."""
+        status, body = await self.ask("GET", f"/api/v1/requests/{request_id}")
+        assert status == 200, body
+        return dict(body)
+
+    async def pending_of(self, **arguments: Any) -> dict[str, Any]:
+        """Wait for the pending request whose arguments contain these."""
+        async with (
+            asyncio.timeout(PATIENCE_SECONDS),
+            aiohttp.ClientSession(headers=self._placet.bearer(self._token)) as http,
+            http.get(self._placet.url + "/api/v1/events") as stream,
+        ):
+            while True:
+                for request in await self.requests(state="pending"):
+                    if arguments.items() <= request["arguments"].items():
+                        return request
+                await stream.content.readline()
+
+    async def approve(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Approve, and it must work."""
+        status, body = await self.decide(request, "approve")
+        assert status == 200, body
+        return dict(body)
+
+    async def deny(self, request: Mapping[str, Any], reason: str) -> dict[str, Any]:
+        """Deny, and it must work."""
+        status, body = await self.decide(request, "deny", reason=reason)
+        assert status == 200, body
+        return dict(body)
 
     async def decide(self, request: Mapping[str, Any], decision: str, **more: Any) -> tuple[int, Any]:
         """Decide one request by the binding that was shown."""
