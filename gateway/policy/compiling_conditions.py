@@ -12,7 +12,7 @@ from gateway.policy.operators import OPERATORS
 from gateway.policy.paths import ArgumentPath, parse_path
 from gateway.policy.shapes import ConditionShape
 from gateway.policy.source import nearest, pointer
-from gateway.policy.texts import printed
+from gateway.policy.texts import printed, shown
 
 
 def conditions(
@@ -65,7 +65,15 @@ def condition(notes: Collector, shape: ConditionShape, path: Path, side: Side) -
         return None
     if where is None:
         return None
-    return Condition(pointer=pointer(path), path=where, op=op, value=shape.value, ready=ready, fold=shape.fold)
+    return Condition(
+        pointer=pointer(path),
+        path=where,
+        op=op,
+        value=shape.value,
+        ready=ready,
+        said=shown(shape.value),
+        fold=shape.fold,
+    )
 
 
 def _presence(notes: Collector, shape: ConditionShape, where: ArgumentPath | None, path: Path) -> Condition | None:

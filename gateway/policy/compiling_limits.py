@@ -12,12 +12,13 @@ from gateway.policy.compiling_conditions import argument_path
 from gateway.policy.durations import duration, written
 from gateway.policy.model import Limit, OnExceed, Scope, Window
 from gateway.policy.paths import ArgumentPath
-from gateway.policy.shapes import LimitShape
+from gateway.policy.shapes import LimitShape, countable
 from gateway.policy.source import nearest, pointer
 
 NAMED_WINDOWS = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1)}
 SHORTEST_WINDOW = timedelta(seconds=1)
 LONGEST_WINDOW = timedelta(days=31)
+MOST_CALLS = 1_000_000_000
 
 
 def limits(notes: Collector, shapes: Sequence[LimitShape], path: Path) -> tuple[Limit, ...]:
@@ -49,8 +50,11 @@ def _limit(notes: Collector, shape: LimitShape, path: Path) -> Limit | None:
     )
 
 
-def window_of(notes: Collector, value: str | int, path: Path, kind: str | None) -> Window | None:
+def window_of(notes: Collector, value: Any, path: Path, kind: str | None) -> Window | None:
     """A window by its name, its duration or its seconds; durations roll unless `kind` says fixed."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        notes.problem(path, "a window is minute, hour, day, a duration like 10m, or a whole number of seconds")
+        return None
     if isinstance(value, str) and value in NAMED_WINDOWS:
         return Window(name=value, length=NAMED_WINDOWS[value], rolling=kind == "sliding")
     if value in {"week", "month", "inflight"}:
@@ -94,10 +98,11 @@ def _amount(notes: Collector, shape: LimitShape, path: Path) -> Decimal | Argume
         if found is not None and found.several:
             notes.problem(here, "an amount is one number; [*] stands for several")
         return found
-    if isinstance(value, bool) or not isinstance(value, int | Decimal) or value <= 0:
+    try:
+        return countable(value)
+    except ValueError:
         notes.problem(here, "an amount is a number above 0, or args.path")
         return None
-    return Decimal(value)
 
 
 def rate(notes: Collector, value: Any, tool: str, path: Path) -> tuple[Limit, ...]:
@@ -107,7 +112,7 @@ def rate(notes: Collector, value: Any, tool: str, path: Path) -> tuple[Limit, ..
     here = (*path, "rate_limit")
     if isinstance(value, str):
         count, _, word = value.partition("/")
-        if not count.isascii() or not count.isdigit() or int(count) < 1 or word not in NAMED_WINDOWS:
+        if not count.isascii() or not count.isdigit() or not 0 < int(count) <= MOST_CALLS or word not in NAMED_WINDOWS:
             notes.problem(here, f"{value!r} is not a rate; write 30/minute, 30/hour or 30/day")
             return ()
         most: Decimal | None = Decimal(count)
@@ -124,7 +129,7 @@ def rate(notes: Collector, value: Any, tool: str, path: Path) -> tuple[Limit, ..
 
 
 def _rate_max(notes: Collector, value: Any, path: Path) -> Decimal | None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        notes.problem((*path, "max"), "max is a whole number of at least 1")
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= MOST_CALLS:
+        notes.problem((*path, "max"), f"max is a whole number of at least 1, at most {MOST_CALLS}")
         return None
     return Decimal(value)

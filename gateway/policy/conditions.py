@@ -38,7 +38,10 @@ class Judged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """`path op value`. `ready` is the value prepared for the operator; `coerce`: compare printed text, as Intercept."""
+    """`path op value`. `ready` is the value prepared for the operator, `said` for the trace.
+
+    `coerce`: compare printed text, as Intercept does.
+    """
 
     pointer: str
     path: ArgumentPath
@@ -46,6 +49,7 @@ class Condition:
     exists: bool = True
     value: Any = None
     ready: Any = field(default=None, compare=False, repr=False)
+    said: str = field(default="", compare=False, repr=False)
     fold: bool = False
     coerce: bool = False
 
@@ -76,7 +80,7 @@ class Condition:
         except (Unfit, ValueError, TypeError, ArithmeticError) as err:
             said = str(err) if isinstance(err, Unfit) else "cannot be compared"
             return Judged(holds=None, why=f"{where} {shown(value)} {said}")
-        phrase = (op.yes if holds else op.no).replace("{v}", shown(self.value))
+        phrase = (op.yes if holds else op.no).replace("{v}", self.said)
         warning = " (it holds invisible characters)" if isinstance(value, str) and hides_something(value) else ""
         return Judged(holds=holds, why=f"{where} {shown(value)} {phrase}{warning}")
 

@@ -21,10 +21,10 @@ def duration(text: object) -> timedelta:
         return text
     if not isinstance(text, str) or not _WHOLE.fullmatch(text):
         raise ValueError(f"{text!r} is not a duration; write 30s, 15m, 2h or 1d")
-    total = sum((timedelta(**{_UNITS[unit]: int(count)}) for count, unit in _PART.findall(text)), timedelta())
-    if total > LONGEST:
+    parts = [timedelta(**{_UNITS[unit]: int(count)}) for count, unit in _PART.findall(text)]
+    if any(part > LONGEST for part in parts) or sum(parts, timedelta()) > LONGEST:
         raise ValueError(f"{text!r} is longer than a year")
-    return total
+    return sum(parts, timedelta())
 
 
 def written(length: timedelta) -> str:

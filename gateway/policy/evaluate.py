@@ -32,10 +32,10 @@ from gateway.policy.model import (
 from gateway.policy.operators import Unfit, number
 from gateway.policy.paths import ArgumentPath, Missing
 from gateway.policy.routes import overlay
+from gateway.policy.shapes import LARGEST_AMOUNT, SMALLEST_DIGIT
 from gateway.policy.texts import shown
 
 NO_POLICY = "There is no policy for this server, so every tool is denied."
-LARGEST_AMOUNT = Decimal(10) ** 30
 KNOWN_NAMES = 5_000
 
 _STRICTNESS = {Verdict.ALLOW: 0, Verdict.REQUIRE_APPROVAL: 1, Verdict.DENY: 2}
@@ -129,13 +129,16 @@ def _refused(facts: Facts, *, rule: str, reason: str, version: str, hidden: bool
 
 def rules_for(policy: Policy, tool: str, risk: RiskClass) -> tuple[ToolRules, ...]:
     """The entries that name a tool, most specific first; looked up once per tool and class."""
-    found = policy.matches.get((tool, risk))
-    if found is None:
-        named = [entry for entry in policy.tools if entry.pattern.matches(tool, risk)]
-        found = tuple(sorted(named, key=lambda entry: entry.pattern.rank))
-        if len(policy.matches) < KNOWN_NAMES:
-            policy.matches[tool, risk] = found
-    return found
+    return (policy.matches.get((tool, risk)) or _look_up(policy, tool, risk))[0]
+
+
+def _look_up(policy: Policy, tool: str, risk: RiskClass) -> tuple[tuple[ToolRules, ...], ApprovalBlock]:
+    named = [entry for entry in policy.tools if entry.pattern.matches(tool, risk)]
+    entries = tuple(sorted(named, key=lambda entry: entry.pattern.rank))
+    route = overlay([entry.approval for entry in reversed(entries) if not entry.shadow])
+    if len(policy.matches) < KNOWN_NAMES:
+        policy.matches[tool, risk] = (entries, route)
+    return entries, route
 
 
 def _listed_by(policy: Policy, tool: str, risk: RiskClass) -> bool:
@@ -158,8 +161,7 @@ def _judge_layer(policy: Policy, facts: Facts, sheet: _Sheet) -> None:
                 sheet,
                 _Say(verdict=Verdict.DENY, rule=rule, reason=reason, why="the tool is hidden", hidden=True),
             )
-    entries = rules_for(policy, facts.tool, facts.risk.kind)
-    route = overlay([entry.approval for entry in reversed(entries) if not entry.shadow])
+    entries, route = policy.matches.get((facts.tool, facts.risk.kind)) or _look_up(policy, facts.tool, facts.risk.kind)
     for entry in entries:
         for say in _judge_entry(entry, facts, sheet, policy):
             if entry.shadow:
@@ -168,7 +170,7 @@ def _judge_layer(policy: Policy, facts: Facts, sheet: _Sheet) -> None:
                 continue
             _note(policy, sheet, say)
             if say.verdict is Verdict.REQUIRE_APPROVAL:
-                sheet.parts.append(overlay([route, say.approval]))
+                sheet.parts.append(overlay([route, say.approval]) if say.approval is not None else route)
     if not any(entry.names_tools and not entry.shadow for entry in entries):
         _note(policy, sheet, _by_default(policy, facts))
     limits = [*policy.limits, *(limit for entry in entries if not entry.shadow for limit in entry.limits)]
@@ -255,7 +257,8 @@ def _amount(limit: Limit, facts: Facts) -> tuple[Decimal | None, str]:
         return None, f"{limit.amount.text} {err}"
     if exact <= 0:
         return None, f"{where} {shown(value)} is not above 0"
-    if exact > LARGEST_AMOUNT or exact < 1 / LARGEST_AMOUNT:
+    exponent = exact.as_tuple().exponent
+    if exact > LARGEST_AMOUNT or not isinstance(exponent, int) or exponent < -SMALLEST_DIGIT:
         return None, f"{where} {shown(value)} is out of range"
     return exact, ""
 

@@ -10,20 +10,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
 
 from gateway.policy.compiling import Compiler
 from gateway.policy.compiling_conditions import argument_path, coerced, condition
-from gateway.policy.compiling_limits import NAMED_WINDOWS, rate, window_of
+from gateway.policy.compiling_limits import rate, window_of
 from gateway.policy.conditions import Condition, Side
 from gateway.policy.dialects import is_exact, star_or_exact
 from gateway.policy.model import ApprovalBlock, Limit, Policy, Rule, Scope, ToolRules, Verdict
 from gateway.policy.names import NamePattern
 from gateway.policy.paths import ArgumentPath
 from gateway.policy.reading import validate
-from gateway.policy.shapes import ConditionShape, Length, Number, Shape, Text, Words
+from gateway.policy.shapes import LARGEST_AMOUNT, ConditionShape, Length, Positive, Shape, Text, Words
 from gateway.policy.source import pointer
 
 _OPS = {"eq", "neq", "in", "not_in", "lt", "lte", "gt", "gte", "regex", "contains", "exists"}
@@ -35,7 +35,7 @@ class StateShape(Shape):
 
     counter: Words
     window: Literal["minute", "hour", "day"]
-    increment: Annotated[Number, Field(gt=0)] | None = None
+    increment: Positive | None = None
     increment_from: str | None = None
 
 
@@ -171,8 +171,6 @@ def _limits(
         return ()
     if not on_state:
         compiler.problem((*path, "state"), "no lt or lte condition reads this state, so it would never count")
-    if rule.state.window not in NAMED_WINDOWS:
-        return ()
     amount = _amount(compiler, rule.state, path)
     window = window_of(compiler, rule.state.window, (*path, "state", "window"), None)
     found = []
@@ -207,8 +205,11 @@ def _most(compiler: Compiler, state: StateShape, shape: ConditionShape, path: tu
     if not named or shape.op not in {"lt", "lte"}:
         compiler.problem(path, f"only lt or lte on state.{state.counter} can be counted")
         return None
-    if isinstance(shape.value, bool) or not isinstance(shape.value, int | Decimal) or shape.value <= 0:
-        compiler.problem((*path, "value"), "a limit is a number above 0")
+    if isinstance(shape.value, bool) or not isinstance(shape.value, int | Decimal):
+        compiler.problem((*path, "value"), "a limit is a number")
+        return None
+    if not 0 < shape.value <= LARGEST_AMOUNT:
+        compiler.problem((*path, "value"), "a limit is above 0, and at most 1e30")
         return None
     # Below N is at most N-1 where calls are counted, and a hair less than N where amounts are added.
     if shape.op == "lte":

@@ -197,8 +197,10 @@ class Policy:
     prompts_default: Verdict = Verdict.DENY
     notes: tuple[str, ...] = ()
     source: Node | None = field(default=None, compare=False, repr=False)
-    matches: dict[tuple[str, str], tuple[ToolRules, ...]] = field(default_factory=dict, compare=False, repr=False)
-    """Entries that name a tool, most specific first, by (tool, risk class): filled as tools are met."""
+    matches: dict[tuple[str, str], tuple[tuple[ToolRules, ...], ApprovalBlock]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
+    """Entries that name a tool, most specific first, and whom they ask, by (tool, risk class)."""
 
     def place(self, rule: str) -> tuple[int, int]:
         """Line and column of a rule in the file, by its pointer."""

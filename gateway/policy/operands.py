@@ -18,6 +18,9 @@ from gateway.policy.names import compile_glob
 from gateway.policy.operators import Operator, Unfit, number
 from gateway.policy.texts import normal, normalised
 
+MAX_LENGTH = 10_000_000
+"""No text or list of a call is longer."""
+
 
 def prepare(op: Operator, value: Any, *, full: bool, fold: bool) -> Any:
     """The policy's value, checked and made ready for `op.test`.
@@ -36,8 +39,8 @@ def _any(_op: Operator, value: Any) -> Any:
 
 def _count(op: Operator, value: Any) -> Decimal:
     count = _number(op, value)
-    if count < 0 or count != int(count):
-        raise ValueError(f"{op.name} needs a whole number that is not negative")
+    if not 0 <= count <= MAX_LENGTH or count != int(count):
+        raise ValueError(f"{op.name} needs a whole number that is not negative, at most {MAX_LENGTH}")
     return count
 
 

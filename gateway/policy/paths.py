@@ -22,9 +22,6 @@ class Missing(Exception):
 class Every:
     """The step `[*]`: every element of a list."""
 
-    def __repr__(self) -> str:
-        return "[*]"
-
 
 EVERY = Every()
 

@@ -14,11 +14,28 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 
 from gateway.policy.durations import duration
 
+LARGEST_AMOUNT = Decimal(10) ** 30
+SMALLEST_DIGIT = 30
+"""Amounts are counted exactly up to this size and this many decimals; what is beyond is refused, never rounded."""
+
 
 def _decimal(value: object) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise ValueError("a number is expected here" + ("; take off the quotes" if isinstance(value, str) else ""))
     return Decimal(value)
+
+
+def countable(value: object) -> Decimal:
+    """A number that can be counted exactly.
+
+    Raises:
+        ValueError: it is none, in words for the author of the file.
+    """
+    number = _decimal(value)
+    exponent = number.as_tuple().exponent
+    if number <= 0 or number > LARGEST_AMOUNT or not isinstance(exponent, int) or exponent < -SMALLEST_DIGIT:
+        raise ValueError(f"a number above 0 is expected here, at most 1e30 and with at most {SMALLEST_DIGIT} decimals")
+    return number
 
 
 DURATION_PATTERN = "^([0-9]+(ms|s|m|h|d))+$"
@@ -28,7 +45,10 @@ Length = Annotated[
     WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN, "examples": ["30s", "15m", "2h", "1d"]}),
 ]
 Number = Annotated[Decimal, BeforeValidator(_decimal), WithJsonSchema({"type": "number"})]
-Positive = Annotated[Number, Field(gt=0)]
+Positive = Annotated[
+    Decimal, BeforeValidator(countable), WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": 1e30})
+]
+WindowName = Annotated[Any, WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "integer", "minimum": 1}]})]
 Count = Annotated[int, Field(ge=1, le=1000)]
 Text = Annotated[str, Field(min_length=1, max_length=2000)]
 Words = Annotated[str, Field(min_length=1, max_length=200)]
@@ -100,25 +120,18 @@ class LimitShape(Shape):
 
     id: Words | None = None
     counter: Words = Field(description="rules that name the same counter share one budget")
-    window: str | int = Field(description="minute, hour, day, a duration, or seconds")
+    window: WindowName = Field(description="minute, hour, day, a duration, or seconds")
     max: Positive
     scope: Any = Field("grant", description="grant, agent, owner, server, tool, all")
     kind: Literal["fixed", "sliding", "bucket"] | None = None
     amount: Any = Field(None, description="what one call costs: a number or args.path; 1 when not said")
-    increment: Any = Field(None, description="another spelling of amount, a number")
+    increment: Positive | None = Field(None, description="another spelling of amount, a number")
     increment_from: str | None = Field(None, description="another spelling of amount, args.path")
     on_exceed: Literal["deny", "require_approval"] = "deny"
     burst: Any = None
     tz: str | None = None
     unit: str | None = None
     on_deny: Text | None = Field(None, description="what the agent is told when there is no room")
-
-
-class RateShape(Shape):
-    """So many calls in so many seconds."""
-
-    max: Positive
-    window: str | int
 
 
 class ToolShape(Shape):

@@ -8,7 +8,7 @@ line and column. What the values mean is the loaders' matter. Numbers are exact:
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -66,17 +66,6 @@ class Node:
         if isinstance(self.value, list):
             return [child.plain() for child in self.value]
         return self.value
-
-    def scalars(self) -> Iterator[Node]:
-        """Every scalar below, in the order of the file."""
-        if isinstance(self.value, dict):
-            for child in self.value.values():
-                yield from child.scalars()
-        elif isinstance(self.value, list):
-            for child in self.value:
-                yield from child.scalars()
-        else:
-            yield self
 
     def find(self, path: Sequence[str | int]) -> tuple[int, int]:
         """Line and column of the value at `path`, or of the deepest part of it that is there."""

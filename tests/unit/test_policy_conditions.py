@@ -14,6 +14,7 @@ from gateway.policy.operators import OPERATORS
 from gateway.policy.paths import EVERY, parse_path
 from gateway.policy.shapes import ConditionShape
 from gateway.policy.source import Node
+from gateway.policy.texts import printed
 
 
 def judge(condition: dict[str, Any], arguments: dict[str, Any], side: Side = Side.REQUIRE) -> Judged:
@@ -83,6 +84,7 @@ ROWS: list[tuple[str, Any, Any, bool | None, str]] = [
     ("host_in", "example.com", "https://example.com@evil.test/", None, "user part hides the host"),
     ("host_in", "example.com", "https://example.com\\@evil.test/", None, "backslash hides the host"),
     ("host_in", "example.com", "example.com", None, "no scheme"),
+    ("host_in", "example.com", "http://[x", None, "no address at all"),
     ("path_under", "/srv/data", "/srv/data/x", True, "inside"),
     ("path_under", "/srv/data", "/srv/database", False, "a longer name is not inside"),
     ("path_under", "/srv/data", "/srv/data/../../etc", None, "dots climb out"),
@@ -184,6 +186,11 @@ def test_groups_settle_what_they_can_and_never_guess(group: dict[str, Any], hold
         ({"path": "state.x", "op": "eq", "value": 1}, "paths into state belong to the Intercept dialect"),
         ({"path": "args.x", "op": "regex", "value": "(?=a)"}, "is not RE2: invalid perl operator"),
         ({"path": "args.x", "op": "regex", "value": "a)(b"}, "is not RE2"),
+        ({"path": "args.x", "op": "between", "value": 5}, "between needs a list of two numbers"),
+        ({"path": "args.x", "op": "starts_with", "value": ""}, "starts_with needs a text as its value"),
+        ({"path": "args.x", "op": "host_in", "value": [5]}, "host_in needs a text or a list of texts"),
+        ({"path": 'args["\\q"]', "op": "eq", "value": 5}, "is not a JSON string"),
+        ({"not": {"path": "x", "op": "eq", "value": 5}}, "must start with 'args.'"),
         ({"path": "args.x", "op": "in", "value": []}, "in needs a list with at least one value"),
         ({"path": "args.x", "op": "between", "value": [2, 1]}, "can never hold"),
         ({"path": "args.x", "op": "len_gt", "value": 1.5}, "a number is expected"),
@@ -210,3 +217,11 @@ def test_paths_keep_their_steps() -> None:
 
 def test_a_pattern_that_would_stall_a_backtracking_engine_is_linear() -> None:
     assert judge({"path": "args.x", "op": "regex", "value": "(a+)+$"}, {"x": "a" * 50_000 + "!"}).holds is False
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(1, "1"), (1.0, "1"), (Decimal("1.50"), "1.5"), ("a", "a"), (True, "true"), (None, "null"), (1e50, "1E+50")],
+)
+def test_values_print_as_intercept_compares_them(value: Any, text: str) -> None:
+    assert printed(value) == text

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gateway.policy.evaluate import NO_POLICY, evaluate, listing, rules_for, version_of
+from gateway.policy.evaluate import KNOWN_NAMES, NO_POLICY, evaluate, listing, rules_for, version_of
 from gateway.policy.loaders import load_policy
 from gateway.policy.model import Facts, Policy, Risk, RiskClass, Severity, Verdict
 
@@ -241,4 +241,7 @@ def test_rules_about_other_tools_are_looked_at_once_per_tool() -> None:
     judged = policy("{" + ", ".join(f"t{i}: {{}}" for i in range(1000)) + "}")
     evaluate(judged, facts("t7"))
     assert list(judged.matches) == [("t7", RiskClass.WRITE)]
+    for i in range(KNOWN_NAMES + 10):
+        evaluate(judged, facts(f"unheard-of-{i}"))
+    assert len(judged.matches) == KNOWN_NAMES
     assert rules_for(judged, "t7", RiskClass.WRITE) is rules_for(judged, "t7", RiskClass.WRITE)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from gateway.policy.durations import duration, written
 from gateway.policy.loaders import PolicyErrors, load_policy
 from gateway.policy.model import OnExceed, Policy, Scope, Verdict
 
@@ -79,7 +80,7 @@ def test_the_version_is_of_the_rules_and_not_of_their_formatting() -> None:
         ("{rate_limit: {max: 1, window: 0}}", "a window is between 1s and 31d long"),
         ("{limits: [{counter: x, window: minut, max: 1}]}", "'minut' is not a window; did you mean 'minute'?"),
         ("{limits: [{counter: x, window: month, max: 1}]}", "'window: month' is not supported yet"),
-        ("{limits: [{counter: x, window: day, max: 0}]}", "input should be greater than 0"),
+        ("{limits: [{counter: x, window: day, max: 0}]}", "a number above 0 is expected here"),
         ("{limits: [{counter: x, window: day, max: '5'}]}", "a number is expected here; take off the quotes"),
         (
             "{limits: [{counter: x, window: day, max: 1, scope: grants}]}",
@@ -97,6 +98,16 @@ def test_the_version_is_of_the_rules_and_not_of_their_formatting() -> None:
         ("{limits: [{counter: x, window: day, max: 1, amount: 1, increment: 1}]}", "say the same thing; keep one"),
         ("{limits: [{counter: x, window: day, max: 1, burst: 2}]}", "'burst' is not supported yet"),
         ("{limits: [{counter: x, window: day, max: 1, kind: bucket}]}", "'kind: bucket' is not supported yet"),
+        ("{limits: [{counter: x, window: day, max: 1e31}]}", "at most 1e30 and with at most 30 decimals"),
+        ("{limits: [{counter: x, window: 1.5, max: 1}]}", "a window is minute, hour, day, a duration like 10m"),
+        ("{limits: [{counter: x, window: 400d, max: 1}]}", "'400d' is not a window"),
+        ("{limits: [{counter: x, window: day, max: 1, scope: [agent]}]}", "is not supported yet"),
+        ("{limits: [{counter: x, window: day, max: 1, increment: 0}]}", "a number above 0 is expected here"),
+        ("{limits: [{counter: x, window: day, max: 1, increment_from: args.x, amount: 1}]}", "keep one"),
+        ("{rate_limit: {max: 1}}", "a rate is written 30/minute"),
+        ("{deny_if: [{conditions: [{any: []}]}]}", "any needs at least one condition"),
+        ("{deny_if: [{conditions: [{path: args.x, op: not_exists, value: 1}]}]}", "not_exists takes true, false"),
+        ("{deny_if: [{conditions: [{path: x, op: exists}]}]}", "must start with 'args.'"),
         ("{approval: {quorum: 0}}", "input should be greater than or equal to 1"),
         ("{approval: {factors: []}}", "at least 1"),
         ("{approval: {factors: [{group: a, count: 0}]}}", "input should be greater than or equal to 1"),
@@ -133,6 +144,15 @@ def test_a_tool_that_says_something_wrong_is_refused_in_words(body: str, said: s
         ('version: "1"\ndefault: deny\nextends: x', "'extends' is not supported yet"),
         ('version: "1"\ndefault: deny\ntests: []', "'tests' is not supported yet"),
         ('version: "1"\ndefault: deny\nrisk: {}', "'risk' is not supported yet"),
+        ('version: "1"\ndefault: deny\ntools: {a: {reason: true}}', "a text is expected here, not true"),
+        ('version: "1"\ndefault: deny\ntools: {a: {reason: {}}}', "a text is expected here, not a mapping"),
+        ('version: "1"\ndefault: deny\ntools: {a: }', "a mapping of keys to values is expected here, not nothing"),
+        ('version: "1"\ndefault: deny\ntools: {a: {limits: {}}}', "a list is expected here, not a mapping"),
+        ('version: "1"\ndefault: deny\nhide: [{x: 1}, a]', "a text is expected here"),
+        ("a" * 1_000_001, "longer than 1000000 characters"),
+        ("tools: {a: {rules: 5}}", "a list is expected here, not 5"),
+        ("tools: {a: {action: deny, rules: []}}", "either rules, or one rule written flat; not both"),
+        ('tools: {"a*": {action: deny}}', "this dialect has exact names, or '*'; 'a*' is neither"),
         ("- a", "a mapping of keys to values is expected here, not a list"),
         ("just text", "a mapping of keys to values is expected here"),
         ("", "the file is empty"),
@@ -197,6 +217,14 @@ def test_a_catalogue_policy_denies_what_it_does_not_name() -> None:
             "{conditions: [{path: state.y, op: lte, value: 5}], state: {counter: x, window: day}}",
             "only lt or lte on state.x can be counted",
         ),
+        ("{conditions: [{path: state.x, op: lte, value: a}], state: {counter: x, window: day}}", "a limit is a number"),
+        ("{conditions: [{path: state.x, op: lte, value: 0}], state: {counter: x, window: day}}", "a limit is above 0"),
+        (
+            "{conditions: [{path: state.x, op: lte, value: 1}],"
+            " state: {counter: x, window: day, increment: 1, increment_from: args.x}}",
+            "increment and increment_from say the same thing",
+        ),
+        ("{conditions: [{path: args.x, op: lt, value: a}]}", "lt needs a number as its value"),
         ("{action: evaluate, approval_timeout: 3m, rate_limit: 3/day}", "belongs to action: require_approval"),
     ],
 )
@@ -213,3 +241,59 @@ def test_an_intercept_policy_keeps_its_default_and_its_shared_budgets() -> None:
         ("_global._rate_minute", Scope.SERVER),
     ]
     assert load_policy('version: "1"\ntools: {a: {rules: []}}', "p.yaml").default is Verdict.ALLOW
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('version: "1"\napprovals: {url: x}\ntools: {a: {rules: []}}', "the webhook of Intercept"),
+        ('version: "1"\nhide: ["a*"]\ntools: {a: {rules: []}}', "Intercept hides exact names, or '*'; 'a*' is neither"),
+        ('version: "1"\ntools: {"risk:read": {rules: []}}', "this dialect has exact names, or '*'"),
+        ('version: "1"\ntools: {a: {rules: [], limits: []}}', "unknown key 'limits'; known here: rules"),
+    ],
+)
+def test_an_intercept_file_that_says_more_than_the_dialect_is_refused(text: str, said: str) -> None:
+    assert said in "\n".join(problems(text))
+
+
+@pytest.mark.parametrize(
+    ("op", "state", "most"),
+    [
+        ("lte", "{counter: x, window: day}", "5"),
+        ("lt", "{counter: x, window: day}", "4"),
+        ("lt", "{counter: x, window: day, increment_from: args.x}", "4.999999999999"),
+        ("lte", "{counter: x, window: day, increment: 2}", "5"),
+    ],
+)
+def test_an_intercept_counter_below_a_number_never_reaches_it(op: str, state: str, most: str) -> None:
+    rule = f"{{conditions: [{{path: state.x, op: {op}, value: 5}}], state: {state}}}"
+    policy = load_policy(f'version: "1"\ntools: {{a: {{rules: [{rule}]}}}}', "p.yaml")
+    assert policy.tools[0].limits[0].max == Decimal(most)
+
+
+def test_an_intercept_rule_that_always_asks_asks_always() -> None:
+    policy = load_policy('version: "1"\ntools: {a: {rules: [{action: require_approval}]}}', "p.yaml")
+    assert policy.tools[0].approve_if[0].conditions == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "length"),
+    [
+        ("30s", "30s"),
+        ("90s", "90s"),
+        ("1h30m", "90m"),
+        ("120m", "2h"),
+        ("24h", "1d"),
+        ("1500ms", "1500ms"),
+        ("0s", "0s"),
+    ],
+)
+def test_lengths_of_time_are_read_and_written(text: str, length: str) -> None:
+    assert written(duration(text)) == length
+    assert duration(duration(text)) == duration(text)
+
+
+@pytest.mark.parametrize("text", ["", "5", "5 m", "1w", "m", 5, "367d", "999999999d999999999d", "-5m"])
+def test_what_is_no_length_of_time_is_refused(text: object) -> None:
+    with pytest.raises(ValueError, match=r"is not a duration|longer than a year"):
+        duration(text)
