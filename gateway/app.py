@@ -142,6 +142,7 @@ class Service:
             catalog=self.catalog,
             callers=self.callers,
             judge=self.judge,
+            metrics=self.metrics,
         )
         self.parts = Parts(
             judge=self.judge,
@@ -149,6 +150,7 @@ class Service:
             desk=self.desk,
             executor=self.executor,
             journal=self.journal,
+            metrics=self.metrics,
             work=work,
             holding=self._holding(settings),
         )
@@ -184,6 +186,7 @@ class Service:
         """Start every loop and mount every route; the caller listens."""
         settings = self.reloader.settings
         await self.apply(settings)
+        await self.status.begin()
         inbound = self._mount(app)
         for name, body in {
             "bus": self.bus.run,
@@ -204,7 +207,7 @@ class Service:
         await self.journal.flush()
         for running in self._upstreams.values():
             await running.upstream.close()
-        await self.db.write(lambda tx: tx.replicas.leave(self.desk.holder))
+        await self.sweeper.leave()
 
     def _mount(self, app: web.Application) -> Inbound:
         allowed = Allowed(hosts=self.web.hosts(), origins=self.web.origins())

@@ -24,6 +24,7 @@ from gateway.callers import Callers
 from gateway.catalog import Catalog, Tool
 from gateway.judge import Judge, Judgement
 from gateway.limits import Exceeded, Limits, waived_by
+from gateway.metrics import Metrics
 from gateway.servers import Server, Servers
 from gateway.upstreams import NoAnswer, Outgoing, Progress, Result, RpcError, Unsent
 
@@ -41,10 +42,18 @@ class Executor:
     """Runs approved calls, and allowed ones."""
 
     def __init__(
-        self, *, desk: Desk, limits: Limits, servers: Servers, catalog: Catalog, callers: Callers, judge: Judge
+        self,
+        *,
+        desk: Desk,
+        limits: Limits,
+        servers: Servers,
+        catalog: Catalog,
+        callers: Callers,
+        judge: Judge,
+        metrics: Metrics,
     ) -> None:
         self._desk, self._limits, self._servers, self._catalog = desk, limits, servers, catalog
-        self._callers, self._judge = callers, judge
+        self._callers, self._judge, self._metrics = callers, judge, metrics
 
     async def run(
         self, request: ApprovalRequest, progress: Progress | None = None, trace: Mapping[str, str] = NO_TRACE
@@ -53,17 +62,22 @@ class Executor:
 
         Exceeded: a limit has no room now; the approval stays.
         """
-        checked = await self._check(request)
+        server = self._servers.get(request.call.server)
+        if server is None or request.call.server not in self._callers.servers(request.caller.agent):
+            return await self._cancel(request, Cause.REVOKED)
+        try:
+            checked = await self._check(server, request)
+        except (Unsent, NoAnswer) as err:
+            return await self._cannot(server, request, str(err))
         if isinstance(checked, Cause):
             return await self._cancel(request, checked)
-        server, tool, judgement = checked
+        tool, judgement = checked
         uses = judgement.ruling.limits
         taken = await self._limits.reserve(uses, judgement.facts, waived_by(request.rule, uses))
         if isinstance(taken, Exceeded):
             return taken
         try:
-            lease = timedelta(seconds=server.call_seconds) + LEASE_MARGIN
-            claimed = await self._desk.claim(request.id, binding=request.binding, lease=lease)
+            claimed = await self._claim(server, request)
         except (NotClaimable, StaleBinding) as refused:
             await self._limits.release(taken)
             current: ApprovalRequest = refused.fields["request"]
@@ -71,7 +85,8 @@ class Executor:
         except Refusal:
             await self._limits.release(taken)
             raise
-        happened = await _attempt(server, _outgoing(server, claimed.caller, claimed.call, tool, trace), progress)
+        with self._metrics.upstream_seconds.labels(server.name).time():
+            happened = await _attempt(server, _outgoing(server, claimed.caller, claimed.call, tool, trace), progress)
         if happened.cause is Cause.UNSENT:
             await self._limits.release(taken)
         return await self._settle(claimed, happened)
@@ -96,7 +111,8 @@ class Executor:
             return taken
         outgoing = _outgoing(server, caller, call, tool, trace)
         try:
-            return await server.upstream.call_tool(outgoing, progress=progress, sent=_nothing)
+            with self._metrics.upstream_seconds.labels(server.name).time():
+                return await server.upstream.call_tool(outgoing, progress=progress, sent=_nothing)
         except Unsent:
             await self._limits.release(taken)
             raise
@@ -111,18 +127,34 @@ class Executor:
                         await self.run(request)
                 await watch.changed(SCAN_SECONDS)
 
-    async def _check(self, request: ApprovalRequest) -> tuple[Server, Tool, Judgement] | Cause:
+    async def _check(self, server: Server, request: ApprovalRequest) -> tuple[Tool, Judgement] | Cause:
+        """Tool and policy as they are now, asked of the server itself.
+
+        Raises:
+            Unsent, NoAnswer: it cannot be asked.
+        """
         call = request.call
-        if call.server not in self._callers.servers(request.caller.agent):
-            return Cause.REVOKED
-        server = self._servers.get(call.server)
-        if server is None:
-            return Cause.TOOL_CHANGED
-        tool = await self._catalog.tool(call.server, call.tool)
+        tool = await self._catalog.tool(call.server, call.tool, max_age=0)
         if tool is None or tool.unusable is not None or tool.fingerprint != call.tool_fingerprint:
             return Cause.TOOL_CHANGED
         judgement = self._judge.again(server, tool, request)
-        return Cause.POLICY_CHANGED if self._judge.is_stricter(judgement, request) else (server, tool, judgement)
+        return Cause.POLICY_CHANGED if self._judge.is_stricter(judgement, request) else (tool, judgement)
+
+    async def _claim(self, server: Server, request: ApprovalRequest) -> ApprovalRequest:
+        lease = timedelta(seconds=server.call_seconds) + LEASE_MARGIN
+        return await self._desk.claim(request.id, binding=request.binding, lease=lease)
+
+    async def _cannot(self, server: Server, request: ApprovalRequest, why: str) -> ApprovalRequest:
+        """The server cannot be asked what its tools are now, so the call is not sent to it."""
+        began = datetime.now(UTC)
+        try:
+            claimed = await self._claim(server, request)
+        except (NotClaimable, StaleBinding) as refused:
+            current: ApprovalRequest = refused.fields["request"]
+            return current
+        return await self._settle(
+            claimed, _ended(Event.RAISED, began, kind=State.FAILED, cause=Cause.UNSENT, error=why)
+        )
 
     async def _cancel(self, request: ApprovalRequest, cause: Cause) -> ApprovalRequest:
         try:

@@ -30,6 +30,7 @@ class Journal:
         self._db = db
         self._rows: deque[CallRow] = deque()
         self._wake = asyncio.Event()
+        self._flushing = asyncio.Lock()
         self._failing = False
 
     @property
@@ -56,6 +57,10 @@ class Journal:
 
     async def flush(self) -> None:
         """Commit everything that is queued now."""
+        async with self._flushing:
+            await self._flush()
+
+    async def _flush(self) -> None:
         self._wake.clear()
         while self._rows:
             batch = [self._rows[i] for i in range(min(len(self._rows), BATCH_MAX))]

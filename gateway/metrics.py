@@ -1,13 +1,53 @@
-"""The metrics of contract.md 6, in a registry of this service. Labels are words of ours and names of the file."""
+"""The metrics of contract.md 6, in a registry of this service. Labels are words of ours and names of the file.
+
+Calls are counted where they are made. Requests are counted from the ledger when somebody asks, so what a
+command or another replica did is in the numbers of every process alike: take the maximum over replicas, not the sum.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter as Tally
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 DECISION_SECONDS = (1, 5, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 14400, 86400)
+
+
+@dataclass(slots=True, kw_only=True)
+class Snapshot(Collector):
+    """What is true at the moment somebody asks."""
+
+    open_by_state: Mapping[str, int] = field(default_factory=dict)
+    oldest_pending_seconds: float = 0
+    upstream_up: Mapping[str, bool] = field(default_factory=dict)
+    deliveries: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    outcomes: Tally[tuple[str, str]] = field(default_factory=Tally)
+    unrecorded: int = 0
+
+    def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
+        """The families, for the registry."""
+        opened = GaugeMetricFamily("placet_requests_open", "Open approval requests.", labels=["state"])
+        for state in ("pending", "approved", "executing"):
+            opened.add_metric([state], self.open_by_state.get(state, 0))
+        up = GaugeMetricFamily("placet_upstream_up", "Did the last contact work?", labels=["server"])
+        for server, works in self.upstream_up.items():
+            up.add_metric([server], 1 if works else 0)
+        sent = CounterMetricFamily("placet_deliveries", "Cards sent to channels.", labels=["channel", "result"])
+        for labels, count in self.deliveries.items():
+            sent.add_metric(list(labels), count)
+        ended = CounterMetricFamily("placet_outcomes", "Requests by what became of them.", labels=["state", "cause"])
+        for labels, count in self.outcomes.items():
+            ended.add_metric(list(labels), count)
+        yield from (opened, up, sent, ended)
+        yield GaugeMetricFamily(
+            "placet_oldest_pending_seconds", "How long the oldest pending one waits.", self.oldest_pending_seconds
+        )
+        yield GaugeMetricFamily("placet_calls_unrecorded", "Audit rows not committed yet.", self.unrecorded)
 
 
 class Metrics:
@@ -15,6 +55,8 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self.snapshot = Snapshot()
+        self.registry.register(self.snapshot)
         self.calls = Counter("placet_calls", "Tool calls by verdict.", ("server", "verdict"), registry=self.registry)
         self.call_seconds = Histogram(
             "placet_call_seconds", "How long calls took, waiting included.", registry=self.registry, buckets=SECONDS
@@ -22,25 +64,11 @@ class Metrics:
         self.upstream_seconds = Histogram(
             "placet_upstream_seconds", "How long upstreams took.", ("server",), registry=self.registry, buckets=SECONDS
         )
-        self.open = Gauge("placet_requests_open", "Open approval requests.", ("state",), registry=self.registry)
-        self.oldest = Gauge("placet_oldest_pending_seconds", "Age of the oldest pending one.", registry=self.registry)
         self.decision_seconds = Histogram(
             "placet_decision_seconds", "From saved to decided.", registry=self.registry, buckets=DECISION_SECONDS
         )
-        self.outcomes = Counter("placet_outcomes", "Ended requests.", ("state", "cause"), registry=self.registry)
-        self.deliveries = Counter(
-            "placet_deliveries", "Cards sent to channels.", ("channel", "result"), registry=self.registry
-        )
         self.held = Gauge("placet_held_calls", "Connections held for a decision.", registry=self.registry)
-        self.up = Gauge("placet_upstream_up", "Did the last contact work?", ("server",), registry=self.registry)
-        self.unrecorded = Gauge("placet_calls_unrecorded", "Audit rows not committed yet.", registry=self.registry)
 
     def text(self) -> bytes:
         """The exposition format."""
         return generate_latest(self.registry)
-
-    def show_upstreams(self, states: Iterable[tuple[str, bool | None]]) -> None:
-        """Which upstreams work; one nobody has asked yet is not shown."""
-        for server, up in states:
-            if up is not None:
-                self.up.labels(server).set(1 if up else 0)

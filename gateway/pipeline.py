@@ -26,6 +26,7 @@ from gateway.journal import Journal
 from gateway.judge import Judge, Judgement
 from gateway.limits import Exceeded, Limits
 from gateway.lookup import Found
+from gateway.metrics import Metrics
 from gateway.policy.model import ApprovalSpec, Verdict
 from gateway.protocol import answers
 from gateway.protocol.patience import Hold, plan
@@ -57,6 +58,7 @@ class Parts:
     desk: Desk
     executor: Executor
     journal: Journal
+    metrics: Metrics
     work: Work
     holding: Holding
     closing: bool = False
@@ -96,7 +98,7 @@ async def handle_call(parts: Parts, visit: Visit) -> Result | RpcError:
         visit.outcome = refused.code
         return _told(answers.gateway_unavailable(tool=visit.name, why=refused.agent_text))
     finally:
-        parts.journal.write(_row(visit, judgement))
+        _record(parts, visit, judgement)
 
 
 async def _judged(parts: Parts, visit: Visit, judgement: Judgement) -> Result | RpcError:
@@ -172,6 +174,7 @@ async def _hold(parts: Parts, visit: Visit, request: ApprovalRequest) -> Result 
         remaining=remaining,
     )
     until = time.monotonic() + waits.hold.total_seconds()
+    parts.metrics.held.inc()
     try:
         current = await hold(
             parts.desk, request, waits, visit.line, say=lambda r: _saying(parts, r), closing=lambda: parts.closing
@@ -179,6 +182,7 @@ async def _hold(parts: Parts, visit: Visit, request: ApprovalRequest) -> Result 
         if current.state is State.APPROVED:
             return await _run(parts, visit, current, until)
     finally:
+        parts.metrics.held.dec()
         parts.work.start(parts.desk.detach(request.id))
     return _about(parts, visit, current)
 
@@ -247,6 +251,13 @@ def _saying(parts: Parts, request: ApprovalRequest) -> str:
 
 def _told(raw: bytes) -> Result:
     return Result(raw=raw, is_error=True)
+
+
+def _record(parts: Parts, visit: Visit, judgement: Judgement) -> None:
+    row = _row(visit, judgement)
+    parts.journal.write(row)
+    parts.metrics.calls.labels(row.server, row.verdict).inc()
+    parts.metrics.call_seconds.observe(time.monotonic() - visit.began)
 
 
 def _row(visit: Visit, judgement: Judgement) -> CallRow:

@@ -9,6 +9,8 @@ from approvals.errors import Unavailable
 from approvals.outbox import Outbox
 from approvals.storage import migrate
 from approvals.storage.engine import Database
+from approvals.storage.numbers import Change
+from approvals.storage.tx import Tx
 from approvals.web.parts import Notice
 from gateway.health import Check
 from gateway.journal import Journal
@@ -16,8 +18,11 @@ from gateway.metrics import Metrics
 from gateway.reload import Reloader
 from gateway.servers import Servers
 
+DECIDED = frozenset({"approved", "denied"})
+CHANGES_AT_ONCE = 5_000
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(slots=True, kw_only=True)
 class Status:
     """Looks at the parts that can be in trouble."""
 
@@ -27,6 +32,7 @@ class Status:
     outbox: Outbox
     reloader: Reloader
     metrics: Metrics
+    _row: int = 0
 
     async def checks(self) -> Sequence[Check]:
         """What `/readyz` lists."""
@@ -64,10 +70,32 @@ class Status:
         ]
         return notices
 
+    async def begin(self) -> None:
+        """Count requests from now on."""
+        self._row = await self.db.read(lambda tx: tx.requests.last_event_id())
+
     async def measure(self) -> None:
-        """Bring the gauges up to date."""
-        self.metrics.show_upstreams((server.name, server.upstream.up) for server in self.servers)
-        self.metrics.unrecorded.set(self.journal.waiting)
+        """Bring the numbers up to date."""
+        snapshot = self.metrics.snapshot
+        snapshot.upstream_up = {s.name: s.upstream.up for s in self.servers if s.upstream.up is not None}
+        snapshot.unrecorded = self.journal.waiting
+        snapshot.deliveries = {
+            (name, result): count
+            for name, health in self.outbox.delivery_health().items()
+            for result, count in (("delivered", health.delivered), ("retried", health.retried), ("dead", health.dead))
+        }
+        while changes := await self.db.read(self._look):
+            for change in changes:
+                snapshot.outcomes[change.after, change.cause or ""] += 1
+                if change.after in DECIDED:
+                    self.metrics.decision_seconds.observe((change.at - change.created_at).total_seconds())
+            self._row = changes[-1].row
+
+    def _look(self, tx: Tx) -> Sequence[Change]:
+        snapshot, oldest = self.metrics.snapshot, tx.requests.oldest_pending()
+        snapshot.open_by_state = {state.value: count for state, count in tx.requests.count_by_state().items()}
+        snapshot.oldest_pending_seconds = (tx.now - oldest).total_seconds() if oldest is not None else 0
+        return tx.numbers.changes_after(self._row, CHANGES_AT_ONCE)
 
     def _unruled(self) -> list[str]:
         return [

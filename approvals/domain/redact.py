@@ -83,7 +83,8 @@ _SHAPES = re.compile(
 )
 # A JWT has no end a pattern could look for without reading a long text many times over: whole dotted runs
 # are found first, each once, and looked into by `_hide_jwt`.
-_DOTTED = re.compile(r"[\w-]+(?:\.[\w-]*)+")
+# Possessive, and never begun inside a word: linear on any text (a quadratic one stalls the service).
+_DOTTED = re.compile(r"(?<![\w-])[\w-]++(?:\.[\w-]*+)++")
 _JWT_START = re.compile(r"(?<![A-Za-z0-9])eyJ[\w-]{7,}")
 _SCHEME = re.compile(r"(?i)\b(bearer|basic|negotiate|digest|apikey)(\s{1,4})(?!\[redacted)[A-Za-z0-9._~+/=:-]{6,}")
 _USERINFO = re.compile(r"(?i)([a-z][a-z0-9+.-]{1,20}://[^\s/:@\"'\\]{0,100}:)[^\s/@\"'\\]{1,300}(@)")

@@ -12,8 +12,10 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import RowMapping, delete, or_, select, update
+from sqlalchemy.exc import IntegrityError
 
 from approvals.domain.model import Person, PersonId, Role
+from approvals.errors import Invalid
 from approvals.storage.frame import Group
 from approvals.storage.tables import login_links, people, people_slack, sessions
 
@@ -63,7 +65,7 @@ class People(Group):
         """Save a person as given; their token stays as it is.
 
         Raises:
-            sqlalchemy.exc.IntegrityError: a Slack id is already somebody else's.
+            Invalid: a Slack id is already somebody else's.
         """
         now = self._tx.now
         values: dict[str, Any] = {
@@ -78,9 +80,7 @@ class People(Group):
         self._run(fresh.on_conflict_do_update(index_elements=["id"], set_=values))
         self._run(delete(people_slack).where(people_slack.c.person == person.id))
         if person.slack:
-            self._run(
-                people_slack.insert(), [{"slack_id": slack, "person": person.id} for slack in sorted(person.slack)]
-            )
+            self._map_slack(person)
         self._tx.touch("people")
 
     def set_token(self, id: str, token_hash: str | None) -> bool:
@@ -184,6 +184,13 @@ class People(Group):
         """Delete sessions and links that can never be used again."""
         self._run(delete(sessions).where(sessions.c.expires_at <= now))
         self._run(delete(login_links).where(or_(login_links.c.expires_at <= now, login_links.c.used_at <= now)))
+
+    def _map_slack(self, person: Person) -> None:
+        mapped = [{"slack_id": slack, "person": person.id} for slack in sorted(person.slack)]
+        try:
+            self._run(people_slack.insert(), mapped)
+        except IntegrityError as error:
+            raise Invalid(field="slack", why="one of these Slack users is somebody else already") from error
 
     def _one(self, statement: Any) -> PersonRow | None:
         row = self._run(statement).mappings().first()

@@ -8,6 +8,7 @@ from approvals.storage.counters import Counters
 from approvals.storage.frame import Frame
 from approvals.storage.messages import Messages
 from approvals.storage.notices import Notices
+from approvals.storage.numbers import Numbers
 from approvals.storage.people import People
 from approvals.storage.replicas import Replicas
 from approvals.storage.requests import Requests
@@ -58,6 +59,11 @@ class Tx(Frame):
     def replicas(self) -> Replicas:
         """Which processes are alive."""
         return Replicas(self)
+
+    @property
+    def numbers(self) -> Numbers:
+        """What metrics count."""
+        return Numbers(self)
 
     @property
     def notices(self) -> Notices:

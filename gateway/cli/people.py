@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from sqlalchemy.exc import IntegrityError
 
 from approvals import tokens
 from approvals.domain.model import Person, PersonId, Role
@@ -66,10 +65,7 @@ def add(
     async def job() -> None:
         async with opened(config) as session:
             _refuse_configured(session, person.id)
-            try:
-                await session.db.write(lambda tx: tx.people.upsert(person))
-            except IntegrityError as err:
-                raise Invalid(field="--slack", why="this Slack user is somebody else already") from err
+            await session.db.write(lambda tx: tx.people.upsert(person))
         _print(person, "is added", as_json=as_json)
 
     run(job)

@@ -7,9 +7,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy.exc import IntegrityError
 
 from approvals.domain.model import Person, PersonId, Role
+from approvals.errors import Invalid
 from approvals.storage.engine import Database
 from approvals.storage.people import LinkRow, SessionRow
 from tests.fakes.requests import ADA, NOON
@@ -65,7 +65,7 @@ async def test_saving_a_person_again_replaces_all_but_the_token(database: Databa
 
 async def test_one_slack_id_is_one_person(database: Database) -> None:
     await add(database)
-    with pytest.raises(IntegrityError):
+    with pytest.raises(Invalid):
         await add(database, Person(id=GRACE, slack=frozenset({"T1:U01"})))
     assert await database.read(lambda tx: tx.people.get(GRACE)) is None
 
