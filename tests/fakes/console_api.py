@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import functools
 import hashlib
-import importlib.util
+import importlib.resources
 import json
+import mimetypes
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -109,7 +111,7 @@ def build(fake: ConsoleFake) -> web.Application:
     for path in PAGES:
         app.router.add_get(path, _page)
     app.router.add_get("/static/fonts/{name}", _font)
-    app.router.add_static("/static/", STATIC)
+    app.router.add_get("/static/{name:.+}", _static)
     app.router.add_get("/api/v1/me", _me)
     app.router.add_post("/api/v1/login", _login)
     app.router.add_post("/api/v1/logout", _logout)
@@ -141,24 +143,44 @@ async def _session(request: web.Request, handler: Any) -> web.StreamResponse:
     return answer
 
 
-async def _page(_request: web.Request) -> web.FileResponse:
-    return web.FileResponse(STATIC / "index.html")
+# Out of memory: a file that is being sent when its reader goes away stays open until the collector comes.
+_FILES = {path.relative_to(STATIC).as_posix(): path.read_bytes() for path in STATIC.rglob("*") if path.is_file()}
+_TYPES = {".js": "text/javascript", ".webmanifest": "application/manifest+json", ".ttf": "font/ttf"}
 
 
-async def _missing(_request: web.Request) -> web.StreamResponse:
-    return web.Response(
-        status=404, body=(STATIC / "index.html").read_bytes(), content_type="text/html", charset="utf-8"
-    )
+def _file(name: str, body: bytes, status: int = 200) -> web.Response:
+    kind = _TYPES.get(Path(name).suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream"
+    charset = None if kind == "font/ttf" else "utf-8"
+    return web.Response(status=status, body=body, content_type=kind, charset=charset)
 
 
-async def _font(request: web.Request) -> web.FileResponse:
+async def _page(_request: web.Request) -> web.Response:
+    return _file("index.html", _FILES["index.html"])
+
+
+async def _missing(_request: web.Request) -> web.Response:
+    return _file("index.html", _FILES["index.html"], status=404)
+
+
+async def _static(request: web.Request) -> web.Response:
     name = request.match_info["name"]
-    for package in ("fontpkg_ibm_plex_sans", "fontpkg_ibm_plex_mono", "fontpkg_ibm_plex_sans_condensed"):
-        spec = importlib.util.find_spec(package)
-        path = Path(spec.origin).parent / "files" / name if spec is not None and spec.origin else None
-        if path is not None and "/" not in name and path.is_file():
-            return web.FileResponse(path, headers={"Content-Type": "font/ttf", "Cache-Control": "max-age=86400"})
-    raise web.HTTPNotFound
+    if name not in _FILES:
+        raise web.HTTPNotFound
+    return _file(name, _FILES[name])
+
+
+@functools.cache
+def _fonts() -> dict[str, bytes]:
+    packages = ("fontpkg_ibm_plex_sans", "fontpkg_ibm_plex_mono", "fontpkg_ibm_plex_sans_condensed")
+    folders = [Path(str(importlib.resources.files(package) / "files")) for package in packages]
+    return {path.name: path.read_bytes() for folder in folders for path in folder.glob("*.ttf")}
+
+
+async def _font(request: web.Request) -> web.Response:
+    name = request.match_info["name"]
+    if name not in _fonts():
+        raise web.HTTPNotFound
+    return _file(name, _fonts()[name])
 
 
 async def _me(request: web.Request) -> web.Response:

@@ -65,7 +65,12 @@ async function meOrReason(main) {
         { class: "door" },
         h("h1", { text: "Placet does not answer" }),
         h("p", { text: error.message }),
-        h("button", { class: "button primary", type: "button", text: "Try again", on: { click: () => window.location.reload() } }),
+        h("button", {
+          class: "button primary",
+          type: "button",
+          text: "Try again",
+          on: { click: () => window.location.reload() },
+        }),
       ),
     );
     return null;
@@ -84,6 +89,11 @@ start().catch((error) => {
   window.console.error(error);
   show(
     document.getElementById("main"),
-    h("div", { class: "door" }, h("h1", { text: "This page broke" }), h("p", { text: "That is our fault; nothing was decided. Load the page again, or use the command line." })),
+    h(
+      "div",
+      { class: "door" },
+      h("h1", { text: "This page broke" }),
+      h("p", { text: "That is our fault; nothing was decided. Load the page again, or use the command line." }),
+    ),
   );
 });

@@ -35,7 +35,12 @@ export function argumentsView(value, { label = "Arguments", before = null, onRea
     { class: "args-head" },
     h("h2", { text: label }),
     sizeWords(value),
-    h("div", { class: "args-tools" }, h("div", { class: "group", role: "group", "aria-label": `${label} shown as` }, buttons), copyButton),
+    h(
+      "div",
+      { class: "args-tools" },
+      h("div", { class: "group", role: "group", "aria-label": `${label} shown as` }, buttons),
+      copyButton,
+    ),
   );
   const element = h("section", { class: "args", "aria-label": label }, head, warning(value), body);
   choose("tree");
@@ -49,7 +54,10 @@ export function argumentsView(value, { label = "Arguments", before = null, onRea
 function sizeWords(value) {
   const lines = linesOf(value).length;
   const characters = JSON.stringify(value ?? null).length;
-  return h("span", { class: "label", text: `${lines.toLocaleString()} ${lines === 1 ? "line" : "lines"}, ${characters.toLocaleString()} characters` });
+  return h("span", {
+    class: "label",
+    text: `${lines.toLocaleString()} ${lines === 1 ? "line" : "lines"}, ${characters.toLocaleString()} characters`,
+  });
 }
 
 function warning(value) {
@@ -69,14 +77,23 @@ function warning(value) {
   if (strange) parts.push(`${strange} look-alike ${strange === 1 ? "letter" : "letters"} of another script`);
   const shown = where.slice(0, 3).flatMap((pointer, index) => [index ? ", " : " in ", h("code", {}, visible(pointer))]);
   const rest = where.length > 3 ? ` and ${where.length - 3} more places` : "";
-  return h("p", { class: "args-warning" }, icon("warning"), h("span", {}, h("strong", { text: parts.join(" and ") }), shown, rest, ". Written out below."));
+  return h(
+    "p",
+    { class: "args-warning" },
+    icon("warning"),
+    h("span", {}, h("strong", { text: parts.join(" and ") }), shown, rest, ". Written out below."),
+  );
 }
 
 function render(state) {
   state.folded = 0;
   if (state.mode === "table") return state.lists.map(listTable);
   const lines = state.mode === "raw" ? rawLines(state.value) : treeLines(state);
-  const list = h("ol", { class: `lines ${state.mode}`, tabindex: "0", "aria-label": `${state.label}, line by line` }, lines.slice(0, FIRST_LINES));
+  const list = h(
+    "ol",
+    { class: `lines ${state.mode}`, tabindex: "0", "aria-label": `${state.label}, line by line` },
+    lines.slice(0, FIRST_LINES),
+  );
   if (lines.length <= FIRST_LINES) return list;
   const rest = lines.slice(FIRST_LINES);
   return [list, unfold(state, `Show the other ${rest.length.toLocaleString()} lines`, () => list.append(...rest))];
@@ -105,13 +122,23 @@ function rawLines(value) {
 }
 
 function treeLines(state) {
-  const before = state.before ? new Map(linesOf(state.before).map((line) => [line.pointer, JSON.stringify(line.value)])) : null;
+  const before = state.before
+    ? new Map(linesOf(state.before).map((line) => [line.pointer, JSON.stringify(line.value)]))
+    : null;
   const items = [];
   for (const line of linesOf(state.value)) {
-    const changed = before && line.kind !== "object" && line.kind !== "array" && before.get(line.pointer) !== JSON.stringify(line.value);
+    const changed =
+      before &&
+      line.kind !== "object" &&
+      line.kind !== "array" &&
+      before.get(line.pointer) !== JSON.stringify(line.value);
     const item = h("li", { class: changed ? "changed" : "", data: { depth: String(Math.min(12, line.depth)) } });
     const code = h("code", {});
-    if (line.key !== null) code.append(h("span", { class: line.index ? "key index" : "key" }, visible(line.key)), h("span", { class: "colon", text: ": " }));
+    if (line.key !== null)
+      code.append(
+        h("span", { class: line.index ? "key index" : "key" }, visible(line.key)),
+        h("span", { class: "colon", text: ": " }),
+      );
     code.append(valueNode(state, line));
     if (changed) code.append(h("span", { class: "note", text: ` changed by a reviewer` }));
     item.append(code);
@@ -124,12 +151,19 @@ function valueNode(state, line) {
   if (line.kind === "object" || line.kind === "array") {
     const word = line.kind === "array" ? (line.size === 1 ? "item" : "items") : line.size === 1 ? "key" : "keys";
     const [open, shut] = line.kind === "array" ? ["[", "]"] : ["{", "}"];
-    return h("span", { class: "note", text: line.size ? `${open} ${line.size} ${word} ${shut}` : `${open}${shut} empty` });
+    return h("span", {
+      class: "note",
+      text: line.size ? `${open} ${line.size} ${word} ${shut}` : `${open}${shut} empty`,
+    });
   }
   if (line.kind !== "string") return h("span", { class: `val ${line.kind}`, text: JSON.stringify(line.value) });
   const quote = () => h("span", { class: "quote", text: '"' });
   const characters = line.value;
-  const text = h("span", { class: "val string", dir: "ltr" }, visible(characters.slice(0, LONG_TEXT), { breaks: true }));
+  const text = h(
+    "span",
+    { class: "val string", dir: "ltr" },
+    visible(characters.slice(0, LONG_TEXT), { breaks: true }),
+  );
   if (characters.length <= LONG_TEXT) return h("span", {}, quote(), text, quote());
   const rest = characters.slice(LONG_TEXT);
   const button = unfold(state, `Show the other ${rest.length.toLocaleString()} characters`, () => {
@@ -139,12 +173,26 @@ function valueNode(state, line) {
 }
 
 function listTable({ pointer, columns, rows }) {
-  const head = h("tr", {}, h("th", { scope: "col", text: "#" }), columns.map((column) => h("th", { scope: "col" }, bdi(column))));
+  const head = h(
+    "tr",
+    {},
+    h("th", { scope: "col", text: "#" }),
+    columns.map((column) => h("th", { scope: "col" }, bdi(column))),
+  );
   const body = rows.map((row, index) =>
-    h("tr", {}, h("th", { scope: "row", text: String(index) }), columns.map((column) => h("td", { class: "mono" }, cell(row, column)))),
+    h(
+      "tr",
+      {},
+      h("th", { scope: "row", text: String(index) }),
+      columns.map((column) => h("td", { class: "mono" }, cell(row, column))),
+    ),
   );
   const caption = h("caption", {}, h("code", {}, visible(pointer || "/")), ` ${rows.length} items`);
-  return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `List at ${pointer || "/"}` }, h("table", { class: "sheet" }, caption, h("thead", {}, head), h("tbody", {}, body)));
+  return h(
+    "div",
+    { class: "scroll", tabindex: "0", role: "region", "aria-label": `List at ${pointer || "/"}` },
+    h("table", { class: "sheet" }, caption, h("thead", {}, head), h("tbody", {}, body)),
+  );
 }
 
 function cell(row, column) {

@@ -11,12 +11,24 @@ const LIMIT = 200;
 export async function directoryPage(main, { title, about, path, member, columns, none }) {
   setTitle(title);
   const body = h("div", {}, h("p", { class: "muted", text: "Loading…" }));
-  show(main, h("div", { class: "page" }, h("header", { class: "page-head" }, h("div", {}, h("h1", { text: title }), h("p", { text: about }))), body));
+  show(
+    main,
+    h(
+      "div",
+      { class: "page" },
+      h("header", { class: "page-head" }, h("div", {}, h("h1", { text: title }), h("p", { text: about }))),
+      body,
+    ),
+  );
   const rows = [];
   const more = async (cursor) => {
     const answer = await get(`${path}?limit=${LIMIT}${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`);
     rows.push(...(answer[member] ?? []));
-    show(body, rows.length ? table(title, columns, rows) : empty(none), answer.next_cursor ? moreButton(() => more(answer.next_cursor)) : null);
+    show(
+      body,
+      rows.length ? table(title, columns, rows) : empty(none),
+      answer.next_cursor ? moreButton(() => more(answer.next_cursor)) : null,
+    );
   };
   try {
     await more(null);
@@ -35,7 +47,10 @@ function empty([what, how, command]) {
 
 function absent(error, title) {
   const words = {
-    404: [`${title} are not shown by this Placet.`, "This installation does not offer the list here; the command line has it."],
+    404: [
+      `${title} are not shown by this Placet.`,
+      "This installation does not offer the list here; the command line has it.",
+    ],
     403: [`You may not see the ${title.toLowerCase()}.`, error.message],
   }[error.status] ?? ["The list could not be loaded.", error.message];
   return h("div", { class: "empty", role: "status" }, h("h2", { text: words[0] }), h("p", {}, visible(words[1])));

@@ -16,7 +16,8 @@ function set(element, name, value) {
   if (name === "class") element.className = value;
   else if (name === "text") element.textContent = value;
   else if (name === "data") Object.assign(element.dataset, value);
-  else if (name === "on") for (const [event, listener] of Object.entries(value)) element.addEventListener(event, listener);
+  else if (name === "on")
+    for (const [event, listener] of Object.entries(value)) element.addEventListener(event, listener);
   else if (name === "href") element.setAttribute("href", ownLink(value));
   else if (/^(style|srcdoc|src|on)/.test(name)) throw new TypeError(`${name} is not set from here`);
   else element.setAttribute(name, value === true ? "" : String(value));

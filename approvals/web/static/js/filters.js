@@ -4,7 +4,11 @@ import { h } from "./dom.js";
 import { icon } from "./icons.js";
 import { STATES } from "./words.js";
 
-const TEXT = [["server", "Server"], ["tool", "Tool"], ["agent", "Agent"]];
+const TEXT = [
+  ["server", "Server"],
+  ["tool", "Tool"],
+  ["agent", "Agent"],
+];
 const RISKS = ["read", "write", "execute", "destructive", "financial"];
 const NAMES = ["state", "mine", "server", "tool", "agent", "risk", "q", "sort", "cursor"];
 
@@ -36,35 +40,76 @@ export function onLoaded(requests, filters) {
 export function filterForm(filters, { states, sorts = [], apply }) {
   const inputs = {};
   const text = (name, label, type = "text") => {
-    inputs[name] = h("input", { class: "input", type, name, value: filters[name], autocomplete: "off", spellcheck: "false", maxlength: "200" });
+    inputs[name] = h("input", {
+      class: "input",
+      type,
+      name,
+      value: filters[name],
+      autocomplete: "off",
+      spellcheck: "false",
+      maxlength: "200",
+    });
     return h("label", { class: "field" }, h("span", { class: "label", text: label }), inputs[name]);
   };
   const select = (name, label, options) => {
-    inputs[name] = h("select", { class: "input", name }, options.map(([value, words]) => h("option", { value, text: words })));
+    inputs[name] = h(
+      "select",
+      { class: "input", name },
+      options.map(([value, words]) => h("option", { value, text: words })),
+    );
     inputs[name].value = filters[name];
     return h("label", { class: "field" }, h("span", { class: "label", text: label }), inputs[name]);
   };
-  const send = () => apply({ ...Object.fromEntries(Object.entries(inputs).map(([name, input]) => [name, input.value.trim()])), cursor: "" });
+  const send = () =>
+    apply({
+      ...Object.fromEntries(Object.entries(inputs).map(([name, input]) => [name, input.value.trim()])),
+      cursor: "",
+    });
   const more = [
     select("state", "State", states),
-    select("mine", "For whom", [["", "Everything I may see"], ["true", "For me to decide"]]),
+    select("mine", "For whom", [
+      ["", "Everything I may see"],
+      ["true", "For me to decide"],
+    ]),
     ...TEXT.map(([name, label]) => text(name, label)),
     select("risk", "Risk", [["", "Any risk"], ...RISKS.map((risk) => [risk, risk])]),
     sorts.length ? select("sort", "Order", sorts) : null,
   ];
-  const count = activeFilters(filters).filter((name) => name !== "q" && !(name === "state" && filters.state === states[0][0])).length;
+  const count = activeFilters(filters).filter(
+    (name) => name !== "q" && !(name === "state" && filters.state === states[0][0]),
+  ).length;
   const details = h(
     "details",
     { class: "filters", open: count > 0 },
-    h("summary", { class: "button quiet" }, icon("filter"), h("span", { text: count ? `Filters, ${count} on` : "Filters" })),
+    h(
+      "summary",
+      { class: "button quiet" },
+      icon("filter"),
+      h("span", { text: count ? `Filters, ${count} on` : "Filters" }),
+    ),
     h("div", { class: "filter-fields" }, more),
   );
   const search = text("q", "Search", "search");
   search.classList.add("search");
   inputs.q.setAttribute("placeholder", "Tool, agent, id…");
   inputs.q.setAttribute("aria-keyshortcuts", "/");
-  const form = h("form", { class: "filter-form", role: "search", on: { submit: (event) => (event.preventDefault(), send()), change: (event) => event.target !== inputs.q && send() } }, search, details);
+  const form = h(
+    "form",
+    {
+      class: "filter-form",
+      role: "search",
+      on: {
+        submit: (event) => (event.preventDefault(), send()),
+        change: (event) => event.target !== inputs.q && send(),
+      },
+    },
+    search,
+    details,
+  );
   return { element: form, focusSearch: () => inputs.q.focus() };
 }
 
-export const stateChoices = (first) => [...first, ...Object.entries(STATES).filter(([state]) => !first.some(([value]) => value === state))];
+export const stateChoices = (first) => [
+  ...first,
+  ...Object.entries(STATES).filter(([state]) => !first.some(([value]) => value === state)),
+];

@@ -14,7 +14,9 @@ export async function nothingWaiting(me) {
     /* the banner of the feed tells of a server that does not answer */
   }
   if (past && past.length === 0) return firstRun(me);
-  const last = (past ?? []).slice().sort((a, b) => Date.parse(b.decided_at ?? b.created_at) - Date.parse(a.decided_at ?? a.created_at));
+  const last = (past ?? [])
+    .slice()
+    .sort((a, b) => Date.parse(b.decided_at ?? b.created_at) - Date.parse(a.decided_at ?? a.created_at));
   return h(
     "div",
     { class: "empty" },
@@ -27,23 +29,49 @@ export async function nothingWaiting(me) {
 
 function lastLine(request) {
   const vote = decidingVote(request);
-  return h("p", { class: "muted" }, "Last decision ", ago(request.decided_at ?? request.created_at), vote ? [" by ", bdi(vote.name ?? vote.reviewer)] : " without a person", ".");
+  return h(
+    "p",
+    { class: "muted" },
+    "Last decision ",
+    ago(request.decided_at ?? request.created_at),
+    vote ? [" by ", bdi(vote.name ?? vote.reviewer)] : " without a person",
+    ".",
+  );
 }
 
 function lastRow(request) {
   return h(
     "li",
     {},
-    h("a", { href: `/requests/${encodeURIComponent(request.id)}`, class: "last-row" }, h("span", { class: TONES[request.state] ?? "", text: STATES[request.state] ?? request.state }), h("span", { class: "mono" }, bdi(request.tool)), h("span", { class: "muted" }, bdi(factsLine(request.arguments)))),
+    h(
+      "a",
+      { href: `/requests/${encodeURIComponent(request.id)}`, class: "last-row" },
+      h("span", { class: TONES[request.state] ?? "", text: STATES[request.state] ?? request.state }),
+      h("span", { class: "mono" }, bdi(request.tool)),
+      h("span", { class: "muted" }, bdi(factsLine(request.arguments))),
+    ),
   );
 }
 
 function firstRun(me) {
   const origin = window.location.origin;
   const steps = [
-    ["Connect an agent", "Make a token for it, then tell its client where Placet is.", "placet agents add my-agent --owner you@example.com", `claude mcp add --transport http placet ${origin}/mcp --header "Authorization: Bearer plc_agent_…"`],
-    [me.features?.slack ? "Slack is connected" : "Connect Slack, if you want cards there", me.features?.slack ? "Held calls also appear in the channel." : "The page works without it.", me.features?.slack ? "placet slack check" : "placet slack manifest"],
-    ["Make a call that is held", "Give a tool the action require_approval in its server's policy, and let the agent call it. It appears here.", "placet policy explain --server NAME CALL.json"],
+    [
+      "Connect an agent",
+      "Make a token for it, then tell its client where Placet is.",
+      "placet agents add my-agent --owner you@example.com",
+      `claude mcp add --transport http placet ${origin}/mcp --header "Authorization: Bearer plc_agent_…"`,
+    ],
+    [
+      me.features?.slack ? "Slack is connected" : "Connect Slack, if you want cards there",
+      me.features?.slack ? "Held calls also appear in the channel." : "The page works without it.",
+      me.features?.slack ? "placet slack check" : "placet slack manifest",
+    ],
+    [
+      "Make a call that is held",
+      "Give a tool the action require_approval in its server's policy, and let the agent call it. It appears here.",
+      "placet policy explain --server NAME CALL.json",
+    ],
   ];
   return h(
     "div",
@@ -54,7 +82,18 @@ function firstRun(me) {
       "ol",
       { class: "steps" },
       steps.map(([name, words, ...commands], index) =>
-        h("li", {}, h("span", { class: "num", text: `${index + 1}` }), h("div", {}, h("h3", { text: name }), h("p", { class: "muted", text: words }), commands.map((command) => h("code", { text: command })))),
+        h(
+          "li",
+          {},
+          h("span", { class: "num", text: `${index + 1}` }),
+          h(
+            "div",
+            {},
+            h("h3", { text: name }),
+            h("p", { class: "muted", text: words }),
+            commands.map((command) => h("code", { text: command })),
+          ),
+        ),
       ),
     ),
   );

@@ -36,7 +36,8 @@ function set(rows, requests) {
   for (const request of requests) {
     const node = rows.nodes.get(request.id) ?? add(rows, request);
     paint(node, request);
-    while (before && (before.classList.contains("leaving") || (!wanted.has(before.dataset.id) && before !== node.item))) before = before.nextElementSibling;
+    while (before && (before.classList.contains("leaving") || (!wanted.has(before.dataset.id) && before !== node.item)))
+      before = before.nextElementSibling;
     if (before === node.item) before = before.nextElementSibling;
     else rows.element.insertBefore(node.item, before);
   }
@@ -44,7 +45,11 @@ function set(rows, requests) {
 }
 
 function add(rows, request) {
-  const item = h("li", { data: { id: request.id } }, h("a", { class: "row", href: `/requests/${encodeURIComponent(request.id)}`, data: { id: request.id } }));
+  const item = h(
+    "li",
+    { data: { id: request.id } },
+    h("a", { class: "row", href: `/requests/${encodeURIComponent(request.id)}`, data: { id: request.id } }),
+  );
   const node = { item, text: "" };
   rows.nodes.set(request.id, node);
   return node;
@@ -79,21 +84,42 @@ function paint(node, request) {
   show(
     link,
     held ? bar(request) : null,
-    h("span", { class: "row-risk" }, semaphore(request.severity), h("span", { class: "row-risk-word", text: request.risk })),
-    h("span", { class: "row-tool" }, bdi(request.tool, "mono"), h("span", { class: "muted" }, " on ", bdi(request.server))),
-    held ? countdown(request.expires_at, "row-left held") : stateWords(request),
-    h("span", { class: "row-facts" }, bdi(factsLine(request.arguments))),
     h(
       "span",
-      { class: "row-who" },
-      bdi(request.agent),
-      request.owner ? [" for ", bdi(request.owner)] : null,
+      { class: "row-risk" },
+      semaphore(request.severity),
+      h("span", { class: "row-risk-word", text: request.risk }),
     ),
-    h("span", { class: "row-quorum" }, ago(request.created_at), held ? [" · ", h("span", { title: "approvals given / needed", text: quorumShort(request.needs) }), h("span", { class: "sr", text: " approvals" })] : null),
+    h(
+      "span",
+      { class: "row-tool" },
+      bdi(request.tool, "mono"),
+      h("span", { class: "muted" }, " on ", bdi(request.server)),
+    ),
+    held ? countdown(request.expires_at, "row-left held") : stateWords(request),
+    h("span", { class: "row-facts" }, bdi(factsLine(request.arguments))),
+    h("span", { class: "row-who" }, bdi(request.agent), request.owner ? [" for ", bdi(request.owner)] : null),
+    h(
+      "span",
+      { class: "row-quorum" },
+      ago(request.created_at),
+      held
+        ? [
+            " · ",
+            h("span", { title: "approvals given / needed", text: quorumShort(request.needs) }),
+            h("span", { class: "sr", text: " approvals" }),
+          ]
+        : null,
+    ),
   );
 }
 
 function stateWords(request) {
   const vote = decidingVote(request);
-  return h("span", { class: `row-left ${TONES[request.state] ?? ""}` }, STATES[request.state] ?? request.state, vote ? h("span", { class: "sr" }, " by ", bdi(vote.reviewer)) : null);
+  return h(
+    "span",
+    { class: `row-left ${TONES[request.state] ?? ""}` },
+    STATES[request.state] ?? request.state,
+    vote ? h("span", { class: "sr" }, " by ", bdi(vote.reviewer)) : null,
+  );
 }

@@ -12,7 +12,8 @@ function kindOf(value) {
 export function linesOf(value) {
   const lines = [];
   const kind = kindOf(value);
-  if (kind !== "object" && kind !== "array") return [{ pointer: "", key: null, index: false, depth: 0, kind, value: value ?? null, size: 0 }];
+  if (kind !== "object" && kind !== "array")
+    return [{ pointer: "", key: null, index: false, depth: 0, kind, value: value ?? null, size: 0 }];
   const stack = [childrenOf(value, "", 0)];
   while (stack.length) {
     const level = stack.at(-1);

@@ -13,7 +13,16 @@ const HIDDEN_MS = 30_000;
 
 /** Start the feed. `changed(ids)` gets a Set, or null for "anything may have changed"; `state(stopped, since)` tells of silence. */
 export function startLive({ changed, state }) {
-  const feed = { last: "", heard: Date.now(), stopped: false, failures: 0, abort: null, polled: 0, hiddenAt: 0, parked: false };
+  const feed = {
+    last: "",
+    heard: Date.now(),
+    stopped: false,
+    failures: 0,
+    abort: null,
+    polled: 0,
+    hiddenAt: 0,
+    parked: false,
+  };
   const heard = () => {
     feed.heard = Date.now();
     feed.failures = 0;
@@ -74,7 +83,12 @@ async function listen(feed, { changed, heard }) {
 async function stream(feed, { changed, heard }) {
   const headers = { Accept: "text/event-stream" };
   if (feed.last) headers["Last-Event-ID"] = feed.last;
-  const answer = await fetch("/api/v1/events", { headers, cache: "no-store", credentials: "same-origin", signal: feed.abort.signal });
+  const answer = await fetch("/api/v1/events", {
+    headers,
+    cache: "no-store",
+    credentials: "same-origin",
+    signal: feed.abort.signal,
+  });
   if (answer.status === 401) signIn();
   if (!answer.ok || !answer.body) throw new Error(`events answered ${answer.status}`);
   heard();

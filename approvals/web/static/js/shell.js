@@ -35,9 +35,15 @@ export function drawShell(me, current) {
     "button",
     { class: "button quiet", type: "button", "aria-haspopup": "dialog", on: { click: () => openSettings(me) } },
     icon("people"),
-    h("span", {}, visible(me.person.name || me.person.id)),
+    h("span", { class: "wide-only" }, visible(me.person.name || me.person.id)),
+    h("span", { class: "narrow-only", text: "You" }),
   );
-  const keys = h("button", { class: "button quiet", type: "button", "aria-haspopup": "dialog", on: { click: showKeys } }, icon("keys"), h("span", { text: "Keys" }));
+  const keys = h(
+    "button",
+    { class: "button quiet wide-only", type: "button", "aria-haspopup": "dialog", on: { click: showKeys } },
+    icon("keys"),
+    h("span", { text: "Keys" }),
+  );
   show(
     document.getElementById("chrome"),
     h(
@@ -45,7 +51,13 @@ export function drawShell(me, current) {
       { class: "top" },
       h("a", { class: "brand", href: "/", id: "brand" }, mark(false), h("span", { text: "Placet" })),
       h("nav", { class: "nav", "aria-label": "Pages" }, links),
-      h("div", { class: "top-end" }, h("span", { class: "live", id: "live", data: { state: "live" } }, icon("clock"), h("span", { text: "Live" })), keys, person),
+      h(
+        "div",
+        { class: "top-end" },
+        h("span", { class: "live", id: "live", data: { state: "live" } }, icon("clock"), h("span", { text: "Live" })),
+        keys,
+        person,
+      ),
     ),
   );
   for (const [index, notice] of (me.notices ?? []).entries()) banner(`notice-${index}`, notice.level, notice.text);
@@ -59,7 +71,12 @@ export function banner(id, level, text) {
   if (!text) return;
   const word = { error: "Problem:", warning: "Warning:", info: "Note:" }[level] ?? "Note:";
   place.append(
-    h("div", { class: "notice", role: level === "error" ? "alert" : "status", data: { id, level } }, icon("warning"), h("p", {}, h("strong", { text: word }), " ", visible(text))),
+    h(
+      "div",
+      { class: "notice", role: level === "error" ? "alert" : "status", data: { id, level } },
+      icon("warning"),
+      h("p", {}, h("strong", { text: word }), " ", visible(text)),
+    ),
   );
 }
 
@@ -77,7 +94,12 @@ function drawCount() {
   if (picture.getAttribute("href") !== path) picture.setAttribute("href", path);
   const counter = document.getElementById("nav-count");
   if (counter) {
-    show(counter, waiting ? h("span", {}, waiting >= 200 ? "200+" : String(waiting), h("span", { class: "sr", text: " waiting" })) : null);
+    show(
+      counter,
+      waiting
+        ? h("span", {}, waiting >= 200 ? "200+" : String(waiting), h("span", { class: "sr", text: " waiting" }))
+        : null,
+    );
   }
   const brand = document.getElementById("brand");
   if (brand && brand.dataset.held !== String(waiting > 0)) {
@@ -107,7 +129,11 @@ export const frame = {
       element.dataset.state = stopped ? "stopped" : "live";
       element.lastChild.textContent = stopped ? "Not live" : "Live";
     }
-    banner("live", "warning", stopped ? `Live updates stopped at ${clock(since)}. Retrying; until then this page looks every 5 seconds.` : "");
+    banner(
+      "live",
+      "warning",
+      stopped ? `Live updates stopped at ${clock(since)}. Retrying; until then this page looks every 5 seconds.` : "",
+    );
     if (stopped) announce("Live updates stopped. Retrying.");
   },
 };
@@ -142,11 +168,45 @@ function openSettings(me) {
     return h(
       "div",
       { class: "settings" },
-      h("p", {}, "Signed in as ", h("strong", {}, visible(me.person.id)), ". Roles: ", visible(roles), ". Groups: ", visible(groups), "."),
-      choose("theme", "Theme", [["auto", "As the system"], ["light", "Light"], ["dark", "Dark"]], () => window.dispatchEvent(new Event("placet:theme"))),
-      choose("rows", "Rows in the inbox", [["roomy", "Three lines"], ["dense", "One line"]], () => window.dispatchEvent(new Event("placet:rows"))),
-      choose("after", "After a decision", [["next", "Go to the next request"], ["stay", "Stay on the record"], ["back", "Go back to the list"]]),
-      choose("keys", "Single keys", [["on", "On"], ["off", "Off"]]),
+      h(
+        "p",
+        {},
+        "Signed in as ",
+        h("strong", {}, visible(me.person.id)),
+        ". Roles: ",
+        visible(roles),
+        ". Groups: ",
+        visible(groups),
+        ".",
+      ),
+      choose(
+        "theme",
+        "Theme",
+        [
+          ["auto", "As the system"],
+          ["light", "Light"],
+          ["dark", "Dark"],
+        ],
+        () => window.dispatchEvent(new Event("placet:theme")),
+      ),
+      choose(
+        "rows",
+        "Rows in the inbox",
+        [
+          ["roomy", "Three lines"],
+          ["dense", "One line"],
+        ],
+        () => window.dispatchEvent(new Event("placet:rows")),
+      ),
+      choose("after", "After a decision", [
+        ["next", "Go to the next request"],
+        ["stay", "Stay on the record"],
+        ["back", "Go back to the list"],
+      ]),
+      choose("keys", "Single keys", [
+        ["on", "On"],
+        ["off", "Off"],
+      ]),
       problem,
       h("p", { class: "muted", text: `Placet ${me.version ?? ""}` }),
       h(

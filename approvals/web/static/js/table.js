@@ -3,13 +3,31 @@ import { h } from "./dom.js";
 
 /** `columns`: [{ name, cell(row) -> node|text, className? }]; `link(row)` may give an address for the first cell. */
 export function table(caption, columns, rows, { rowProps = () => ({}) } = {}) {
-  const head = h("tr", { role: "row" }, columns.map((column) => h("th", { role: "columnheader", scope: "col", class: column.className ?? "", text: column.name })));
+  const head = h(
+    "tr",
+    { role: "row" },
+    columns.map((column) =>
+      h("th", { role: "columnheader", scope: "col", class: column.className ?? "", text: column.name }),
+    ),
+  );
   const body = rows.map((row) =>
-    h("tr", { role: "row", ...rowProps(row) }, columns.map((column) => h("td", { role: "cell", class: column.className ?? "", data: { name: column.name } }, column.cell(row)))),
+    h(
+      "tr",
+      { role: "row", ...rowProps(row) },
+      columns.map((column) =>
+        h("td", { role: "cell", class: column.className ?? "", data: { name: column.name } }, column.cell(row)),
+      ),
+    ),
   );
   return h(
     "div",
     { class: "scroll", role: "region", "aria-label": caption, tabindex: "0" },
-    h("table", { class: "ledger", role: "table" }, h("caption", { class: "sr", text: caption }), h("thead", { role: "rowgroup" }, head), h("tbody", { role: "rowgroup" }, body)),
+    h(
+      "table",
+      { class: "ledger", role: "table" },
+      h("caption", { class: "sr", text: caption }),
+      h("thead", { role: "rowgroup" }, head),
+      h("tbody", { role: "rowgroup" }, body),
+    ),
   );
 }

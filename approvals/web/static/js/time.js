@@ -89,7 +89,11 @@ export function countdown(iso, className = "") {
 /** The bar that is the countdown: full when the request was made, gone when its time is up; the last tenth is hatched. */
 export function bar(request) {
   const inner = h("i");
-  const element = h("span", { class: "bar", "aria-hidden": "true", data: { from: request.created_at, until: request.expires_at } }, inner);
+  const element = h(
+    "span",
+    { class: "bar", "aria-hidden": "true", data: { from: request.created_at, until: request.expires_at } },
+    inner,
+  );
   paintBar(element);
   return element;
 }

@@ -7,7 +7,8 @@ import { h } from "./dom.js";
 
 const HIDDEN =
   /[\p{Cf}\p{Cc}\p{Co}\p{Cn}\p{Cs}\p{Zl}\p{Zp}\u00A0\u1680\u2000-\u200A\u202F\u205F\u3000\u034F\u115F\u1160\u17B4\u17B5\u2800\u3164\uFFA0\uFE00-\uFE0F\u180B-\u180F\u{E0100}-\u{E01EF}]/u;
-const WORD_MIXED = /(?=\S*\p{Script=Latin})(?=\S*[\p{Script=Cyrillic}\p{Script=Greek}\p{Script=Armenian}\p{Script=Cherokee}])\S+/gu;
+const WORD_MIXED =
+  /(?=\S*\p{Script=Latin})(?=\S*[\p{Script=Cyrillic}\p{Script=Greek}\p{Script=Armenian}\p{Script=Cherokee}])\S+/gu;
 const STRANGE = /[\p{Script=Cyrillic}\p{Script=Greek}\p{Script=Armenian}\p{Script=Cherokee}]/u;
 const ORDINARY = { "\n": "\\n", "\t": "\\t", "\r": "\\r" };
 
@@ -80,7 +81,12 @@ function markFor(character, strange) {
   if (ORDINARY[character]) return h("span", { class: "ctl", text: ORDINARY[character] });
   if (HIDDEN.test(character)) {
     const name = nameOf(character);
-    return h("span", { class: "hid", title: name }, codeOf(character), h("span", { class: "hid-name", text: ` ${name}` }));
+    return h(
+      "span",
+      { class: "hid", title: name },
+      codeOf(character),
+      h("span", { class: "hid-name", text: ` ${name}` }),
+    );
   }
   if (strange) return h("span", { class: "odd", title: `${codeOf(character)}: a letter of another script` }, character);
   return null;

@@ -14,7 +14,15 @@ export const STATES = {
 };
 
 /** green, red, amber or nothing: only decided records have a colour. */
-export const TONES = { pending: "held", approved: "good", executing: "good", succeeded: "good", failed: "bad", unknown: "bad", denied: "bad" };
+export const TONES = {
+  pending: "held",
+  approved: "good",
+  executing: "good",
+  succeeded: "good",
+  failed: "bad",
+  unknown: "bad",
+  denied: "bad",
+};
 
 const CAUSES = {
   timed_out: "nobody decided in time",
@@ -121,8 +129,10 @@ export function approveWords(request) {
 /** What happens next, beside the buttons. */
 export function effectWords(request) {
   const others = missing(request.needs) - 1;
-  if (others > 0) return `It does not run yet: ${others} more ${others === 1 ? "person has" : "people have"} to approve.`;
-  if (request.waiting === false) return "The agent is not waiting any more. Once approved, the call runs only if the agent repeats it in time.";
+  if (others > 0)
+    return `It does not run yet: ${others} more ${others === 1 ? "person has" : "people have"} to approve.`;
+  if (request.waiting === false)
+    return "The agent is not waiting any more. Once approved, the call runs only if the agent repeats it in time.";
   return "The agent is waiting. Once approved, the call runs at once, exactly as shown.";
 }
 

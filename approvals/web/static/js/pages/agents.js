@@ -16,7 +16,11 @@ export function page(main) {
     about: "The programs that may call tools, each with the human behind it.",
     path: "/api/v1/agents",
     member: "agents",
-    none: ["No agent is known yet.", "Add one on the machine Placet runs on; its token is shown once.", "placet agents add NAME --owner you@example.com"],
+    none: [
+      "No agent is known yet.",
+      "Add one on the machine Placet runs on; its token is shown once.",
+      "placet agents add NAME --owner you@example.com",
+    ],
     columns: [
       { name: "Agent", cell: (agent) => bdi(agent.name) },
       { name: "Owner", cell: (agent) => (agent.owner ? bdi(agent.owner) : "nobody") },

@@ -18,10 +18,23 @@ export async function page(main, { onChange }) {
   setTitle("History");
   const filters = filtersOfUrl();
   const body = h("div", { class: "history" }, h("p", { class: "muted", text: "Loading…" }));
-  const form = filterForm(filters, { states: stateChoices([["", "Every state"]]), apply: (chosen) => window.location.assign(link(chosen)) });
+  const form = filterForm(filters, {
+    states: stateChoices([["", "Every state"]]),
+    apply: (chosen) => window.location.assign(link(chosen)),
+  });
   show(
     main,
-    h("div", { class: "page" }, h("header", { class: "page-head" }, h("div", {}, h("h1", { text: "History" }), h("p", { text: "Every call that was held, newest first." }))), form.element, body),
+    h(
+      "div",
+      { class: "page" },
+      h(
+        "header",
+        { class: "page-head" },
+        h("div", {}, h("h1", { text: "History" }), h("p", { text: "Every call that was held, newest first." })),
+      ),
+      form.element,
+      body,
+    ),
   );
   bind("/", "Search", form.focusSearch);
   const load = async () => {
@@ -29,7 +42,10 @@ export async function page(main, { onChange }) {
       const answer = await get(requestsAddress(filters, { state: filters.state, limit: PAGE }));
       draw(body, filters, onLoaded(answer.requests, filters), answer.next_cursor);
     } catch (error) {
-      show(body, h("p", { class: "problem", role: "alert" }, "The history could not be loaded. ", visible(error.message)));
+      show(
+        body,
+        h("p", { class: "problem", role: "alert" }, "The history could not be loaded. ", visible(error.message)),
+      );
     }
   };
   onChange(() => !filters.cursor && window.scrollY < 8 && !body.contains(document.activeElement) && load());
@@ -46,7 +62,13 @@ function draw(body, filters, requests, next) {
     const filtered = activeFilters(filters).length > 0;
     show(
       body,
-      h("div", { class: "empty" }, h("h2", { text: filtered ? "Nothing matches." : "Nothing has been held yet." }), filtered ? h("a", { href: "/history" }, "Show the whole history") : null, next ? h("a", { href: link({ ...filters, cursor: next }) }, "Look further back") : null),
+      h(
+        "div",
+        { class: "empty" },
+        h("h2", { text: filtered ? "Nothing matches." : "Nothing has been held yet." }),
+        filtered ? h("a", { href: "/history" }, "Show the whole history") : null,
+        next ? h("a", { href: link({ ...filters, cursor: next }) }, "Look further back") : null,
+      ),
     );
     return;
   }
@@ -58,13 +80,38 @@ function draw(body, filters, requests, next) {
     h(
       "div",
       { class: "table-foot" },
-      h("nav", { class: "pager", "aria-label": "Further pages" }, filters.cursor ? h("a", { class: "button", href: link({ ...filters, cursor: "" }) }, "Newest") : null, next ? h("a", { class: "button", href: link({ ...filters, cursor: next }), rel: "next" }, "Older", icon("next")) : h("span", { class: "muted", text: "The end of the history." })),
+      h(
+        "nav",
+        { class: "pager", "aria-label": "Further pages" },
+        filters.cursor ? h("a", { class: "button", href: link({ ...filters, cursor: "" }) }, "Newest") : null,
+        next
+          ? h("a", { class: "button", href: link({ ...filters, cursor: next }), rel: "next" }, "Older", icon("next"))
+          : h("span", { class: "muted", text: "The end of the history." }),
+      ),
       h(
         "div",
         { class: "pager" },
         h("span", { class: "muted", text: `These ${requests.length} as` }),
-        h("button", { class: "button", type: "button", on: { click: save("csv", "text/csv;charset=utf-8", () => rowsAsCsv(requests)) } }, icon("download"), h("span", { text: "CSV" })),
-        h("button", { class: "button", type: "button", on: { click: save("json", "application/json", () => `${JSON.stringify({ requests }, null, 2)}\n`) } }, icon("download"), h("span", { text: "JSON" })),
+        h(
+          "button",
+          {
+            class: "button",
+            type: "button",
+            on: { click: save("csv", "text/csv;charset=utf-8", () => rowsAsCsv(requests)) },
+          },
+          icon("download"),
+          h("span", { text: "CSV" }),
+        ),
+        h(
+          "button",
+          {
+            class: "button",
+            type: "button",
+            on: { click: save("json", "application/json", () => `${JSON.stringify({ requests }, null, 2)}\n`) },
+          },
+          icon("download"),
+          h("span", { text: "JSON" }),
+        ),
       ),
     ),
   );
@@ -73,16 +120,40 @@ function draw(body, filters, requests, next) {
 function byWhom(request) {
   if (request.state === "pending") return h("span", { class: "muted", text: "waiting" });
   const vote = decidingVote(request);
-  if (!vote || ["expired", "cancelled"].includes(request.state)) return h("span", { class: "muted" }, causeWords(request.cause) || "–");
+  if (!vote || ["expired", "cancelled"].includes(request.state))
+    return h("span", { class: "muted" }, causeWords(request.cause) || "–");
   return h("span", {}, bdi(vote.name ?? vote.reviewer), h("span", { class: "muted", text: ` via ${vote.via}` }));
 }
 
 const COLUMNS = [
   { name: "Asked", className: "nowrap", cell: (request) => ago(request.created_at) },
-  { name: "State", className: "nowrap", cell: (request) => h("span", { class: `state ${TONES[request.state] ?? ""}`, text: STATES[request.state] ?? request.state }) },
-  { name: "Call", className: "nowrap", cell: (request) => h("a", { class: "mono", href: `/requests/${encodeURIComponent(request.id)}` }, bdi(request.tool)) },
-  { name: "Arguments", className: "clip", cell: (request) => h("span", { class: "muted" }, bdi(factsLine(request.arguments))) },
+  {
+    name: "State",
+    className: "nowrap",
+    cell: (request) =>
+      h("span", { class: `state ${TONES[request.state] ?? ""}`, text: STATES[request.state] ?? request.state }),
+  },
+  {
+    name: "Call",
+    className: "nowrap",
+    cell: (request) =>
+      h("a", { class: "mono", href: `/requests/${encodeURIComponent(request.id)}` }, bdi(request.tool)),
+  },
+  {
+    name: "Arguments",
+    className: "clip",
+    cell: (request) => h("span", { class: "muted" }, bdi(factsLine(request.arguments))),
+  },
   { name: "Server", className: "nowrap", cell: (request) => bdi(request.server) },
-  { name: "Agent", cell: (request) => h("span", {}, bdi(request.agent), request.owner ? h("span", { class: "muted" }, " for ", bdi(request.owner)) : null) },
+  {
+    name: "Agent",
+    cell: (request) =>
+      h(
+        "span",
+        {},
+        bdi(request.agent),
+        request.owner ? h("span", { class: "muted" }, " for ", bdi(request.owner)) : null,
+      ),
+  },
   { name: "Decided by", cell: byWhom },
 ];

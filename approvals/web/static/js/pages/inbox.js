@@ -18,7 +18,10 @@ import { titleOf } from "../words.js";
 const LIMIT = 200;
 const PAGES = 5;
 const wide = window.matchMedia("(width >= 900px)");
-const STATES_HERE = [["pending", "Held now"], ["all", "Everything"]];
+const STATES_HERE = [
+  ["pending", "Held now"],
+  ["all", "Everything"],
+];
 
 /** Draw the page. */
 export async function page(main, { me, onChange }) {
@@ -43,19 +46,37 @@ const openInUrl = () => new URLSearchParams(window.location.search).get("open");
 function build(box, main) {
   setTitle("Inbox");
   box.heading = h("h1", { class: "list-title", tabindex: "-1", text: "Inbox" });
-  box.fresh = h("button", { class: "button fresh", type: "button", hidden: true, on: { click: () => apply(box, { all: true }) } });
+  box.fresh = h("button", {
+    class: "button fresh",
+    type: "button",
+    hidden: true,
+    on: { click: () => apply(box, { all: true }) },
+  });
   box.below = h("div", { class: "list-below" });
   box.form = filterForm(box.filters, {
     states: stateChoices(STATES_HERE),
-    sorts: [["", "Newest first"], ["ends", "Ends soonest first"]],
+    sorts: [
+      ["", "Newest first"],
+      ["ends", "Ends soonest first"],
+    ],
     apply: (filters) => refilter(box, filters),
   });
   box.scroller = h("div", { class: "list-scroll" }, box.fresh, box.rows.element, box.below);
   box.scroller.addEventListener("pointerenter", () => (box.hovered = true));
   box.scroller.addEventListener("pointerleave", () => (box.hovered = false));
-  box.list = h("section", { class: "list", "aria-label": "Inbox" }, h("div", { class: "list-head" }, box.heading, box.form.element), box.scroller);
+  box.list = h(
+    "section",
+    { class: "list", "aria-label": "Inbox" },
+    h("div", { class: "list-head" }, box.heading, box.form.element),
+    box.scroller,
+  );
   box.place = h("div", { class: "detail-body" });
-  const back = h("button", { class: "button quiet sheet-back", type: "button", on: { click: () => window.history.back() } }, icon("back"), h("span", { text: "Back to the list" }));
+  const back = h(
+    "button",
+    { class: "button quiet sheet-back", type: "button", on: { click: () => window.history.back() } },
+    icon("back"),
+    h("span", { text: "Back to the list" }),
+  );
   box.detail = h("section", { class: "detail", "aria-label": "Request" }, back, box.place);
   box.main = main;
   main.classList.add("inbox");
@@ -67,7 +88,9 @@ function build(box, main) {
 }
 
 function refilter(box, filters) {
-  const query = new URLSearchParams(Object.entries(filters).filter(([name, value]) => value && !(name === "state" && value === "pending")));
+  const query = new URLSearchParams(
+    Object.entries(filters).filter(([name, value]) => value && !(name === "state" && value === "pending")),
+  );
   window.location.assign(query.size ? `/?${query}` : "/");
 }
 
@@ -81,7 +104,10 @@ async function load(box, { first = false } = {}) {
     apply(box, { all: first });
   } catch (error) {
     if (!first) return;
-    show(box.below, h("p", { class: "problem", role: "alert" }, "The list could not be loaded. ", visible(error.message)));
+    show(
+      box.below,
+      h("p", { class: "problem", role: "alert" }, "The list could not be loaded. ", visible(error.message)),
+    );
   }
 }
 
@@ -115,11 +141,24 @@ function apply(box, { all }) {
 async function below(box, count) {
   const filtered = activeFilters(box.filters).filter((name) => name !== "state").length > 0;
   if (count === 0 && (filtered || box.filters.state !== "pending")) {
-    show(box.below, h("div", { class: "empty" }, h("h2", { text: "Nothing matches." }), h("a", { href: "/" }, "Show everything that is held")));
+    show(
+      box.below,
+      h(
+        "div",
+        { class: "empty" },
+        h("h2", { text: "Nothing matches." }),
+        h("a", { href: "/" }, "Show everything that is held"),
+      ),
+    );
   } else if (count === 0) {
     show(box.below, await nothingWaiting(box.me));
   } else {
-    show(box.below, box.more ? h("p", { class: "muted list-more", text: `The newest ${LIMIT}. Narrow the filters to see others.` }) : null);
+    show(
+      box.below,
+      box.more
+        ? h("p", { class: "muted list-more", text: `The newest ${LIMIT}. Narrow the filters to see others.` })
+        : null,
+    );
   }
   box.main.dataset.empty = String(count === 0 && !box.panel);
 }
@@ -196,7 +235,9 @@ function bindKeys(box) {
   bind("k", "Previous request", () => step(box, -1));
   bind("o", "Open the request", () => opened() && open(box, opened(), { push: true, focus: true }));
   bind("Enter", "Open the request", () => opened() && open(box, opened(), { push: true, focus: true }));
-  bind("u", "Back to the list", () => (wide.matches ? (box.rows.link(box.panel?.id) ?? box.heading).focus() : box.panel && window.history.back()));
+  bind("u", "Back to the list", () =>
+    wide.matches ? (box.rows.link(box.panel?.id) ?? box.heading).focus() : box.panel && window.history.back(),
+  );
   bind("a", "Approve (asks first; Enter confirms)", () => box.panel?.press("approve"));
   bind("d", "Deny (1 to 5 choose a reason)", () => box.panel?.press("deny"));
   bind("c", "Comment", () => box.panel?.act("Comment"));

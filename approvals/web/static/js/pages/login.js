@@ -13,7 +13,15 @@ export function page(main) {
   document.title = "Sign in · Placet";
   const token = decodeURIComponent(window.location.hash.slice(1));
   window.history.replaceState(null, "", window.location.pathname + window.location.search);
-  show(main, h("div", { class: "door" }, h("p", { class: "brand" }, mark(false), h("span", { text: "Placet" })), token ? confirm(token) : explain()));
+  show(
+    main,
+    h(
+      "div",
+      { class: "door" },
+      h("p", { class: "brand" }, mark(false), h("span", { text: "Placet" })),
+      token ? confirm(token) : explain(),
+    ),
+  );
   window.addEventListener("hashchange", () => window.location.hash.length > 1 && page(main), { once: true });
 }
 
@@ -44,7 +52,9 @@ function confirm(token) {
 function explain() {
   return [
     h("h1", { text: "Sign in with your link" }),
-    h("p", { text: "Open the sign-in link you were given. If you have none, or it is used up, an admin makes a new one on the machine Placet runs on:" }),
+    h("p", {
+      text: "Open the sign-in link you were given. If you have none, or it is used up, an admin makes a new one on the machine Placet runs on:",
+    }),
     h("code", { text: "placet people login-link you@example.com" }),
     h("p", { class: "muted", text: "A link works once and for 15 minutes." }),
   ];

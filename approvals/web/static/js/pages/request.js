@@ -12,7 +12,12 @@ export async function page(main, { me, argument, onChange }) {
   const place = h("div", { class: "detail-body" });
   const path = `/?open=${encodeURIComponent(argument)}`;
   const toList = h("a", { class: "button quiet", href: path }, icon("back"), h("span", { text: "Inbox" }));
-  const print = h("button", { class: "button quiet", type: "button", on: { click: () => window.print() } }, icon("download"), h("span", { text: "Print the record" }));
+  const print = h(
+    "button",
+    { class: "button quiet", type: "button", on: { click: () => window.print() } },
+    icon("download"),
+    h("span", { text: "Print the record" }),
+  );
   main.classList.add("single");
   show(main, h("div", { class: "single-head" }, toList, print), place);
   const panel = openPanel(place, argument, {

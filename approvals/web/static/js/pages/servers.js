@@ -16,7 +16,11 @@ export function page(main) {
     about: "The upstream MCP servers behind the gateway. A server without a policy has every tool denied.",
     path: "/api/v1/servers",
     member: "servers",
-    none: ["No server is configured.", "Name one under servers: in the configuration, with its policy, and reload.", "placet check"],
+    none: [
+      "No server is configured.",
+      "Name one under servers: in the configuration, with its policy, and reload.",
+      "placet check",
+    ],
     columns: [
       { name: "Server", cell: (server) => bdi(server.name) },
       { name: "Reached by", cell: (server) => bdi(server.transport ?? server.url ?? "–") },

@@ -19,7 +19,9 @@ export function actions(request, { me, done }) {
       if (error.body?.request) done(error.body.request);
     }
   };
-  const buttons = offered(request, me, act).map(([words, run]) => h("button", { class: "button", type: "button", text: words, on: { click: run } }));
+  const buttons = offered(request, me, act).map(([words, run]) =>
+    h("button", { class: "button", type: "button", text: words, on: { click: run } }),
+  );
   return buttons.length ? h("section", { class: "acts", "aria-label": "Further actions" }, buttons, problem) : null;
 }
 
@@ -31,7 +33,11 @@ function offered(request, me, act) {
   }
   if (request.state === "unknown" && roles.some((role) => ["reviewer", "operator"].includes(role))) {
     const note = (ran) => async () => {
-      const text = await askText(ran ? "It ran" : "It did not run", "Say how you know. This goes into the record; nothing is run again.", { needed: true, button: ran ? "Note that it ran" : "Note that it did not run" });
+      const text = await askText(
+        ran ? "It ran" : "It did not run",
+        "Say how you know. This goes into the record; nothing is run again.",
+        { needed: true, button: ran ? "Note that it ran" : "Note that it did not run" },
+      );
       if (text !== null) act("resolve", { ran, note: text }, "Noted.");
     };
     list.push(["It ran…", note(true)], ["It did not run…", note(false)]);
@@ -42,12 +48,19 @@ function offered(request, me, act) {
 }
 
 async function comment(act) {
-  const text = await askText("Comment", "The other people read it in the timeline. The agent never gets it.", { needed: true, button: "Add the comment" });
+  const text = await askText("Comment", "The other people read it in the timeline. The agent never gets it.", {
+    needed: true,
+    button: "Add the comment",
+  });
   if (text !== null) act("comment", { text }, "The comment was added.");
 }
 
 async function takeBack(act) {
-  const text = await askText("Take the call back?", "The request ends as cancelled, and the agent is told. It does not run.", { needed: false, button: "Take the call back" });
+  const text = await askText(
+    "Take the call back?",
+    "The request ends as cancelled, and the agent is told. It does not run.",
+    { needed: false, button: "Take the call back" },
+  );
   if (text !== null) act("cancel", text ? { note: text } : {}, "The call was taken back.");
 }
 
@@ -58,7 +71,12 @@ function askText(title, words, { needed, button }) {
     (close) =>
       h(
         "form",
-        { class: "settings", on: { submit: (event) => (event.preventDefault(), (text.value.trim() || !needed) && close(text.value.trim())) } },
+        {
+          class: "settings",
+          on: {
+            submit: (event) => (event.preventDefault(), (text.value.trim() || !needed) && close(text.value.trim())),
+          },
+        },
         h("p", { text: words }),
         h("label", { class: "field" }, h("span", { class: "label", text: needed ? "Note" : "Note (optional)" }), text),
         h(

@@ -7,7 +7,8 @@ import { PRESETS, approveWords, destructive, effectWords, factsLine, highRisk } 
 
 const REASON_MOST = 500;
 
-const cancelButton = (close) => h("button", { class: "button", type: "button", text: "Go back", on: { click: () => close() } });
+const cancelButton = (close) =>
+  h("button", { class: "button", type: "button", text: "Go back", on: { click: () => close() } });
 
 /** Ask once more before approving. Gives {} or null. */
 export function askApproval(request, { onOpen }) {
@@ -17,11 +18,25 @@ export function askApproval(request, { onOpen }) {
     `Approve ${request.tool}?`,
     (close) => {
       onOpen(close);
-      yes = h("button", { class: "button yes", type: "submit", disabled: typed }, icon("yes"), h("span", { text: approveWords(request) }));
+      yes = h(
+        "button",
+        { class: "button yes", type: "submit", disabled: typed },
+        icon("yes"),
+        h("span", { text: approveWords(request) }),
+      );
       const form = h(
         "form",
         { class: "settings", on: { submit: (event) => (event.preventDefault(), close({})) } },
-        h("p", {}, "Server ", bdi(request.server, "strong"), ", agent ", bdi(request.agent, "strong"), ". ", effectWords(request)),
+        h(
+          "p",
+          {},
+          "Server ",
+          bdi(request.server, "strong"),
+          ", agent ",
+          bdi(request.agent, "strong"),
+          ". ",
+          effectWords(request),
+        ),
         h("p", { class: "mono well" }, bdi(factsLine(request.arguments))),
         typed ? typedName(request, yes) : null,
         h("div", { class: "ends" }, cancelButton(close), yes),
@@ -35,7 +50,18 @@ export function askApproval(request, { onOpen }) {
 function typedName(request, yes) {
   const input = h("input", { class: "input mono", autocomplete: "off", spellcheck: "false" });
   input.addEventListener("input", () => (yes.disabled = input.value !== request.tool));
-  return h("label", { class: "field" }, h("span", {}, "This call destroys something. Type the tool's name, ", bdi(request.tool, "mono"), ", to approve it."), input);
+  return h(
+    "label",
+    { class: "field" },
+    h(
+      "span",
+      {},
+      "This call destroys something. Type the tool's name, ",
+      bdi(request.tool, "mono"),
+      ", to approve it.",
+    ),
+    input,
+  );
 }
 
 /** Ask why not. Gives {reason} (perhaps null) or null. */
@@ -49,16 +75,29 @@ export function askDenial(request, { onOpen }) {
     input.addEventListener("change", () => (chosen.preset = words));
     return input;
   });
-  const rows = radios.map((input, index) => h("label", { class: "choice" }, input, h("span", { text: PRESETS[index] }), h("kbd", { text: String(index + 1) })));
+  const rows = radios.map((input, index) =>
+    h("label", { class: "choice" }, input, h("span", { text: PRESETS[index] }), h("kbd", { text: String(index + 1) })),
+  );
   let no = null;
   return openDialog(
     `Deny ${request.tool}?`,
     (close) => {
       onOpen(close);
-      no = h("button", { class: "button no", type: "submit" }, icon("no"), h("span", { text: "Deny and tell the agent" }));
+      no = h(
+        "button",
+        { class: "button no", type: "submit" },
+        icon("no"),
+        h("span", { text: "Deny and tell the agent" }),
+      );
       return h(
         "form",
-        { class: "settings", on: { submit: (event) => (event.preventDefault(), close({ reason: reasonOf(chosen, text) })), keydown: (event) => presetKey(event, radios, no) } },
+        {
+          class: "settings",
+          on: {
+            submit: (event) => (event.preventDefault(), close({ reason: reasonOf(chosen, text) })),
+            keydown: (event) => presetKey(event, radios, no),
+          },
+        },
         h("p", { text: "The agent is told the reason as a quotation, and not to try another way." }),
         h("fieldset", {}, h("legend", { class: "label", text: "Reason" }), rows),
         h("label", { class: "field" }, h("span", { class: "label", text: "In your own words (optional)" }), text, left),

@@ -38,7 +38,12 @@ export function decisionBar(request, hooks) {
 }
 
 function button(kind, picture, words, run) {
-  return h("button", { class: `button ${kind}`, type: "button", "aria-describedby": "decision-why", on: { click: run } }, icon(picture), h("span", { text: words }));
+  return h(
+    "button",
+    { class: `button ${kind}`, type: "button", "aria-describedby": "decision-why", on: { click: run } },
+    icon(picture),
+    h("span", { text: words }),
+  );
 }
 
 function mustRead(request) {
@@ -81,9 +86,12 @@ function closed({ request, hooks }) {
   if (Date.parse(request.expires_at) <= now()) return "Its time is up. The page waits for the record.";
   if (request.may_decide) return "";
   if (request.why_not) return `You may not decide this: ${request.why_not}.`;
-  if ((request.votes ?? []).some((vote) => vote.reviewer === hooks.me.person.id)) return "Your vote is recorded. Others still have to decide.";
-  if (!(hooks.me.person.roles ?? []).includes("reviewer")) return "You may read this, not decide it: you are not a reviewer.";
-  if (request.owner === hooks.me.person.id) return "You may not decide this: it may be a call of your own agent, or you are not among its reviewers.";
+  if ((request.votes ?? []).some((vote) => vote.reviewer === hooks.me.person.id))
+    return "Your vote is recorded. Others still have to decide.";
+  if (!(hooks.me.person.roles ?? []).includes("reviewer"))
+    return "You may read this, not decide it: you are not a reviewer.";
+  if (request.owner === hooks.me.person.id)
+    return "You may not decide this: it may be a call of your own agent, or you are not among its reviewers.";
   return "You may not decide this: you are not among its reviewers.";
 }
 

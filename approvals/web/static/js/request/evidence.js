@@ -14,21 +14,53 @@ export function evidence(request) {
   return [
     h("h2", { class: "sr", text: "Evidence" }),
     needs(request),
-    request.redacted ? h("p", { class: "muted", text: "Secrets in this call are masked: your role reads, it does not decide." }) : null,
+    request.redacted
+      ? h("p", { class: "muted", text: "Secrets in this call are masked: your role reads, it does not decide." })
+      : null,
     h(
       "dl",
       { class: "facts" },
-      request.state === "pending" ? entry("Time left", countdown(request.expires_at, "held"), h("span", { class: "sub", text: `until ${exact(request.expires_at)}` })) : null,
+      request.state === "pending"
+        ? entry(
+            "Time left",
+            countdown(request.expires_at, "held"),
+            h("span", { class: "sub", text: `until ${exact(request.expires_at)}` }),
+          )
+        : null,
       entry("Asked", ago(request.created_at), h("span", { class: "sub", text: exact(request.created_at) })),
-      request.decided_at ? entry("Decided", ago(request.decided_at), h("span", { class: "sub", text: exact(request.decided_at) })) : null,
+      request.decided_at
+        ? entry("Decided", ago(request.decided_at), h("span", { class: "sub", text: exact(request.decided_at) }))
+        : null,
       entry("Agent", bdi(request.agent), h("span", { class: "sub", text: waitingWords(request) })),
       entry("Human behind it", request.owner ? bdi(request.owner) : "nobody is named"),
-      entry("Client", client.name ? [bdi(client.name), " ", bdi(client.version ?? "")] : "did not say", h("span", { class: "sub", text: "as it named itself, not proven" })),
+      entry(
+        "Client",
+        client.name ? [bdi(client.name), " ", bdi(client.version ?? "")] : "did not say",
+        h("span", { class: "sub", text: "as it named itself, not proven" }),
+      ),
       entry("Server and tool", bdi(request.server), h("span", { class: "sub mono" }, bdi(request.tool))),
       deliveries(request),
-      entry("Request", bdi(request.id, "mono small"), h("span", { class: "sub", text: `revision ${request.revision}` })),
-      entry("Arguments SHA-256", h("span", { class: "mono small", title: "The hash of the exact bytes that will run", text: request.arguments_sha256 ?? "not shown to you" })),
-      entry("Binding", h("span", { class: "mono small", title: "What a decision names: this request, agent, tool, arguments and policy", text: request.binding ?? "not shown to you" })),
+      entry(
+        "Request",
+        bdi(request.id, "mono small"),
+        h("span", { class: "sub", text: `revision ${request.revision}` }),
+      ),
+      entry(
+        "Arguments SHA-256",
+        h("span", {
+          class: "mono small",
+          title: "The hash of the exact bytes that will run",
+          text: request.arguments_sha256 ?? "not shown to you",
+        }),
+      ),
+      entry(
+        "Binding",
+        h("span", {
+          class: "mono small",
+          title: "What a decision names: this request, agent, tool, arguments and policy",
+          text: request.binding ?? "not shown to you",
+        }),
+      ),
     ),
   ];
 }
@@ -43,7 +75,15 @@ function deliveries(request) {
   if (!list.length) return null;
   return entry(
     "Shown to",
-    list.map((delivery) => h("span", { class: "line" }, bdi(`${delivery.channel} ${delivery.target ?? ""}`.trim()), `: ${delivery.state}`, delivery.error ? h("span", { class: "sub" }, bdi(delivery.error)) : null)),
+    list.map((delivery) =>
+      h(
+        "span",
+        { class: "line" },
+        bdi(`${delivery.channel} ${delivery.target ?? ""}`.trim()),
+        `: ${delivery.state}`,
+        delivery.error ? h("span", { class: "sub" }, bdi(delivery.error)) : null,
+      ),
+    ),
   );
 }
 
@@ -52,7 +92,13 @@ function needs(request) {
     h(
       "li",
       { class: "need" },
-      h("span", { class: "need-boxes", "aria-hidden": "true" }, Array.from({ length: Math.min(need.count, 8) }, (_, index) => h("i", { class: index < need.have ? "full" : "" }))),
+      h(
+        "span",
+        { class: "need-boxes", "aria-hidden": "true" },
+        Array.from({ length: Math.min(need.count, 8) }, (_, index) =>
+          h("i", { class: index < need.have ? "full" : "" }),
+        ),
+      ),
       h("span", {}, `${need.have} of ${need.count} from `, bdi(need.group ?? (need.members ?? []).join(", "))),
     ),
   );
@@ -60,7 +106,10 @@ function needs(request) {
     h(
       "li",
       { class: "vote" },
-      h("span", { class: vote.decision === "deny" ? "bad" : "good", text: vote.decision === "deny" ? "Denied" : "Approved" }),
+      h("span", {
+        class: vote.decision === "deny" ? "bad" : "good",
+        text: vote.decision === "deny" ? "Denied" : "Approved",
+      }),
       " by ",
       bdi(voterWords(vote)),
       h("span", { class: "sub" }, ago(vote.at), ` via ${vote.via}`),

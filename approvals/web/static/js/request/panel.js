@@ -28,7 +28,8 @@ export function openPanel(place, id, { me, loaded = () => {}, decided = () => {}
     panel.bar?.stop();
   };
   panel.flip = () => panel.args?.flip();
-  panel.act = (words) => [...panel.slots.acts.querySelectorAll("button")].find((button) => button.textContent.startsWith(words))?.click();
+  panel.act = (words) =>
+    [...panel.slots.acts.querySelectorAll("button")].find((button) => button.textContent.startsWith(words))?.click();
   panel.press = (answer) => panel.bar?.press(answer, true);
   panel.ready = panel.refresh();
   return panel;
@@ -54,7 +55,8 @@ function accept(panel, request, { redraw = false } = {}) {
   panel.text = text;
   if (!before) draw(panel);
   if (before && before.state !== request.state) announce(`${request.tool}: ${STATES[request.state] ?? request.state}`);
-  if (before && before.binding !== request.binding && request.state === "pending") notice(panel, "The arguments changed since you opened this. Read them again, then decide.");
+  if (before && before.binding !== request.binding && request.state === "pending")
+    notice(panel, "The arguments changed since you opened this. Read them again, then decide.");
   fillIn(panel);
   panel.loaded(request);
 }
@@ -75,7 +77,12 @@ function absent(panel, error) {
 
 function draw(panel) {
   const slot = (name) => h("div", { class: `slot slot-${name}` });
-  panel.slots = Object.fromEntries(["head", "said", "verdict", "outcome", "args", "why", "timeline", "raw", "rail", "acts", "decision"].map((name) => [name, slot(name)]));
+  panel.slots = Object.fromEntries(
+    ["head", "said", "verdict", "outcome", "args", "why", "timeline", "raw", "rail", "acts", "decision"].map((name) => [
+      name,
+      slot(name),
+    ]),
+  );
   const s = panel.slots;
   panel.article = h(
     "article",
@@ -151,7 +158,10 @@ async function lost(panel, problem) {
     expired: "Too late: the request ended before your decision arrived. Nothing you clicked was recorded.",
     offline: "No answer came to your decision. What was recorded is shown below; look before you decide again.",
   };
-  const won = problem.code === "already_decided" ? `${problem.message} Your decision came second and was not recorded.` : words[problem.code];
+  const won =
+    problem.code === "already_decided"
+      ? `${problem.message} Your decision came second and was not recorded.`
+      : words[problem.code];
   notice(panel, won ?? problem.message);
   const current = problem.body?.request;
   if (current?.id === panel.id) accept(panel, current);
@@ -173,7 +183,20 @@ function head(request) {
       h("span", { class: "risk", text: `${request.risk} risk, ${request.severity} severity` }),
       h("span", { class: `state ${TONES[request.state] ?? ""}`, text: STATES[request.state] ?? request.state }),
     ),
-    h("h1", { tabindex: "-1", class: "request-title" }, bdi(request.tool, "mono-title"), h("span", { class: "muted" }, " on ", bdi(request.server))),
-    h("p", { class: "request-sentence" }, "Agent ", bdi(request.agent, "strong"), pending ? " asks to make this call" : " asked to make this call", owner, "."),
+    h(
+      "h1",
+      { tabindex: "-1", class: "request-title" },
+      bdi(request.tool, "mono-title"),
+      h("span", { class: "muted" }, " on ", bdi(request.server)),
+    ),
+    h(
+      "p",
+      { class: "request-sentence" },
+      "Agent ",
+      bdi(request.agent, "strong"),
+      pending ? " asks to make this call" : " asked to make this call",
+      owner,
+      ".",
+    ),
   );
 }

@@ -13,7 +13,11 @@ function block(title, text, lines) {
     { class: "raw" },
     h("summary", { text: title }),
     button,
-    h("pre", { class: "well", tabindex: "0", "aria-label": title }, lines.map((line) => h("span", { class: "line" }, visible(line)))),
+    h(
+      "pre",
+      { class: "well", tabindex: "0", "aria-label": title },
+      lines.map((line) => h("span", { class: "line" }, visible(line))),
+    ),
   );
 }
 

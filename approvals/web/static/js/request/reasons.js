@@ -38,11 +38,21 @@ export function whyHeld(request) {
             "table",
             { class: "ledger trace" },
             h("caption", { class: "sr", text: "Rules that were considered" }),
-            h("thead", {}, h("tr", {}, ["Rule", "Result", "Because"].map((name) => h("th", { scope: "col", text: name })))),
+            h(
+              "thead",
+              {},
+              h(
+                "tr",
+                {},
+                ["Rule", "Result", "Because"].map((name) => h("th", { scope: "col", text: name })),
+              ),
+            ),
             h("tbody", {}, rows),
           ),
         )
       : null,
-    request.policy_version ? h("p", { class: "muted" }, "Policy version ", bdi(String(request.policy_version).slice(0, 16), "mono")) : null,
+    request.policy_version
+      ? h("p", { class: "muted" }, "Policy version ", bdi(String(request.policy_version).slice(0, 16), "mono"))
+      : null,
   );
 }

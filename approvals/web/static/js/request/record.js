@@ -10,31 +10,57 @@ import { STATES, TONES, causeWords, decidingVote, voterWords } from "../words.js
 export function verdict(request) {
   const vote = decidingVote(request);
   const denied = request.state === "denied";
-  const tone = TONES[request.state] ?? "";
+  const ranBadly = ["failed", "unknown"].includes(request.state);
+  const tone = ranBadly ? (vote ? "good" : "") : (TONES[request.state] ?? "");
   const picture = tone === "good" ? "yes" : tone === "bad" ? "no" : "clock";
-  const word = vote && !["cancelled", "expired"].includes(request.state) ? (denied ? "Denied" : "Approved") : (STATES[request.state] ?? request.state);
-  const who = vote && word !== STATES.expired && word !== STATES.cancelled ? [" by ", bdi(voterWords(vote), "strong"), ` via ${vote.via}`] : [];
+  const word =
+    vote && !["cancelled", "expired"].includes(request.state)
+      ? denied
+        ? "Denied"
+        : "Approved"
+      : (STATES[request.state] ?? request.state);
+  const who =
+    vote && word !== STATES.expired && word !== STATES.cancelled
+      ? [" by ", bdi(voterWords(vote), "strong"), ` via ${vote.via}`]
+      : [];
   return h(
     "section",
     { class: `verdict ${tone}`, "aria-label": "Decision" },
-    h("p", { class: "verdict-line" }, icon(picture), h("span", {}, h("strong", { text: word }), who, request.decided_at ? [", ", ago(request.decided_at)] : null)),
-    h("p", { class: "verdict-more" }, follow(request)),
+    h(
+      "p",
+      { class: "verdict-line" },
+      icon(picture),
+      h("span", {}, h("strong", { text: word }), who, request.decided_at ? [", ", ago(request.decided_at)] : null),
+    ),
+    h(
+      "p",
+      { class: "verdict-more" },
+      ranBadly ? h("strong", { class: "bad", text: `${STATES[request.state]}. ` }) : null,
+      follow(request),
+    ),
     vote?.reason ? reason(vote.reason) : null,
   );
 }
 
 function reason(text) {
-  return h("figure", { class: "quoted" }, h("figcaption", { class: "label", text: "Reason given" }), h("blockquote", {}, bdi(text, "", { breaks: true })));
+  return h(
+    "figure",
+    { class: "quoted" },
+    h("figcaption", { class: "label", text: "Reason given" }),
+    h("blockquote", {}, bdi(text, "", { breaks: true })),
+  );
 }
 
 function follow(request) {
   const why = causeWords(request.cause);
-  const taken = request.decided_at ? `Decided ${exact(request.decided_at)}, after ${span(Date.parse(request.decided_at) - Date.parse(request.created_at))}. ` : "";
+  const taken = request.decided_at
+    ? `Decided ${exact(request.decided_at)}, after ${span(Date.parse(request.decided_at) - Date.parse(request.created_at))}. `
+    : "";
   const next = {
     approved: request.waiting === false ? "It has not run: the agent has to come back for it." : "It is about to run.",
     executing: "It is running now.",
     succeeded: "It ran once, and the agent has the result.",
-    failed: `It failed: ${why || "the upstream server answered with an error"}.`,
+    failed: `${sentence(why || "the upstream server answered with an error")}.`,
     unknown: `Nobody can say whether it ran: ${why || "no answer came"}. Look at the upstream server before anything is repeated; Placet will not run it again.`,
     denied: "It did not run. The agent was told.",
     expired: `It did not run: ${why || "its time ran out"}.`,
@@ -43,17 +69,28 @@ function follow(request) {
   return `${taken}${next ?? why}`;
 }
 
+const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
 /** The upstream server's own answer, as text. */
 export function outcomeView(request) {
   const { outcome } = request;
   const took = outcome.started_at && outcome.finished_at ? `, after ${span2(outcome)}` : "";
-  const words = { succeeded: "Result", failed: "Error", unknown: "No result" }[outcome.kind] ?? "Outcome";
+  const words = { succeeded: "Result", failed: "Error", unknown: "No answer to the call" }[outcome.kind] ?? "Outcome";
   const error = outcome.error ? h("p", { class: "mono well" }, visible(outcome.error)) : null;
-  const body = outcome.result === null || outcome.result === undefined ? null : argumentsView(outcome.result, { label: `${words} from ${request.server}` }).element;
+  const body =
+    outcome.result === null || outcome.result === undefined
+      ? null
+      : argumentsView(outcome.result, { label: `${words} from ${request.server}` }).element;
   return h(
     "section",
     { class: "outcome", "aria-label": words },
-    h("p", { class: "muted" }, `${words} of the call`, took, ". Written by the upstream server ", bdi(request.server), ", shown as text."),
+    h(
+      "p",
+      { class: "muted" },
+      body
+        ? [`${words} of the call`, took, ". Written by the upstream server ", bdi(request.server), ", shown as text."]
+        : [words, took, "."],
+    ),
     error,
     body,
   );

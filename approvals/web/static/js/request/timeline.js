@@ -22,7 +22,10 @@ function section(body) {
 
 function line(entry) {
   const detail = entry.detail ?? {};
-  const moved = entry.to && entry.from !== entry.to ? h("span", { class: "muted", text: ` → ${STATES[entry.to] ?? entry.to}` }) : null;
+  const moved =
+    entry.to && entry.from !== entry.to
+      ? h("span", { class: "muted", text: ` → ${STATES[entry.to] ?? entry.to}` })
+      : null;
   const more = [detail.via ? `via ${detail.via}` : "", causeWords(detail.cause)].filter(Boolean).join(", ");
   return h(
     "li",
