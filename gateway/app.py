@@ -14,7 +14,6 @@ import os
 import secrets
 import socket
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from importlib.metadata import version
 
 from aiohttp import web
@@ -35,7 +34,9 @@ from approvals.web.parts import WebParts, WebSettings
 from gateway import health
 from gateway.callers import Callers, sync
 from gateway.catalog import Catalog
+from gateway.console import Console
 from gateway.executor import Executor
+from gateway.fleet import Fleet
 from gateway.gate import Gateway
 from gateway.inbound.http import Inbound, InboundSettings
 from gateway.inbound.http import add_routes as add_agent_routes
@@ -48,12 +49,9 @@ from gateway.pipeline import Holding, Parts
 from gateway.protocol.headers import Allowed
 from gateway.protocol.patience import Hold
 from gateway.reload import Reloader
-from gateway.servers import Server, Servers
-from gateway.settings import ServerSettings, Settings
+from gateway.servers import Servers
+from gateway.settings import Settings
 from gateway.status import Status
-from gateway.upstreams import Timeouts, Upstream
-from gateway.upstreams.http import HttpUpstream
-from gateway.upstreams.stdio import StdioUpstream
 from gateway.work import Work
 
 log = logging.getLogger(__name__)
@@ -84,30 +82,6 @@ def routes_of(settings: Settings) -> Callable[[Terms], list[tuple[str, str]]]:
         return [("slack", target or default) for _, _, target in asked]
 
     return routes
-
-
-def upstream_of(settings: ServerSettings) -> Upstream:
-    """The transport a server's settings ask for."""
-    timeouts = Timeouts(
-        connect=settings.timeouts.connect.total_seconds(),
-        list=settings.timeouts.list.total_seconds(),
-        call=settings.timeouts.call.total_seconds(),
-        idle=settings.timeouts.idle.total_seconds(),
-    )
-    if settings.url is not None:
-        headers = {name: value.get_secret_value() for name, value in settings.headers.items()}
-        return HttpUpstream(name=settings.name, url=settings.url, headers=headers, timeouts=timeouts)
-    env = {name: value.get_secret_value() for name, value in settings.env.items()}
-    return StdioUpstream(name=settings.name, command=settings.command, env=env, cwd=settings.cwd, timeouts=timeouts)
-
-
-@dataclass(slots=True)
-class _Running:
-    """An upstream that is in use, with the settings it was made from and the loop that keeps it."""
-
-    settings: ServerSettings
-    upstream: Upstream
-    loop: asyncio.Task[None]
 
 
 class Service:
@@ -165,7 +139,8 @@ class Service:
             reloader=self.reloader,
             metrics=self.metrics,
         )
-        self._upstreams: dict[str, _Running] = {}
+        self.console = Console(servers=self.servers, catalog=self.catalog, judge=self.judge, reloader=self.reloader)
+        self.fleet = Fleet(work=work, servers=self.servers, catalog=self.catalog)
         self._loops: list[asyncio.Task[None]] = []
 
     def page(self, request_id: str) -> str:
@@ -180,7 +155,7 @@ class Service:
         self.desk.reconfigure(caps=settings.approvals.caps, routes=routes_of(settings))
         self.judge.defaults = settings.approvals.defaults
         self.parts.holding = self._holding(settings)
-        await self._apply_servers(settings)
+        await self.fleet.apply(settings.servers)
 
     async def start(self, app: web.Application) -> Inbound:
         """Start every loop and mount every route; the caller listens."""
@@ -205,8 +180,7 @@ class Service:
     async def close(self) -> None:
         """End what the loops do not end by themselves."""
         await self.journal.flush()
-        for running in self._upstreams.values():
-            await running.upstream.close()
+        await self.fleet.close()
         await self.sweeper.leave()
 
     def _mount(self, app: web.Application) -> Inbound:
@@ -225,33 +199,12 @@ class Service:
                 directory=self.directory,
                 settings=self.web,
                 version=self.version,
-                features={},
+                features={"servers": True},
                 notices=self.status.notices,
+                endpoints=self.console.endpoints(),
             ),
         )
         return inbound
-
-    async def _apply_servers(self, settings: Settings) -> None:
-        wanted = settings.servers
-        for name in [n for n, r in self._upstreams.items() if n not in wanted or _differs(r.settings, wanted[n])]:
-            gone = self._upstreams.pop(name)
-            gone.loop.cancel()
-            await gone.upstream.close()
-        for name, server in wanted.items():
-            if name not in self._upstreams:
-                upstream = upstream_of(server)
-                loop = self.work.loop(f"upstream {name}", upstream.run)
-                self._upstreams[name] = _Running(server, upstream, loop)
-        self.catalog.replace({name: running.upstream for name, running in self._upstreams.items()})
-        self.servers.replace(
-            Server(
-                name=name,
-                upstream=running.upstream,
-                policies=wanted[name].policies,
-                call_seconds=wanted[name].timeouts.call.total_seconds(),
-            )
-            for name, running in self._upstreams.items()
-        )
 
     def _holding(self, settings: Settings) -> Holding:
         approvals = settings.approvals
@@ -260,11 +213,6 @@ class Service:
             deny_cooldown=approvals.deny_cooldown,
             page=self.page,
         )
-
-
-def _differs(one: ServerSettings, other: ServerSettings) -> bool:
-    """Does the transport differ? A policy changes without a restart of its server."""
-    return replace(one, policies=()) != replace(other, policies=())
 
 
 async def serve(

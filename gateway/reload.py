@@ -62,7 +62,11 @@ class Reloader:
         if fixed is not None:
             self._refuse(f"{fixed} changed: restart the service to use it")
             return False
-        await self._apply(fresh)
+        try:
+            await self._apply(fresh)
+        except ValueError as err:
+            self._refuse(str(err))
+            return False
         self.settings, self.difference = fresh, None
         log.info("configuration reloaded", extra={"file": str(fresh.file)})
         return True

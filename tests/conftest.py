@@ -12,6 +12,7 @@ import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import pytest_asyncio
 
@@ -19,6 +20,10 @@ from approvals.storage import migrate
 from approvals.storage.engine import Database
 from approvals.storage.sqlite import Part
 from tests.fakes import postgres
+
+# Speed belongs in benchmarks: no example of a property test has a time limit of its own.
+hypothesis.settings.register_profile("placet", deadline=None)
+hypothesis.settings.load_profile("placet")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

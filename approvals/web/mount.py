@@ -25,14 +25,15 @@ def add_routes(app: web.Application, parts: WebParts) -> None:
     """Mount the console and the REST API on an application that has not started yet."""
     settings, live = parts.settings, Live()
     app[PARTS], app[LIVE], app[SHELF] = parts, live, Shelf()
+    table = (*API, *parts.endpoints)
     app[DOCUMENT] = write_document(
-        API, version=parts.version, cookie=settings.cookie, public_url=settings.public_url.rstrip("/")
+        table, version=parts.version, cookie=settings.cookie, public_url=settings.public_url.rstrip("/")
     )
     app.middlewares.insert(0, guard)
     app.on_response_prepare.append(set_headers(https=settings.https))
     app.on_startup.append(check_routes)
     app.on_shutdown.append(live.end)
-    for endpoint in API:
+    for endpoint in table:
         app.router.add_route(endpoint.method, endpoint.path, endpoint.handler)
         if endpoint.method == "GET" and not endpoint.path.endswith("/events"):
             app.router.add_route("HEAD", endpoint.path, endpoint.handler)

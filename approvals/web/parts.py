@@ -24,6 +24,7 @@ from approvals.storage.engine import Database
 
 if TYPE_CHECKING:
     from approvals.web.live import Live
+    from approvals.web.routes import Endpoint
 
 _HOST = re.compile(r"(\[[0-9a-fA-F:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(?::[0-9]{1,5})?")
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -102,7 +103,10 @@ class WebSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebParts:
-    """Everything the handlers use. `notices` is asked at each `/me`; `random` only tests replace."""
+    """Everything the handlers use. `notices` is asked at each `/me`; `random` only tests replace.
+
+    `endpoints` are further routes of the REST API, of parts that `approvals` does not know.
+    """
 
     db: Database
     desk: Desk
@@ -111,6 +115,7 @@ class WebParts:
     version: str
     features: Mapping[str, bool] = field(default_factory=dict)
     notices: Callable[[], Sequence[Notice]] = tuple
+    endpoints: Sequence[Endpoint] = ()
     random: Callable[[int], bytes] = secrets.token_bytes
 
 

@@ -47,6 +47,8 @@ def command(
         asyncio.run(_run(_listening(settings, host, port)))
     except* Refusal as group:
         fail(str(group.exceptions[0]))
+    except* ValueError as group:
+        fail(str(group.exceptions[0]))
     except* OSError as group:
         fail(f"Cannot listen on {settings.listen.host}:{settings.listen.port}: {group.exceptions[0]}")
 

@@ -1,0 +1,175 @@
+"""What people may see and do of the gateway itself, beside requests: its servers, their tools, and a reload.
+
+The REST endpoints of contract.md 4 that `approvals` cannot know. Their rights are roles, read anew for each request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+from pydantic import BaseModel
+
+from approvals.domain.model import Role
+from approvals.web import body
+from approvals.web.access import Access, access
+from approvals.web.models import Empty, Model
+from approvals.web.problems import Problem
+from approvals.web.routes import Endpoint
+from approvals.web.sessions import VISITOR
+from approvals.web.shape import answer, dumps
+from gateway.catalog import Catalog, Tool
+from gateway.judge import Judge
+from gateway.policy.evaluate import listing, version_of
+from gateway.reload import Reloader
+from gateway.servers import Server, Servers
+from gateway.upstreams import NoAnswer, Unsent
+
+SEES = frozenset({Role.REVIEWER, Role.OPERATOR, Role.ADMIN, Role.AUDITOR})
+RELOADS = frozenset({Role.OPERATOR, Role.ADMIN})
+
+
+class ServerOut(Model):
+    """One upstream server. `tools` counts those that can be used, null while they are not known."""
+
+    name: str
+    transport: str
+    up: bool | None
+    error: str | None
+    tools: int | None
+    policy: str | None
+    policy_version: str | None
+
+
+class ServersOut(Model):
+    """Every server."""
+
+    servers: list[ServerOut]
+    next_cursor: str | None
+
+
+class ToolOut(Model):
+    """One tool as the server describes it, with what Placet makes of it. `listed`: agents may see it."""
+
+    name: str
+    description: str | None
+    fingerprint: str
+    risk: str
+    severity: str
+    evidence: list[str]
+    listed: bool
+    unusable: str | None
+    definition: dict[str, Any]
+
+
+class ToolsOut(Model):
+    """Every tool of a server, usable or not."""
+
+    tools: list[ToolOut]
+    next_cursor: str | None
+
+
+class ReloadOut(Model):
+    """Whether the configuration on disk is in force now, and if not, why."""
+
+    reloaded: bool
+    difference: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Console:
+    """Makes the endpoints over the running parts."""
+
+    servers: Servers
+    catalog: Catalog
+    judge: Judge
+    reloader: Reloader
+
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """The routes, for the table of the people's side."""
+        access(Access.PERSON)(self.list_servers)
+        access(Access.PERSON)(self.list_tools)
+        access(Access.PERSON)(self.reload)
+        return (
+            _get("/api/v1/servers", self.list_servers, ServersOut),
+            _get("/api/v1/servers/{name}/tools", self.list_tools, ToolsOut, refuses=(404, 503)),
+            Endpoint(
+                method="POST",
+                path="/api/v1/reload",
+                handler=self.reload,
+                takes=Empty,
+                gives=ReloadOut,
+            ),
+        )
+
+    async def list_servers(self, request: web.Request) -> web.StreamResponse:
+        """The upstream servers, whether they answer, and the policy in force for each."""
+        _check(request, SEES, "see the servers: a viewer reads requests only")
+        shown = [await self._server(server) for server in self.servers]
+        return answer(request, dumps({"servers": shown, "next_cursor": None}))
+
+    async def list_tools(self, request: web.Request) -> web.StreamResponse:
+        """Every tool of a server with its risk, its fingerprint, and whether agents may see it."""
+        _check(request, SEES, "see the servers: a viewer reads requests only")
+        server = self.servers.get(request.match_info["name"])
+        if server is None:
+            raise Problem(404, "not_found", "There is no server of that name.")
+        try:
+            usable = await self.catalog.tools(server.name)
+        except (Unsent, NoAnswer) as err:
+            raise Problem(503, "upstream_unavailable", f"The tools are not known: {err}.") from err
+        tools = [*usable, *self.catalog.unusable(server.name)]
+        shown = [self._tool(server, tool) for tool in sorted(tools, key=lambda tool: tool.name)]
+        return answer(request, dumps({"tools": shown, "next_cursor": None}))
+
+    async def reload(self, request: web.Request) -> web.StreamResponse:
+        """Take over the configuration on disk; a bad one changes nothing and says why."""
+        _check(request, RELOADS, "reload: that takes the operator or admin role")
+        await body.read(request, Empty)
+        done = await self.reloader.reload()
+        return answer(request, dumps({"reloaded": done, "difference": self.reloader.difference}))
+
+    async def _server(self, server: Server) -> dict[str, Any]:
+        tools: Sequence[Tool] | None = None
+        error: str | None = None
+        try:
+            tools = await self.catalog.tools(server.name)
+        except (Unsent, NoAnswer) as err:
+            error = str(err)
+        settings = self.reloader.settings.servers.get(server.name)
+        http = settings is not None and settings.url is not None
+        return {
+            "name": server.name,
+            "transport": "http" if http else "stdio",
+            "up": server.upstream.up,
+            "error": error,
+            "tools": len(tools) if tools is not None else None,
+            "policy": ", ".join(policy.name for policy in server.policies) or None,
+            "policy_version": version_of(server.policies) if server.policies else None,
+        }
+
+    def _tool(self, server: Server, tool: Tool) -> dict[str, Any]:
+        risk = self.judge.risk(tool)
+        description = tool.definition.get("description")
+        return {
+            "name": tool.name,
+            "description": description if isinstance(description, str) else None,
+            "fingerprint": tool.fingerprint,
+            "risk": risk.kind.value,
+            "severity": risk.severity.value,
+            "evidence": list(risk.evidence),
+            "listed": tool.unusable is None and listing(server.policies, tool.name, risk.kind),
+            "unusable": tool.unusable,
+            "definition": tool.definition,
+        }
+
+
+def _get(path: str, handler: Any, gives: type[BaseModel], *, refuses: tuple[int, ...] = ()) -> Endpoint:
+    return Endpoint(method="GET", path=path, handler=handler, gives=gives, refuses=refuses)
+
+
+def _check(request: web.Request, roles: frozenset[Role], what: str) -> None:
+    if not request[VISITOR].person.roles & roles:
+        raise Problem(403, "not_allowed", f"You may not {what}.")
