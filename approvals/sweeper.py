@@ -34,8 +34,7 @@ class Sweeper:
         self._desk, self._db, self._holder = desk, desk.db, desk.holder
 
     async def run(self) -> None:
-        """Sweep for ever."""
-        await self.begin()
+        """Sweep for ever. `begin` comes first, before the service takes a call."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._every(HEARTBEAT_SECONDS, self.beat), name="heartbeat")
             group.create_task(self._every(TIDY_SECONDS, self.tidy), name="tidy")
@@ -102,6 +101,8 @@ class Sweeper:
             for holder in tx.replicas.live(tx.now):
                 tx.requests.clear_waiting(holder)
                 tx.replicas.leave(holder)
+            # Nobody else can be running anything: what a dead process had claimed is not waited for any longer.
+            tx.requests.end_leases(tx.now)
         tx.requests.clear_waiting(self._holder)
         tx.replicas.heartbeat(self._holder, tx.now)
 

@@ -130,6 +130,10 @@ class Requests(Group):
         """Forget every connection a process held: it has just started, or is known to be gone."""
         self._run(update(requests).where(requests.c.waiting_holder == holder).values(waiting_holder=None))
 
+    def end_leases(self, now: datetime) -> None:
+        """Let every running claim be overdue: whoever made them is known to be gone."""
+        self._run(update(requests).where(IS_EXECUTING, requests.c.lease_until > now).values(lease_until=now))
+
     def set_told(self, id: str, at: datetime) -> bool:
         """Note that the agent has its answer. False: it was told before."""
         untold = update(requests).where(requests.c.id == id, requests.c.told_at.is_(None))

@@ -107,6 +107,15 @@ async def test_a_process_that_starts_alone_forgets_what_any_process_held(at: Hou
     assert await waiting(at, other) is (at.db.dialect == "postgresql")
 
 
+async def test_a_process_that_starts_alone_ends_what_a_dead_one_was_running(at: House) -> None:
+    running = await at.running()
+    sweeper = Sweeper(at.another("after the crash"))
+    await sweeper.begin()
+    await sweeper.sweep()
+    alone = at.db.dialect == "sqlite"
+    assert (await at.now(running)).state is (State.UNKNOWN if alone else State.EXECUTING)
+
+
 async def test_what_a_dead_replica_held_is_not_shown_as_waiting(at: House) -> None:
     other = await waits(at, at.another("two"), "two")
     at.clock.move(seconds=14)
