@@ -85,6 +85,12 @@ class Room:
         found = (self.directory.person(self.tx, vote.reviewer) for vote in request.votes)
         return {person.id: person for person in found if person is not None}
 
+    def named(self, request: ApprovalRequest, history: list[Record]) -> dict[PersonId, Person]:
+        """Everybody a card may name: the voters, and the people of the ledger."""
+        ids = {vote.reviewer for vote in request.votes} | {PersonId(r.actor) for r in history if "@" in r.actor}
+        found = (self.directory.person(self.tx, person_id) for person_id in ids)
+        return {person.id: person for person in found if person is not None}
+
     def history(self, request: ApprovalRequest) -> list[Record]:
         """The request's ledger, oldest first."""
         return self.tx.requests.events(request.id)

@@ -21,8 +21,9 @@ from approvals.channels import Channel, MessageRef, RetryLater, Undeliverable
 from approvals.deciding import Room
 from approvals.desk import Desk
 from approvals.domain.card import Card, make_card
-from approvals.domain.lifecycle import Event, Happened
-from approvals.domain.model import OPEN_STATES, ApprovalRequest, State
+from approvals.domain.lifecycle import Event, Happened, Record
+from approvals.domain.model import OPEN_STATES, ApprovalRequest, Person, PersonId, State
+from approvals.domain.quorum import Need
 from approvals.domain.redact import redact_text
 from approvals.errors import Unavailable
 from approvals.storage.messages import Backlog, MessageRow
@@ -42,6 +43,8 @@ GIVE_UP_ENDED_AFTER = 20
 """A card nobody needs any more is tried for about an hour, then given up."""
 SAVE_TRIES = 5
 ERROR_SHOWN = 300
+LONG_ARGUMENTS = 64 * 1024
+"""Longer arguments are made into a card in a thread."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,11 +59,14 @@ class ChannelHealth:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Job:
-    """One card to bring up to date, with the request it shows; None when the request is gone."""
+class _Telling:
+    """All that a card is made from, as one read found it."""
 
-    row: MessageRow
-    card: Card | None
+    request: ApprovalRequest
+    needs: tuple[Need, ...]
+    people: Mapping[PersonId, Person]
+    history: list[Record]
+    now: datetime
 
 
 class Outbox:
@@ -153,40 +159,53 @@ class Outbox:
             self._more.set()
 
     async def _deliver(self, row: MessageRow) -> None:
-        job = await self._db.read(lambda tx: self._job(tx, row))
+        telling = await self._db.read(lambda tx: self._read(tx, row))
         channel = self._channels.get(row.channel)
-        if job.card is None or channel is None:
-            why = "its request is gone" if job.card is None else f"no channel {row.channel!r} is configured"
+        if telling is None or channel is None:
+            why = "its request is gone" if telling is None else f"no channel {row.channel!r} is configured"
             await self._save(lambda tx: self._bury(tx, row, why))
             return
+        card = await self._card(telling)
         try:
             async with asyncio.timeout(SEND_SECONDS):
-                ref = await _show(channel, row, job.card)
+                ref = await _show(channel, row, card)
         except Undeliverable as never:
             await self._give_up(row, _first_line(never))
         except RetryLater as later:
             await self._pause(row, later)
         except Exception as failed:  # noqa: BLE001 - the edge: a channel is somebody else's code
-            await self._failed(row, job.card, failed)
+            await self._failed(row, card, failed)
         else:
-            revision = job.card.revision
-            await self._save(lambda tx: tx.messages.done(row.id, ref.data if ref else None, revision))
+            await self._save(lambda tx: tx.messages.done(row.id, ref.data if ref else None, card.revision))
             self._note(row.channel, delivered=1)
 
-    def _job(self, tx: Tx, row: MessageRow) -> _Job:
+    def _read(self, tx: Tx, row: MessageRow) -> _Telling | None:
         request = tx.requests.get(row.request_id)
         if request is None:
-            return _Job(row=row, card=None)
+            return None
         room = Room(tx, self._desk.directory)
-        card = make_card(
-            request,
+        history = tx.requests.events(request.id)
+        return _Telling(
+            request=request,
             needs=room.needs(request),
-            people=room.voters(request),
-            url=self._page(request.id),
+            people=room.named(request, history),
+            history=history,
             now=tx.now,
-            history=tx.requests.events(request.id),
         )
-        return _Job(row=row, card=card)
+
+    async def _card(self, telling: _Telling) -> Card:
+        def make() -> Card:
+            return make_card(
+                telling.request,
+                needs=telling.needs,
+                people=telling.people,
+                url=self._page(telling.request.id),
+                now=telling.now,
+                history=telling.history,
+            )
+
+        # Redacting a megabyte takes long enough to be felt by every held call, so it is done beside the loop.
+        return await asyncio.to_thread(make) if len(telling.request.call.arguments) > LONG_ARGUMENTS else make()
 
     async def _pause(self, row: MessageRow, later: RetryLater) -> None:
         # The channel asked for quiet; its other cards would only be told the same.

@@ -149,6 +149,25 @@ def test_the_ledger_tells_who_took_it_back_and_why() -> None:
     assert card.status_line == "Cancelled by Bob at 14:05 UTC: a person took the call back (“wrong ⏎ account”)"
 
 
+@pytest.mark.parametrize(
+    ("actor", "named"), [("agent:claude-ada", "the agent claude-ada"), ("placet", "the gateway"), ("x@y.z", "x@y.z")]
+)
+def test_the_ledger_names_whoever_took_it_back(actor: str, named: str) -> None:
+    asked = samples.request()
+    step = advance(asked, Happened(event=Event.CANCELLED, actor=actor, cause=Cause.FROZEN), NOW)
+    card = samples.card(step.after, history=(step.record,))
+    assert card.status_line == f"Cancelled by {named} at 14:02 UTC: everything is frozen"
+
+
+def test_a_denial_without_its_vote_still_says_denied() -> None:
+    assert samples.card(replace(samples.request(), state=State.DENIED)).status_line == "Denied"
+
+
+def test_an_address_that_has_no_plain_spelling_is_shown_as_it_is() -> None:
+    (warning,) = samples.card(samples.request({"to": "https://" + "ä" * 80 + "/x"})).warnings
+    assert warning.startswith("In the arguments, addresses with letters beyond a-z at /to: ää")
+
+
 def test_the_ledger_tells_that_silence_allowed_also_after_it_ran() -> None:
     asked = samples.request(given=samples.terms(Factor(members=(FINANCE,), count=2), on_timeout=OnTimeout.ALLOW))
     voted = advance(asked, Happened(event=Event.VOTED, actor=ADA.id, vote=samples.vote(asked, ADA)), NOW)
