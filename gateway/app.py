@@ -162,6 +162,7 @@ class Service:
         settings = self.reloader.settings
         await self.apply(settings)
         await self.status.begin()
+        await self.sweeper.begin()
         inbound = self._mount(app)
         for name, body in {
             "bus": self.bus.run,
