@@ -22,6 +22,7 @@ from approvals.errors import (
     Refusal,
     StaleBinding,
 )
+from approvals.storage import tables
 from approvals.storage.requests import Query
 from approvals.testing import samples
 from approvals.testing.samples import ADA, BOB, CARL, DORA, EVE, FINANCE, SECURITY
@@ -282,9 +283,9 @@ async def test_a_saved_call_that_was_altered_never_runs(at: House) -> None:
     other = samples.call({"quantity": 1_000_000})
 
     def tamper(tx: Any) -> None:
-        from approvals.storage.tables import requests
-
-        tx.conn.execute(requests.update().values(arguments=other.arguments, arguments_sha256=other.arguments_sha256))
+        tx.conn.execute(
+            tables.requests.update().values(arguments=other.arguments, arguments_sha256=other.arguments_sha256)
+        )
 
     await at.db.write(tamper)
     with pytest.raises(NotClaimable):
