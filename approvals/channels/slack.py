@@ -1,0 +1,220 @@
+"""Slack as a channel: cards out through the Web API, answers in through Socket Mode or signed posts, or both.
+
+The card is a view of the request and never the record: it is posted and repainted by the outbox, and what people press
+is handed to the desk. An interaction gets its acknowledgement when its work is committed; where that takes longer than
+Slack waits, it is acknowledged first and the work goes on (slack.md 2). slack-sdk is imported in `slack*.py` alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+from approvals.channels import MessageRef, RetryLater, Undeliverable
+from approvals.channels.slack_blocks import Drawing, draw, draw_minimal
+from approvals.channels.slack_clicks import Ack, Clicks
+from approvals.channels.slack_client import SlackClient, SlackDown, SlackRefused
+from approvals.channels.slack_http import SignedPosts
+from approvals.channels.slack_payloads import Malformed, NotHandled
+from approvals.channels.slack_people import SlackPeople
+from approvals.channels.slack_reading import Reading
+from approvals.channels.slack_refusals import TOO_MUCH, never
+from approvals.channels.slack_signing import Signatures
+from approvals.channels.slack_socket import PING_SECONDS, Socket
+from approvals.channels.slack_telling import Telling
+from approvals.desk import Desk
+from approvals.domain.card import Card
+from approvals.domain.model import Person
+
+log = logging.getLogger(__name__)
+
+NAME = "slack"
+ANSWER_SECONDS = 2.0
+"""Slack gives up after three seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlackConfig:
+    """The installed app. `app_token` opens Socket Mode, `signing_secret` the Request URLs; `channel` is the default."""
+
+    bot_token: str = field(repr=False)
+    channel: str
+    app_token: str | None = field(default=None, repr=False)
+    signing_secret: str | None = field(default=None, repr=False)
+    api_url: str = "https://slack.com/api/"
+    ping_seconds: float = PING_SECONDS
+
+    def __post_init__(self) -> None:
+        if not self.bot_token.strip():
+            raise ValueError("slack.bot_token is empty")
+        if self.app_token is not None and not self.app_token.strip():
+            raise ValueError("slack.app_token is empty: give one, or leave the key out")
+        if self.signing_secret is not None and not self.signing_secret.strip():
+            raise ValueError(
+                "slack.signing_secret is empty: anybody could sign with it. Give one, or leave the key out"
+            )
+
+
+class SlackChannel:
+    """Cards in Slack."""
+
+    name = NAME
+
+    def __init__(
+        self,
+        config: SlackConfig,
+        *,
+        desk: Desk,
+        page: Callable[[str], str],
+        signatures: Signatures | None = None,
+        answer_seconds: float = ANSWER_SECONDS,
+    ) -> None:
+        self._config, self._desk, self._answer_seconds = config, desk, answer_seconds
+        self._client = SlackClient(bot_token=config.bot_token, api_url=config.api_url)
+        reading = Reading(desk, page=page, channel=self.name)
+        self._clicks = Clicks(
+            desk, people=SlackPeople(self._client), reading=reading, telling=Telling(self._client, reading)
+        )
+        self._group: asyncio.TaskGroup | None = None
+        self._socket: Socket | None = None
+        if config.app_token is not None:
+            self._socket = Socket(
+                self._client, app_token=config.app_token, take=self.take, ping_seconds=config.ping_seconds
+            )
+        if signatures is None and config.signing_secret is not None:
+            signatures = Signatures(config.signing_secret)
+        self._posts = SignedPosts(signatures, self.take) if signatures is not None else None
+
+    @property
+    def problem(self) -> str | None:
+        """Why nothing can be received over Socket Mode now; None when it works or is not used."""
+        return self._socket.problem if self._socket is not None else None
+
+    async def run(self) -> None:
+        """Receive for ever, and finish what was acknowledged early. Runs whichever way in is used."""
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            try:
+                if self._socket is not None:
+                    group.create_task(self._socket.run(), name="slack socket")
+                await asyncio.Event().wait()
+            finally:
+                self._group = None
+
+    def routes(self) -> list[web.RouteDef]:
+        """The Request URLs; none without a signing secret."""
+        return self._posts.routes() if self._posts is not None else []
+
+    async def post(self, card: Card, to: str) -> MessageRef:
+        """Post the card to a channel, or to a person's direct messages (`@ada`)."""
+        place = await self._place(to or self._config.channel)
+        said = await self._send("chat.postMessage", card, place, {"channel": place, **_QUIET})
+        return MessageRef(channel=self.name, data={"channel": str(said["channel"]), "ts": str(said["ts"])})
+
+    async def revise(self, ref: MessageRef, card: Card) -> None:
+        """Repaint a card in place."""
+        where = {"channel": str(ref.data.get("channel")), "ts": str(ref.data.get("ts"))}
+        await self._send("chat.update", card, where["channel"], where)
+
+    async def take(self, kind: str, payload: Any) -> dict[str, Any] | None:
+        """Handle one interaction of Slack's, whichever way it came; what comes back acknowledges it.
+
+        Raises:
+            Malformed: it is not what Slack sends.
+            NotHandled: a bug; the log has it.
+        """
+        act = {"interactive": self._clicks.interactive, "slash_commands": self._clicks.command}.get(
+            kind, self._clicks.event
+        )
+        acked: asyncio.Future[dict[str, Any] | None] = asyncio.get_running_loop().create_future()
+        work = self._work(act(payload), acked)
+        if self._group is None:
+            await work
+            return await acked
+        self._group.create_task(work, name=f"slack {kind}")
+        try:
+            async with asyncio.timeout(self._answer_seconds):
+                return await acked
+        except TimeoutError:
+            log.warning("slack acknowledged before the work was done", extra={"kind": kind})
+            return None
+
+    async def _work(self, act: Awaitable[Ack], acked: asyncio.Future[dict[str, Any] | None]) -> None:
+        try:
+            ack = await act
+        except Malformed as err:
+            _settle(acked, err)
+            return
+        except Exception:  # the edge: a bug met by one press must not end the others
+            log.exception("slack interaction broke")
+            _settle(acked, NotHandled())
+            return
+        then = [ack.then]
+        if acked.cancelled():
+            then.insert(0, ack.late)
+        else:
+            acked.set_result(ack.body)
+        for follow_up in filter(None, then):
+            try:
+                await follow_up()
+            except Exception:  # the edge: the decision stands, only the talk about it failed
+                log.exception("slack follow-up broke")
+
+    async def _send(self, method: str, card: Card, place: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return await self._try(method, place, draw(card), arguments)
+        except SlackRefused as refused:
+            log.warning("slack refused the card", extra={"request": card.request_id, "error": refused.error})
+        try:
+            return await self._try(method, place, draw_minimal(card), arguments)
+        except SlackRefused as refused:
+            raise Undeliverable(f"Slack refuses even a line of text ({refused.error}).") from None
+
+    async def _try(self, method: str, place: str, drawing: Drawing, arguments: dict[str, Any]) -> dict[str, Any]:
+        """One call.
+
+        Raises:
+            SlackRefused: this drawing is too much for Slack; a smaller one may not be.
+            Undeliverable, RetryLater, SlackDown.
+        """
+        try:
+            return await self._client.call(method, **arguments, text=drawing.text, blocks=drawing.blocks)
+        except SlackRefused as refused:
+            if refused.error in TOO_MUCH:
+                raise
+            raise Undeliverable(never(refused, place)) from None
+
+    async def _place(self, word: str) -> str:
+        """What Slack knows a target by."""
+        if not word.startswith("@"):
+            return word
+        name = word[1:].lower()
+        people = await self._desk.db.read(self._desk.directory.people)
+        found = [person for person in people.values() if person.slack and not person.disabled and _is(person, name)]
+        if len(found) != 1:
+            many = f"{len(found)} people are called {word}" if found else f"nobody is called {word}"
+            raise Undeliverable(
+                f"{many} among those linked to Slack. Write the whole address (slack:@ada@example.com), and link it: "
+                "placet people add EMAIL --slack U…"
+            )
+        return min(found[0].slack)
+
+
+_QUIET = {"unfurl_links": False, "unfurl_media": False}
+
+
+def _is(person: Person, name: str) -> bool:
+    return name in (person.id, person.id.split("@", 1)[0], person.name.lower())
+
+
+def _settle(acked: asyncio.Future[dict[str, Any] | None], err: Exception) -> None:
+    if not acked.done():
+        acked.set_exception(err)
+
+
+__all__ = ["RetryLater", "SlackChannel", "SlackConfig", "SlackDown"]

@@ -1,0 +1,280 @@
+"""A card as Slack shows it: one renderer for the first post and for every repaint. Pure.
+
+What does not fit is cut where people see it, with how much is missing; a card of which anything was cut does not
+approve by itself: its Approve opens the full call, whose last page decides, and what is too long for Slack
+altogether is decided on the web page. Every field has its own budget, so that a whole card stays far below what
+Slack refuses. The button carries the request and the binding, never an argument.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from approvals.channels import slack_parts as parts
+from approvals.channels.slack_parts import Json
+from approvals.domain.card import Card
+from approvals.domain.model import Answer, State
+
+ARGUMENT_CHARACTERS, ARGUMENT_LINES = 1_800, 24
+PAGE_CHARACTERS, PAGES_MAX = 2_800, 20
+NAME, REASON, JUSTIFICATION, RESULT, STATUS, NEEDS = 200, 300, 600, 600, 1_000, 300
+WARNINGS, WARNING = 4, 300
+DANGEROUS = frozenset({"destructive", "financial"})
+
+
+class Action(StrEnum):
+    """The action ids of our buttons."""
+
+    APPROVE = "approve"
+    DENY = "deny"
+    VIEW = "view"
+    NEXT = "next"
+    PREVIOUS = "previous"
+    OPEN = "open"
+    """Opens the web page; nothing of ours happens."""
+
+
+class Reach(StrEnum):
+    """Where a call can be approved: it depends on where it can be read whole."""
+
+    CARD = "card"
+    FULL_CALL = "full_call"
+    PAGE = "page"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawing:
+    """A message: what notifications say, and its blocks (none: only the text is shown)."""
+
+    text: str
+    blocks: list[Json]
+
+
+def draw(card: Card) -> Drawing:
+    """The card as a Slack message."""
+    blocks = [parts.header(headline(card))]
+    if card.decided:
+        blocks.append(status(card))
+    blocks.append(facts(card))
+    blocks += said_by_agent(card, JUSTIFICATION)
+    blocks += warnings(card, WARNINGS)
+    blocks += _arguments(card)
+    blocks += _result(card)
+    blocks.append(_small_print(card))
+    if not card.decided:
+        blocks.append(_buttons(card))
+    return Drawing(text=summary(card), blocks=blocks)
+
+
+def draw_minimal(card: Card) -> Drawing:
+    """What is shown when Slack refuses the card: a line of text and the link, nothing to press."""
+    return Drawing(text=f"{summary(card)} <{parts.escaped(card.url)}|Open the call in Placet>", blocks=[])
+
+
+def draw_stray(card: Card) -> Drawing:
+    """What is shown on a copy of the card that nobody keeps up to date."""
+    text = f"{card.headline}. This is a second copy of the card and can no longer be used."
+    return Drawing(text=f"{parts.notice(text)} <{parts.escaped(card.url)}|Open the call in Placet>", blocks=[])
+
+
+def summary(card: Card) -> str:
+    """The card in one line, for notifications and screen readers: never an argument, never the agent's words."""
+    if card.decided:
+        return parts.notice(f"{card.headline}. {card.status_line}", 1_500)
+    return parts.notice(f"{card.headline}: {card.agent}, {_risk(card)}. Needs {card.needs_line}", 1_500)
+
+
+def headline(card: Card) -> str:
+    """The first line: the risk while people are asked, what became of it afterwards."""
+    return f"{_state_word(card)} · {card.tool}"
+
+
+def reach(card: Card) -> Reach:
+    """Where this call can be approved."""
+    if not _is_cut(card):
+        return Reach.CARD
+    return Reach.FULL_CALL if len(pages(card.arguments)) <= PAGES_MAX else Reach.PAGE
+
+
+def button_value(card: Card) -> str:
+    """What our buttons carry."""
+    return f"{card.request_id} {card.binding}"
+
+
+def approve_button(card: Card) -> Json:
+    """Approve, asking once more where the call cannot be taken back."""
+    sure = None
+    if card.risk in DANGEROUS or card.severity == "critical":
+        what = (
+            f"{_risk(card).capitalize()}: {card.tool} on {card.server} runs once, exactly as shown, for {card.agent}."
+        )
+        sure = parts.confirm("Approve this call?", what, "Approve")
+    return parts.button(Action.APPROVE, "Approve", value=button_value(card), style="primary", confirm=sure)
+
+
+def deny_button(card: Card) -> Json:
+    """Deny…, which asks for a reason."""
+    return parts.button(Action.DENY, "Deny…", value=button_value(card))
+
+
+def facts(card: Card) -> Json:
+    """Who wants what, where, under which rule, and until when."""
+    agent = [parts.words(parts.cut(card.agent, NAME))]
+    if card.client:
+        agent.append(parts.words(f" ({parts.cut(card.client, NAME)})"))
+    lines = [
+        parts.fact("Tool", parts.words(f"{parts.cut(card.tool, NAME)} on {parts.cut(card.server, NAME)}")),
+        parts.fact("Agent", *agent),
+    ]
+    if card.owner:
+        lines.append(parts.fact("For", parts.words(parts.cut(card.owner, NAME))))
+    rule = [parts.words(parts.cut(card.rule, NAME))]
+    if card.rule_reason:
+        rule.append(parts.words(f": {parts.cut(_one_line(card.rule_reason), REASON)}"))
+    lines.append(parts.fact("Rule", *rule))
+    if not card.decided:
+        lines.append(
+            parts.fact("Needs", parts.words(parts.cut(card.needs_line or "a reviewer", NEEDS)), *_so_far(card))
+        )
+        lines.append(parts.fact("Until", parts.moment(card.expires_at)))
+    return parts.rich(*lines, block_id="facts")
+
+
+def status(card: Card) -> Json:
+    """What has happened, naming who and when."""
+    return parts.rich(parts.line(parts.words(parts.cut(card.status_line, STATUS), "bold")), block_id="status")
+
+
+def said_by_agent(card: Card, limit: int) -> list[Json]:
+    """The agent's own reason, under a label it cannot change."""
+    if not card.justification:
+        return []
+    label = parts.line(parts.words("The agent says, unverified", "bold"))
+    return [parts.rich(label, parts.quoted(parts.cut(card.justification, limit)), block_id="agent_says")]
+
+
+def warnings(card: Card, most: int) -> list[Json]:
+    """What is not what it looks like, or is hidden."""
+    if not card.warnings:
+        return []
+    lines = [parts.fact("Look closely", parts.words(parts.cut(text, WARNING))) for text in card.warnings[:most]]
+    if len(card.warnings) > most:
+        lines.append(parts.line(parts.words(f"and {len(card.warnings) - most} more such things: see the full call")))
+    return [parts.rich(*lines, block_id="warnings")]
+
+
+def pages(text: str) -> list[str]:
+    """A long text in pieces that a modal can show, broken between lines where lines allow it."""
+    found: list[str] = []
+    rows: list[str] = []
+    size = 0
+    for row in _rows(text):
+        cost = parts.units(row) + 1
+        if rows and size + cost > PAGE_CHARACTERS + 1:
+            found.append("\n".join(rows))
+            rows, size = [], 0
+        rows.append(row)
+        size += cost
+    return [*found, "\n".join(rows)]
+
+
+def _rows(text: str) -> Iterator[str]:
+    for row in text.split("\n"):
+        if parts.units(row) <= PAGE_CHARACTERS:
+            yield row
+            continue
+        # A piece of a broken line fills its page, so that no line break appears where there is none.
+        step = PAGE_CHARACTERS if parts.units(row) == len(row) else PAGE_CHARACTERS // 2
+        yield from (row[at : at + step] for at in range(0, len(row), step))
+
+
+def _excerpt(text: str) -> tuple[str, str | None]:
+    """The beginning of the arguments, and how much of them it is (None: all)."""
+    rows = text.split("\n")
+    kept = "\n".join(rows[:ARGUMENT_LINES])
+    if parts.units(kept) > ARGUMENT_CHARACTERS:
+        shown = parts.cut(kept, ARGUMENT_CHARACTERS)
+        return shown, f"{len(shown) - 1:,} of {len(text):,} characters shown"
+    if len(rows) > ARGUMENT_LINES:
+        return kept, f"{ARGUMENT_LINES} of {len(rows):,} lines shown"
+    return text, None
+
+
+def _is_cut(card: Card) -> bool:
+    long_reason = card.justification is not None and parts.units(card.justification) > JUSTIFICATION
+    long_warning = len(card.warnings) > WARNINGS or any(parts.units(text) > WARNING for text in card.warnings)
+    return long_reason or long_warning or _excerpt(card.arguments)[1] is not None
+
+
+def _arguments(card: Card) -> list[Json]:
+    text, missing = _excerpt(card.arguments)
+    label = parts.line(parts.words("Arguments", "bold"))
+    shown = [parts.rich(label, parts.preformatted(text), block_id="arguments")]
+    if missing is None:
+        return shown
+    where = "View full call shows them all." if reach(card) is Reach.FULL_CALL else "Read them all on the page."
+    return [*shown, parts.context(f"{missing}. {where if not card.decided else ''}".rstrip(), block_id="cut")]
+
+
+def _result(card: Card) -> list[Json]:
+    if not card.result_excerpt:
+        return []
+    label = parts.line(parts.words("The server answered", "bold"))
+    return [parts.rich(label, parts.preformatted(parts.cut(card.result_excerpt, RESULT)), block_id="result")]
+
+
+def _small_print(card: Card) -> Json:
+    elements = [parts.words(f"{card.request_id} · sha256 {card.arguments_sha256[:12]}")]
+    if card.decided:
+        elements += [parts.words(" · "), parts.link(card.url, "Open the call")]
+    return parts.rich(parts.line(*elements), block_id="small_print")
+
+
+def _buttons(card: Card) -> Json:
+    where = reach(card)
+    view = parts.button(Action.VIEW, "View full call", value=button_value(card))
+    if where is Reach.PAGE:
+        page = parts.link_button(Action.OPEN, "Read and decide on the page", card.url, style="primary")
+        return parts.actions(page, deny_button(card), view, block_id="answers")
+    approve = approve_button(card)
+    if where is Reach.FULL_CALL:
+        approve = parts.button(Action.APPROVE, "Approve…", value=button_value(card), style="primary")
+    page = parts.link_button(Action.OPEN, "Open the page", card.url)
+    return parts.actions(approve, deny_button(card), view, page, block_id="answers")
+
+
+def _so_far(card: Card) -> list[Json]:
+    names = list(dict.fromkeys(vote.name for vote in card.votes if vote.answer is Answer.APPROVE))
+    return [parts.words(f"; approved by {parts.cut(', '.join(names), NEEDS)}")] if names else []
+
+
+def _risk(card: Card) -> str:
+    return f"{card.risk}, {card.severity}"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _state_word(card: Card) -> str:
+    match card.state:
+        case State.PENDING:
+            return "Time is up" if card.decided else _risk(card).capitalize()
+        case State.APPROVED:
+            return "✓ Approved"
+        case State.EXECUTING:
+            return "✓ Running"
+        case State.SUCCEEDED:
+            return "✓ Done"
+        case State.FAILED:
+            return "✕ Failed"
+        case State.UNKNOWN:
+            return "? Outcome unknown"
+        case State.DENIED:
+            return "✕ Denied"
+        case State.EXPIRED:
+            return "– Expired"
+        case State.CANCELLED:
+            return "– Cancelled"

@@ -1,0 +1,244 @@
+"""What happens when somebody presses, submits or types: judged, decided, acknowledged, and only then talked about.
+
+Every interaction, over Socket Mode or signed HTTP, comes through here, and every answer goes to `desk.decide`. An
+`Ack` is returned once the decision is committed; `then` is what follows the acknowledgement. A press of a card that
+is not one we keep up to date decides nothing, whatever it says on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from approvals.channels import slack_blocks as blocks
+from approvals.channels import slack_payloads as payloads
+from approvals.channels import slack_views as views
+from approvals.channels.slack_blocks import Action, Reach
+from approvals.channels.slack_parts import Json
+from approvals.channels.slack_payloads import Click, Command, Submission, Who
+from approvals.channels.slack_people import SlackPeople
+from approvals.channels.slack_reading import Reading, Seen
+from approvals.channels.slack_telling import Telling, private
+from approvals.desk import Desk
+from approvals.domain import quorum
+from approvals.domain.model import Answer, Decision, State
+from approvals.errors import AlreadyDecided, Expired, Invalid, NotAllowed, NotFound, Refusal, StaleBinding
+
+VIA = "slack"
+PRESSES_KEPT = 1_000
+USAGE = "Type “list” to see what waits for you, or a request id (req_…) to open one call."
+
+Then = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ack:
+    """The acknowledgement, what is done after it, and what is done instead of `body` if it comes too late."""
+
+    body: Json | None = None
+    then: Then | None = None
+    late: Then | None = None
+
+
+class Clicks:
+    """The hands of people on cards, modals, Home and the command line of Slack."""
+
+    def __init__(self, desk: Desk, *, people: SlackPeople, reading: Reading, telling: Telling) -> None:
+        self._desk, self._people, self._reading, self._telling = desk, people, reading, telling
+        self._pressed: dict[tuple[str, ...], None] = {}
+
+    async def interactive(self, payload: Any) -> Ack:
+        """A button or a submitted modal.
+
+        Raises:
+            Malformed: it is not what Slack sends.
+        """
+        what = payloads.interaction(payload)
+        if isinstance(what, Submission):
+            return await self._submitted(what)
+        if what is None or what.action == Action.OPEN or self._came_before(what):
+            return Ack()
+        try:
+            await self._people.admit(what.who)
+            return Ack(then=await self._pressed_what(what))
+        except Refusal as refused:
+            return Ack(then=partial(self._refused, what, refused))
+
+    async def command(self, fields: Any) -> Ack:
+        """The slash command.
+
+        Raises:
+            Malformed: it is not what Slack sends.
+        """
+        command = payloads.command(fields)
+        word = command.text.strip()
+        try:
+            await self._people.admit(command.who)
+            if word.startswith("req_"):
+                return await self._open_by_id(command, word)
+            body = await self._list(command.who) if word in ("", "list") else private(USAGE)
+        except Refusal as refused:
+            body = private(str(refused))
+        return Ack(body=body, late=partial(self._telling.late_answer, command.response_url, body))
+
+    async def event(self, payload: Any) -> Ack:
+        """An event; only the Home tab is of interest.
+
+        Raises:
+            Malformed: it is not what Slack sends.
+        """
+        opened = payloads.event(payload)
+        return Ack() if opened is None else Ack(then=partial(self._home, opened.who))
+
+    async def _pressed_what(self, click: Click) -> Then | None:
+        if click.action not in set(Action) or not click.request_id:
+            raise NotFound(what="request")
+        seen = await self._reading.look(click.who.user, click.request_id, binding=click.binding)
+        match Action(click.action):
+            case Action.APPROVE:
+                return await self._approve(click, seen)
+            case Action.DENY:
+                await self._may_decide(click, seen, Answer.DENY)
+                return partial(self._telling.show, click, views.deny(seen.card), on_top=_is_in_modal(click))
+            case Action.VIEW:
+                if not quorum.may_see(seen.person, seen.request):
+                    raise NotAllowed(why=quorum.why_no_authority(seen.person, seen.request) or "it is not yours")
+                return partial(self._telling.show, click, views.full_call(seen.card))
+            case Action.NEXT | Action.PREVIOUS:
+                return partial(self._telling.replace, click, _turned(click, seen))
+            case Action.OPEN:
+                return None
+
+    async def _approve(self, click: Click, seen: Seen) -> Then | None:
+        await self._may_decide(click, seen, Answer.APPROVE)
+        if click.view is not None:
+            if click.view.kept is None or not click.view.kept.decides:
+                raise NotAllowed(why="only the last page of the full call approves")
+            await self._decide(click, seen, Answer.APPROVE)
+            return partial(self._show_result, click)
+        match blocks.reach(seen.card):
+            case Reach.CARD:
+                await self._decide(click, seen, Answer.APPROVE)
+                return None
+            case Reach.FULL_CALL:
+                return partial(self._telling.show, click, views.full_call(seen.card))
+            case Reach.PAGE:
+                raise NotAllowed(why=f"it is too long to be read in Slack. Decide on the page: {seen.card.url}")
+
+    async def _decide(self, click: Click, seen: Seen, answer: Answer) -> None:
+        decision = Decision(reviewer=seen.person.id, answer=answer, binding=click.binding, via=VIA)
+        await self._desk.decide(click.request_id, decision)
+
+    async def _may_decide(self, click: Click, seen: Seen, answer: Answer) -> None:
+        """Refuse what can be refused before anybody reads or writes a reason.
+
+        Raises:
+            Refusal: the desk's own, wherever it is the desk's to say.
+        """
+        in_message = click.channel is not None and click.ts is not None and not click.is_ephemeral
+        if in_message and not seen.is_kept_at(click.channel or "", click.ts or ""):
+            raise _Stray
+        if seen.request.state is not State.PENDING or seen.card.decided:
+            # It is over, so the desk cannot but refuse, and knows who was first.
+            await self._decide(click, seen, answer)
+        if click.binding != seen.request.binding:
+            raise StaleBinding(request=seen.request)
+        why = quorum.why_not(seen.person, seen.request, answer)
+        if why is not None:
+            raise NotAllowed(why=why)
+
+    async def _refused(self, click: Click, refused: Refusal) -> None:
+        await self._telling.refuse(click, str(refused))
+        if isinstance(refused, _Stray):
+            await self._telling.bury(click)
+        elif isinstance(refused, StaleBinding | AlreadyDecided | Expired):
+            await self._telling.repaint(click)
+
+    async def _show_result(self, click: Click) -> None:
+        card = await self._reading.card(click.request_id)
+        if card is not None:
+            title = "Your vote is in" if card.state is State.PENDING else "Approved"
+            await self._telling.replace(click, views.notice(title, card.status_line, card.url))
+
+    async def _submitted(self, submission: Submission) -> Ack:
+        remembered = submission.view.kept
+        if submission.view.callback_id != views.DENY or remembered is None:
+            return Ack()
+        reason = views.reason(submission.typed.get(views.PRESET), submission.typed.get(views.WORDS))
+        try:
+            await self._people.admit(submission.who)
+            person = await self._reading.person(submission.who.user)
+            await self._desk.decide(
+                remembered.request_id,
+                Decision(reviewer=person.id, answer=Answer.DENY, binding=remembered.binding, via=VIA, reason=reason),
+            )
+        except Invalid as wrong:
+            return Ack(body={"response_action": "errors", "errors": {views.WORDS: str(wrong.fields["why"])}})
+        except Refusal as refused:
+            view = views.notice("Not denied", str(refused))
+            late = partial(self._telling.message, submission.who.user, f"Your denial did not count. {refused}")
+            return Ack(body={"response_action": "update", "view": view}, late=late)
+        return Ack(body={"response_action": "clear"})
+
+    async def _open_by_id(self, command: Command, request_id: str) -> Ack:
+        seen = await self._reading.look(command.who.user, request_id)
+        click = Click(
+            who=command.who,
+            action=Action.VIEW,
+            request_id=request_id,
+            binding=seen.request.binding,
+            at="",
+            trigger=command.trigger,
+            response_url=command.response_url,
+        )
+        return Ack(then=partial(self._telling.show, click, views.full_call(seen.card)))
+
+    async def _list(self, who: Who) -> Json:
+        cards, more = await self._reading.waiting_for(who.user)
+        if not cards:
+            return private("Nothing waits for you.")
+        count = f"{len(cards)}{'+' if more else ''} waiting for you, oldest first."
+        body = private(count)
+        return body | {"blocks": [*body["blocks"], *views.listed(cards)]}
+
+    async def _home(self, who: Who) -> None:
+        try:
+            await self._people.admit(who)
+            cards, more = await self._reading.waiting_for(who.user)
+            view = views.home(cards, more=more)
+        except Refusal as refused:
+            view = views.home_for_nobody(str(refused))
+        await self._telling.publish(who.user, view)
+
+    def _came_before(self, click: Click) -> bool:
+        """Was this very press handed to us already? The same envelope can come twice."""
+        key = (click.who.user, click.action, click.request_id, click.at)
+        if key in self._pressed:
+            return True
+        self._pressed[key] = None
+        if len(self._pressed) > PRESSES_KEPT:
+            del self._pressed[next(iter(self._pressed))]
+        return False
+
+
+class _Stray(Refusal):
+    """A card that is not the one we keep up to date: a second copy, or none of ours."""
+
+    code, http_status = "stray_card", 409
+    for_people = (
+        "This is not the card that Placet keeps up to date, so it decides nothing. Use the other one, or the page."
+    )
+
+
+def _is_in_modal(click: Click) -> bool:
+    return click.view is not None and click.view.callback_id != views.HOME
+
+
+def _turned(click: Click, seen: Seen) -> Json:
+    remembered = click.view.kept if click.view is not None else None
+    if remembered is None or remembered.binding != seen.request.binding:
+        return views.full_call(seen.card, note=str(StaleBinding(request=seen.request)))
+    step = 1 if click.action == Action.NEXT else -1
+    return views.full_call(seen.card, remembered.page + step)

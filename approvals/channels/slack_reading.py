@@ -1,0 +1,123 @@
+"""What an interaction needs to know, in one read of the database: who pressed, and what their card shows now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from approvals.channels.slack_views import LISTED
+from approvals.deciding import Room
+from approvals.desk import Desk
+from approvals.domain import quorum
+from approvals.domain.card import Card, make_card
+from approvals.domain.model import ApprovalRequest, Person, State
+from approvals.errors import NotAllowed, NotFound
+from approvals.storage.requests import Query
+from approvals.storage.tx import Tx
+
+T = TypeVar("T")
+READ_AT_MOST = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """A request as a person may see it. `places` are the messages we keep up to date, as channel and ts."""
+
+    person: Person
+    request: ApprovalRequest
+    card: Card
+    places: frozenset[tuple[str, str]]
+    is_arriving: bool
+    """A message of it is on its way, or its place is not saved yet."""
+
+    def is_kept_at(self, channel: str, ts: str) -> bool:
+        """Is this message one that we keep up to date?"""
+        return (channel, ts) in self.places or self.is_arriving
+
+
+class Reading:
+    """Reads requests for people known by their Slack id."""
+
+    def __init__(self, desk: Desk, *, page: Callable[[str], str], channel: str) -> None:
+        self._desk, self._page, self._channel = desk, page, channel
+
+    async def person(self, user: str) -> Person:
+        """The person a Slack account is mapped to.
+
+        Raises:
+            NotAllowed: nobody; says how to change that.
+        """
+        return await self._desk.db.read(lambda tx: self._person(tx, user))
+
+    async def look(self, user: str, request_id: str, *, binding: str | None = None) -> Seen:
+        """The request and its card. Whoever names its binding has seen the card already.
+
+        Raises:
+            NotAllowed: the account is not mapped.
+            NotFound: there is no such request, or this person may not see it.
+        """
+
+        def work(tx: Tx) -> Seen:
+            person = self._person(tx, user)
+            request = tx.requests.get(request_id)
+            if request is None or not (quorum.may_see(person, request) or binding == request.binding):
+                raise NotFound(what="request")
+            rows = [row for row in tx.messages.for_request(request_id) if row.channel == self._channel]
+            kept = [row.ref for row in rows if row.ref is not None]
+            arriving = any(row.ref is None and row.state != "dead" for row in rows)
+            return Seen(
+                person=person,
+                request=request,
+                card=self._card(tx, request),
+                places=frozenset((str(ref.get("channel")), str(ref.get("ts"))) for ref in kept),
+                is_arriving=arriving,
+            )
+
+        return await self._desk.db.read(work)
+
+    async def card(self, request_id: str) -> Card | None:
+        """The card as it is now, whoever asks."""
+
+        def work(tx: Tx) -> Card | None:
+            request = tx.requests.get(request_id)
+            return None if request is None else self._card(tx, request)
+
+        return await self._desk.db.read(work)
+
+    async def waiting_for(self, user: str) -> tuple[list[Card], bool]:
+        """The oldest calls that this person may decide now, and whether there are more than fit a list.
+
+        Raises:
+            NotAllowed: the account is not mapped.
+        """
+        person = await self.person(user)
+        query = Query(states=frozenset({State.PENDING}), oldest_first=True, limit=READ_AT_MOST)
+        found = await self._desk.search(query, person)
+        theirs = [request for request in found if quorum.why_not(person, request) is None]
+
+        def work(tx: Tx) -> list[Card]:
+            return [self._card(tx, request) for request in theirs[: LISTED + 1]]
+
+        cards = [card for card in await self._desk.db.read(work) if not card.decided]
+        return cards[:LISTED], len(cards) > LISTED
+
+    def _person(self, tx: Tx, user: str) -> Person:
+        person = self._desk.directory.by_slack(tx, user)
+        if person is None:
+            raise NotAllowed(
+                why=f"your Slack account {user} is not linked to a person. Whoever runs Placet can link it: "
+                f"placet people add EMAIL --slack {user}"
+            )
+        return person
+
+    def _card(self, tx: Tx, request: ApprovalRequest) -> Card:
+        room = Room(tx, self._desk.directory)
+        return make_card(
+            request,
+            needs=room.needs(request),
+            people=room.voters(request),
+            url=self._page(request.id),
+            now=tx.now,
+            history=tx.requests.events(request.id),
+        )

@@ -1,0 +1,188 @@
+"""The modals, the Home tab and the lists: everything of Slack that one person opens for themselves. Pure.
+
+The full call comes in pages; only its last page approves, and it is reached page by page. A view remembers which
+request, which binding and which page it shows in `private_metadata`, written by us and returned by Slack under its
+signature.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from approvals.channels import slack_blocks as blocks
+from approvals.channels import slack_parts as parts
+from approvals.channels.slack_blocks import Action
+from approvals.channels.slack_parts import Json
+from approvals.domain.card import Card
+
+FULL_CALL, DENY, NOTICE, HOME = "full_call", "deny", "notice", "home"
+PRESET, WORDS = "preset", "words"
+REASONS = (
+    ("wrong_arguments", "The arguments are wrong"),
+    ("not_needed", "This is not needed"),
+    ("not_now", "Not now"),
+    ("too_risky", "Too risky"),
+    ("ask_first", "Ask me before you do this"),
+)
+"""The preset reasons, by the value Slack sends back."""
+FREE_TEXT_MAX = 500
+LISTED = 15
+ROW = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What a view of ours remembers. `decides` is set on the page that may approve."""
+
+    request_id: str
+    binding: str
+    page: int = 0
+    decides: bool = False
+
+    def text(self) -> str:
+        """As `private_metadata`."""
+        return json.dumps(
+            {"request": self.request_id, "binding": self.binding, "page": self.page, "decides": self.decides}
+        )
+
+
+def kept(text: str) -> Kept | None:
+    """What a view remembered, or None if it is none of ours."""
+    try:
+        found = json.loads(text)
+        return Kept(
+            request_id=str(found["request"]),
+            binding=str(found["binding"]),
+            page=int(found["page"]),
+            decides=found["decides"] is True,
+        )
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
+def full_call(card: Card, page: int = 0, *, note: str | None = None) -> Json:
+    """One page of the whole call, redacted as the card is."""
+    chunks = blocks.pages(card.arguments)
+    shown = chunks[: blocks.PAGES_MAX]
+    page = max(0, min(page, len(shown) - 1))
+    last = page == len(shown) - 1
+    whole = len(chunks) == len(shown)
+    body: list[Json] = [parts.section(note, block_id="note")] if note else []
+    if page == 0:
+        body += _opening(card)
+    else:
+        body.append(parts.context(f"{card.tool} on {card.server}", block_id="what"))
+    body.append(
+        parts.rich(parts.line(parts.words("Arguments", "bold")), parts.preformatted(shown[page]), block_id="arguments")
+    )
+    body.append(parts.context(_where(card, page, len(shown)), block_id="where"))
+    if last and not whole:
+        missing = sum(map(len, chunks[blocks.PAGES_MAX :]))
+        text = f"Slack cannot show the last {missing:,} characters. Read and decide this call on the page."
+        body.append(parts.section(text, block_id="rest"))
+    body += _turning(page, len(shown))
+    decides = last and whole and not card.decided
+    body += _answers(card, decides=decides)
+    metadata = Kept(request_id=card.request_id, binding=card.binding, page=page, decides=decides).text()
+    return parts.modal("Full call", body, callback_id=FULL_CALL, metadata=metadata)
+
+
+def deny(card: Card) -> Json:
+    """Asks for the reason of a denial: one of the presets, own words, or both."""
+    options = [{"text": parts.plain(text, parts.LIMITS["option text"]), "value": value} for value, text in REASONS]
+    preset: Json = {
+        "type": "input",
+        "block_id": PRESET,
+        "optional": True,
+        "label": parts.plain("Reason", parts.LIMITS["label"]),
+        "element": {"type": "radio_buttons", "action_id": PRESET, "options": options},
+    }
+    own: Json = {
+        "type": "input",
+        "block_id": WORDS,
+        "optional": True,
+        "label": parts.plain("In your own words", parts.LIMITS["label"]),
+        "hint": parts.plain("The agent is told this as your words, not as instructions.", parts.LIMITS["label"]),
+        "element": {"type": "plain_text_input", "action_id": WORDS, "multiline": True, "max_length": FREE_TEXT_MAX},
+    }
+    what = parts.section(f"{card.tool} on {card.server}, asked for by {card.agent}", block_id="what")
+    metadata = Kept(request_id=card.request_id, binding=card.binding).text()
+    return parts.modal("Deny this call", [what, preset, own], callback_id=DENY, metadata=metadata, submit="Deny")
+
+
+def reason(preset: str | None, own: str | None) -> str | None:
+    """The reason of a denial, as the desk gets it."""
+    chosen = dict(REASONS).get(preset or "")
+    said = (own or "").strip()
+    if chosen and said:
+        return f"{chosen}: {said}"
+    return chosen or said or None
+
+
+def notice(title: str, text: str, url: str | None = None) -> Json:
+    """A modal that only says something."""
+    body = [parts.section(text, block_id="note")]
+    if url:
+        body.append(parts.actions(parts.link_button(Action.OPEN, "Open the page", url), block_id="more"))
+    return parts.modal(title, body, callback_id=NOTICE)
+
+
+def home(cards: Sequence[Card], *, more: bool) -> Json:
+    """The Home tab of somebody who may decide."""
+    count = f"{len(cards)}{'+' if more else ''}"
+    title = "Nothing waits for you" if not cards else f"{count} waiting for you"
+    body = [parts.header(title), *listed(cards)]
+    if more:
+        body.append(parts.context(f"The {LISTED} oldest are shown; the page has them all.", block_id="more"))
+    if not cards:
+        body.append(
+            parts.section("Calls that need your decision appear here and where they are posted.", block_id="none")
+        )
+    return {"type": "home", "callback_id": HOME, "blocks": body}
+
+
+def home_for_nobody(why: str) -> Json:
+    """The Home tab of somebody who may not decide."""
+    return {"type": "home", "callback_id": HOME, "blocks": [parts.section(why, block_id="none")]}
+
+
+def listed(cards: Sequence[Card]) -> list[Json]:
+    """A row for each call, with a button that opens it."""
+    rows = []
+    for number, card in enumerate(cards[:LISTED]):
+        until = card.expires_at.strftime("%H:%M UTC")
+        text = f"{blocks.headline(card)}\n{card.agent} on {card.server}, until {until}, needs {card.needs_line}"
+        view = parts.button(Action.VIEW, "View", value=blocks.button_value(card))
+        rows.append(parts.section(parts.cut(text, ROW), block_id=f"row_{number}", accessory=view))
+    return rows
+
+
+def _opening(card: Card) -> list[Json]:
+    top = [parts.header(blocks.headline(card))]
+    if card.decided:
+        top.append(blocks.status(card))
+    return [*top, blocks.facts(card), *blocks.said_by_agent(card, 3_000), *blocks.warnings(card, 40)]
+
+
+def _where(card: Card, page: int, count: int) -> str:
+    of = f"Page {page + 1} of {count} · " if count > 1 else ""
+    return f"{of}{card.request_id} · sha256 {card.arguments_sha256[:12]}"
+
+
+def _turning(page: int, count: int) -> list[Json]:
+    turns = []
+    if page > 0:
+        turns.append(parts.button(Action.PREVIOUS, "Previous page"))
+    if page < count - 1:
+        turns.append(parts.button(Action.NEXT, "Next page", style="primary"))
+    return [parts.actions(*turns, block_id="turning")] if turns else []
+
+
+def _answers(card: Card, *, decides: bool) -> list[Json]:
+    open_page = parts.link_button(Action.OPEN, "Open the page", card.url)
+    if card.decided:
+        return [parts.actions(open_page, block_id="answers")]
+    first = [blocks.approve_button(card)] if decides else []
+    return [parts.actions(*first, blocks.deny_button(card), open_page, block_id="answers")]
