@@ -11,6 +11,7 @@ import asyncio
 import base64
 import logging
 import os
+import resource
 import secrets
 import socket
 from collections.abc import Callable, Mapping
@@ -20,6 +21,7 @@ from aiohttp import web
 
 from approvals.bus import bus_for
 from approvals.channels import Channel
+from approvals.channels.slack import SlackChannel, SlackConfig
 from approvals.desk import Desk
 from approvals.directory import Directory
 from approvals.domain.model import Terms
@@ -50,19 +52,33 @@ from gateway.protocol.headers import Allowed
 from gateway.protocol.patience import Hold
 from gateway.reload import Reloader
 from gateway.servers import Servers
-from gateway.settings import Settings
+from gateway.settings import Settings, SlackSettings
 from gateway.status import Status
 from gateway.work import Work
 
 log = logging.getLogger(__name__)
 
-DRAIN_SECONDS = 30.0
+DRAIN_AT_LEAST_SECONDS = 30.0
+FILES_KEPT_FREE = 500
+"""Descriptors that held connections may not use up: the database, upstreams, people."""
 ID_BYTES = 16
 
 
 def new_id(kind: str) -> str:
     """`kind_` and 26 characters of 128 random bits."""
     return f"{kind}_{base64.b32encode(secrets.token_bytes(ID_BYTES)).decode().rstrip('=').lower()}"
+
+
+def _slack(settings: SlackSettings, desk: Desk, page: Callable[[str], str]) -> SlackChannel:
+    app_token, signing_secret = settings.app_token, settings.signing_secret
+    config = SlackConfig(
+        bot_token=settings.bot_token.get_secret_value(),
+        channel=settings.channel,
+        app_token=app_token.get_secret_value() if app_token is not None else None,
+        signing_secret=signing_secret.get_secret_value() if signing_secret is not None else None,
+        api_url=settings.api_url,
+    )
+    return SlackChannel(config, desk=desk, page=page)
 
 
 def holder() -> str:
@@ -102,7 +118,8 @@ class Service:
             caps=settings.approvals.caps,
             routes=routes_of(settings),
         )
-        self.channels: dict[str, Channel] = {}
+        self.slack = _slack(settings.slack, self.desk, self.page) if settings.slack is not None else None
+        self.channels: dict[str, Channel] = {"slack": self.slack} if self.slack is not None else {}
         self.outbox = Outbox(desk=self.desk, channels=self.channels, page=self.page)
         self.sweeper = Sweeper(self.desk)
         self.callers = Callers(db, self.bus)
@@ -164,7 +181,9 @@ class Service:
         await self.status.begin()
         await self.sweeper.begin()
         inbound = self._mount(app)
+        slack = {"slack": self.slack.run} if self.slack is not None else {}
         for name, body in {
+            **slack,
             "bus": self.bus.run,
             "desk": self.desk.run,
             "outbox": self.outbox.run,
@@ -192,6 +211,8 @@ class Service:
             checks=self.status.checks, measure=self.status.measure, metrics=self.metrics, version=self.version
         )
         health.add_routes(app, checks)
+        if self.slack is not None:
+            app.router.add_routes(self.slack.routes())
         mount.add_routes(
             app,
             WebParts(
@@ -200,7 +221,7 @@ class Service:
                 directory=self.directory,
                 settings=self.web,
                 version=self.version,
-                features={"servers": True},
+                features={"servers": True, "slack": self.slack is not None},
                 notices=self.status.notices,
                 endpoints=self.console.endpoints(),
             ),
@@ -244,9 +265,11 @@ async def serve(
 async def _serve(service: Service, stop: asyncio.Event, ready: Callable[[Service, str], None]) -> None:
     app = web.Application()
     await service.start(app)
+    service.parts.held_max = _connections_to_hold()
+    drain = max([server.call_seconds for server in service.servers], default=DRAIN_AT_LEAST_SECONDS)
     # Handlers are cancelled when their client leaves: said out loud, because aiohttp's server does not by default.
     runner = web.AppRunner(
-        app, handler_cancellation=True, access_log=None, keepalive_timeout=75, shutdown_timeout=DRAIN_SECONDS
+        app, handler_cancellation=True, access_log=None, keepalive_timeout=75, shutdown_timeout=drain
     )
     await runner.setup()
     listen = service.reloader.settings.listen
@@ -260,8 +283,19 @@ async def _serve(service: Service, stop: asyncio.Event, ready: Callable[[Service
         await site.stop()
     finally:
         await runner.cleanup()
-        await service.work.drained(DRAIN_SECONDS)
+        await service.work.drained(drain)
         await service.close()
+
+
+def _connections_to_hold() -> int:
+    """Raise the limit of open files to what the system allows, and say how many held calls fit under it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard not in {soft, resource.RLIM_INFINITY}:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        soft = hard
+    fit = max(soft - FILES_KEPT_FREE, FILES_KEPT_FREE)
+    log.info("connections that can be held", extra={"count": fit})
+    return fit
 
 
 def _address(runner: web.AppRunner, host: str) -> str:

@@ -7,6 +7,7 @@ There is no other way in: no header, no cookie, no fallback to a default agent (
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from approvals.storage.tx import Tx
 from gateway.settings import AgentSettings
 
 REFRESH_SECONDS = 1.0
+NOTE_USE_SECONDS = 60.0
 
 CONFIGURED = "config"
 """Source of rows made from the configuration, and prefix of their tokens."""
@@ -38,6 +40,8 @@ class Callers:
     def __init__(self, db: Database, bus: Bus) -> None:
         self._db, self._bus = db, bus
         self._known = _Known({}, {}, None)
+        self._used: set[str] = set()
+        self._noted_at = float("-inf")
 
     def identify(self, bearer: str | None) -> Caller | None:
         """The caller behind a bearer token; without one, the anonymous agent if there is one."""
@@ -47,6 +51,7 @@ class Callers:
         row = self._known.tokens.get(token.sha256) if token is not None else None
         if row is None or not row.live(datetime.now(UTC)):
             return None
+        self._used.add(row.hash)
         return self._caller(row.agent)
 
     def servers(self, agent: str) -> tuple[str, ...]:
@@ -59,11 +64,25 @@ class Callers:
         async with self._bus.watch("agents") as watch:
             while True:
                 await self.refresh()
+                await self._note_use()
                 await watch.changed(REFRESH_SECONDS)
 
     async def refresh(self) -> None:
         """Read agents and tokens once."""
         self._known = await self._db.read(_read)
+
+    async def _note_use(self) -> None:
+        """Save when tokens were last used, now and then rather than for every call."""
+        now = time.monotonic()
+        if not self._used or now - self._noted_at < NOTE_USE_SECONDS:
+            return
+        used, self._used, self._noted_at = self._used, set(), now
+
+        def work(tx: Tx) -> None:
+            for token in used:
+                tx.agents.used(token, tx.now)
+
+        await self._db.write(work)
 
     def _caller(self, name: str | None) -> Caller | None:
         row = self._known.agents.get(name) if name is not None else None

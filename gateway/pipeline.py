@@ -17,7 +17,7 @@ from typing import Any
 from approvals.desk import Desk
 from approvals.domain import fingerprint
 from approvals.domain.model import ApprovalRequest, Caller, Cause, State, ToolCall
-from approvals.errors import QueueFull, Refusal
+from approvals.errors import AlreadyDecided, Expired, NotClaimable, QueueFull, Refusal
 from approvals.filing import FiledAs, Filing
 from approvals.storage.calls import CallRow
 from gateway.executor import Executor
@@ -51,7 +51,10 @@ class Holding:
 
 @dataclass(slots=True, kw_only=True)
 class Parts:
-    """What the walk is made of. `holding` is replaced on reload; `closing` ends every hold with a pending answer."""
+    """What the walk is made of. `holding` is replaced on reload; `closing` ends every hold with a pending answer.
+
+    `held` of at most `held_max` connections are held now; past it a call is saved and answered as pending at once.
+    """
 
     judge: Judge
     limits: Limits
@@ -62,6 +65,8 @@ class Parts:
     work: Work
     holding: Holding
     closing: bool = False
+    held: int = 0
+    held_max: int = 10_000
 
 
 @dataclass(slots=True, kw_only=True)
@@ -104,6 +109,7 @@ async def handle_call(parts: Parts, visit: Visit) -> Result | RpcError:
 async def _judged(parts: Parts, visit: Visit, judgement: Judgement) -> Result | RpcError:
     ruling, desk = judgement.ruling, parts.desk
     if ruling.verdict is Verdict.DENY:
+        await _withdraw(parts, visit)
         return _told(answers.policy_denied(tool=visit.name, rule=ruling.rule, reason=ruling.reason))
     problems = visit.found.tool.problems(visit.arguments)
     visit.arguments = {}
@@ -119,8 +125,22 @@ async def _judged(parts: Parts, visit: Visit, judgement: Judgement) -> Result | 
         if current.state is State.EXECUTING:
             await desk.attach(current.id)
             return await _hold(parts, visit, current)
-        await desk.cancel(current.id, actor="placet", cause=Cause.POLICY_CHANGED)
+        await _end_as_changed(parts, current)
     return await _allowed(parts, visit, judgement)
+
+
+async def _withdraw(parts: Parts, visit: Visit) -> None:
+    """The policy forbids now what it asked about before: nobody is left to decide a call that cannot run."""
+    current = await _open(parts, visit)
+    if current is not None and current.state is not State.EXECUTING:
+        await _end_as_changed(parts, current)
+
+
+async def _end_as_changed(parts: Parts, request: ApprovalRequest) -> None:
+    try:
+        await parts.desk.cancel(request.id, actor="placet", cause=Cause.POLICY_CHANGED)
+    except (AlreadyDecided, Expired, NotClaimable):
+        return
 
 
 async def _open(parts: Parts, visit: Visit) -> ApprovalRequest | None:
@@ -174,6 +194,10 @@ async def _hold(parts: Parts, visit: Visit, request: ApprovalRequest) -> Result 
         remaining=remaining,
     )
     until = time.monotonic() + waits.hold.total_seconds()
+    if parts.held >= parts.held_max:
+        parts.work.start(parts.desk.detach(request.id))
+        return _about(parts, visit, request)
+    parts.held += 1
     parts.metrics.held.inc()
     try:
         current = await hold(
@@ -182,6 +206,7 @@ async def _hold(parts: Parts, visit: Visit, request: ApprovalRequest) -> Result 
         if current.state is State.APPROVED:
             return await _run(parts, visit, current, until)
     finally:
+        parts.held -= 1
         parts.metrics.held.dec()
         parts.work.start(parts.desk.detach(request.id))
     return _about(parts, visit, current)

@@ -31,8 +31,8 @@ def command(
 ) -> None:
     """Run the gateway and the web console.
 
-    SIGTERM and Ctrl-C stop it in good order: held calls are told to come back, running ones may end. SIGHUP reloads
-    the configuration.
+    SIGTERM and Ctrl-C stop it in good order: held calls are told to come back, running ones may end; a second signal
+    ends it at once. SIGHUP reloads the configuration.
     """
     del role
     logs.set_up(log_format, log_level)
@@ -61,8 +61,14 @@ def _listening(settings: Settings, host: str | None, port: int | None) -> Settin
 async def _run(settings: Settings) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def wind_down(number: signal.Signals) -> None:
+        # The next signal of the kind is the system's own: it ends the process at once.
+        loop.remove_signal_handler(number)
+        stop.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, wind_down, number)
 
     def ready(service: Service, url: str) -> None:
         loop.add_signal_handler(signal.SIGHUP, service.reloader.ask)
