@@ -26,12 +26,14 @@ from tests.acceptance.harness import MCP1_BIN, PATIENCE_SECONDS, ROOT, Placet
 VERDICT = "placet/verdict"
 MODERN = "2026-07-28"
 LEGACY = "2025-11-25"
+SOON_SECONDS = 5
+"""More than the second a change may take, for a machine under load."""
 Mode = Literal["auto", "legacy"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """One answer to an agent, whatever carried it."""
+    """One answer to an agent, whatever carried it. `body` is None where there was none."""
 
     status: int
     body: Any
@@ -110,7 +112,7 @@ class Agent:
         async with self.http.post(self.url, data=data, headers=sent) as answer:
             text = await answer.text()
             if answer.content_type == "text/event-stream":
-                return Said(status=answer.status, body=_answers(text)[-1])
+                return Said(status=answer.status, body=next(iter(_answers(text)), None))
             return Said(status=answer.status, body=json.loads(text) if text else None)
 
     async def call(self, tool: str, arguments: Mapping[str, Any] | None = None, **meta: Any) -> Said:
@@ -120,9 +122,16 @@ class Agent:
     async def lost_call(self, tool: str, arguments: Mapping[str, Any] | None = None) -> Said | None:
         """Call a tool while the gateway may die: None if the connection was lost."""
         try:
-            return await self.call(tool, arguments)
-        except (aiohttp.ClientError, IndexError):
+            said = await self.call(tool, arguments)
+        except aiohttp.ClientError:
             return None
+        return said if said.body is not None else None
+
+    async def until_status(self, status: int) -> None:
+        """Ask again until this agent is answered with a status: a change is to count within a second."""
+        async with asyncio.timeout(SOON_SECONDS):
+            while (await self.post(*self.modern("tools/list", {}))).status != status:
+                pass
 
     async def tools(self) -> list[str]:
         """The names that are listed."""

@@ -65,6 +65,7 @@ class Placet:
         self.output: list[str] = []
         self._process: asyncio.subprocess.Process | None = None
         self._ready = asyncio.Event()
+        self._line = asyncio.Event()
         self._reader: asyncio.Task[None] | None = None
         names = list(servers)
         self.config: dict[str, Any] = {
@@ -130,6 +131,7 @@ class Placet:
         assert process.stdout is not None
         while line := await process.stdout.readline():
             self.output.append(line.decode(errors="replace").rstrip())
+            self._line.set()
             if "is ready" in self.output[-1]:
                 self._ready.set()
 
@@ -144,6 +146,48 @@ class Placet:
         if self._reader is not None:
             await self._reader
         return code
+
+    def tell(self, what: signal.Signals) -> None:
+        """Send the process a signal."""
+        assert self._process is not None
+        self._process.send_signal(what)
+
+    async def reload(self, says: str = "configuration reloaded") -> str:
+        """Ask for a reload and wait for the line that tells of it."""
+        return await self.saying(says, lambda: self.tell(signal.SIGHUP))
+
+    async def saying(self, text: str, act: Callable[[], None]) -> str:
+        """Do something and wait for the line of output it leads to."""
+        seen = len(self.output)
+        act()
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while True:
+                self._line.clear()
+                for line in self.output[seen:]:
+                    if text in line:
+                        return line
+                await self._line.wait()
+
+    async def cli(self, *arguments: str, code: int = 0, person: str | None = "ada@example.com") -> tuple[str, str]:
+        """Run a command on this configuration; what it printed and what it complained of."""
+        env = {**os.environ, **({"PLACET_PERSON": person} if person else {})}
+        process = await asyncio.create_subprocess_exec(
+            str(BIN / "placet"),
+            *arguments,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            cwd=self.folder,
+            env=env,
+        )
+        try:
+            out, err = await asyncio.wait_for(process.communicate(), PATIENCE_SECONDS)
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.communicate()
+        said = out.decode(), err.decode()
+        assert process.returncode == code, f"placet {' '.join(arguments)} ended with {process.returncode}: {said}"
+        return said
 
     def mcp(self, server: str | None = None) -> str:
         """The MCP endpoint of one server, or of all."""

@@ -1,0 +1,121 @@
+"""The world changes while a call waits: the policy, the agent. What runs is what may run when it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from approvals import tokens
+from tests.acceptance.agents import Agent
+from tests.acceptance.counting import ASKS, HELD, Shop, open_shop
+from tests.acceptance.harness import policy
+
+
+@pytest.fixture
+async def it(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    async with open_shop(tmp_path_factory.mktemp("shop")) as made:
+        yield made
+
+
+def payment(to: str) -> dict[str, Any]:
+    return {"to": to, "amount": 5}
+
+
+async def change(it: Shop, rule: Any) -> None:
+    it.placet.write_policy("shop", policy({**HELD, "pay": rule}))
+    await it.placet.reload()
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        pytest.param({"action": "deny", "reason": "no more"}, id="denied now"),
+        pytest.param({"action": "require_approval", "approval": {"quorum": 2}}, id="two must agree now"),
+        pytest.param({"action": "hide"}, id="hidden now"),
+        pytest.param({**ASKS, "deny_if": [{"conditions": [{"path": "args.amount", "op": "gt", "value": 4}]}]}, id="if"),
+    ],
+)
+async def test_a_policy_made_stricter_cancels_what_was_asked_under_the_old_one(it: Shop, rule: Any) -> None:
+    async with it.agent() as agent, asyncio.TaskGroup() as group:
+        called = group.create_task(agent.call("pay", payment("strict")))
+        asked = await it.ada.pending_of(to="strict")
+        await change(it, rule)
+        await it.ada.approve(asked)
+        said = await called
+        assert (said.refused, said.code, said.verdict["request"]) == (True, "approval_cancelled", asked["id"])
+        assert "the policy changed" in said.text
+        ended = await it.ada.show(asked["id"])
+        assert (ended["state"], ended["cause"]) == ("cancelled", "policy_changed")
+    assert it.seen("strict") == 0
+
+
+async def test_a_policy_that_allows_now_runs_the_next_call_once(it: Shop) -> None:
+    async with it.agent() as agent, asyncio.TaskGroup() as group:
+        called = group.create_task(agent.call("pay", payment("open")))
+        asked = await it.ada.pending_of(to="open")
+        await change(it, {})
+        async with it.agent() as again:
+            said = await again.call("pay", payment("open"))
+        assert (said.refused, said.text, said.verdict) == (False, "pay 5 to open", {})
+        ended = await it.ada.show(asked["id"])
+        assert (ended["state"], ended["cause"]) == ("cancelled", "policy_changed")
+        assert (await called).code == "approval_cancelled"
+    assert it.seen("open") == 1
+
+
+async def test_what_was_approved_before_the_policy_allowed_it_runs_once_as_approved(it: Shop) -> None:
+    async with it.agent() as agent, asyncio.TaskGroup() as group:
+        called = group.create_task(agent.call("pay", payment("both")))
+        asked = await it.ada.pending_of(to="both")
+        await change(it, {})
+        await it.ada.approve(asked)
+        assert (await called).code == "approved"
+    assert it.seen("both") == 1
+
+
+async def test_a_policy_that_says_the_same_in_other_words_changes_nothing(it: Shop) -> None:
+    async with it.agent() as agent, asyncio.TaskGroup() as group:
+        called = group.create_task(agent.call("pay", payment("same")))
+        asked = await it.ada.pending_of(to="same")
+        await change(it, {**ASKS, "reason": "said better"})
+        await it.ada.approve(asked)
+        assert (await called).code == "approved"
+    assert it.seen("same") == 1
+
+
+async def test_an_agent_revoked_while_its_call_waits_gets_nothing_done(it: Shop) -> None:
+    printed, _ = await it.placet.cli(
+        "agents", "add", "temp", "--owner", "bob@example.com", "--server", "shop", "--json"
+    )
+    token = tokens.parse(tokens.Kind.AGENT, json.loads(printed)["token"])
+    assert token is not None
+    async with Agent(it.placet, "shop", token) as agent, asyncio.TaskGroup() as group:
+        await agent.until_status(200)
+        called = group.create_task(agent.call("pay", payment("revoked")))
+        asked = await it.ada.pending_of(to="revoked")
+        assert (asked["agent"], asked["owner"]) == ("temp", "bob@example.com")
+        printed, _ = await it.placet.cli("agents", "revoke", "temp", "--json")
+        assert json.loads(printed) == {"agent": "temp", "ended": 1}
+        said = await called
+        assert (said.code, said.verdict["request"]) == ("approval_cancelled", asked["id"])
+        assert "this agent may no longer call it" in said.text
+        ended = await it.ada.show(asked["id"])
+        assert (ended["state"], ended["cause"]) == ("cancelled", "revoked")
+        await agent.until_status(401)
+    assert it.seen("revoked") == 0
+
+
+async def test_a_paused_agent_gets_nothing_done_until_it_is_resumed(it: Shop) -> None:
+    async with it.agent() as agent, asyncio.TaskGroup() as group:
+        called = group.create_task(agent.call("pay", payment("paused")))
+        asked = await it.ada.pending_of(to="paused")
+        await it.placet.cli("agents", "pause", "claude-ada")
+        await agent.until_status(401)
+        await it.ada.approve(asked)
+        said = await called
+        assert (said.code, it.seen("paused")) == ("approval_cancelled", 0)
+        await it.placet.cli("agents", "resume", "claude-ada")
+        await agent.until_status(200)
