@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import os
 import secrets
 import shlex
@@ -18,6 +17,7 @@ from approvals.storage.engine import Database
 from approvals.web.login import make_login_link
 from gateway.cli.common import USAGE, fail, run
 from gateway.config import ConfigErrors
+from gateway.keys import make
 from gateway.start import load
 
 _CONFIG = """\
@@ -145,9 +145,7 @@ def _write(files: dict[Path, str], keys: Path, *, force: bool) -> None:
         path.write_text(text, encoding="utf-8")
     if not keys.exists():
         # The keys of an installation are never overwritten: what they sealed could not be opened again.
-        handle = os.open(keys, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        with os.fdopen(handle, "w", encoding="ascii") as stream:
-            stream.write(f"master: {base64.b64encode(secrets.token_bytes(32)).decode()}\n")
+        make(keys)
 
 
 async def _sign_in(config: Path, person: PersonId) -> str:

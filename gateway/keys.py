@@ -1,0 +1,75 @@
+"""The secret keys of an installation, in one file that only its owner can read (contract.md 3, `keys.file`).
+
+One master key; what is used for each purpose is derived from it (HKDF-SHA256, RFC 5869), so that no two purposes
+ever share a key. Replicas share the file. A file that others could read is refused.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import logging
+import os
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+log = logging.getLogger(__name__)
+
+KEY_BYTES = 32
+_LINE = "master: "
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The master key, from which each purpose gets its own."""
+
+    master: bytes = field(repr=False)
+
+    def for_purpose(self, purpose: str) -> bytes:
+        """A 32-byte key for one purpose, the same in every process of the installation."""
+        return HKDF(algorithm=hashes.SHA256(), length=KEY_BYTES, salt=None, info=b"placet/" + purpose.encode()).derive(
+            self.master
+        )
+
+
+def load_or_make(path: Path) -> Keys:
+    """The installation's keys; made when there are none yet.
+
+    Raises:
+        ValueError: the file is not one of ours, or others can read it.
+        OSError: it cannot be read or written.
+    """
+    if not path.exists():
+        make(path)
+        log.info("keys made", extra={"file": str(path)})
+    if path.stat().st_mode & 0o077:
+        raise ValueError(f"{path} can be read by others. Its keys seal what nobody else may open: chmod 600 {path}")
+    for line in path.read_text(encoding="ascii").splitlines():
+        if line.startswith(_LINE):
+            return Keys(_decoded(path, line.removeprefix(_LINE)))
+    raise ValueError(f"{path} has no line that begins with '{_LINE.strip()}'. Restore it from your backup")
+
+
+def make(path: Path) -> None:
+    """Write fresh keys, readable by their owner alone. A file that is there is never overwritten.
+
+    Raises:
+        FileExistsError: there is one.
+    """
+    handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    with os.fdopen(handle, "w", encoding="ascii") as stream:
+        stream.write(f"{_LINE}{base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()}\n")
+
+
+def _decoded(path: Path, text: str) -> bytes:
+    try:
+        key = base64.b64decode(text.strip(), validate=True)
+    except binascii.Error as err:
+        raise ValueError(f"{path}: the master key is not base64") from err
+    if len(key) != KEY_BYTES:
+        raise ValueError(f"{path}: the master key has {len(key)} bytes instead of {KEY_BYTES}")
+    return key
