@@ -17,7 +17,9 @@ from approvals.channels.slack_parts import Json
 from approvals.domain.card import Card
 from approvals.domain.model import Answer, State
 
-ARGUMENT_CHARACTERS, ARGUMENT_LINES = 1_800, 24
+ARGUMENT_CHARACTERS, ARGUMENT_LINES = 1_800, 16
+ENDED_CHARACTERS, ENDED_LINES = 600, 8
+"""Of a call that is over, less is shown: the buttons of the next card matter more."""
 PAGE_CHARACTERS, PAGES_MAX = 2_800, 20
 NAME, REASON, JUSTIFICATION, RESULT, STATUS, NEEDS = 200, 300, 600, 600, 1_000, 300
 WARNINGS, WARNING = 4, 300
@@ -144,7 +146,8 @@ def facts(card: Card) -> Json:
 
 def status(card: Card) -> Json:
     """What has happened, naming who and when."""
-    return parts.rich(parts.line(parts.words(parts.cut(card.status_line, STATUS), "bold")), block_id="status")
+    said = parts.line(parts.words(parts.cut(card.status_line, STATUS), "bold"))
+    return parts.rich(said, parts.line(parts.link(card.url, "Open the call")), block_id="status")
 
 
 def said_by_agent(card: Card, limit: int) -> list[Json]:
@@ -190,32 +193,40 @@ def _rows(text: str) -> Iterator[str]:
         yield from (row[at : at + step] for at in range(0, len(row), step))
 
 
-def _excerpt(text: str) -> tuple[str, str | None]:
+def _excerpt(text: str, characters: int, lines: int) -> tuple[str, str | None]:
     """The beginning of the arguments, and how much of them it is (None: all)."""
     rows = text.split("\n")
-    kept = "\n".join(rows[:ARGUMENT_LINES])
-    if parts.units(kept) > ARGUMENT_CHARACTERS:
-        shown = parts.cut(kept, ARGUMENT_CHARACTERS)
+    kept = "\n".join(rows[:lines])
+    if parts.units(kept) > characters:
+        shown = parts.cut(kept, characters)
         return shown, f"{len(shown) - 1:,} of {len(text):,} characters shown"
-    if len(rows) > ARGUMENT_LINES:
-        return kept, f"{ARGUMENT_LINES} of {len(rows):,} lines shown"
+    if len(rows) > lines:
+        return kept, f"{lines} of {len(rows):,} lines shown"
     return text, None
 
 
 def _is_cut(card: Card) -> bool:
     long_reason = card.justification is not None and parts.units(card.justification) > JUSTIFICATION
     long_warning = len(card.warnings) > WARNINGS or any(parts.units(text) > WARNING for text in card.warnings)
-    return long_reason or long_warning or _excerpt(card.arguments)[1] is not None
+    return long_reason or long_warning or _excerpt(card.arguments, ARGUMENT_CHARACTERS, ARGUMENT_LINES)[1] is not None
 
 
 def _arguments(card: Card) -> list[Json]:
-    text, missing = _excerpt(card.arguments)
+    size = (ENDED_CHARACTERS, ENDED_LINES) if card.decided else (ARGUMENT_CHARACTERS, ARGUMENT_LINES)
+    text, missing = _excerpt(card.arguments, *size)
     label = parts.line(parts.words("Arguments", "bold"))
     shown = [parts.rich(label, parts.preformatted(text), block_id="arguments")]
     if missing is None:
         return shown
-    where = "View full call shows them all." if reach(card) is Reach.FULL_CALL else "Read them all on the page."
-    return [*shown, parts.context(f"{missing}. {where if not card.decided else ''}".rstrip(), block_id="cut")]
+    where = "" if card.decided else f" {_WHERE[reach(card)]}"
+    return [*shown, parts.context(f"{missing}.{where}", block_id="cut")]
+
+
+_WHERE = {
+    Reach.CARD: "",
+    Reach.FULL_CALL: "Approve opens the full call; its last page decides.",
+    Reach.PAGE: "Too long for Slack: read and decide it on the page.",
+}
 
 
 def _result(card: Card) -> list[Json]:
@@ -226,10 +237,7 @@ def _result(card: Card) -> list[Json]:
 
 
 def _small_print(card: Card) -> Json:
-    elements = [parts.words(f"{card.request_id} · sha256 {card.arguments_sha256[:12]}")]
-    if card.decided:
-        elements += [parts.words(" · "), parts.link(card.url, "Open the call")]
-    return parts.rich(parts.line(*elements), block_id="small_print")
+    return parts.context(f"{card.request_id} · sha256 {card.arguments_sha256[:12]}", block_id="small_print")
 
 
 def _buttons(card: Card) -> Json:
@@ -251,7 +259,7 @@ def _so_far(card: Card) -> list[Json]:
 
 
 def _risk(card: Card) -> str:
-    return f"{card.risk}, {card.severity}"
+    return f"{card.risk}, {card.severity}" if card.severity in ("high", "critical") else card.risk
 
 
 def _one_line(text: str) -> str:
@@ -261,7 +269,7 @@ def _one_line(text: str) -> str:
 def _state_word(card: Card) -> str:
     match card.state:
         case State.PENDING:
-            return "Time is up" if card.decided else _risk(card).capitalize()
+            return "– Time is up" if card.decided else _risk(card).capitalize()
         case State.APPROVED:
             return "✓ Approved"
         case State.EXECUTING:

@@ -1,0 +1,73 @@
+"""The app as Slack has to know it: its scopes, events and addresses. Pure.
+
+`SCOPES` names every method we call with what it needs; a test holds it against the calls in the code.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+SCOPES: Final[dict[str, tuple[str, ...]]] = {
+    "apps.connections.open": ("connections:write",),
+    "auth.test": (),
+    "chat.postEphemeral": ("chat:write",),
+    "chat.postMessage": ("chat:write",),
+    "chat.update": ("chat:write",),
+    "conversations.info": ("channels:read", "groups:read"),
+    "users.info": ("users:read",),
+    "views.open": (),
+    "views.publish": (),
+    "views.push": (),
+    "views.update": (),
+}
+APP_SCOPES: Final = ("connections:write",)
+"""Scopes of the app-level token, which a manifest cannot ask for."""
+REQUIRED: Final = ("chat:write", "commands", "users:read")
+HELPFUL: Final = {
+    "channels:read": "`placet slack check` cannot see whether the app is in a public channel",
+    "groups:read": "`placet slack check` cannot see whether the app is in a private channel",
+    "im:write": "direct messages to people who never wrote to the app may fail",
+    "users:read.email": "people cannot be proposed by their address",
+}
+BOT_SCOPES: Final = tuple(sorted((*REQUIRED, *HELPFUL)))
+COMMAND: Final = "/approvals"
+
+
+def manifest(url: str | None = None) -> dict[str, Any]:
+    """The manifest: Socket Mode, or Request URLs below `url` (https://…, without a slash at its end)."""
+    command: dict[str, Any] = {
+        "command": COMMAND,
+        "description": "What waits for your decision",
+        "usage_hint": "[list | req_…]",
+        "should_escape": False,
+    }
+    events: dict[str, Any] = {"bot_events": ["app_home_opened"]}
+    interactivity: dict[str, Any] = {"is_enabled": True}
+    if url is not None:
+        command["url"] = f"{url}/slack/commands"
+        events = {"request_url": f"{url}/slack/events", **events}
+        interactivity["request_url"] = f"{url}/slack/interactions"
+    return {
+        "display_information": {
+            "name": "Placet",
+            "description": "Approve or deny what AI agents want to do",
+            "background_color": "#1d2327",
+        },
+        "features": {
+            "app_home": {
+                "home_tab_enabled": True,
+                "messages_tab_enabled": True,
+                "messages_tab_read_only_enabled": True,
+            },
+            "bot_user": {"display_name": "Placet", "always_online": True},
+            "slash_commands": [command],
+        },
+        "oauth_config": {"scopes": {"bot": list(BOT_SCOPES)}},
+        "settings": {
+            "event_subscriptions": events,
+            "interactivity": interactivity,
+            "org_deploy_enabled": False,
+            "socket_mode_enabled": url is None,
+            "token_rotation_enabled": False,
+        },
+    }
