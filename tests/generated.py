@@ -14,11 +14,13 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from approvals.channels.slack_manifest import manifest
 from approvals.domain.lifecycle import TABLE
 from approvals.domain.model import State
 from approvals.web.openapi import write_document
 from approvals.web.routes import API
 from gateway import schemas
+from gateway.cli.slack import as_yaml
 from gateway.console import Console
 
 ROOT = Path(__file__).parent.parent
@@ -73,6 +75,10 @@ def _openapi(_root: Path) -> str:
     return json.dumps(json.loads(document), indent=2, ensure_ascii=False) + "\n"
 
 
+def _manifest(_root: Path) -> str:
+    return as_yaml(manifest())
+
+
 def _schema(name: str) -> Callable[[Path], str]:
     def made(_root: Path) -> str:
         with tempfile.TemporaryDirectory() as folder:
@@ -85,6 +91,7 @@ def _schema(name: str) -> Callable[[Path], str]:
 GENERATED: Mapping[str, Callable[[Path], str]] = {
     "ARCHITECTURE.md": _architecture,
     "docs/openapi.json": _openapi,
+    "config/slack-manifest.yaml": _manifest,
     **{f"config/schema/{name}.schema.json": _schema(name) for name in schemas.MODELS},
 }
 """Each generated file by its path, and what makes its text out of the repository at a root."""

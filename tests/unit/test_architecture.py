@@ -120,6 +120,25 @@ def test_every_package_directory_is_installed() -> None:
         assert (folder / "__init__.py").exists(), f"{name(folder)} has no __init__.py"
 
 
+def test_every_module_has_its_line() -> None:
+    """Top-level modules and packages by their path; what is inside a package is its own matter."""
+    homes = {name(path) for folder in ("approvals", "gateway") for path in (ROOT / folder).glob("*.py")}
+    homes |= {
+        name(path.parent) for folder in ("approvals", "gateway") for path in (ROOT / folder).glob("*/__init__.py")
+    }
+    unsaid = {home for home in homes if f"`{home}`" not in ARCHITECTURE and not home.endswith("__.py")}
+    assert unsaid == set()
+
+
+def test_every_layer_is_named_where_it_says_who_may_import_whom() -> None:
+    section = ARCHITECTURE.partition("## Who may import whom")[2].partition("\n## ")[0]
+    contracts = [one for one in PROJECT["tool"]["importlinter"]["contracts"] if one["type"] == "layers"]
+    layers = {word.strip() for one in contracts for layer in one["layers"] for word in layer.split("|")}
+    # `config` and its parts are one step of the page.
+    said = {layer for layer in layers if re.search(rf"(?<![\w/]){layer}(?!\w)", section)}
+    assert layers - said <= {"config_checks", "config_file", "config_env"}
+
+
 def test_no_file_is_longer_than_the_hard_limit() -> None:
     lengths = {name(path): len(path.read_text(encoding="utf-8").splitlines()) for path in MODULES}
     assert {path: lines for path, lines in lengths.items() if lines > HARD_LIMIT} == {}
