@@ -66,7 +66,8 @@ _PARAMS: Mapping[str, frozenset[str]] = {
     "server/discover": _META_ONLY,
     "ping": _META_ONLY,
     "tools/list": frozenset({"cursor", "_meta"}),
-    "tools/call": frozenset({"name", "arguments", "_meta"}),
+    # `task` is a hint of 2025-11-25: where those tasks are not offered, the call is taken as if it were not there.
+    "tools/call": frozenset({"name", "arguments", "task", "_meta"}),
     "notifications/initialized": _META_ONLY,
     "notifications/cancelled": frozenset({"requestId", "reason", "_meta"}),
     "notifications/progress": frozenset({"progressToken", "progress", "total", "message", "_meta"}),
@@ -89,7 +90,14 @@ _NOTIFICATIONS: Mapping[Era, frozenset[str]] = {
 }
 # Members some versions define for tools/call but that this gateway has never handed out or offered.
 _RESUMING = ("requestState", "inputResponses")
-_NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+_NAMED = {
+    "tools/call": "name",
+    "prompts/get": "name",
+    "resources/read": "uri",
+    "tasks/get": "taskId",
+    "tasks/update": "taskId",
+    "tasks/cancel": "taskId",
+}
 _MAX_LABEL = 128
 
 
@@ -144,7 +152,7 @@ def _modern(message: Message, head: Head) -> Route | Rejection:
         return _refuse(message, why, code=HEADER_MISMATCH)
     version = meta.get(META_VERSION, head.get("mcp-protocol-version"))
     if version not in MODERN:
-        return _unserved(message, version)
+        return _unserved(message, version, MODERN)
     if (problem := _wrong_method(message, Era.MODERN)) is not None:
         return problem
     return Route(era=Era.MODERN, message=message, version=version, client=client_of(meta.get(META_CLIENT)))
@@ -156,7 +164,7 @@ def _legacy(message: Message, head: Head) -> Route | Rejection:
     version = head.get("mcp-protocol-version")
     opening = isinstance(message, Request) and message.method == "initialize"
     if version is not None and version not in LEGACY and not (opening and _asked(message) == version):
-        return _unserved(message, version)
+        return _unserved(message, version, SERVED)
     if not isinstance(message, Response):
         if (why := _headers_disagree(message, head, version=None, required=False)) is not None:
             return _refuse(message, why, code=HEADER_MISMATCH)
@@ -250,20 +258,17 @@ def _wrong_method(message: Request | Notification, era: Era) -> Rejection | None
         status = 404 if era is Era.MODERN else (400 if notified else 200)
         what = f"The method {visible(method)} is not served here. Served are: {', '.join(sorted(_REQUESTS[era]))}."
         return _refuse(message, what, code=METHOD_NOT_FOUND, status=status)
-    if (why := _wrong_params(message, era)) is not None:
+    if (why := _wrong_params(message)) is not None:
         return _refuse(message, why, code=INVALID_PARAMS)
     return None
 
 
-def _wrong_params(message: Request | Notification, era: Era) -> str | None:
+def _wrong_params(message: Request | Notification) -> str | None:
     params, known = message.params, _PARAMS[message.method]
     if message.method == "tools/call":
         for name in _RESUMING:
             if name in params:
                 return f"At /params/{name}: this gateway gave out no input request that could be answered. Remove it."
-        if era is Era.LEGACY:
-            # A server that does not offer tasks must handle the call as if `task` were not there (2025-11-25).
-            known = known | {"task"}
     if (why := unknown_member(params, known, "/params")) is not None:
         return why
     if "cursor" in params:
@@ -289,13 +294,14 @@ def _not_acceptable(message: Message) -> Rejection:
     return _refuse(message, why, status=406)
 
 
-def _unserved(message: Message, version: Any) -> Rejection:
+def _unserved(message: Message, version: Any, served: tuple[str, ...]) -> Rejection:
+    # `supported` says what the request could be repeated in as it is, and so agrees with `server/discover`.
     return Rejection(
         status=400,
         code=UNSUPPORTED_VERSION,
         message=f"Protocol version {visible(str(version))} is not served. Served are: {', '.join(SERVED)}.",
         id=_id(message),
-        data={"supported": list(SERVED), "requested": str(version)[:_MAX_LABEL]},
+        data={"supported": list(served), "requested": str(version)[:_MAX_LABEL]},
     )
 
 

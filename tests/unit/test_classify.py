@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from approvals.domain.model import Client
 from gateway.protocol.classify import SERVED, Era, Route, classify, client_of, negotiated
 from gateway.protocol.headers import Head, Rejection
 from gateway.protocol.jsonrpc import Notification, Request, Response
+from gateway.protocol.results import discovered, server_info
 
 V = "io.modelcontextprotocol/"
 META: dict[str, Any] = {
@@ -58,6 +60,10 @@ def sentinel(text: str) -> str:
             id="modern ignores session ids",
         ),
         pytest.param(CALL, head("tools/call", sentinel("pay")), Era.MODERN, "2026-07-28", None, id="name in base64"),
+        pytest.param(
+            modern("tools/call", name="pay", task={"ttl": 1}), head("tools/call", "pay"),
+            Era.MODERN, "2026-07-28", None, id="the task hint of old is as if not there",
+        ),
         pytest.param(
             modern("tools/call", name="zahlé"), head("tools/call", sentinel("zahlé")), Era.MODERN, "2026-07-28", None,
             id="a name beyond ASCII",
@@ -119,7 +125,10 @@ REFUSED: list[Any] = [
     # the modern era
     pytest.param(modern("initialize"), head("initialize"), 404, -32601, "not served", id="modern initialize"),
     pytest.param(modern("ping"), head("ping"), 404, -32601, "not served", id="modern ping"),
-    pytest.param(modern("tasks/get", taskId="t"), head("tasks/get"), 404, -32601, "not served", id="tasks/get"),
+    pytest.param(modern("tasks/get", taskId="t"), head("tasks/get", "t"), 404, -32601, "not served", id="tasks/get"),
+    pytest.param(
+        modern("tasks/get", taskId="t"), head("tasks/get", "u"), 400, -32020, "Mcp-Name", id="another task's name"
+    ),
     pytest.param(modern("resources/read", uri="x"), head("resources/read", "x"), 404, -32601, "not", id="resources"),
     pytest.param(request("tools/list"), head("tools/list"), 400, -32602, "protocolVersion", id="no _meta"),
     pytest.param(
@@ -183,9 +192,6 @@ REFUSED: list[Any] = [
     pytest.param(
         Notification(method="notifications/initialized", params={"_meta": META}), head("notifications/initialized"),
         404, -32601, "not served", id="initialized in the modern era",
-    ),
-    pytest.param(
-        modern("tools/call", name="pay", task={}), head("tools/call", "pay"), 400, -32602, '"task"', id="task is of old"
     ),
     pytest.param(
         modern("tools/call", name="pay", requestState="x"), head("tools/call", "pay"), 400, -32602, "requestState",
@@ -277,11 +283,18 @@ def test_a_message_is_refused(
     assert refused.id == (message.id if isinstance(message, Request) else None)
 
 
-def test_an_unserved_version_is_told_what_is_served() -> None:
+def test_an_unserved_version_is_told_what_the_request_could_be_made_in_instead() -> None:
+    offered = json.loads(discovered(instructions=None, info=server_info("1")))["supportedVersions"]
     message = request("tools/list", _meta={**META, V + "protocolVersion": "2027-01-01"})
     refused = classify(message, head("tools/list", mcp_protocol_version="2027-01-01"))
     assert isinstance(refused, Rejection)
-    assert refused.data == {"supported": list(SERVED), "requested": "2027-01-01"}
+    assert refused.data == {"supported": offered, "requested": "2027-01-01"}
+
+
+def test_an_unserved_version_in_a_session_is_told_all_that_are_served() -> None:
+    refused = classify(request("tools/list"), {**SESSION, "mcp-protocol-version": "1999-01-01"})
+    assert isinstance(refused, Rejection)
+    assert refused.data == {"supported": list(SERVED), "requested": "1999-01-01"}
 
 
 def test_a_json_only_client_of_the_older_era_gets_no_stream() -> None:
