@@ -150,7 +150,19 @@ async def test_trigger_prompt_change(ctx: Ctx) -> str:
     return "Prompts changed"
 
 
+def greet(name: str) -> str:
+    """Greet. The suite's scenarios of the tasks extension call it as a tool that never needs a task."""
+    return f"Hello, {name}!"
+
+
+def slow_compute(seconds: float, label: str) -> str:
+    """Answer at once what a server with the tasks extension would take time for."""
+    return f"{label} would have taken {seconds:g} seconds"
+
+
 TOOLS = (
+    greet,
+    slow_compute,
     test_simple_text,
     test_image_content,
     test_audio_content,
