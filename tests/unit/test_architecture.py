@@ -212,3 +212,28 @@ def test_the_makefile_targets_that_pages_name_exist() -> None:
 
 def test_the_generated_files_are_what_the_code_says() -> None:
     assert generated.differences() == []
+
+
+def test_a_generated_file_that_was_changed_by_hand_is_named_and_mended(tmp_path: Path) -> None:
+    for path in generated.GENERATED:
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text((ROOT / path).read_text(encoding="utf-8"), encoding="utf-8")
+    (tmp_path / "docs/openapi.json").write_text("{}\n", encoding="utf-8")
+    (tmp_path / "config/slack-manifest.yaml").unlink()
+    page = tmp_path / "ARCHITECTURE.md"
+    page.write_text(page.read_text(encoding="utf-8").replace("vetoed → **denied**", "vetoed → **approved**"), "utf-8")
+    told = "\n".join(generated.differences(tmp_path))
+    for path in ("docs/openapi.json", "config/slack-manifest.yaml is missing", "ARCHITECTURE.md", "+| pending |"):
+        assert path in told
+    assert set(generated.write(tmp_path)) == {"ARCHITECTURE.md", "docs/openapi.json", "config/slack-manifest.yaml"}
+    assert generated.differences(tmp_path) == []
+
+
+def test_the_check_ends_with_one_and_says_what_to_run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(generated, "differences", lambda: ["docs/openapi.json is missing"])
+    assert generated.main(["--check"]) == 1
+    said = capsys.readouterr().err
+    assert "docs/openapi.json is missing" in said
+    assert said.endswith("run: make schemas\n")
