@@ -143,6 +143,17 @@ class Desk:
         """Remember that the agent has been given the final outcome."""
         await self.db.write(lambda tx: tx.requests.set_told(request_id, tx.now))
 
+    async def run_when_approved(self, request_id: str) -> None:
+        """Its agent waits without a connection (a task): once approved, it runs, and its result is kept."""
+
+        def work(tx: Tx) -> None:
+            request = tx.requests.get(request_id, lock=True)
+            if request is not None and not request.terms.execute_on_approve:
+                tx.requests.set_terms(request_id, replace(request.terms, execute_on_approve=True))
+                tx.touch(request_id)
+
+        await self.db.write(work)
+
     async def attach(self, request_id: str) -> None:
         """A connection of this process now waits for the request."""
         self._attached[request_id] += 1

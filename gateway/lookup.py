@@ -57,6 +57,10 @@ class Lookup:
         names = [n for n in self._callers.servers(caller.agent) if server is None or n == server]
         return [found for name in names if (found := self._servers.get(name)) is not None]
 
+    def every(self) -> list[Server]:
+        """Every server there is, whoever may use it."""
+        return list(self._servers)
+
     async def tools(self, caller: Caller, server: str | None) -> Sequence[dict[str, Any]] | RpcError:
         """Every tool a call of which could be allowed or asked about, named as on this path."""
         asked = self.servers(caller, server)

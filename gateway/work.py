@@ -11,12 +11,25 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 _BACKOFF_MAX_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job(Generic[T]):
+    """A job of the service: `done` is its result, and may be abandoned."""
+
+    done: asyncio.Future[T]
+    task: asyncio.Task[None]
+
+    def cancel(self) -> None:
+        """End it."""
+        self.task.cancel()
 
 
 class Work:
@@ -29,11 +42,15 @@ class Work:
 
     def run(self, job: Coroutine[Any, Any, T]) -> asyncio.Future[T]:
         """Start a job as a child of the service; the future may be abandoned, the job goes on."""
+        return self.begin(job).done
+
+    def begin(self, job: Coroutine[Any, Any, T]) -> Job[T]:
+        """Start a job that its owner may also end."""
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         task = self._group.create_task(_settle(job, future))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
-        return future
+        return Job(done=future, task=task)
 
     def start(self, job: Coroutine[Any, Any, object]) -> None:
         """Start a job nobody waits for; a failure is logged."""

@@ -17,10 +17,19 @@ from sqlalchemy import Row, Select, and_, delete, exists, func, literal, or_, se
 from sqlalchemy.sql.expression import ColumnElement
 
 from approvals.domain.lifecycle import Effect, Record, Step
-from approvals.domain.model import ApprovalRequest, State, Vote
+from approvals.domain.model import ApprovalRequest, State, Terms, Vote
 from approvals.storage import messages
 from approvals.storage.frame import Group
-from approvals.storage.rows import changing, event_row, new_row, record_from, request_from, vote_from, vote_rows
+from approvals.storage.rows import (
+    changing,
+    event_row,
+    new_row,
+    record_from,
+    request_from,
+    terms_to_json,
+    vote_from,
+    vote_rows,
+)
 from approvals.storage.tables import (
     IS_APPROVED,
     IS_EXECUTING,
@@ -138,6 +147,10 @@ class Requests(Group):
         """Note that the agent has its answer. False: it was told before."""
         untold = update(requests).where(requests.c.id == id, requests.c.told_at.is_(None))
         return self._run(untold.values(told_at=at).returning(requests.c.id)).first() is not None
+
+    def set_terms(self, id: str, terms: Terms) -> None:
+        """Save other terms of a request; what they ask of people is not compared with its votes again."""
+        self._run(update(requests).where(requests.c.id == id).values(terms=terms_to_json(terms)))
 
     def search(self, query: Query) -> list[ApprovalRequest]:
         """The requests that fit, newest first unless asked otherwise."""
