@@ -160,9 +160,15 @@ def slow_compute(seconds: float, label: str) -> str:
     return f"{label} would have taken {seconds:g} seconds"
 
 
+def confirm_delete(filename: str) -> str:
+    """Refuse what a server with the tasks extension would ask about first."""
+    return f"{filename} stays"
+
+
 TOOLS = (
     greet,
     slow_compute,
+    confirm_delete,
     test_simple_text,
     test_image_content,
     test_audio_content,
