@@ -21,7 +21,7 @@ ARGUMENT_CHARACTERS, ARGUMENT_LINES = 1_800, 16
 ENDED_CHARACTERS, ENDED_LINES = 600, 8
 """Of a call that is over, less is shown: the buttons of the next card matter more."""
 PAGE_CHARACTERS, PAGES_MAX = 2_800, 20
-NAME, REASON, JUSTIFICATION, RESULT, STATUS, NEEDS = 200, 300, 600, 600, 1_000, 300
+NAME, REASON, JUSTIFICATION, RESULT, STATUS, NEEDS = 250, 300, 600, 600, 1_000, 300
 WARNINGS, WARNING = 4, 300
 DANGEROUS = frozenset({"destructive", "financial"})
 
@@ -60,8 +60,8 @@ def draw(card: Card) -> Drawing:
     if card.decided:
         blocks.append(status(card))
     blocks.append(facts(card))
-    blocks += said_by_agent(card, JUSTIFICATION)
-    blocks += warnings(card, WARNINGS)
+    blocks += said_by_agent(card, limit=JUSTIFICATION)
+    blocks += warnings(card, most=WARNINGS, limit=WARNING)
     blocks += _arguments(card)
     blocks += _result(card)
     blocks.append(_small_print(card))
@@ -150,7 +150,7 @@ def status(card: Card) -> Json:
     return parts.rich(said, parts.line(parts.link(card.url, "Open the call")), block_id="status")
 
 
-def said_by_agent(card: Card, limit: int) -> list[Json]:
+def said_by_agent(card: Card, *, limit: int) -> list[Json]:
     """The agent's own reason, under a label it cannot change."""
     if not card.justification:
         return []
@@ -158,11 +158,11 @@ def said_by_agent(card: Card, limit: int) -> list[Json]:
     return [parts.rich(label, parts.quoted(parts.cut(card.justification, limit)), block_id="agent_says")]
 
 
-def warnings(card: Card, most: int) -> list[Json]:
+def warnings(card: Card, *, most: int, limit: int) -> list[Json]:
     """What is not what it looks like, or is hidden."""
     if not card.warnings:
         return []
-    lines = [parts.fact("Look closely", parts.words(parts.cut(text, WARNING))) for text in card.warnings[:most]]
+    lines = [parts.fact("Look closely", parts.words(parts.cut(text, limit))) for text in card.warnings[:most]]
     if len(card.warnings) > most:
         lines.append(parts.line(parts.words(f"and {len(card.warnings) - most} more such things: see the full call")))
     return [parts.rich(*lines, block_id="warnings")]

@@ -14,10 +14,10 @@ from typing import Any
 
 from aiohttp import web
 
+from approvals.access import Access, access
 from approvals.channels import slack_payloads as payloads
 from approvals.channels.slack_payloads import Malformed, NotHandled
 from approvals.channels.slack_signing import SIGNATURE, TIMESTAMP, Signatures
-from approvals.web.access import Access, access
 from approvals.web.problems import Problem, our_fault
 
 log = logging.getLogger(__name__)

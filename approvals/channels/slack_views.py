@@ -163,7 +163,12 @@ def _opening(card: Card) -> list[Json]:
     top = [parts.header(blocks.headline(card))]
     if card.decided:
         top.append(blocks.status(card))
-    return [*top, blocks.facts(card), *blocks.said_by_agent(card, 3_000), *blocks.warnings(card, 40)]
+    return [
+        *top,
+        blocks.facts(card),
+        *blocks.said_by_agent(card, limit=3_000),
+        *blocks.warnings(card, most=40, limit=1_000),
+    ]
 
 
 def _where(card: Card, page: int, count: int) -> str:
