@@ -19,6 +19,7 @@ from importlib.metadata import version
 
 from aiohttp import web
 
+from approvals.access import Access, access
 from approvals.bus import bus_for
 from approvals.channels import Channel
 from approvals.channels.slack import SlackChannel, SlackConfig
@@ -27,11 +28,11 @@ from approvals.directory import Directory
 from approvals.domain.model import Terms
 from approvals.outbox import Outbox
 from approvals.storage import migrate
+from approvals.storage import url as address
 from approvals.storage.engine import Database
-from approvals.storage.sqlite import Part
+from approvals.storage.sqlite import Part, sole_service
 from approvals.sweeper import Sweeper
 from approvals.web import mount
-from approvals.web.access import Access, access
 from approvals.web.parts import WebParts, WebSettings
 from gateway import health
 from gateway.callers import Callers, sync
@@ -190,7 +191,7 @@ class Service:
             "sweeper": self.sweeper.run,
             "callers": self.callers.run,
             "journal": self.journal.run,
-            "recover": self.executor.recover,
+            "recover": lambda: self.executor.recover(self.work.start, closing=lambda: self.parts.closing),
             "keep-alive": inbound.run,
             "reload": self.reloader.run,
         }.items():
@@ -247,8 +248,18 @@ async def serve(
         OSError: the address cannot be listened on.
     """
     url = settings.database.get_secret_value()
-    await migrate.upgrade(url)
-    db = await Database.open(url, part=Part.SERVICE)
+    with sole_service(address.parse(url)):
+        await migrate.upgrade(url)
+        await _serve_over(await Database.open(url, part=Part.SERVICE), settings, env, stop, ready)
+
+
+async def _serve_over(
+    db: Database,
+    settings: Settings,
+    env: Mapping[str, str],
+    stop: asyncio.Event,
+    ready: Callable[[Service, str], None],
+) -> None:
     async with asyncio.TaskGroup() as group:
         writer = group.create_task(db.run(), name="database")
         try:

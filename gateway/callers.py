@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from approvals import tokens
@@ -25,6 +25,8 @@ NOTE_USE_SECONDS = 60.0
 
 CONFIGURED = "config"
 """Source of rows made from the configuration, and prefix of their tokens."""
+LEFT = "left"
+"""Source of rows whose agent is no longer in the configuration: it may not call, and may come back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ class Callers:
 
 
 def _active(row: AgentRow) -> bool:
-    return row.paused_at is None and row.revoked_at is None
+    return row.paused_at is None and row.revoked_at is None and row.source != LEFT
 
 
 def _read(tx: Tx) -> _Known:
@@ -118,8 +120,8 @@ def sync(tx: Tx, agents: Mapping[str, AgentSettings]) -> None:
         )
         _sync_token(tx, settings)
     for row in tx.agents.list():
-        if row.source == CONFIGURED and row.name not in agents and row.revoked_at is None:
-            tx.agents.revoke(row.name, now)
+        if row.source == CONFIGURED and row.name not in agents:
+            tx.agents.upsert(replace(row, servers=(), anonymous=False, source=LEFT))
 
 
 def _sync_token(tx: Tx, settings: AgentSettings) -> None:

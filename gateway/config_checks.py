@@ -69,6 +69,8 @@ class Checks(Collector):
                 self.not_yet((key,), key)
         if self._shape.login.oidc is not None:
             self.not_yet(("login", "oidc"), "login.oidc")
+        if not self._shape.login.local:
+            self.not_yet(("login", "local"), "login.local: false")
         if self._shape.approvals.on_timeout == "escalate":
             self.not_yet(("approvals", "on_timeout"), "on_timeout: escalate")
 

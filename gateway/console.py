@@ -12,9 +12,9 @@ from typing import Any
 from aiohttp import web
 from pydantic import BaseModel
 
+from approvals.access import Access, access
 from approvals.domain.model import Role
 from approvals.web import body
-from approvals.web.access import Access, access
 from approvals.web.models import Empty, Model
 from approvals.web.problems import Problem
 from approvals.web.routes import Endpoint

@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
+from typing import Any
 
 from approvals.desk import Desk
 from approvals.domain import fingerprint
@@ -35,6 +36,8 @@ LEASE_MARGIN = timedelta(seconds=60)
 SETTLE_AGAIN_SECONDS = 0.5
 SCAN_SECONDS = 2.0
 RECOVER_BATCH = 200
+Start = Callable[[Coroutine[Any, Any, object]], None]
+"""Starts a job that outlives whoever asked for it."""
 NO_TRACE: Mapping[str, str] = MappingProxyType({})
 
 
@@ -54,6 +57,7 @@ class Executor:
     ) -> None:
         self._desk, self._limits, self._servers, self._catalog = desk, limits, servers, catalog
         self._callers, self._judge, self._metrics = callers, judge, metrics
+        self._alone: set[str] = set()
 
     async def run(
         self, request: ApprovalRequest, progress: Progress | None = None, trace: Mapping[str, str] = NO_TRACE
@@ -117,15 +121,25 @@ class Executor:
             await self._limits.release(taken)
             raise
 
-    async def recover(self) -> None:
-        """Run what was approved to run without its agent (`execute_on_approve`), for ever."""
+    async def recover(self, start: Start, closing: Callable[[], bool]) -> None:
+        """Start what was approved to run without its agent (`execute_on_approve`), for ever.
+
+        Each run is a job of the service: a slow one keeps no other waiting, and a stop in good order waits for it.
+        """
         query = Query(states=frozenset({State.APPROVED}), limit=RECOVER_BATCH, oldest_first=True)
         async with self._desk.bus.watch_all() as watch:
             while True:
-                for request in await self._desk.search(query):
-                    if request.terms.execute_on_approve and not request.waiting:
-                        await self.run(request)
+                for request in [] if closing() else await self._desk.search(query):
+                    if request.terms.execute_on_approve and not request.waiting and request.id not in self._alone:
+                        self._alone.add(request.id)
+                        start(self._run_alone(request))
                 await watch.changed(SCAN_SECONDS)
+
+    async def _run_alone(self, request: ApprovalRequest) -> None:
+        try:
+            await self.run(request)
+        finally:
+            self._alone.discard(request.id)
 
     async def _check(self, server: Server, request: ApprovalRequest) -> tuple[Tool, Judgement] | Cause:
         """Tool and policy as they are now, asked of the server itself.

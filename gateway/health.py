@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from approvals.web.access import Access, access
+from approvals.access import Access, access
 from gateway.metrics import Metrics
 
 

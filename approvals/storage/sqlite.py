@@ -7,9 +7,12 @@ write; under WAL neither side blocks the other. Only the service checkpoints the
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -47,6 +50,28 @@ def create_file(path: Path) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
     except OSError as error:
         raise Invalid(field="database", why=f"{path} cannot be opened: {error.strerror}") from error
+
+
+@contextmanager
+def sole_service(address: Address) -> Iterator[None]:
+    """Be the only service on a SQLite file while the block lasts; the system frees the lock of a process that dies.
+
+    Raises:
+        Invalid: another service runs on it.
+    """
+    if address.path is None:
+        yield
+        return
+    handle = os.open(f"{address.path}.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            why = f"another `placet serve` runs on {address.path}. SQLite serves one process; several need PostgreSQL"
+            raise Invalid(field="database", why=why) from None
+        yield
+    finally:
+        os.close(handle)
 
 
 def writer(address: Address, part: Part) -> AsyncEngine:

@@ -13,6 +13,7 @@ from typing import Any
 
 from aiohttp import web
 
+from approvals.access import Access, access
 from approvals.domain import quorum, redact
 from approvals.domain.lifecycle import Note, Record, note
 from approvals.domain.model import Answer, ApprovalRequest, Cause, Decision, Person
@@ -20,7 +21,6 @@ from approvals.errors import Refusal
 from approvals.storage.messages import MessageRow
 from approvals.storage.tx import Tx
 from approvals.web import body, problems
-from approvals.web.access import Access, access
 from approvals.web.models import BulkIn, BulkItemIn, CancelIn, CommentIn, DecisionIn, ExtendIn, ResolveIn
 from approvals.web.parts import PARTS, WebParts
 from approvals.web.problems import Problem

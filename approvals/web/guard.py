@@ -13,9 +13,9 @@ import logging
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from approvals.access import READING, Access, access_of
 from approvals.errors import Refusal
 from approvals.web import problems
-from approvals.web.access import READING, Access, access_of
 from approvals.web.pages import missing_page
 from approvals.web.parts import PARTS, WebSettings, host_name
 from approvals.web.problems import Problem

@@ -16,11 +16,11 @@ from datetime import datetime
 
 from aiohttp import web
 
+from approvals.access import Access, access
 from approvals.domain import quorum
 from approvals.domain.model import ApprovalRequest, Person, State
 from approvals.storage.requests import Cursor, Query
 from approvals.storage.tx import Tx
-from approvals.web.access import Access, access
 from approvals.web.parts import PARTS, WebParts
 from approvals.web.problems import invalid
 from approvals.web.sessions import VISITOR

@@ -17,10 +17,10 @@ from typing import Any
 
 from aiohttp import web
 
+from approvals.access import Access, access
 from approvals.domain import quorum
 from approvals.domain.model import Person
 from approvals.storage.tx import Tx
-from approvals.web.access import Access, access
 from approvals.web.parts import LIVE, PARTS
 from approvals.web.problems import Problem
 from approvals.web.sessions import VISITOR, Visitor, still_there

@@ -12,12 +12,12 @@ from datetime import datetime, timedelta
 from aiohttp import web
 
 from approvals import tokens
+from approvals.access import Access, access
 from approvals.domain.model import Person, PersonId
 from approvals.errors import NotFound
 from approvals.storage.people import LinkRow
 from approvals.storage.tx import Tx
 from approvals.web import body
-from approvals.web.access import Access, access
 from approvals.web.models import Empty, LoginIn
 from approvals.web.parts import PARTS, WebParts
 from approvals.web.people import me_body

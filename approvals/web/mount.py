@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from approvals.web.access import check_routes
+from approvals.access import check_routes
 from approvals.web.guard import guard
 from approvals.web.headers import set_headers
 from approvals.web.live import Live

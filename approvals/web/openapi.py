@@ -15,7 +15,7 @@ from aiohttp import web
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from approvals.web.access import Access, access, access_of
+from approvals.access import Access, access, access_of
 from approvals.web.models import ProblemOut
 from approvals.web.problems import PROBLEM_TYPE
 

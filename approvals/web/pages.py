@@ -17,7 +17,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from approvals.web.access import Access, access
+from approvals.access import Access, access
 
 STATIC = Path(__file__).parent / "static"
 _FONT_PACKAGES = ("fontpkg_ibm_plex_sans", "fontpkg_ibm_plex_mono", "fontpkg_ibm_plex_sans_condensed")

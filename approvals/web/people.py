@@ -11,10 +11,10 @@ from typing import Any
 
 from aiohttp import web
 
+from approvals.access import Access, access
 from approvals.domain.model import Person, Role
 from approvals.storage.agents import AgentRow, TokenRow
 from approvals.storage.tx import Tx
-from approvals.web.access import Access, access
 from approvals.web.listing import limit_of, one_each, open_cursor, seal_cursor
 from approvals.web.parts import PARTS, WebParts
 from approvals.web.problems import Problem

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
+from approvals.access import Handler
 from approvals.web import api, live, login, models, openapi, pages, people
-from approvals.web.access import Handler
 from approvals.web.listing import list_requests
 
 

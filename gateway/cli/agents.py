@@ -14,7 +14,7 @@ from approvals.domain.model import PersonId
 from approvals.storage.agents import AgentRow, TokenRow
 from approvals.storage.tx import Tx
 from gateway import agents
-from gateway.callers import sync
+from gateway.callers import LEFT, sync
 from gateway.cli.common import USAGE, config_option, fail, json_option, run, say
 from gateway.cli.session import Session, as_option, opened
 
@@ -162,6 +162,7 @@ def _read(tx: Tx) -> list[tuple[AgentRow, Sequence[TokenRow]]]:
 def _shown(row: AgentRow, tokens: Sequence[TokenRow]) -> dict[str, Any]:
     now = datetime.now(UTC)
     state = "revoked" if row.revoked_at else "paused" if row.paused_at else "active"
+    state = "removed" if row.source == LEFT else state
     return {
         "name": row.name,
         "owner": row.owner,

@@ -18,6 +18,7 @@ from approvals.web.login import make_login_link
 from gateway.cli.common import USAGE, fail, run
 from gateway.config import ConfigErrors
 from gateway.keys import make
+from gateway.schemas import write_schemas
 from gateway.start import load
 
 _CONFIG = """\
@@ -93,7 +94,7 @@ def command(
     name = name or click.prompt("Your name", default=email.partition("@")[0].title())
     token = tokens.make(tokens.Kind.AGENT, secrets.token_bytes(tokens.RANDOM_BYTES))
     text = _CONFIG.format(
-        schema="config/schema/placet.schema.json",
+        schema="schema/placet.schema.json",
         port=port,
         server=server,
         transport=_transport(url, command_line),
@@ -104,12 +105,11 @@ def command(
     )
     files = {
         folder / "placet.yaml": text,
-        folder / "policies" / f"{server}.yaml": _POLICY.format(
-            schema="../config/schema/policy.schema.json", server=server
-        ),
+        folder / "policies" / f"{server}.yaml": _POLICY.format(schema="../schema/policy.schema.json", server=server),
         folder / ".env.example": "SLACK_BOT_TOKEN=\nSLACK_APP_TOKEN=\nSLACK_SIGNING_SECRET=\n",
     }
     _write(files, folder / "placet.keys", force=force)
+    write_schemas(folder / "schema")
     link = run(lambda: _sign_in(folder / "placet.yaml", PersonId(email.lower())))
     base = f"http://127.0.0.1:{port}"
     click.echo(f"""\

@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from approvals.domain.model import Answer, ApprovalRequest, Decision, Person, State
-from approvals.domain.plain import visible
+from approvals.domain.plain import visible_lines
 from approvals.errors import NotFound
 from approvals.storage.requests import Query
 from approvals.storage.tx import Tx
@@ -229,7 +229,7 @@ def _line(request: ApprovalRequest) -> str:
 
 
 def _page(request: ApprovalRequest, shown: Mapping[str, Any]) -> str:
-    arguments = visible(json.dumps(shown["arguments"], indent=2, ensure_ascii=False))
+    arguments = visible_lines(json.dumps(shown["arguments"], indent=2, ensure_ascii=False))
     facts = {
         "state": f"{request.state}{f' ({request.cause})' if request.cause else ''}",
         "tool": f"{request.call.server}/{request.call.tool}  ({request.risk}, {request.severity})",

@@ -7,8 +7,8 @@ import pytest
 from aiohttp import web
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from approvals.access import Access, access_of
 from approvals.storage.engine import Database
-from approvals.web.access import Access, access_of
 from approvals.web.openapi import write_document
 from approvals.web.routes import API
 from tests.fakes.web import Console, serving

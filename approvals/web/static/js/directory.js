@@ -7,8 +7,8 @@ import { visible } from "./visible.js";
 
 const LIMIT = 200;
 
-/** Draw a directory page. `none` is [what, how, command]. */
-export async function directoryPage(main, { title, about, path, member, columns, none }) {
+/** Draw a directory page. `none` is [what, how, command]; `heading` and `back` where the title alone is not enough. */
+export async function directoryPage(main, { title, heading = title, back, about, path, member, columns, none, missing }) {
   setTitle(title);
   const body = h("div", {}, h("p", { class: "muted", text: "Loading…" }));
   show(
@@ -16,7 +16,7 @@ export async function directoryPage(main, { title, about, path, member, columns,
     h(
       "div",
       { class: "page" },
-      h("header", { class: "page-head" }, h("div", {}, h("h1", { text: title }), h("p", { text: about }))),
+      h("header", { class: "page-head" }, h("div", {}, back, h("h1", {}, heading), h("p", { text: about }))),
       body,
     ),
   );
@@ -33,7 +33,7 @@ export async function directoryPage(main, { title, about, path, member, columns,
   try {
     await more(null);
   } catch (error) {
-    show(body, absent(error, title));
+    show(body, absent(error, title, missing));
   }
 }
 
@@ -45,9 +45,9 @@ function empty([what, how, command]) {
   return h("div", { class: "empty" }, h("h2", { text: what }), h("p", { text: how }), h("code", { text: command }));
 }
 
-function absent(error, title) {
+function absent(error, title, missing) {
   const words = {
-    404: [
+    404: missing ?? [
       `${title} are not shown by this Placet.`,
       "This installation does not offer the list here; the command line has it.",
     ],

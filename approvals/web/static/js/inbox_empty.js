@@ -1,6 +1,7 @@
-/** What the inbox says when nothing is waiting: a clear line and the last three decisions, or how to begin. */
+/** What the inbox says when nothing is waiting: a clear line, the last three decisions and the health of each channel, or how to begin. */
 import { get } from "./api.js";
 import { h } from "./dom.js";
+import { icon } from "./icons.js";
 import { ago } from "./time.js";
 import { bdi } from "./visible.js";
 import { STATES, TONES, decidingVote, factsLine } from "./words.js";
@@ -15,7 +16,7 @@ export async function nothingWaiting(me) {
   }
   if (past && past.length === 0) return firstRun(me);
   const last = (past ?? [])
-    .slice()
+    .filter((request) => request.decided_at)
     .sort((a, b) => Date.parse(b.decided_at ?? b.created_at) - Date.parse(a.decided_at ?? a.created_at));
   return h(
     "div",
@@ -23,9 +24,36 @@ export async function nothingWaiting(me) {
     h("h2", { text: "Nothing is waiting." }),
     last.length ? lastLine(last[0]) : null,
     last.length ? h("ul", { class: "last" }, last.slice(0, 3).map(lastRow)) : null,
-    me.notices?.length ? null : h("p", { class: "muted", text: "No part of Placet reports a problem." }),
+    await health(me),
   );
 }
+
+/** How each part and channel is doing, as `/readyz` says it; without it, what the banners say. */
+async function health(me) {
+  let checks = [];
+  try {
+    checks = (await get("/readyz")).checks ?? [];
+  } catch (error) {
+    checks = error.body?.checks ?? [];
+  }
+  if (!checks.length)
+    return me.notices?.length ? null : h("p", { class: "muted", text: "No part of Placet reports a problem." });
+  const rows = checks.map((check) =>
+    h(
+      "li",
+      {},
+      icon(check.ok ? "yes" : "warning"),
+      h("span", { class: "strong" }, bdi(partWords(check.id))),
+      h("span", { class: check.ok ? "muted" : "" }, bdi(check.text)),
+    ),
+  );
+  return h("section", {}, h("h3", { class: "label", text: "How the parts are doing" }), h("ul", { class: "parts" }, rows));
+}
+
+const partWords = (id) => {
+  const words = id.replace(/^channel /, "");
+  return words.charAt(0).toUpperCase() + words.slice(1);
+};
 
 function lastLine(request) {
   const vote = decidingVote(request);

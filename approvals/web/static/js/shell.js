@@ -27,7 +27,7 @@ export function drawShell(me, current) {
       "a",
       { href: path, "aria-current": current === name ? "page" : null },
       icon(picture),
-      word,
+      h("span", { text: word }),
       name === "inbox" ? h("span", { class: "count", id: "nav-count" }) : null,
     ),
   );
@@ -40,7 +40,7 @@ export function drawShell(me, current) {
   );
   const keys = h(
     "button",
-    { class: "button quiet wide-only", type: "button", "aria-haspopup": "dialog", on: { click: showKeys } },
+    { class: "button quiet wide-only keys-button", type: "button", "aria-haspopup": "dialog", on: { click: showKeys } },
     icon("keys"),
     h("span", { text: "Keys" }),
   );

@@ -1,8 +1,8 @@
 /** The one table: a real <table> in a box that scrolls by itself, stacked into cards on a phone by its style; the roles are written out because that style would take them away. */
 import { h } from "./dom.js";
 
-/** `columns`: [{ name, cell(row) -> node|text, className? }]; `link(row)` may give an address for the first cell. */
-export function table(caption, columns, rows, { rowProps = () => ({}) } = {}) {
+/** `columns`: [{ name, cell(row) -> node|text, className? }]; `className` "two-lines" makes each row two lines on a phone. */
+export function table(caption, columns, rows, { rowProps = () => ({}), className = "" } = {}) {
   const head = h(
     "tr",
     { role: "row" },
@@ -24,7 +24,7 @@ export function table(caption, columns, rows, { rowProps = () => ({}) } = {}) {
     { class: "scroll", role: "region", "aria-label": caption, tabindex: "0" },
     h(
       "table",
-      { class: "ledger", role: "table" },
+      { class: `ledger ${className}`, role: "table" },
       h("caption", { class: "sr", text: caption }),
       h("thead", { role: "rowgroup" }, head),
       h("tbody", { role: "rowgroup" }, body),

@@ -76,7 +76,7 @@ function draw(body, filters, requests, next) {
   const save = (kind, type, text) => () => download(`placet-history-${stamp}.${kind}`, type, text());
   show(
     body,
-    table("Requests", COLUMNS, requests, { rowProps: (request) => ({ data: { state: request.state } }) }),
+    table("Requests", COLUMNS, requests, { className: "two-lines", rowProps: (request) => ({ data: { state: request.state } }) }),
     h(
       "div",
       { class: "table-foot" },
@@ -126,16 +126,16 @@ function byWhom(request) {
 }
 
 const COLUMNS = [
-  { name: "Asked", className: "nowrap", cell: (request) => ago(request.created_at) },
+  { name: "Asked", className: "nowrap at", cell: (request) => ago(request.created_at) },
   {
     name: "State",
-    className: "nowrap",
+    className: "nowrap is",
     cell: (request) =>
       h("span", { class: `state ${TONES[request.state] ?? ""}`, text: STATES[request.state] ?? request.state }),
   },
   {
     name: "Call",
-    className: "nowrap",
+    className: "nowrap call",
     cell: (request) =>
       h("a", { class: "mono", href: `/requests/${encodeURIComponent(request.id)}` }, bdi(request.tool)),
   },
@@ -144,9 +144,10 @@ const COLUMNS = [
     className: "clip",
     cell: (request) => h("span", { class: "muted" }, bdi(factsLine(request.arguments))),
   },
-  { name: "Server", className: "nowrap", cell: (request) => bdi(request.server) },
+  { name: "Server", className: "nowrap more", cell: (request) => bdi(request.server) },
   {
     name: "Agent",
+    className: "more",
     cell: (request) =>
       h(
         "span",
@@ -155,5 +156,5 @@ const COLUMNS = [
         request.owner ? h("span", { class: "muted" }, " for ", bdi(request.owner)) : null,
       ),
   },
-  { name: "Decided by", cell: byWhom },
+  { name: "Decided by", className: "more", cell: byWhom },
 ];

@@ -12,8 +12,6 @@ function entry(name, ...value) {
 export function evidence(request) {
   const client = request.client ?? {};
   return [
-    h("h2", { class: "sr", text: "Evidence" }),
-    needs(request),
     request.redacted
       ? h("p", { class: "muted", text: "Secrets in this call are masked: your role reads, it does not decide." })
       : null,
@@ -87,7 +85,8 @@ function deliveries(request) {
   );
 }
 
-function needs(request) {
+/** What is still needed and who has voted: on top of the rail, with the further actions below it. */
+export function needs(request) {
   const factors = (request.needs ?? []).map((need) =>
     h(
       "li",

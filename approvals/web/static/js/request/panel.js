@@ -12,7 +12,7 @@ import { bdi, visible } from "../visible.js";
 import { STATES, TONES } from "../words.js";
 import { actions } from "./actions.js";
 import { decisionBar } from "./decide.js";
-import { evidence } from "./evidence.js";
+import { evidence, needs } from "./evidence.js";
 import { justification, whyHeld } from "./reasons.js";
 import { outcomeView, verdict } from "./record.js";
 import { rawViews } from "./raw.js";
@@ -78,7 +78,7 @@ function absent(panel, error) {
 function draw(panel) {
   const slot = (name) => h("div", { class: `slot slot-${name}` });
   panel.slots = Object.fromEntries(
-    ["head", "said", "verdict", "outcome", "args", "why", "timeline", "raw", "rail", "acts", "decision"].map((name) => [
+    ["head", "said", "verdict", "outcome", "args", "why", "timeline", "raw", "needs", "acts", "rail", "decision"].map((name) => [
       name,
       slot(name),
     ]),
@@ -88,7 +88,14 @@ function draw(panel) {
     "article",
     { class: "request", "aria-label": "Request" },
     h("div", { class: "request-main" }, s.head, s.said, s.verdict, s.outcome, s.args, s.why, s.timeline, s.raw),
-    h("aside", { class: "request-rail", "aria-label": "Evidence" }, s.rail, s.acts),
+    h(
+      "aside",
+      { class: "request-rail", "aria-label": "Evidence" },
+      h("h2", { class: "sr", text: "Evidence" }),
+      s.needs,
+      s.acts,
+      s.rail,
+    ),
     s.decision,
   );
   show(panel.place, panel.article);
@@ -109,7 +116,8 @@ function fillIn(panel) {
   show(slots.outcome, request.outcome ? outcomeView(request) : null);
   if (panel.binding !== request.binding || !panel.args) drawArguments(panel);
   show(slots.why, justification(request), whyHeld(request));
-  show(slots.rail, evidence(request, me));
+  show(slots.needs, needs(request));
+  show(slots.rail, evidence(request));
   show(slots.acts, actions(request, { me, done: (newer) => accept(panel, newer, { redraw: true }) }));
   show(slots.raw, rawViews(request));
   timelineView(request.id).then((view) => panel.open && show(slots.timeline, view));

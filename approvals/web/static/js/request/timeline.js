@@ -9,8 +9,7 @@ import { STATES, actorWords, causeWords, eventWords } from "../words.js";
 export async function timelineView(id) {
   try {
     const answer = await get(`/api/v1/requests/${encodeURIComponent(id)}/timeline`);
-    const entries = Array.isArray(answer) ? answer : (answer.timeline ?? answer.entries ?? answer.events ?? []);
-    return section(h("ol", { class: "timeline" }, entries.map(line)));
+    return section(h("ol", { class: "timeline" }, answer.events.map(line)));
   } catch (error) {
     return section(h("p", { class: "muted", text: `The timeline could not be loaded: ${error.message}` }));
   }

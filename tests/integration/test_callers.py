@@ -1,0 +1,62 @@
+"""Who may call: agents of the configuration as rows, and what becomes of them when the configuration changes."""
+
+from __future__ import annotations
+
+import secrets
+
+from approvals import tokens
+from approvals.bus import bus_for
+from approvals.domain.model import PersonId
+from approvals.storage.engine import Database
+from gateway.callers import Callers, sync
+from gateway.settings import AgentSettings
+
+TOKEN = tokens.make(tokens.Kind.AGENT, secrets.token_bytes(tokens.RANDOM_BYTES))
+OTHER = tokens.make(tokens.Kind.AGENT, secrets.token_bytes(tokens.RANDOM_BYTES))
+
+
+def _agents(token: tokens.Token = TOKEN) -> dict[str, AgentSettings]:
+    ada = PersonId("ada@example.com")
+    return {"bot": AgentSettings(name="bot", servers=("shop",), owner=ada, token_sha256=token.sha256)}
+
+
+async def _callers(db: Database, agents: dict[str, AgentSettings]) -> Callers:
+    await db.write(lambda tx: sync(tx, agents))
+    callers = Callers(db, bus_for(db))
+    await callers.refresh()
+    return callers
+
+
+async def test_a_configured_agent_is_known_by_its_token_alone(database: Database) -> None:
+    callers = await _callers(database, _agents())
+    found = callers.identify(TOKEN.text)
+    assert found is not None
+    assert (found.agent, found.owner) == ("bot", "ada@example.com")
+    assert callers.servers("bot") == ("shop",)
+    assert callers.identify(OTHER.text) is None
+    assert callers.identify("plc_agent_x") is None
+    assert callers.identify(None) is None
+
+
+async def test_an_agent_that_left_the_configuration_may_not_call_and_may_come_back(database: Database) -> None:
+    await _callers(database, _agents())
+    gone = await _callers(database, {})
+    assert gone.identify(TOKEN.text) is None
+    assert gone.servers("bot") == ()
+    back = await _callers(database, _agents())
+    assert back.identify(TOKEN.text) is not None
+    assert back.servers("bot") == ("shop",)
+
+
+async def test_another_token_in_the_configuration_ends_the_one_before(database: Database) -> None:
+    await _callers(database, _agents())
+    callers = await _callers(database, _agents(OTHER))
+    assert callers.identify(TOKEN.text) is None
+    assert callers.identify(OTHER.text) is not None
+
+
+async def test_a_revoked_agent_stays_revoked_though_the_configuration_names_it(database: Database) -> None:
+    await _callers(database, _agents())
+    await database.write(lambda tx: tx.agents.revoke("bot", tx.now))
+    callers = await _callers(database, _agents())
+    assert callers.identify(TOKEN.text) is None
