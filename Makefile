@@ -6,10 +6,10 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 PYTEST_ARGS ?=
 
-.PHONY: help setup demo check test fix lock schemas shots clean
+.PHONY: help setup demo check test conformance fix lock schemas shots clean
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 .venv/run.stamp: requirements/run.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Placet needs Python 3.11 or newer; none was found. Set PYTHON=/path/to/python3." >&2; exit 1; }
@@ -46,6 +46,11 @@ test: .venv/dev.stamp ## Install what the tests need, and run them all
 	bash tests/install.sh
 	$(BIN)/pytest -q $(PYTEST_ARGS)
 
+conformance: .venv/dev.stamp ## Score the gateway and its client with the official MCP suite
+	bash tests/install.sh
+	$(BIN)/python -m tests.conformance.run --quiet
+	$(BIN)/python -m tests.conformance.run --client --quiet
+
 shots: .venv/dev.stamp ## Screenshots of every page into docs/screenshots/
 	bash tests/install.sh
 	$(BIN)/python -m tests.browser.shots docs/screenshots
@@ -56,4 +61,4 @@ lock: .venv/dev.stamp ## Pin the dependencies again (hashes, no addresses)
 	  $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade $${f#*:} -o requirements/$${f%%:*}.txt; done
 
 clean: ## Remove what was made here, but no data
-	rm -rf .venv .venv-mcp1 tests/npm/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info
+	rm -rf .venv .venv-mcp1 tests/npm/node_modules tests/conformance/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info

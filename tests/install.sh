@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# What the tests need beside .venv: PostgreSQL, Chromium, Node with public MCP servers, and the mcp 1.x line.
+# What the tests need beside .venv: PostgreSQL, Chromium, Node with public MCP servers and the conformance suite,
+# and the mcp 1.x line.
 # Does nothing when it is all there; as root on Debian it installs what is missing, elsewhere it says what to do.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -18,11 +19,13 @@ if [ ${#missing[@]} -gt 0 ]; then
   fi
 fi
 
-stamp=tests/npm/node_modules/.stamp
-if [ ! -e "$stamp" ] || [ tests/npm/package-lock.json -nt "$stamp" ]; then
-  (cd tests/npm && npm ci --no-audit --no-fund --loglevel=error)
-  touch "$stamp"
-fi
+for folder in tests/npm tests/conformance; do
+  stamp=$folder/node_modules/.stamp
+  if [ ! -e "$stamp" ] || [ $folder/package-lock.json -nt "$stamp" ]; then
+    (cd $folder && npm ci --no-audit --no-fund --loglevel=error)
+    touch "$stamp"
+  fi
+done
 
 stamp=.venv-mcp1/stamp
 if [ ! -e "$stamp" ] || [ requirements/mcp1.txt -nt "$stamp" ]; then
