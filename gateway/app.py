@@ -38,23 +38,27 @@ from gateway import health
 from gateway.callers import Callers, sync
 from gateway.catalog import Catalog
 from gateway.console import Console
+from gateway.conversation import Conversations
 from gateway.executor import Executor
 from gateway.fleet import Fleet
-from gateway.gate import Gateway
+from gateway.gate import INSTRUCTIONS, Gateway
 from gateway.inbound.http import Inbound, InboundSettings
 from gateway.inbound.http import add_routes as add_agent_routes
 from gateway.journal import Journal
 from gateway.judge import Judge
+from gateway.keys import Keys, load_or_make
 from gateway.limits import Limits
 from gateway.lookup import Lookup
 from gateway.metrics import Metrics
 from gateway.pipeline import Holding, Parts
 from gateway.protocol.headers import Allowed
 from gateway.protocol.patience import Hold
+from gateway.relaying import Relaying
 from gateway.reload import Reloader
 from gateway.servers import Servers
 from gateway.settings import Settings, SlackSettings
 from gateway.status import Status
+from gateway.tasks import Tasks
 from gateway.work import Work
 
 log = logging.getLogger(__name__)
@@ -104,7 +108,7 @@ def routes_of(settings: Settings) -> Callable[[Terms], list[tuple[str, str]]]:
 class Service:
     """One running Placet."""
 
-    def __init__(self, settings: Settings, *, env: Mapping[str, str], db: Database, work: Work) -> None:
+    def __init__(self, settings: Settings, *, env: Mapping[str, str], db: Database, work: Work, keys: Keys) -> None:
         self.version = version("placet")
         self.db, self.work = db, work
         self.bus = bus_for(db)
@@ -127,6 +131,7 @@ class Service:
         self.servers, self.catalog = Servers(), Catalog({})
         self.judge, self.limits = Judge(settings.approvals.defaults), Limits(db)
         self.metrics, self.journal = Metrics(), Journal(db)
+        conversations = Conversations(work, keys.for_purpose("state"))
         self.executor = Executor(
             desk=self.desk,
             limits=self.limits,
@@ -135,6 +140,7 @@ class Service:
             callers=self.callers,
             judge=self.judge,
             metrics=self.metrics,
+            conversations=conversations,
         )
         self.parts = Parts(
             judge=self.judge,
@@ -144,10 +150,14 @@ class Service:
             journal=self.journal,
             metrics=self.metrics,
             work=work,
+            tasks=Tasks(self.desk, work, self.page),
             holding=self._holding(settings),
         )
         self.lookup = Lookup(servers=self.servers, catalog=self.catalog, callers=self.callers, judge=self.judge)
-        self.gate = Gateway(self.parts, callers=self.callers, lookup=self.lookup)
+        self.relaying = Relaying(
+            self.lookup, conversations, key=keys.for_purpose("cursor"), instructions=INSTRUCTIONS, tasks=True
+        )
+        self.gate = Gateway(self.parts, callers=self.callers, lookup=self.lookup, relaying=self.relaying)
         self.reloader = Reloader(settings, env=dict(env), db=db, apply=self.apply)
         self.status = Status(
             db=db,
@@ -174,6 +184,7 @@ class Service:
         self.judge.defaults = settings.approvals.defaults
         self.parts.holding = self._holding(settings)
         await self.fleet.apply(settings.servers)
+        self.relaying.tools_changed()
 
     async def start(self, app: web.Application) -> Inbound:
         """Start every loop and mount every route; the caller listens."""
@@ -265,7 +276,7 @@ async def _serve_over(
         try:
             async with asyncio.TaskGroup() as inner:
                 work = Work(inner)
-                service = Service(settings, env=env, db=db, work=work)
+                service = Service(settings, env=env, db=db, work=work, keys=load_or_make(settings.keys_file))
                 await _serve(service, stop, ready)
                 work.cancel()
         finally:

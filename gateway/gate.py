@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import Any
 
@@ -11,13 +12,15 @@ from approvals.domain import fingerprint
 from approvals.domain.model import Caller, Cause
 from approvals.errors import Refusal
 from gateway.callers import Callers
-from gateway.inbound.gate import InboundCall, Line
+from gateway.conversation import Side
+from gateway.inbound.gate import Answered, Called, InboundAsk, InboundCall, Line, Welcome
 from gateway.lookup import Down, Found, Lookup
 from gateway.pipeline import Parts, Visit, handle_call
 from gateway.protocol import answers
 from gateway.protocol.classify import Era
 from gateway.protocol.headers import HEADER_MISMATCH, params_disagree
-from gateway.upstreams import Result, RpcError
+from gateway.relaying import Relaying
+from gateway.upstreams import Hear, Result, RpcError, Wants
 
 INSTRUCTIONS = (
     "Some tool calls here wait until a person approves them. If a result says that a call is waiting, call the same "
@@ -29,8 +32,8 @@ INSTRUCTIONS = (
 class Gateway:
     """Implements the agents' side over the pipeline."""
 
-    def __init__(self, parts: Parts, *, callers: Callers, lookup: Lookup) -> None:
-        self._parts, self._callers, self._lookup = parts, callers, lookup
+    def __init__(self, parts: Parts, *, callers: Callers, lookup: Lookup, relaying: Relaying) -> None:
+        self._parts, self._callers, self._lookup, self._relaying = parts, callers, lookup, relaying
 
     async def identify(self, bearer: str | None) -> Caller | None:
         """The caller a token stands for."""
@@ -48,7 +51,45 @@ class Gateway:
         """The tools this caller could call."""
         return await self._lookup.tools(caller, server)
 
-    async def call_tool(self, caller: Caller, server: str | None, call: InboundCall, line: Line) -> Result | RpcError:
+    async def hello(self, caller: Caller, server: str | None) -> Welcome:
+        """What the servers of the path can do, and how to work with a gateway that may hold a call."""
+        return await self._relaying.hello(caller, server)
+
+    async def ask(self, caller: Caller, server: str | None, ask: InboundAsk, line: Line) -> Answered:
+        """Any other request, under policy."""
+        return await self._relaying.ask(caller, server, ask, line)
+
+    def listen(
+        self, caller: Caller, server: str | None, wants: Wants, *, session: str, capabilities: bytes, hear: Hear
+    ) -> AbstractAsyncContextManager[Wants]:
+        """Hear of changes while the block lasts."""
+        return self._relaying.listen(caller, server, wants, session=session, capabilities=capabilities, hear=hear)
+
+    async def left(self, session: str) -> None:
+        """A client's session is over."""
+        await self._relaying.left(session)
+
+    async def task(self, caller: Caller, task_id: str) -> bytes | RpcError:
+        """A held call as a task."""
+        return await self._parts.tasks.show(caller, task_id)
+
+    async def task_update(self, caller: Caller, task_id: str, responses: bytes) -> RpcError | None:
+        """A task of ours never asks for input."""
+        del responses
+        shown = await self._parts.tasks.show(caller, task_id)
+        return shown if isinstance(shown, RpcError) else None
+
+    async def task_cancel(self, caller: Caller, task_id: str) -> RpcError | None:
+        """The client cancels a task in words."""
+        return await self._parts.tasks.cancel(caller, task_id)
+
+    def watch_tasks(
+        self, caller: Caller, task_ids: frozenset[str], *, hear: Callable[[bytes], None]
+    ) -> AbstractAsyncContextManager[frozenset[str]]:
+        """Hear of each change of these tasks."""
+        return self._parts.tasks.watch(caller, task_ids, hear=hear)
+
+    async def call_tool(self, caller: Caller, server: str | None, call: InboundCall, line: Line) -> Called:
         """Find the tool a name means, then walk the call."""
         found = await self._lookup.find(caller, server, call.name)
         if isinstance(found, RpcError):
@@ -60,7 +101,7 @@ class Gateway:
         wrong = params_disagree(schema, call.arguments, call.params, required=call.era is Era.MODERN)
         if wrong is not None:
             return RpcError(code=HEADER_MISMATCH, message=wrong)
-        visit = _visit(caller, found, call, line)
+        visit = self._visit(caller, found, call, line)
         # The visit alone holds the arguments from here, and lets go of them once the call is judged.
         del call
         return await handle_call(self._parts, visit)
@@ -79,23 +120,34 @@ class Gateway:
         """A final outcome has been written to its agent."""
         self._parts.work.start(self._parts.desk.told(request_id))
 
-
-def _visit(caller: Caller, found: Found, call: InboundCall, line: Line) -> Visit:
-    return Visit(
-        caller=replace(caller, client=call.client),
-        found=found,
-        name=call.name,
-        call=fingerprint.make_call(
+    def _visit(self, caller: Caller, found: Found, call: InboundCall, line: Line) -> Visit:
+        made = fingerprint.make_call(
             server=found.server.name,
             tool=found.tool.name,
             arguments=call.arguments,
             tool_fingerprint=found.tool.fingerprint,
-        ),
-        arguments=call.arguments,
-        line=line,
-        progress=line.relay if call.progress_token is not None else None,
-        trace=call.trace,
-        streams=call.streams,
-        modern=call.era is Era.MODERN,
-        began=time.monotonic(),
-    )
+        )
+        side = Side(
+            agent=caller.agent,
+            line=line,
+            modern=call.era is Era.MODERN,
+            session=call.session,
+            digest=fingerprint.call_key(caller.agent, made),
+            capabilities=call.capabilities,
+            progress=call.progress_token is not None,
+            log_level=call.log_level or self._relaying.log_level(call.session),
+            answers=call.input_responses,
+            state=call.request_state,
+        )
+        return Visit(
+            caller=replace(caller, client=call.client),
+            found=found,
+            name=call.name,
+            call=made,
+            arguments=call.arguments,
+            side=side,
+            trace=call.trace,
+            streams=call.streams,
+            tasks=call.tasks,
+            began=time.monotonic(),
+        )

@@ -10,7 +10,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,8 +20,9 @@ from approvals.domain.model import ApprovalRequest, Caller, Cause, State, ToolCa
 from approvals.errors import AlreadyDecided, Expired, NotClaimable, QueueFull, Refusal
 from approvals.filing import FiledAs, Filing
 from approvals.storage.calls import CallRow
-from gateway.executor import Executor
-from gateway.inbound.gate import Line
+from gateway.conversation import Side
+from gateway.executor import Executor, Via
+from gateway.inbound.gate import Called, TaskCreated
 from gateway.journal import Journal
 from gateway.judge import Judge, Judgement
 from gateway.limits import Exceeded, Limits
@@ -30,13 +31,16 @@ from gateway.metrics import Metrics
 from gateway.policy.model import ApprovalSpec, Verdict
 from gateway.protocol import answers
 from gateway.protocol.patience import Hold, plan
-from gateway.upstreams import NoAnswer, Progress, Result, RpcError, Unsent
+from gateway.tasks import Tasks
+from gateway.upstreams import InputRequired, NoAnswer, Result, RpcError, Unsent
 from gateway.waiting import hold
 from gateway.work import Work
 
 RUNS_AT_LEAST_SECONDS = 8.0
 """How long a held client is given for the run itself, however little of its hold is left."""
 QUEUE_RETRY = timedelta(seconds=60)
+TASK_GRACE = timedelta(seconds=3)
+"""How long a client that takes tasks is held first: a quick answer saves it the polling."""
 NO_RECORD = "The gateway cannot record calls just now, and a call that leaves no record does not run."
 
 
@@ -63,6 +67,7 @@ class Parts:
     journal: Journal
     metrics: Metrics
     work: Work
+    tasks: Tasks
     holding: Holding
     closing: bool = False
     held: int = 0
@@ -78,17 +83,16 @@ class Visit:
     name: str
     call: ToolCall
     arguments: dict[str, Any]
-    line: Line
-    progress: Progress | None
+    side: Side
     trace: Mapping[str, str]
     streams: bool
-    modern: bool
+    tasks: bool
     began: float
     request: str | None = None
     outcome: str | None = None
 
 
-async def handle_call(parts: Parts, visit: Visit) -> Result | RpcError:
+async def handle_call(parts: Parts, visit: Visit) -> Called:
     """Walk one call to its answer, and leave one row in the audit whatever happens."""
     if not parts.journal.room:
         return _told(answers.gateway_unavailable(tool=visit.name, why=NO_RECORD))
@@ -106,7 +110,7 @@ async def handle_call(parts: Parts, visit: Visit) -> Result | RpcError:
         _record(parts, visit, judgement)
 
 
-async def _judged(parts: Parts, visit: Visit, judgement: Judgement) -> Result | RpcError:
+async def _judged(parts: Parts, visit: Visit, judgement: Judgement) -> Called:
     ruling, desk = judgement.ruling, parts.desk
     if ruling.verdict is Verdict.DENY:
         await _withdraw(parts, visit)
@@ -150,7 +154,7 @@ async def _open(parts: Parts, visit: Visit) -> ApprovalRequest | None:
     return await parts.desk.open_for(visit.caller.agent, fingerprint.call_key(visit.caller.agent, call))
 
 
-async def _exceeded(parts: Parts, visit: Visit, judgement: Judgement, over: Exceeded) -> Result | RpcError:
+async def _exceeded(parts: Parts, visit: Visit, judgement: Judgement, over: Exceeded) -> Called:
     if over.asks:
         return await _ask(parts, visit, judgement, over.use.approval, over.rule, over.reason)
     return _limited(visit, over)
@@ -158,7 +162,7 @@ async def _exceeded(parts: Parts, visit: Visit, judgement: Judgement, over: Exce
 
 async def _ask(
     parts: Parts, visit: Visit, judgement: Judgement, spec: ApprovalSpec, rule: str, reason: str | None
-) -> Result | RpcError:
+) -> Called:
     """Step 4: save it and tell people, or find what the same call has come to."""
     ruling = judgement.ruling
     filed = await parts.desk.file(
@@ -176,23 +180,25 @@ async def _ask(
             waiting=True,
         )
     )
-    visit.request = visit.line.request = filed.request.id
+    visit.request = visit.side.line.request = filed.request.id
     if filed.kind in {FiledAs.COLLECT, FiledAs.COOLDOWN}:
         return _about(parts, visit, filed.request)
     return await _hold(parts, visit, filed.request)
 
 
-async def _hold(parts: Parts, visit: Visit, request: ApprovalRequest) -> Result | RpcError:
+async def _hold(parts: Parts, visit: Visit, request: ApprovalRequest) -> Called:
     """Steps 5 to 8 for a client that is attached to the request."""
-    visit.request = visit.line.request = request.id
+    visit.request = visit.side.line.request = request.id
     remaining = max(request.expires_at - datetime.now(UTC), timedelta(0))
     waits = plan(
         client=visit.caller.client,
-        has_progress_token=visit.progress is not None,
+        has_progress_token=visit.side.progress,
         streams=visit.streams,
         hold=parts.holding.hold,
         remaining=remaining,
     )
+    if visit.tasks:
+        waits = replace(waits, hold=min(waits.hold, TASK_GRACE))
     until = time.monotonic() + waits.hold.total_seconds()
     if parts.held >= parts.held_max:
         parts.work.start(parts.desk.detach(request.id))
@@ -201,7 +207,7 @@ async def _hold(parts: Parts, visit: Visit, request: ApprovalRequest) -> Result 
     parts.metrics.held.inc()
     try:
         current = await hold(
-            parts.desk, request, waits, visit.line, say=lambda r: _saying(parts, r), closing=lambda: parts.closing
+            parts.desk, request, waits, visit.side.line, say=lambda r: _saying(parts, r), closing=lambda: parts.closing
         )
         if current.state is State.APPROVED:
             return await _run(parts, visit, current, until)
@@ -209,12 +215,15 @@ async def _hold(parts: Parts, visit: Visit, request: ApprovalRequest) -> Result 
         parts.held -= 1
         parts.metrics.held.dec()
         parts.work.start(parts.desk.detach(request.id))
+    if visit.tasks and current.state in {State.PENDING, State.EXECUTING}:
+        visit.outcome = "task"
+        return TaskCreated(raw=await parts.tasks.create(current))
     return _about(parts, visit, current)
 
 
-async def _run(parts: Parts, visit: Visit, request: ApprovalRequest, until: float) -> Result | RpcError:
+async def _run(parts: Parts, visit: Visit, request: ApprovalRequest, until: float) -> Called:
     """Step 7: the run belongs to the service; this client waits for it as long as its hold allows."""
-    running = parts.work.run(parts.executor.run(request, visit.progress, visit.trace))
+    running = parts.work.run(parts.executor.run(request, Via(side=visit.side, trace=visit.trace)))
     patience = max(until - time.monotonic(), RUNS_AT_LEAST_SECONDS)
     try:
         done = await asyncio.wait_for(running, patience)
@@ -229,14 +238,12 @@ async def _run(parts: Parts, visit: Visit, request: ApprovalRequest, until: floa
     return _about(parts, visit, done)
 
 
-async def _allowed(parts: Parts, visit: Visit, judgement: Judgement) -> Result | RpcError:
+async def _allowed(parts: Parts, visit: Visit, judgement: Judgement) -> Called:
     found = visit.found
-    job = parts.executor.run_allowed(
-        found.server, visit.caller, visit.call, found.tool, judgement, visit.progress, visit.trace
-    )
     try:
-        # A modern client that leaves has cancelled; an older one has only lost its line (protocol.md 0, no. 4).
-        answer = await job if visit.modern else await parts.work.run(job)
+        answer = await parts.executor.run_allowed(
+            found.server, visit.call, found.tool, judgement, visit.side, visit.trace
+        )
     except Unsent as err:
         visit.outcome = "unsent"
         server = visit.found.server.name
@@ -246,6 +253,9 @@ async def _allowed(parts: Parts, visit: Visit, judgement: Judgement) -> Result |
         return _told(answers.outcome_unknown(tool=visit.name))
     if isinstance(answer, Exceeded):
         return await _exceeded(parts, visit, judgement, answer)
+    if isinstance(answer, InputRequired):
+        visit.outcome = "input_required"
+        return answer
     failed = isinstance(answer, RpcError) or answer.is_error
     visit.outcome = State.FAILED.value if failed else State.SUCCEEDED.value
     return answer
@@ -262,7 +272,7 @@ def _about(parts: Parts, visit: Visit, request: ApprovalRequest) -> Result | Rpc
     """Step 8: what this agent is told of the request; the line says when a final outcome has been written."""
     visit.outcome = request.state.value
     if request.state not in {State.PENDING, State.APPROVED, State.EXECUTING}:
-        visit.line.tells = request.id
+        visit.side.line.tells = request.id
     said = answers.about(request, url=parts.holding.page(request.id))
     if isinstance(said, answers.UpstreamError):
         return RpcError(code=said.code, message=said.message, data=said.data)
