@@ -164,7 +164,11 @@ class StdioUpstream:
                 reading = group.create_task(self._read(child))
                 readers = {reading, group.create_task(child.follow_stderr())}
                 closing = group.create_task(self._closing.wait())
-                why = await self._begun(child)
+                beginning = group.create_task(self._begun(child))
+                # A process that is silent at its start is waited for no longer than we live.
+                await asyncio.wait({beginning, closing}, return_when=asyncio.FIRST_COMPLETED)
+                why = beginning.result() if beginning.done() else "was stopped"
+                beginning.cancel()
                 if why is None:
                     await asyncio.wait({reading, closing}, return_when=asyncio.FIRST_COMPLETED)
                 self._leave()

@@ -74,6 +74,14 @@ async def test_a_process_that_says_nothing_is_given_up(caplog: pytest.LogCapture
             await upstream.list_tools()
 
 
+async def test_a_process_that_says_nothing_does_not_hold_up_the_end() -> None:
+    async with asyncio.timeout(20), running(server("mute")) as upstream:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.5):
+                await upstream.list_tools()
+    assert upstream.up is False
+
+
 async def test_a_process_that_refuses_the_handshake_is_named_with_its_reason() -> None:
     async with running(server("refuses")) as upstream:
         with pytest.raises(Unsent, match="cannot be used: it refused to begin a session: Method not found"):
