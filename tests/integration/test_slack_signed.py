@@ -8,11 +8,13 @@ from collections.abc import AsyncIterator
 from urllib.parse import urlencode
 
 import pytest
-from aiohttp import ClientSession, web
+from aiohttp import ClientSession
 
 from approvals.access import Access, access_of
 from approvals.channels.slack import SlackChannel, SlackConfig
 from approvals.channels.slack_http import BODY_MAX
+from approvals.channels.slack_payloads import Who
+from approvals.channels.slack_people import SlackPeople
 from approvals.channels.slack_signing import Signatures
 from approvals.domain.model import State
 from approvals.testing.slack import Forgery, HandClock
@@ -126,13 +128,15 @@ async def test_a_button_that_carries_something_else_is_a_bad_request(at: Office)
     assert answer.status == 400
 
 
-async def test_a_bug_is_our_fault_and_slack_says_that_it_failed(at: Office, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_bug_is_our_fault_and_slack_says_that_it_failed(
+    at: Office, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked, card = await at.asked()
 
-    async def broken(_: object) -> None:
+    async def broken(self: SlackPeople, who: Who) -> None:
         raise RuntimeError("a bug")
 
-    at.channel._clicks._people.admit = broken  # type: ignore[method-assign]
+    monkeypatch.setattr(SlackPeople, "admit", broken)
     answer = await at.slack.press(at.people["ada"], card, "approve")
     assert answer.status == 500
     assert "slack interaction broke" in caplog.text
@@ -174,7 +178,7 @@ def test_secrets_do_not_show_when_the_settings_are_printed() -> None:
 
 
 async def test_every_route_is_marked_as_judged_by_its_signature(at: Office) -> None:
-    found = {route.path: route for route in at.channel.routes() if isinstance(route, web.RouteDef)}
+    found = {route.path: route for route in at.channel.routes()}
     assert set(found) == {"/slack/interactions", "/slack/events", "/slack/commands"}
     assert {(route.method, access_of(route.handler)) for route in found.values()} == {("POST", Access.SIGNED)}
 
