@@ -28,6 +28,10 @@ class Unsent(Exception):
     """
 
 
+class Unfit(Unsent):
+    """The request itself cannot be sent to this upstream: a fault of the request, not of the server."""
+
+
 class NoAnswer(Exception):
     """Something was sent and no valid answer came: the call may have run (`unknown`)."""
 

@@ -8,23 +8,46 @@ have the two ways to send; this file decides between them, keeps the clock, and 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
-from gateway.upstreams import NoAnswer, Outgoing, Progress, Result, RpcError, Timeouts, Unsent, nothing
-from gateway.upstreams.asks import Ask, Mark, calling
+from gateway.upstreams import (
+    Hear,
+    Hello,
+    InputRequired,
+    NoAnswer,
+    Outgoing,
+    Peer,
+    Progress,
+    Relay,
+    Result,
+    RpcError,
+    Timeouts,
+    Unsent,
+    Wants,
+    nothing,
+)
+from gateway.upstreams.asks import GATEWAY_ITSELF, Ask, Mark, canonical
+from gateway.upstreams.breaker import Breaker
+from gateway.upstreams.calls import send_call
 from gateway.upstreams.era import HEADER_MISMATCH, MODERN_VERSIONS, AskAgain, Legacy, Modern, Stranger, judge_discover
 from gateway.upstreams.headers import fault
 from gateway.upstreams.legacy import LegacyDialect
+from gateway.upstreams.listening import Listening
 from gateway.upstreams.listing import every_page
 from gateway.upstreams.modern import ModernDialect, discover
 from gateway.upstreams.replies import NotMcp, StatusError
+from gateway.upstreams.standing import NOTHING_DECLARED
 from gateway.upstreams.wire import Dialect, Wire, WrongEra
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 _NO_VERDICT = frozenset({401, 403, 408, 429, 502, 503, 504})
 _LISTEN_AGAIN_SECONDS = (1.0, 60.0)
@@ -39,6 +62,7 @@ class HttpUpstream:
         self.name = name
         self.on_tools_changed: Callable[[], None] = nothing
         self._timeouts = timeouts or Timeouts()
+        self._breaker = Breaker(name)
         self._wire = Wire(name=name, url=url, headers=headers or {}, timeouts=self._timeouts)
         self._dialect: Dialect | None = None
         self._probing = asyncio.Lock()
@@ -55,45 +79,67 @@ class HttpUpstream:
 
     async def list_tools(self) -> list[dict[str, Any]]:
         """All tools; modern ones whose header marks are wrong are left out, with a warning."""
-        try:
-            async with asyncio.timeout(self._timeouts.list):
-                tools = await self._tools()
-        except TimeoutError as err:
-            self._up = False
-            raise NoAnswer(f"{self.name} did not list its tools in {self._timeouts.list:g} s") from err
-        except (Unsent, NoAnswer):
-            self._up = False
-            raise
-        self._up = True
-        return tools
+        with self._breaker.attempt():
+            return await self._within_list_time("list its tools", self._tools())
+
+    async def hello(self, *, session: str = GATEWAY_ITSELF, capabilities: bytes = b"{}") -> Hello:
+        """What it says of itself."""
+        with self._breaker.attempt():
+            return await self._within_list_time("say what it is", self._hello((session, canonical(capabilities))))
 
     async def call_tool(
         self, call: Outgoing, *, progress: Progress | None, sent: Callable[[], None]
     ) -> Result | RpcError:
         """Send one `tools/call`."""
-        mark = Mark(sent)
-        try:
-            async with asyncio.timeout(call.timeout):
-                answer = await self._call(call, progress, mark)
-        except TimeoutError as err:
-            self._up = False
-            if not mark.written:
-                raise Unsent(f"{self.name} was not ready within {call.timeout:g} s") from err
-            raise NoAnswer(f"{self.name} did not answer within {call.timeout:g} s") from err
-        except (Unsent, NoAnswer) as err:
-            self._up = False
-            if isinstance(err, Unsent) or not mark.written:
-                raise Unsent(str(err)) from err
-            raise
+        return await send_call(self, call, progress, sent)
+
+    async def request(self, relay: Relay, *, peer: Peer, sent: Callable[[], None]) -> Result | RpcError | InputRequired:
+        """Send one request."""
+        ask = Ask(relay=relay, peer=peer, mark=Mark(sent))
+        with self._breaker.attempt():
+            try:
+                async with asyncio.timeout(relay.timeout):
+                    answer = await self._asked(ask)
+            except TimeoutError as err:
+                self._up = False
+                if not ask.mark.written:
+                    raise Unsent(f"{self.name} was not ready within {relay.timeout:g} s") from err
+                raise NoAnswer(f"{self.name} did not answer within {relay.timeout:g} s") from err
+            except (Unsent, NoAnswer) as err:
+                self._up = False
+                if isinstance(err, NoAnswer) and not ask.mark.written:
+                    raise Unsent(str(err)) from err
+                raise
         self._up = True
         return answer
 
+    @asynccontextmanager
+    async def listen(self, wants: Wants, *, session: str, capabilities: bytes, hear: Hear) -> AsyncIterator[Wants]:
+        """Hear of changes."""
+        listening = Listening(wants, place=(session, canonical(capabilities)), hear=hear)
+        loop = self._wire.nursery.spawn(partial(self._follow, listening))
+        if loop is None:
+            raise Unsent(f"{self.name} is not in use")
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._timeouts.list):
+                    await listening.settled.wait()
+            yield wants if listening.accepted is None else listening.accepted
+        finally:
+            loop.cancel()
+
+    async def forget(self, session: str) -> None:
+        """End the upstream sessions of that key."""
+        if self._dialect is not None:
+            await self._dialect.forget(session)
+
     async def run(self) -> None:
-        """Send courtesies and listen for changed tools, until closed or cancelled."""
+        """Send courtesies and keep the standing streams, until closed or cancelled."""
         async with asyncio.TaskGroup() as group:
+            holding = group.create_task(self._wire.nursery.hold(self._closed))
             loops = [group.create_task(self._wire.send_courtesies()), group.create_task(self._listen())]
             await self._closed.wait()
-            for loop in loops:
+            for loop in (*loops, holding):
                 loop.cancel()
 
     async def close(self) -> None:
@@ -103,6 +149,19 @@ class HttpUpstream:
             await self._dialect.close()
         await self._wire.close()
 
+    async def _within_list_time(self, what: str, doing: Coroutine[Any, Any, T]) -> T:
+        try:
+            async with asyncio.timeout(self._timeouts.list):
+                done = await doing
+        except TimeoutError as err:
+            self._up = False
+            raise NoAnswer(f"{self.name} did not {what} in {self._timeouts.list:g} s") from err
+        except (Unsent, NoAnswer):
+            self._up = False
+            raise
+        self._up = True
+        return done
+
     async def _tools(self) -> list[dict[str, Any]]:
         tools = await every_page(self.name, self._ask)
         if self._dialect is not None and self._dialect.filters_tools:
@@ -110,28 +169,34 @@ class HttpUpstream:
         self._definitions = {str(tool.get("name")): tool for tool in tools}
         return tools
 
-    async def _call(self, call: Outgoing, progress: Progress | None, mark: Mark) -> Result | RpcError:
-        if call.definition is None:
-            call = replace(call, definition=self._definitions.get(call.tool))
-        answer = await self._ask(calling(call, progress, mark))
+    async def _hello(self, key: tuple[str, str]) -> Hello:
+        return await (await self._spoken()).hello(key)
+
+    async def _asked(self, ask: Ask) -> Result | RpcError | InputRequired:
+        relay = ask.relay
+        if relay.method != "tools/call":
+            return await self._ask(ask)
+        if relay.definition is None:
+            relay = replace(relay, definition=self._definitions.get(relay.name or ""))
+        answer = await self._ask(replace(ask, relay=relay))
         if not isinstance(answer, RpcError) or answer.code != HEADER_MISMATCH:
             return answer
         # Refused before it ran (the code says so), because our view of the tool's schema is old. The call
         # may go again only as what was judged: a tool that changed is another tool.
         await self._tools()
-        fresh = self._definitions.get(call.tool)
-        if fresh is None or (call.definition is not None and not _same(fresh, call.definition)):
+        fresh = self._definitions.get(relay.name or "")
+        if fresh is None or (relay.definition is not None and not _same(fresh, relay.definition)):
             self.on_tools_changed()
             return answer
-        return await self._ask(calling(replace(call, definition=fresh), progress, mark))
+        return await self._ask(replace(ask, relay=replace(relay, definition=fresh)))
 
-    async def _ask(self, ask: Ask) -> Result | RpcError:
+    async def _ask(self, ask: Ask) -> Result | RpcError | InputRequired:
         dialect = await self._spoken()
         try:
             return await dialect.ask(ask)
         except WrongEra as err:
             self._forget(dialect)
-            if ask.mark.written and not ask.repeatable and not err.rejected:
+            if not ask.harmless and not err.rejected:
                 raise
             log.info("upstream contradicts its era, probed again", extra={"server": self.name})
         dialect = await self._spoken()
@@ -168,7 +233,7 @@ class HttpUpstream:
                     raise NoAnswer(f"{self.name} cannot be used: {why}")
         raise NoAnswer(f"{self.name} refuses protocol version {version} and names it as supported")
 
-    async def _discover(self, version: str) -> Result | RpcError:
+    async def _discover(self, version: str) -> Result | RpcError | InputRequired:
         not_modern = RpcError(code=0, message="no JSON-RPC answer")
         try:
             return await discover(self._wire, version)
@@ -185,6 +250,7 @@ class HttpUpstream:
         if self._dialect is dialect:
             self._dialect = None
             self._known.clear()
+            dialect.abandon()
 
     def _tools_changed(self) -> None:
         self.on_tools_changed()
@@ -200,26 +266,25 @@ class HttpUpstream:
         return False
 
     async def _listen(self) -> None:
+        """The gateway's own subscription, to changed tools; it begins once the server was met."""
+        await self._known.wait()
+        await self._follow(Listening(Wants(tools=True), place=(GATEWAY_ITSELF, NOTHING_DECLARED), hear=self._own_news))
+
+    async def _follow(self, listening: Listening) -> None:
         least, most = _LISTEN_AGAIN_SECONDS
         pause, now = least, asyncio.get_running_loop().time
         while True:
-            await self._known.wait()
-            began = now()
-            pause = most if not await self._listened() else least if now() - began > most else min(pause * 2, most)
+            began, soon = now(), True
+            try:
+                soon = await (await self._spoken()).follow(listening)
+            except (Unsent, NoAnswer) as err:
+                listening.settled.set()
+                log.debug("subscription at upstream ended: %s", err, extra={"server": self.name})
+            pause = most if not soon else least if now() - began > most else min(pause * 2, most)
             await asyncio.sleep(pause)
 
-    async def _listened(self) -> bool:
-        dialect = self._dialect
-        if dialect is None:
-            return True
-        try:
-            offered = await dialect.listen(self._tools_changed)
-        except (Unsent, NoAnswer) as err:
-            log.debug("standing stream of upstream ended: %s", err, extra={"server": self.name})
-            return True
-        if offered:
-            self._tools_changed()  # what is announced until somebody listens again is lost
-        return offered
+    def _own_news(self, _method: str, _params: bytes) -> None:
+        self._tools_changed()
 
 
 def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:

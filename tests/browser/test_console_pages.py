@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import RunningConsole, Screen
+from tests.browser.chromium import RunningConsole
+from tests.browser.conftest import Screen
 from tests.fakes import console_samples as samples
 
 Screens = Callable[..., Screen]
@@ -29,7 +30,9 @@ PAGES = [
     pytest.param("/history", (), id="history"),
     pytest.param("/agents", (), id="agents"),
     pytest.param("/people", (), id="people"),
-    pytest.param("/servers", NOT_FOUND, id="servers, not answered"),
+    pytest.param("/servers", (), id="servers"),
+    pytest.param("/servers?name=payments", (), id="tools"),
+    pytest.param("/servers?name=nope", NOT_FOUND, id="no such server"),
     pytest.param("/login", (), id="sign-in without a link"),
     pytest.param("/login#good-token", (), id="sign-in with a link"),
     pytest.param("/nowhere", NOT_FOUND, id="no such page"),
@@ -38,7 +41,7 @@ PAGES = [
 
 def settled(screen: Screen, path: str) -> Page:
     page = screen.open(path)
-    page.wait_for_load_state("networkidle") if path.startswith("/login") else page.wait_for_selector("h1, h2")
+    page.wait_for_load_state("networkidle") if path.startswith("/login") else expect(page.locator("h1, h2").first).to_be_attached()
     return page
 
 
