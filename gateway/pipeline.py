@@ -24,6 +24,7 @@ from gateway.executor import Executor
 from gateway.inbound.gate import Line
 from gateway.journal import Journal
 from gateway.judge import Judge, Judgement
+from gateway.learned import Learned
 from gateway.limits import Exceeded, Limits
 from gateway.lookup import Found
 from gateway.metrics import Metrics
@@ -62,6 +63,7 @@ class Parts:
     executor: Executor
     journal: Journal
     metrics: Metrics
+    learned: Learned
     work: Work
     holding: Holding
     closing: bool = False
@@ -108,6 +110,9 @@ async def handle_call(parts: Parts, visit: Visit) -> Result | RpcError:
 
 async def _judged(parts: Parts, visit: Visit, judgement: Judgement) -> Result | RpcError:
     ruling, desk = judgement.ruling, parts.desk
+    if visit.found.tool.drifted:
+        visit.outcome = "tool_changed"
+        return _told(answers.tool_changed(tool=visit.name))
     if ruling.verdict is Verdict.DENY:
         await _withdraw(parts, visit)
         return _told(answers.policy_denied(tool=visit.name, rule=ruling.rule, reason=ruling.reason))
@@ -192,8 +197,10 @@ async def _hold(parts: Parts, visit: Visit, request: ApprovalRequest) -> Result 
         streams=visit.streams,
         hold=parts.holding.hold,
         remaining=remaining,
+        learned=parts.learned.deadline(visit.caller.client, progress=visit.progress is not None),
     )
-    until = time.monotonic() + waits.hold.total_seconds()
+    began = time.monotonic()
+    until = began + waits.hold.total_seconds()
     if parts.held >= parts.held_max:
         parts.work.start(parts.desk.detach(request.id))
         return _about(parts, visit, request)
@@ -205,6 +212,11 @@ async def _hold(parts: Parts, visit: Visit, request: ApprovalRequest) -> Result 
         )
         if current.state is State.APPROVED:
             return await _run(parts, visit, current, until)
+    except asyncio.CancelledError:
+        if not parts.closing:
+            waited, asks = time.monotonic() - began, visit.progress is not None
+            parts.work.start(parts.learned.gave_up(visit.caller.client, progress=asks, seconds=waited))
+        raise
     finally:
         parts.held -= 1
         parts.metrics.held.dec()
