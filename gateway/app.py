@@ -47,9 +47,11 @@ from gateway.inbound.http import add_routes as add_agent_routes
 from gateway.journal import Journal
 from gateway.judge import Judge
 from gateway.keys import Keys, load_or_make
+from gateway.learned import Learned
 from gateway.limits import Limits
 from gateway.lookup import Lookup
 from gateway.metrics import Metrics
+from gateway.pins import Pins
 from gateway.pipeline import Holding, Parts
 from gateway.protocol.headers import Allowed
 from gateway.protocol.patience import Hold
@@ -128,10 +130,11 @@ class Service:
         self.outbox = Outbox(desk=self.desk, channels=self.channels, page=self.page)
         self.sweeper = Sweeper(self.desk)
         self.callers = Callers(db, self.bus)
-        self.servers, self.catalog = Servers(), Catalog({})
+        self.servers, self.catalog = Servers(), Catalog({}, compare=Pins(self.desk).compare)
         self.judge, self.limits = Judge(settings.approvals.defaults), Limits(db)
         self.metrics, self.journal = Metrics(), Journal(db)
         conversations = Conversations(work, keys.for_purpose("state"))
+        self.learned = Learned(db, self.bus)
         self.executor = Executor(
             desk=self.desk,
             limits=self.limits,
@@ -149,6 +152,7 @@ class Service:
             executor=self.executor,
             journal=self.journal,
             metrics=self.metrics,
+            learned=self.learned,
             work=work,
             tasks=Tasks(self.desk, work, self.page),
             holding=self._holding(settings),
@@ -167,7 +171,9 @@ class Service:
             reloader=self.reloader,
             metrics=self.metrics,
         )
-        self.console = Console(servers=self.servers, catalog=self.catalog, judge=self.judge, reloader=self.reloader)
+        self.console = Console(
+            servers=self.servers, catalog=self.catalog, judge=self.judge, reloader=self.reloader, desk=self.desk
+        )
         self.fleet = Fleet(work=work, servers=self.servers, catalog=self.catalog)
         self._loops: list[asyncio.Task[None]] = []
 
@@ -201,6 +207,8 @@ class Service:
             "outbox": self.outbox.run,
             "sweeper": self.sweeper.run,
             "callers": self.callers.run,
+            "learned": self.learned.run,
+            "pins": self._follow_pins,
             "journal": self.journal.run,
             "recover": lambda: self.executor.recover(self.work.start, closing=lambda: self.parts.closing),
             "keep-alive": inbound.run,
@@ -208,6 +216,13 @@ class Service:
         }.items():
             self._loops.append(self.work.loop(name, body))
         return inbound
+
+    async def _follow_pins(self) -> None:
+        """A tool was accepted, here or by a command: what the servers list is compared anew."""
+        async with self.bus.watch("tools") as watch:
+            while await watch.changed():
+                for server in self.servers:
+                    self.catalog.outdate(server.name)
 
     async def close(self) -> None:
         """End what the loops do not end by themselves."""

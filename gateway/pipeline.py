@@ -25,6 +25,7 @@ from gateway.executor import Executor, Via
 from gateway.inbound.gate import Called, TaskCreated
 from gateway.journal import Journal
 from gateway.judge import Judge, Judgement
+from gateway.learned import Learned
 from gateway.limits import Exceeded, Limits
 from gateway.lookup import Found
 from gateway.metrics import Metrics
@@ -66,6 +67,7 @@ class Parts:
     executor: Executor
     journal: Journal
     metrics: Metrics
+    learned: Learned
     work: Work
     tasks: Tasks
     holding: Holding
@@ -112,6 +114,9 @@ async def handle_call(parts: Parts, visit: Visit) -> Called:
 
 async def _judged(parts: Parts, visit: Visit, judgement: Judgement) -> Called:
     ruling, desk = judgement.ruling, parts.desk
+    if visit.found.tool.drifted:
+        visit.outcome = "tool_changed"
+        return _told(answers.tool_changed(tool=visit.name))
     if ruling.verdict is Verdict.DENY:
         await _withdraw(parts, visit)
         return _told(answers.policy_denied(tool=visit.name, rule=ruling.rule, reason=ruling.reason))
@@ -196,10 +201,12 @@ async def _hold(parts: Parts, visit: Visit, request: ApprovalRequest) -> Called:
         streams=visit.streams,
         hold=parts.holding.hold,
         remaining=remaining,
+        learned=parts.learned.deadline(visit.caller.client, progress=visit.side.progress),
     )
     if visit.tasks:
         waits = replace(waits, hold=min(waits.hold, TASK_GRACE))
-    until = time.monotonic() + waits.hold.total_seconds()
+    began = time.monotonic()
+    until = began + waits.hold.total_seconds()
     if parts.held >= parts.held_max:
         parts.work.start(parts.desk.detach(request.id))
         return _about(parts, visit, request)
@@ -211,6 +218,11 @@ async def _hold(parts: Parts, visit: Visit, request: ApprovalRequest) -> Called:
         )
         if current.state is State.APPROVED:
             return await _run(parts, visit, current, until)
+    except asyncio.CancelledError:
+        if not parts.closing:
+            waited, asks = time.monotonic() - began, visit.side.progress
+            parts.work.start(parts.learned.gave_up(visit.caller.client, progress=asks, seconds=waited))
+        raise
     finally:
         parts.held -= 1
         parts.metrics.held.dec()

@@ -181,7 +181,7 @@ async def test_a_tool_that_cannot_be_used_safely_is_not_listed_and_says_why(
     assert found is not None
     assert found.unusable is not None
     assert why in found.unusable
-    assert [out.name for out in catalog.unusable("peer")] == [name]
+    assert [out.name for out in catalog.withheld("peer")] == [name]
     assert f"cannot be called: {found.unusable}" in found.problems({})[0].message
 
 

@@ -52,7 +52,7 @@ async def test_git_status_of_a_real_repository(repository: Path) -> None:
         catalog = Catalog({"git": git})
         tools = {tool.name for tool in await catalog.tools("git")}
         assert {"git_status", "git_commit", "git_add"} <= tools
-        assert catalog.unusable("git") == []
+        assert catalog.withheld("git") == []
         answer = await said(git, "git_status", {"repo_path": str(repository)})
         assert not answer.is_error
         assert b"new.txt" in answer.raw
@@ -84,7 +84,7 @@ async def everything(upstream: Upstream) -> None:
     """What server-everything does, whatever the transport."""
     catalog = Catalog({"everything": upstream})
     assert {"echo", "get-sum"} <= {tool.name for tool in await catalog.tools("everything")}
-    (left_out,) = catalog.unusable("everything")
+    (left_out,) = catalog.withheld("everything")
     assert (left_out.name, left_out.unusable) == (
         "simulate-research-query",
         "it can only be called as a task, which is not passed through",
