@@ -260,6 +260,7 @@ class Service:
         return Holding(
             hold=Hold(plain=approvals.hold_plain, with_progress=approvals.hold_with_progress),
             deny_cooldown=approvals.deny_cooldown,
+            result_tool=approvals.result_tool,
             page=self.page,
         )
 

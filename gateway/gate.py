@@ -15,7 +15,7 @@ from gateway.callers import Callers
 from gateway.conversation import Side
 from gateway.inbound.gate import Answered, Called, InboundAsk, InboundCall, Line, Welcome
 from gateway.lookup import Down, Found, Lookup
-from gateway.pipeline import Parts, Visit, handle_call
+from gateway.pipeline import Parts, Visit, collect, handle_call
 from gateway.protocol import answers
 from gateway.protocol.classify import Era
 from gateway.protocol.headers import HEADER_MISMATCH, params_disagree
@@ -27,6 +27,19 @@ INSTRUCTIONS = (
     "tool again with exactly the same arguments to go on waiting and to collect the outcome. If a call is denied, do "
     "not repeat or rephrase it."
 )
+
+RESULT_TOOL: dict[str, Any] = {
+    "name": "placet_result",
+    "description": "Wait for, and collect, the outcome of a call that waits for a person's approval. Give the request "
+    "id that the waiting answer named (req_…). The same call made again does the same.",
+    "inputSchema": {
+        "type": "object",
+        "properties": {"request": {"type": "string", "description": "The request id, req_…"}},
+        "required": ["request"],
+        "additionalProperties": False,
+    },
+    "annotations": {"readOnlyHint": True},
+}
 
 
 class Gateway:
@@ -49,7 +62,10 @@ class Gateway:
 
     async def list_tools(self, caller: Caller, server: str | None) -> Sequence[dict[str, Any]] | RpcError:
         """The tools this caller could call."""
-        return await self._lookup.tools(caller, server)
+        tools = await self._lookup.tools(caller, server)
+        if isinstance(tools, RpcError) or not self._parts.holding.result_tool:
+            return tools
+        return [*tools, RESULT_TOOL]
 
     async def hello(self, caller: Caller, server: str | None) -> Welcome:
         """What the servers of the path can do, and how to work with a gateway that may hold a call."""
@@ -91,6 +107,8 @@ class Gateway:
 
     async def call_tool(self, caller: Caller, server: str | None, call: InboundCall, line: Line) -> Called:
         """Find the tool a name means, then walk the call."""
+        if call.name == RESULT_TOOL["name"] and self._parts.holding.result_tool:
+            return await self._collect(caller, call, line)
         found = await self._lookup.find(caller, server, call.name)
         if isinstance(found, RpcError):
             return found
@@ -105,6 +123,20 @@ class Gateway:
         # The visit alone holds the arguments from here, and lets go of them once the call is judged.
         del call
         return await handle_call(self._parts, visit)
+
+    async def _collect(self, caller: Caller, call: InboundCall, line: Line) -> Called:
+        request_id = call.arguments.get("request")
+        request = await self._parts.desk.get(request_id) if isinstance(request_id, str) else None
+        if request is None or request.caller.agent != caller.agent:
+            problems = [("/request", "you have no request of this id; it stands in the answer that said to wait")]
+            return Result(raw=answers.invalid_arguments(tool=call.name, problems=problems), is_error=True)
+        found = await self._lookup.find(caller, request.call.server, request.call.tool)
+        if not isinstance(found, Found):
+            gone = answers.upstream_unavailable(
+                server=request.call.server, tool=call.name, why="its tools are not known"
+            )
+            return Result(raw=gone, is_error=True)
+        return await collect(self._parts, self._visit(caller, found, call, line), request)
 
     async def cancelled(self, caller: Caller, line: Line, reason: str | None) -> None:
         """The client cancelled in words: the request ends, unless it is running or has ended already."""

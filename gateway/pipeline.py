@@ -16,7 +16,7 @@ from typing import Any
 
 from approvals.desk import Desk
 from approvals.domain import fingerprint
-from approvals.domain.model import ApprovalRequest, Caller, Cause, State, ToolCall
+from approvals.domain.model import OPEN_STATES, ApprovalRequest, Caller, Cause, State, ToolCall
 from approvals.errors import AlreadyDecided, Expired, NotClaimable, QueueFull, Refusal
 from approvals.filing import FiledAs, Filing
 from approvals.storage.calls import CallRow
@@ -51,6 +51,7 @@ class Holding:
 
     hold: Hold
     deny_cooldown: timedelta
+    result_tool: bool
     page: Callable[[str], str]
 
 
@@ -110,6 +111,14 @@ async def handle_call(parts: Parts, visit: Visit) -> Called:
         return _told(answers.gateway_unavailable(tool=visit.name, why=refused.agent_text))
     finally:
         _record(parts, visit, judgement)
+
+
+async def collect(parts: Parts, visit: Visit, request: ApprovalRequest) -> Called:
+    """Go on waiting for a request by its id, as the same call made again would (`placet_result`)."""
+    if request.state not in OPEN_STATES:
+        return _about(parts, visit, request)
+    await parts.desk.attach(request.id)
+    return await _hold(parts, visit, request)
 
 
 async def _judged(parts: Parts, visit: Visit, judgement: Judgement) -> Called:
@@ -283,7 +292,7 @@ def _limited(visit: Visit, over: Exceeded) -> Result:
 def _about(parts: Parts, visit: Visit, request: ApprovalRequest) -> Result | RpcError:
     """Step 8: what this agent is told of the request; the line says when a final outcome has been written."""
     visit.outcome = request.state.value
-    if request.state not in {State.PENDING, State.APPROVED, State.EXECUTING}:
+    if request.state not in OPEN_STATES:
         visit.side.line.tells = request.id
     said = answers.about(request, url=parts.holding.page(request.id))
     if isinstance(said, answers.UpstreamError):

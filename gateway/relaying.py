@@ -9,56 +9,27 @@ are named as tools are, and a resource is read from the server that has it.
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
 import logging
-import secrets
-import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from approvals.domain.fingerprint import canonical, sha256_hex
 from approvals.domain.model import Caller
-from gateway.conversation import Answer, Conversations, LinePeer, Side, relayable
+from gateway.conversation import Answer, Conversations, LinePeer, relayable
 from gateway.inbound.gate import InboundAsk, Line, Welcome
+from gateway.lists import INVALID_PARAMS, LISTS, UNREACHABLE, Lists, allows, nowhere, refused, relay_of, side_of
 from gateway.lookup import SEPARATOR, Lookup
-from gateway.policy.model import Verdict
-from gateway.protocol.classify import MODERN, Era
-from gateway.protocol.raw import dump, join_array, join_object, split_array, split_object, with_members
-from gateway.protocol.state_token import NONCE_BYTES, Bound, seal, unseal
+from gateway.protocol.classify import MODERN
 from gateway.servers import Server
-from gateway.upstreams import Hear, Hello, NoAnswer, Relay, Result, RpcError, Unsent, Wants, nothing
+from gateway.upstreams import Hear, Hello, NoAnswer, Result, RpcError, Unsent, Wants, nothing
 
 log = logging.getLogger(__name__)
 
 HELLO_SECONDS = 4.0
-LIST_SECONDS = 15.0
 READ_SECONDS = 60.0
-PAGE = 500
-PAGES_MAX = 200
-CURSOR_SECONDS = 3_600
-INVALID_PARAMS, METHOD_NOT_FOUND = -32602, -32601
-UNREACHABLE, REFUSED = 1, 2
-"""Our own codes, outside the ranges of JSON-RPC and MCP (protocol.md 1.1)."""
-
-_LISTS = {"resources/list": "resources", "resources/templates/list": "resourceTemplates", "prompts/list": "prompts"}
-_KIND = {
-    "resources/list": "resources",
-    "resources/templates/list": "resources",
-    "resources/read": "resources",
-    "prompts/list": "prompts",
-    "prompts/get": "prompts",
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Page:
-    """One server's whole list: its items' own text."""
-
-    server: Server
-    items: list[bytes]
+_KIND = {"resources/read": "resources", "prompts/get": "prompts"}
 
 
 class Relaying:
@@ -67,7 +38,7 @@ class Relaying:
     def __init__(
         self, lookup: Lookup, conversations: Conversations, *, key: bytes, instructions: str, tasks: bool = False
     ) -> None:
-        self._lookup, self._conversations, self._key = lookup, conversations, key
+        self._lookup, self._conversations, self._lists = lookup, conversations, Lists(key)
         self._instructions, self._tasks = instructions, tasks
         self._levels: dict[str, str] = {}
         self._hearers: dict[Hear, None] = {}
@@ -93,8 +64,8 @@ class Relaying:
         servers = self._lookup.servers(caller, server)
         if ask.method == "logging/setLevel":
             return await self._set_level(servers, ask, line)
-        if ask.method in _LISTS:
-            return await self._list(caller, servers, ask, line, prefixed=server is None and len(servers) > 1)
+        if ask.method in LISTS:
+            return await self._lists.page(caller, servers, ask, line, prefixed=server is None and len(servers) > 1)
         targets = await self._targets(servers, ask, prefixed=server is None and len(servers) > 1)
         if isinstance(targets, RpcError):
             return targets
@@ -103,7 +74,7 @@ class Relaying:
             answer = await self._one(caller, one, ask, line, params=params, name=name)
             if not (isinstance(answer, RpcError) and len(targets) > 1 and answer.code in {-32002, INVALID_PARAMS}):
                 break
-        return answer if answer is not None else _nowhere(ask)
+        return answer if answer is not None else nowhere(ask)
 
     def log_level(self, session: str) -> str | None:
         """The level an older-era client has set."""
@@ -159,75 +130,15 @@ class Relaying:
             hello = await _hello(server)
             if hello is None or hello.version in MODERN or "logging" not in hello.capabilities:
                 continue
-            relay = self._relay(ask, params=canonical({"level": level}), name=None, seconds=READ_SECONDS)
+            relay = relay_of(ask, params=canonical({"level": level}), name=None, seconds=READ_SECONDS, level=None)
             try:
-                answer = await server.upstream.request(relay, peer=LinePeer(side=_side("", ask, line)), sent=nothing)
+                answer = await server.upstream.request(relay, peer=LinePeer(side=side_of("", ask, line)), sent=nothing)
             except (Unsent, NoAnswer) as err:
                 log.warning("log level not set: %s", err, extra={"server": server.name})
                 continue
             if isinstance(answer, RpcError) and len(servers) == 1:
                 return answer
         return Result(raw=b"{}")
-
-    async def _list(
-        self, caller: Caller, servers: Sequence[Server], ask: InboundAsk, line: Line, *, prefixed: bool
-    ) -> Answer:
-        member, kind = _LISTS[ask.method], _KIND[ask.method]
-        open_to = [one for one in servers if allows(one, kind)]
-        if not open_to:
-            return _refused(ask.method) if servers else _nowhere(ask)
-        pages = await asyncio.gather(*(self._whole(one, ask, line, member) for one in open_to))
-        failed = [page for page in pages if isinstance(page, RpcError)]
-        if len(failed) == len(pages):
-            return failed[0]
-        items = [
-            _prefixed(item, page.server) if prefixed and kind == "prompts" else item
-            for page in pages
-            if isinstance(page, _Page)
-            for item in page.items
-        ]
-        return self._cut(caller, ask, member, items)
-
-    def _cut(self, caller: Caller, ask: InboundAsk, member: str, items: list[bytes]) -> Answer:
-        """One page of our own. The cursor is sealed to the agent, the method, and the list it was given for."""
-        digest = hashlib.sha256(b"\x00".join(items)).hexdigest()
-        bound = Bound(purpose="cursor", agent=caller.agent, digest=f"{ask.method} {digest}")
-        start, cursor = 0, ask.parsed.get("cursor")
-        if cursor is not None:
-            content = unseal(self._key, bound, cursor, now=int(time.time())) if isinstance(cursor, str) else None
-            if content is None:
-                why = "At /params/cursor: it is not one of ours, or the list has changed since. List from the start."
-                return RpcError(code=INVALID_PARAMS, message=why)
-            start = int(content["o"])
-        members = {member: join_array(items[start : start + PAGE])}
-        if start + PAGE < len(items):
-            expires = int(time.time()) + CURSOR_SECONDS
-            token = seal(self._key, secrets.token_bytes(NONCE_BYTES), bound, {"o": start + PAGE}, expires=expires)
-            members["nextCursor"] = dump(token)
-        return Result(raw=join_object(members))
-
-    async def _whole(self, server: Server, ask: InboundAsk, line: Line, member: str) -> _Page | RpcError:
-        items: list[bytes] = []
-        params: dict[str, Any] = {}
-        for _ in range(PAGES_MAX):
-            relay = self._relay(ask, params=canonical(params), name=None, seconds=LIST_SECONDS)
-            try:
-                answer = await server.upstream.request(relay, peer=LinePeer(side=_side("", ask, line)), sent=nothing)
-            except (Unsent, NoAnswer) as err:
-                log.warning("list of a server cannot be had: %s", err, extra={"server": server.name})
-                return RpcError(code=UNREACHABLE, message=f"The server {server.name} cannot be asked: {err}.")
-            if isinstance(answer, RpcError):
-                # A server that does not have the method has nothing to list.
-                return _Page(server=server, items=[]) if answer.code == METHOD_NOT_FOUND else answer
-            if not isinstance(answer, Result):
-                return RpcError(code=UNREACHABLE, message=f"The server {server.name} wanted input for a list.")
-            members = split_object(answer.raw)
-            items += split_array(members.get(member, b"[]"))
-            cursor = members.get("nextCursor", b"null")
-            if cursor == b"null":
-                break
-            params = {"cursor": json.loads(cursor)}
-        return _Page(server=server, items=items)
 
     async def _targets(
         self, servers: Sequence[Server], ask: InboundAsk, *, prefixed: bool
@@ -243,44 +154,21 @@ class Relaying:
             if own is not None and allows(one, kind):
                 found.append((one, _renamed(ask, own), own if ask.name is not None else None))
         if not found:
-            return _refused(ask.method) if servers else _nowhere(ask)
+            return refused(ask.method) if servers else nowhere(ask)
         return found
 
     async def _one(
         self, caller: Caller, server: Server, ask: InboundAsk, line: Line, *, params: bytes, name: str | None
     ) -> Answer:
-        relay = self._relay(ask, params=params, name=name, seconds=READ_SECONDS)
-        side = replace(_side(caller.agent, ask, line), digest=sha256_hex(ask.method.encode() + b"\x00" + params))
+        relay = relay_of(ask, params=params, name=name, seconds=READ_SECONDS, level=self._levels.get(ask.session))
+        side = replace(side_of(caller.agent, ask, line), digest=sha256_hex(ask.method.encode() + b"\x00" + params))
         try:
             return await self._conversations.run(server.upstream, relay, side, nothing)
         except (Unsent, NoAnswer) as err:
             return RpcError(code=UNREACHABLE, message=f"The server {server.name} cannot be asked: {err}.")
 
-    def _relay(self, ask: InboundAsk, *, params: bytes, name: str | None, seconds: float) -> Relay:
-        return Relay(
-            method=ask.method,
-            params=params,
-            session=ask.session,
-            timeout=seconds,
-            name=name,
-            meta=canonical(dict(ask.trace)),
-            capabilities=relayable(ask.capabilities),
-            progress=ask.progress_token is not None,
-            log_level=ask.log_level or self._levels.get(ask.session),
-            repeatable=True,
-        )
-
 
 LEVELS = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
-
-
-def allows(server: Server, kind: str) -> bool:
-    """Does every layer of the server's policy let resources (or prompts) through? No policy lets nothing through."""
-    if not server.policies:
-        return False
-    if kind == "prompts":
-        return all(policy.prompts_default is Verdict.ALLOW for policy in server.policies)
-    return all(policy.resources_default is Verdict.ALLOW for policy in server.policies)
 
 
 async def _hello(server: Server) -> Hello | None:
@@ -298,26 +186,6 @@ def _joined(one: Mapping[str, Any] | None, other: Any) -> dict[str, Any]:
     if isinstance(other, dict):
         flags |= {name: True for name, value in other.items() if value is True}
     return flags
-
-
-def _side(agent: str, ask: InboundAsk, line: Line) -> Side:
-    return Side(
-        agent=agent,
-        line=line,
-        modern=ask.era is Era.MODERN,
-        session=ask.session,
-        digest="",
-        capabilities=ask.capabilities,
-        progress=ask.progress_token is not None,
-        log_level=ask.log_level,
-        answers=ask.input_responses,
-        state=ask.request_state,
-    )
-
-
-def _prefixed(item: bytes, server: Server) -> bytes:
-    name = json.loads(split_object(item).get("name", b'""'))
-    return with_members(item, {"name": dump(f"{server.name}{SEPARATOR}{name}")})
 
 
 def _own(server: Server, name: str | None, *, prefixed: bool) -> str | None:
@@ -348,13 +216,3 @@ def _ref_name(ask: InboundAsk) -> str | None:
     ref = ask.parsed.get("ref")
     name = ref.get("name", ref.get("uri")) if isinstance(ref, dict) else None
     return name if isinstance(name, str) else None
-
-
-def _refused(method: str) -> RpcError:
-    what = "prompts" if method.startswith("prompts") else "resources"
-    why = f"The policy lets no {what} through here, and {method} was not sent. Do not try it again."
-    return RpcError(code=REFUSED, message=why)
-
-
-def _nowhere(ask: InboundAsk) -> RpcError:
-    return RpcError(code=INVALID_PARAMS, message=f"No server here has {str(ask.name)[:200]!r}.")
