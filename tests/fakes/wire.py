@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -166,6 +166,13 @@ class Clock:
 async def soon(event: asyncio.Event) -> None:
     async with asyncio.timeout(WAIT):
         await event.wait()
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait for what no event tells of."""
+    async with asyncio.timeout(WAIT):
+        while not condition():  # noqa: ASYNC110 - what is waited for is a count, not an event
+            await asyncio.sleep(0.001)
 
 
 def wait_call(rpc_id: Any = 1, token: Any = None) -> dict[str, Any]:
