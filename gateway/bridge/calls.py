@@ -1,8 +1,9 @@
 """One tool call of the client, through holds, restarts and repeats of the gateway, to its one answer.
 
-Every call goes through a session, a modern client's too. There the gateway takes `notifications/cancelled`, the
-cancel in words that ends an approval request; a modern call over HTTP can only be hung up on, which leaves the
-request open (protocol.md 0 no. 4, 2.5). Sending the call again in order to cancel it could run it.
+A call goes through a session where it can, a modern client's too. There the gateway takes `notifications/cancelled`,
+the cancel in words that ends an approval request; a modern call over HTTP can only be hung up on, which leaves the
+request open (protocol.md 0 no. 4, 2.5), and sending a call again in order to cancel it could run it. Only what a
+session could not bring back (input requests, tasks) is called in the modern era itself.
 
 A call is sent again only if it is known to be held, because then the same call finds its request by its call key,
 or if it provably was not sent or not taken in. Everything else that breaks is "outcome unknown".
@@ -33,7 +34,7 @@ from gateway.bridge.waits import Rising, Waiting, pending_in, still_waiting, wai
 from gateway.protocol.classify import Era
 from gateway.protocol.headers import HEADER_MISMATCH
 from gateway.protocol.jsonrpc import RpcId
-from gateway.protocol.results import called
+from gateway.protocol.results import called, server_info
 from gateway.upstreams import NoAnswer, Unsent
 
 log = logging.getLogger(__name__)
@@ -50,22 +51,26 @@ _WORDS_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leg:
-    """How calls reach the gateway: the door, its address, the session, and the way to the client."""
+    """How a call reaches the gateway, and the way to the client. Without a session it goes as the modern request it is.
+
+    `mirrored` brings the headers that repeat the body, as the gateway's tools are now.
+    """
 
     door: Door
     url: str
-    session: Session
+    session: Session | None
     write: Write
     next_id: Callable[[], RpcId]
-    relays_requests: bool
+    mirrored: Callable[[Asked], Awaitable[dict[str, str]]]
 
 
 @dataclass(slots=True, kw_only=True)
 class Attempt:
-    """One time that the call was sent. `heard` is set once the gateway has it."""
+    """One time that the call was sent. `heard` is set once the gateway has it, `over` when it is done with it."""
 
     id: RpcId
-    opened: Opened
+    opened: Opened | None
+    headers: dict[str, str]
     heard: asyncio.Event = field(default_factory=asyncio.Event)
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -78,6 +83,7 @@ class Call:
         self._leg = leg
         self._asked = asked
         self._mirrored = dict(mirrored)
+        self._mirrored_again = False
         self._began = _now()
         self._deadline = self._began + seconds
         self._rising = Rising()
@@ -121,7 +127,7 @@ class Call:
             log.info("call cancelled before the gateway said anything to it")
         body = notification("notifications/cancelled", retargeted(params, attempt.id))
         try:
-            await self._leg.door.tell(body, attempt.opened.headers())
+            await self._leg.door.tell(body, attempt.headers)
             async with asyncio.timeout(_WORDS_SECONDS):
                 await attempt.over.wait()
         except (Unsent, NoAnswer, Refused, TimeoutError) as err:
@@ -130,7 +136,7 @@ class Call:
     async def _once(self) -> Answer | None:
         """Send it; None if it is held and may be sent again."""
         try:
-            return self._judged(await self._sent())
+            return await self._judged(await self._sent())
         except TimeoutError as err:
             self._trouble = NoAnswer(f"the gateway said nothing to the call for {SILENT_SECONDS:g} s")
             if self._waiting is None:
@@ -149,12 +155,12 @@ class Call:
                 raise
         return None
 
-    def _judged(self, answer: Answer) -> Answer | None:
+    async def _judged(self, answer: Answer) -> Answer | None:
         if answer.error is not None:
-            if self._mirrored and parsed(answer.error).get("code") == HEADER_MISMATCH:
-                # Refused before it ran, because our view of the tool is old. In a session they may be left out.
-                self._mirrored = {}
-                self._trouble = Unsent("the gateway refused the headers of the call")
+            if asked_for_other_headers(answer.error) and self._asked.version is not None and not self._mirrored_again:
+                # Refused before it ran: our view of the tool is old. In a session they may be left out.
+                self._mirrored = {} if self._leg.session is not None else await self._leg.mirrored(self._asked)
+                self._mirrored_again = True
                 return None
             return answer
         waiting = pending_in(answer.result or b"{}")
@@ -169,17 +175,22 @@ class Call:
         self._attempt = None
         try:
             async with asyncio.timeout_at(limit) as self._clock:
-                opened = await self._leg.session.ready()
-                attempt = self._attempt = Attempt(id=self._leg.next_id(), opened=opened)
+                session = self._leg.session
+                opened = await session.ready() if session is not None else None
+                headers = (
+                    opened.headers() if opened is not None else {"MCP-Protocol-Version": self._asked.version or ""}
+                )
+                attempt = self._attempt = Attempt(id=self._leg.next_id(), opened=opened, headers=headers)
                 return await self._heard(attempt)
         finally:
             self._clock = None
 
     async def _heard(self, attempt: Attempt) -> Answer:
         asked = self._asked
-        params = for_session(asked.params) if asked.version is not None else asked.params
+        crosses = attempt.opened is not None and asked.version is not None
+        params = for_session(asked.params) if crosses else asked.params
         body = request(attempt.id, asked.method, with_token(params, attempt.id))
-        headers = {**self._mirrored, **attempt.opened.headers()}
+        headers = {**self._mirrored, **attempt.headers}
         try:
             async with self._leg.door.post(body, headers, rpc_id=attempt.id) as incoming:
                 attempt.heard.set()
@@ -208,11 +219,11 @@ class Call:
                 await self._leg.write(notification("notifications/progress", moved))
 
     async def _relay(self, message: Said, attempt: Attempt) -> None:
-        answer = None if self._leg.relays_requests else refusal_of(message)
+        answer = None if self._asked.version is None else refusal_of(message)
         if answer is None:
             await self._leg.write(message.line)
             return
-        await self._leg.door.tell(answer, attempt.opened.headers())
+        await self._leg.door.tell(answer, attempt.headers)
 
     def _hold(self, waiting: Waiting) -> None:
         if self._waiting is None or self._waiting.request != waiting.request or self._waiting.page is None:
@@ -228,16 +239,18 @@ class Call:
         return Answer(id=self._asked.id, result=result, error=None)
 
     def _dressed(self, answer: Answer) -> Answer:
-        if self._asked.version is None or answer.result is None or self._leg.session.opened is None:
+        """For a modern client a result of the session gets what this era demands; the gateway's own has it."""
+        session, result = self._leg.session, answer.result
+        if self._asked.version is None or result is None or (session is None and b'"resultType"' in result):
             return answer
-        dressed = called(answer.result, era=Era.MODERN, info=self._leg.session.opened.info)
-        return Answer(id=answer.id, result=dressed, error=None)
+        info = session.opened.info if session is not None and session.opened is not None else server_info("1")
+        return Answer(id=answer.id, result=called(result, era=Era.MODERN, info=info), error=None)
 
     def _lost(self, refused: Refused) -> bool:
-        attempt = self._attempt
-        if attempt is None or not is_lost(refused, attempt.opened):
+        attempt, session = self._attempt, self._leg.session
+        if attempt is None or attempt.opened is None or session is None or not is_lost(refused, attempt.opened):
             return False
-        self._leg.session.forget(attempt.opened)
+        session.forget(attempt.opened)
         return True
 
     def _left(self) -> float:
@@ -247,3 +260,8 @@ class Call:
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
+
+
+def asked_for_other_headers(error: bytes) -> bool:
+    """Whether an error says that headers and body disagree."""
+    return parsed(error).get("code") == HEADER_MISMATCH

@@ -10,9 +10,9 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import secrets
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 
 from gateway.bridge import messages
@@ -22,6 +22,7 @@ from gateway.bridge.lines import MAX_LINE_BYTES, TooLong
 from gateway.bridge.messages import Answer, Asked, Noted, Replied, Said
 from gateway.bridge.mirror import Mirror
 from gateway.bridge.session import NotOpened, Opened, Session, is_lost, opening_of, refusal_of
+from gateway.bridge.settings import Settings
 from gateway.bridge.trouble import TOO_MANY, Refused, explain
 from gateway.bridge.waits import patience
 from gateway.protocol.jsonrpc import INVALID_REQUEST, Malformed, RpcId
@@ -38,16 +39,6 @@ _FAULT = (
     "The bridge failed by a fault of its own, which is on its stderr. Whether a call ran is not known: look before you "
     "repeat it, or tell your user."
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """What the command line says."""
-
-    url: str
-    token: str | None
-    token_env: str
-    wait: timedelta | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -79,6 +70,8 @@ class Relay:
     _sessions: _Sessions = field(default_factory=_Sessions)
     _mirror: Mirror = field(default_factory=Mirror)
     _notes: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_IN_FLIGHT))
+    # Other bridges of the same agent must never speak of the same id.
+    _name: str = field(default_factory=lambda: secrets.token_hex(8))
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     async def take(self, line: bytes | TooLong) -> None:
@@ -158,7 +151,7 @@ class Relay:
 
     def _call(self, asked: Asked) -> Call | None:
         session = self._session(asked)
-        if session is None:
+        if session is None and asked.version is None:
             return None
         leg = Leg(
             door=self.door,
@@ -166,7 +159,7 @@ class Relay:
             session=session,
             write=self.write,
             next_id=self._next_id,
-            relays_requests=asked.version is None,
+            mirrored=self._mirrored_again,
         )
         seconds = patience(asked.client, has_token=asked.token is not None, wait=self.settings.wait)
         mirrored = self._mirror.headers(asked) if asked.version is not None else {}
@@ -175,9 +168,19 @@ class Relay:
     def _session(self, asked: Asked) -> Session | None:
         if asked.version is None:
             return self._sessions.client
+        if asked.modern_only:
+            return None
         if self._sessions.calls is None:
             self._sessions.calls = Session(self.door, opening_of(asked.client))
         return self._sessions.calls
+
+    async def _mirrored_again(self, asked: Asked) -> dict[str, str]:
+        """Ask for the tools as they are now, and repeat the body of a call by them."""
+        body = messages.request(self._next_id(), "tools/list", messages.only_meta(asked.params))
+        listing = messages.from_client(body)
+        if isinstance(listing, Asked):
+            await self._asked(listing)
+        return self._mirror.headers(asked)
 
     async def _asked(self, asked: Asked) -> Answer:
         session = self._sessions.client
@@ -285,4 +288,4 @@ class Relay:
         return {} if opened is None else opened.headers()
 
     def _next_id(self) -> RpcId:
-        return f"placet-stdio-{next(self._numbers)}"
+        return f"placet-stdio-{self._name}-{next(self._numbers)}"

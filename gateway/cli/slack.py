@@ -18,6 +18,7 @@ from approvals.directory import Directory
 from approvals.storage.engine import Database
 from gateway.cli.common import FAILED, USAGE, config_file, config_option, fail, json_option, run, say
 from gateway.config import ConfigErrors
+from gateway.policy.routes import askers, terms
 from gateway.settings import Settings, SlackSettings
 from gateway.start import load
 
@@ -61,7 +62,7 @@ def try_it(config: Path | None, as_json: bool) -> None:
             fail(str(err))
         if settings.slack is None:
             fail("There is no section slack in the configuration. `placet slack manifest` is where to begin.")
-        return [*await _asked(settings.slack), await _linked(settings)]
+        return [*await _asked(settings.slack, _places(settings)), await _linked(settings)]
 
     lines = run(job)
     well = all(line.status != "fail" for line in lines)
@@ -75,14 +76,25 @@ def as_yaml(made: dict[str, Any]) -> str:
     return yaml.safe_dump(made, sort_keys=False, allow_unicode=True, width=120)
 
 
-async def _asked(slack: SlackSettings) -> list[Line]:
+async def _asked(slack: SlackSettings, places: tuple[str, ...]) -> list[Line]:
     return await check(
         bot_token=slack.bot_token.get_secret_value(),
         app_token=slack.app_token.get_secret_value() if slack.app_token is not None else None,
         has_signing_secret=slack.signing_secret is not None,
-        channels=(slack.channel,),
+        channels=(slack.channel, *places),
         api_url=slack.api_url,
     )
+
+
+def _places(settings: Settings) -> tuple[str, ...]:
+    """The channels that rules name themselves; people are no channels."""
+    found: list[str] = []
+    for server in settings.servers.values():
+        for policy in server.policies:
+            for asker in askers(policy):
+                found += terms(asker.spec, settings.approvals.defaults).channels
+    words = (word.removeprefix("slack:") for word in found if word.startswith("slack:"))
+    return tuple(word for word in words if word and word[0] not in "@UW")
 
 
 async def _linked(settings: Settings) -> Line:

@@ -200,30 +200,53 @@ async def test_a_missing_scope_is_named(scope: str, status: str) -> None:
         assert scope in line.text
 
 
-@pytest.mark.parametrize("is_linked", [True, False])
+CONFIG = """
+database: sqlite:///{folder}/placet.db
+servers: {{shop: {{url: "http://127.0.0.1:9/mcp", policy: policy.yaml}}}}
+people:
+  ada@example.com: {{name: Ada, roles: [reviewer]{linked}}}
+slack: {{bot_token: "${{env:BOT}}", app_token: "${{env:APP}}", channel: "#money", api_url: "{api}"}}
+"""
+POLICY = """
+version: "1"
+default: deny
+tools:
+  pay:
+    action: require_approval
+    approval: {reviewers: [ada@example.com], channels: ["slack:#orders", "slack:@ada", web]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("linked", "well"),
+    [
+        pytest.param(", slack: U01ADA", True, id="somebody is linked"),
+        pytest.param("", False, id="nobody is linked"),
+    ],
+)
 async def test_the_check_command_says_it_all_and_fails_when_something_does(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_linked: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, linked: str, *, well: bool
 ) -> None:
     async with LookalikeSlack(scopes=BOT_SCOPES) as slack:
         slack.add_channel("money")
+        slack.add_channel("orders")
         file = tmp_path / "placet.yaml"
-        file.write_text(
-            f"""
-database: sqlite:///{tmp_path}/placet.db
-people:
-  ada@example.com: {{name: Ada, roles: [reviewer]{", slack: U01ADA" if is_linked else ""}}}
-slack:
-  bot_token: "${{env:BOT}}"
-  app_token: "${{env:APP}}"
-  channel: "#money"
-  api_url: {slack.api_url}
-"""
-        )
+        file.write_text(CONFIG.format(folder=tmp_path, linked=linked, api=slack.api_url))
+        (tmp_path / "policy.yaml").write_text(POLICY)
         monkeypatch.setenv("BOT", slack.bot_token)
         monkeypatch.setenv("APP", slack.app_token)
         done = await asyncio.to_thread(CliRunner().invoke, command, ["check", "--config", str(file), "--json"])
-    assert done.exit_code == (0 if is_linked else 1), done.output
+    assert done.exit_code == (0 if well else 1), done.output
     said = json.loads(done.stdout)
-    assert said["ok"] is is_linked
-    assert [line["id"] for line in said["checks"]] == ["token", "scopes", "socket", "channel #money", "people"]
+    assert said["ok"] is well
+    places = ["channel #money", "channel #orders"]
+    assert [line["id"] for line in said["checks"]] == ["token", "scopes", "socket", *places, "people"]
     assert "xoxb-" not in done.output
+
+
+def test_without_a_section_slack_the_check_says_where_to_begin(tmp_path: Path) -> None:
+    file = tmp_path / "placet.yaml"
+    file.write_text(f"database: sqlite:///{tmp_path}/placet.db\n")
+    done = CliRunner().invoke(command, ["check", "--config", str(file)])
+    assert done.exit_code == 1
+    assert "placet slack manifest" in done.stderr

@@ -92,6 +92,30 @@ def test_a_modern_request_is_known_by_its_meta() -> None:
 
 
 @pytest.mark.parametrize(
+    ("capabilities", "more", "only"),
+    [
+        pytest.param({}, {}, False, id="declares nothing"),
+        pytest.param({"experimental": {"x": {}}, "extensions": {}}, {}, False, id="declares nothing of it"),
+        pytest.param({"elicitation": {}}, {}, True, id="elicitation"),
+        pytest.param({"sampling": {}}, {}, True, id="sampling"),
+        pytest.param({"roots": {}}, {}, True, id="roots"),
+        pytest.param({"extensions": {V + "tasks": {}}}, {}, True, id="an extension"),
+        pytest.param({}, {"requestState": "s"}, True, id="goes on with an input request"),
+        pytest.param({}, {"inputResponses": {}}, True, id="answers an input request"),
+    ],
+)
+def test_what_only_the_modern_era_brings_back_is_known(capabilities: Any, more: Any, *, only: bool) -> None:
+    meta = {**META, V + "clientCapabilities": capabilities}
+    asked = from_client(line("tools/call", {"name": "p", **more, "_meta": meta}, id=1))
+    assert isinstance(asked, Asked)
+    assert asked.modern_only is only
+    del meta[V + "protocolVersion"]
+    older = from_client(line("tools/call", {"name": "p", **more, "_meta": meta}, id=1))
+    assert isinstance(older, Asked)
+    assert not older.modern_only
+
+
+@pytest.mark.parametrize(
     ("method", "params", "name"),
     [
         ("prompts/get", {"name": "p"}, "p"),
