@@ -170,6 +170,7 @@ class Service:
             outbox=self.outbox,
             reloader=self.reloader,
             metrics=self.metrics,
+            slack_problem=lambda: self.slack.problem if self.slack is not None else None,
         )
         self.console = Console(
             servers=self.servers, catalog=self.catalog, judge=self.judge, reloader=self.reloader, desk=self.desk
