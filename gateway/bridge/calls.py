@@ -14,8 +14,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from gateway.bridge.attempts import RECONNECT_SECONDS, Attempt
 from gateway.bridge.door import Door
 from gateway.bridge.messages import (
     Answer,
@@ -28,7 +29,7 @@ from gateway.bridge.messages import (
     retargeted,
     with_token,
 )
-from gateway.bridge.session import Opened, Session, is_lost, refusal_of
+from gateway.bridge.session import Session, is_lost, refusal_of
 from gateway.bridge.trouble import Refused, Trouble
 from gateway.bridge.waits import Rising, Waiting, pending_in, still_waiting, waiting_in
 from gateway.protocol.classify import Era
@@ -41,8 +42,6 @@ log = logging.getLogger(__name__)
 
 Write = Callable[[bytes], Awaitable[None]]
 
-# How long a gateway that was there may be gone before a call that was never sent is given up.
-RECONNECT_SECONDS = 15.0
 # No call runs longer than this without a word; the gateway's own limit for a server comes first.
 SILENT_SECONDS = 24 * 3600.0
 _PAUSES = (0.2, 5.0)
@@ -62,17 +61,6 @@ class Leg:
     write: Write
     next_id: Callable[[], RpcId]
     mirrored: Callable[[Asked], Awaitable[dict[str, str]]]
-
-
-@dataclass(slots=True, kw_only=True)
-class Attempt:
-    """One time that the call was sent. `heard` is set once the gateway has it, `over` when it is done with it."""
-
-    id: RpcId
-    opened: Opened | None
-    headers: dict[str, str]
-    heard: asyncio.Event = field(default_factory=asyncio.Event)
-    over: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Call:
@@ -180,28 +168,17 @@ class Call:
                 headers = (
                     opened.headers() if opened is not None else {"MCP-Protocol-Version": self._asked.version or ""}
                 )
-                attempt = self._attempt = Attempt(id=self._leg.next_id(), opened=opened, headers=headers)
-                return await self._heard(attempt)
+                attempt = Attempt(id=self._leg.next_id(), opened=opened, headers=headers, said=self._said)
+                self._attempt = attempt
+                return await attempt.send(self._leg.door, self._body(attempt), self._mirrored)
         finally:
             self._clock = None
 
-    async def _heard(self, attempt: Attempt) -> Answer:
+    def _body(self, attempt: Attempt) -> bytes:
         asked = self._asked
         crosses = attempt.opened is not None and asked.version is not None
         params = for_session(asked.params) if crosses else asked.params
-        body = request(attempt.id, asked.method, with_token(params, attempt.id))
-        headers = {**self._mirrored, **attempt.headers}
-        try:
-            async with self._leg.door.post(body, headers, rpc_id=attempt.id) as incoming:
-                attempt.heard.set()
-                async for message in incoming.messages():
-                    if isinstance(message, Said):
-                        await self._said(message, attempt)
-                    elif message.id == attempt.id:
-                        return message
-                raise NoAnswer("the gateway ended its answer to the call without one")
-        finally:
-            attempt.over.set()
+        return request(attempt.id, asked.method, with_token(params, attempt.id))
 
     async def _said(self, message: Said, attempt: Attempt) -> None:
         if message.method != "notifications/progress" or message.id is not None:

@@ -96,21 +96,26 @@ class Calls:
             body, status = self._render(turn, answer)
         except Exception as err:  # an edge: the stream may be open already, so the answer must go there
             if isinstance(err, TimeoutError) and line.scope is not None and line.scope.expired():
-                return await line.abandon()
+                response = await line.abandon()
+                self._park(line)
+                return response
             log.exception("request failed", extra={"agent": turn.caller.agent, "server": turn.server})
             line.tells = None
             fault = RpcError(code=_INTERNAL_ERROR, message=_FAULT)
             body, status = error_envelope(turn.rpc_id, code=fault.code, message=fault.message), 500
         finally:
             line.close()
-            if session is not None:
-                session.lines.pop(turn.rpc_id, None)
+            if session is not None and session.lines.get(turn.rpc_id) is line:
+                del session.lines[turn.rpc_id]
         response = await line.finish(body, status)
-        if line.feed is not None and line.feed.number is not None:
-            # What was written may not have arrived: it is kept for who asks again.
-            self._parked.add(line)
+        self._park(line)
         await self._tell(line)
         return response
+
+    def _park(self, line: SseLine) -> None:
+        # What was written may not have arrived: it is kept for who asks again.
+        if line.feed is not None and line.feed.number is not None:
+            self._parked.add(line)
 
     async def _ask(self, turn: Turn) -> Called:
         # Popped, so that the gateway alone decides how long the arguments stay in memory.

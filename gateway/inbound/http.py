@@ -78,7 +78,7 @@ class InboundSettings:
     """Of one token."""
     ask_seconds: float = 600.0
     """How long a client is waited for that was asked something."""
-    resume_seconds: float = 60.0
+    resume_seconds: float = 30.0
     """How long a client that lost its stream may take to come back for it."""
     kept_bytes: int = 64 * 1024 * 1024
     """How much is kept for clients that may come back."""

@@ -102,6 +102,11 @@ class SseLine:
         return self._feed
 
     @property
+    def unread(self) -> bool:
+        """Whether the stream was opened, and its client has gone."""
+        return self._feed is not None and self._feed.tap is None
+
+    @property
     def finished(self) -> bool:
         """Whether the last event of an opened stream has been made."""
         return self._feed is not None and self._feed.finished

@@ -80,7 +80,11 @@ class Server:
     def _open(
         self, visit: Visit, route: Route, message: Request, session: Session | None, digest: str
     ) -> Work | Rejection:
-        if session is not None and message.id in session.lines:
+        former = session.lines.get(message.id) if session is not None else None
+        if former is not None and former.unread:
+            # The client lost the connection and sends the same again, in place of coming back for its stream.
+            former.hang_up()
+        elif former is not None:
             why = "A call with this id is still open in this session. Give every request its own id."
             return Rejection(status=400, code=INVALID_REQUEST, message=why, id=message.id)
         line = SseLine(

@@ -53,6 +53,7 @@ class LegacyDialect:
 
     async def _ask(self, ask: Ask, place: Place) -> Result | RpcError:
         session = await self._session(place)
+        await self._standing.begun(place)
         try:
             return await self._once(ask, place, session)
         except StatusError as err:
@@ -63,6 +64,7 @@ class LegacyDialect:
                 raise NoAnswer(f"{err}; its session was lost, and whether the call ran is not known") from err
             log.info("upstream session lost, opened again", extra={"server": self._wire.name})
         session = await self._session(place)
+        await self._standing.begun(place)
         try:
             return await self._once(ask, place, session)
         except StatusError as err:

@@ -49,6 +49,8 @@ class Place:
     ears: set[Listening] = field(default_factory=set)
     uris: Counter[str] = field(default_factory=Counter)
     standing: asyncio.Task[None] | None = None
+    stood: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once the standing stream has begun, or is known not to."""
     streams: int = 0
     leaving: bool = False
 

@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 NOTHING_DECLARED = "{}"
 _AGAIN_SECONDS = (1.0, 60.0)
 _LEAST_RETRY_SECONDS = 0.05
+_BEGIN_SECONDS = 2.0
 _MAX_NOTICE_BYTES = 1024 * 1024
 
 
@@ -46,7 +47,18 @@ class Standing:
         """See to it that a place has a stream if it needs one; without a running upstream there is none."""
         needed = place.key[1] != NOTHING_DECLARED or any(ear.accepted not in (None, NOTHING) for ear in place.ears)
         if needed and (place.standing is None or place.standing.done()):
+            place.stood.clear()
             place.standing = self._wire.nursery.spawn(partial(self._stand, place))
+
+    async def begun(self, place: Place) -> None:
+        """Wait for a new stream to begin: what some servers ask during a call goes there, or nowhere without it."""
+        if place.standing is None or place.standing.done() or place.stood.is_set():
+            return
+        try:
+            async with asyncio.timeout(_BEGIN_SECONDS):
+                await place.stood.wait()
+        except TimeoutError:
+            place.stood.set()  # once is enough: no later request waits for it
 
     async def _stand(self, place: Place) -> None:
         least, most = _AGAIN_SECONDS
@@ -63,6 +75,7 @@ class Standing:
                 if not await self._stream(place, session, reader, last_id):
                     return
             except (Unsent, NoAnswer) as err:
+                place.stood.set()
                 log.debug("standing stream of upstream ended: %s", err, extra={"server": self._wire.name})
             pause = least if now() - began > most else min(pause * 2, most)
             await asyncio.sleep(pause if reader.retry is None else min(max(reader.retry, _LEAST_RETRY_SECONDS), most))
@@ -71,6 +84,7 @@ class Standing:
         """One stream, to its end. False: the server offers none."""
         headers = session.headers() | ({} if last_id is None else {"Last-Event-ID": last_id})
         async with self._wire.get(headers, forever=True) as answer:
+            place.stood.set()
             if answer.status == 404:
                 if place.session is session:
                     place.session = None

@@ -22,7 +22,7 @@ class Screen:
 
     def __init__(self, page: Page, url: str) -> None:
         self.page, self.url, self.complaints = page, url, list[str]()
-        expected: tuple[str, ...] = ()
+        self.expected: tuple[str, ...] = ()
         page.set_default_timeout(PATIENCE_MS)
         page.on("console", lambda message: self._heard(message.type, message.text))
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
@@ -39,7 +39,7 @@ class Screen:
 
     def unexpected(self) -> list[str]:
         """What was complained about, less what the test said it would provoke."""
-        return [text for text in self.complaints if not any(part in text for part in expected)]
+        return [text for text in self.complaints if not any(part in text for part in self.expected)]
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,6 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser.chromium import RunningConsole, launch
-from tests.fakes import console_samples as samples
 from tests.fakes.console_api import ConsoleFake
 
 START = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
@@ -97,7 +96,7 @@ def take(browser: Browser, shot: Shot, folder: Path) -> None:
                 phone = width == "phone"
                 context = browser.new_context(
                     viewport={"width": across, "height": down},
-                    color_scheme=theme,  # type: ignore[arg-type]
+                    color_scheme=theme,
                     has_touch=phone,
                     is_mobile=phone,
                     reduced_motion="reduce",

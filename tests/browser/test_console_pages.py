@@ -41,7 +41,9 @@ PAGES = [
 
 def settled(screen: Screen, path: str) -> Page:
     page = screen.open(path)
-    page.wait_for_load_state("networkidle") if path.startswith("/login") else expect(page.locator("h1, h2").first).to_be_attached()
+    page.wait_for_load_state("networkidle") if path.startswith("/login") else expect(
+        page.locator("h1, h2").first
+    ).to_be_attached()
     return page
 
 

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from approvals.channels import slack_manifest, slack_socket
+from approvals.channels import slack_client, slack_manifest, slack_socket
 from approvals.channels.slack_check import Line, check
 from approvals.channels.slack_manifest import BOT_SCOPES, manifest
 from approvals.domain.model import State
@@ -96,6 +96,18 @@ async def test_a_payload_that_makes_no_sense_is_acknowledged_and_decides_nothing
     answer = await at.slack.press(at.people["ada"], card, "approve")
     assert answer.acked
     assert await at.at.desk.search(Query(states=frozenset({State.PENDING}))) != []
+
+
+def test_what_slack_sdk_logs_has_no_ticket_no_token_and_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    slack_client.sdk_log.info("a new session")
+    try:
+        raise ConnectionError("wss://wss-primary.slack.com/link/?ticket=CANARY-1&app_id=A1")
+    except ConnectionError as err:
+        slack_client.sdk_log.exception("Failed to connect (error: %s) xoxb-%s\nmore", err, "0123456789-CANARY")
+    (record,) = caplog.records
+    assert record.getMessage().startswith("Failed to connect (error: wss://wss-primary.slack.com/link/?ticket=…")
+    assert "CANARY" not in caplog.text
+    assert "Traceback" not in caplog.text
 
 
 def test_every_method_we_call_is_in_the_table_of_scopes() -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from gateway.bridge import calls
+from gateway.bridge import calls, standing
 from gateway.bridge.door import Door
 from gateway.bridge.lines import TooLong
 from gateway.bridge.relay import MAX_IN_FLIGHT, Relay
@@ -100,7 +100,7 @@ def refusal(seen: Seen, code: int, message: str = "no") -> str:
     return json.dumps({"jsonrpc": "2.0", "id": seen.message.get("id"), "error": {"code": code, "message": message}})
 
 
-def gateway(on_call: Script, on_other: Script | None = None) -> Script:
+def gateway(on_call: Script, on_other: Script | None = None, on_get: Script | None = None) -> Script:
     """A gateway with sessions `s1`, `s2`, …; tool calls are answered by `on_call`, other requests by `on_other`."""
     opened = 0
 
@@ -114,6 +114,10 @@ def gateway(on_call: Script, on_other: Script | None = None) -> Script:
                 await on_call(seen, writer)
             case _ if on_other is not None and seen.verb == "POST" and "id" in seen.message:
                 await on_other(seen, writer)
+            case _ if seen.verb == "GET" and on_get is not None:
+                await on_get(seen, writer)
+            case _ if seen.verb == "GET":
+                writer.write(http("", status="405 Method Not Allowed", kind=None))
             case _:
                 writer.write(http("", status="202 Accepted", kind=None))
 
@@ -400,6 +404,85 @@ async def test_a_held_call_that_loses_its_line_is_sent_again(era: str, how: str)
         assert len(sent) > 1
         assert len({seen.message["id"] for seen in sent}) == len(sent)
         assert {json.dumps(seen.message["params"]["arguments"]) for seen in sent} == {'{"amount": 5}'}
+
+
+@ERAS
+async def test_a_running_call_that_loses_a_numbered_stream_gets_the_rest_of_it(era: str) -> None:
+    first: list[Seen] = []
+
+    async def on_call(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        first.append(seen)
+        writer.write(SSE_HEAD + b"id: s1-1\nretry: 10\ndata: \n\n" + event(progress(seen, "one", 1), id="s1-2"))
+        await writer.drain()
+        writer.close()
+
+    async def on_get(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        if seen.headers.get("last-event-id") == "s1-2":
+            writer.write(SSE_HEAD + event(progress(first[0], "two", 2), id="s1-3"))
+        elif seen.headers.get("last-event-id") == "s1-3":
+            writer.write(SSE_HEAD + event(answer(first[0]), id="s1-4"))
+        else:
+            writer.write(http("", status="405 Method Not Allowed", kind=None))
+        await writer.drain()
+        writer.close()
+
+    async with Fake(gateway(on_call, None, on_get)) as fake, talking(fake.url) as talk:
+        await talk.open(era)
+        await talk.call(era, token="t", rpc_id="c")
+        told = [await talk.hear() for _ in range(3)]
+        assert [one["params"]["progress"] for one in told[:2]] == [1, 2]
+        assert (told[2]["id"], told[2]["result"]["content"]) == ("c", DONE["content"])
+        assert len(fake.calls()) == 1
+        resumed = [seen for seen in fake.seen if "last-event-id" in seen.headers]
+        assert {seen.headers["mcp-session-id"] for seen in resumed} == {"s1"}
+        assert all("content-type" not in seen.headers for seen in resumed)
+
+
+@ERAS
+@pytest.mark.parametrize("rest", ["is kept no more", "breaks off again and again"])
+async def test_a_running_call_whose_rest_is_lost_is_unknown(era: str, rest: str) -> None:
+    async def broken(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        if seen.verb == "GET" and rest == "is kept no more":
+            writer.write(http("", status="400 Bad Request", kind=None))
+        else:
+            writer.write(SSE_HEAD + b"id: s1-1\nretry: 10\ndata: \n\n")
+        await writer.drain()
+        writer.close()
+
+    async with Fake(gateway(broken, None, broken)) as fake, talking(fake.url) as talk:
+        await talk.open(era)
+        await talk.call(era)
+        assert (await talk.hear())["error"]["code"] == 504
+        assert len(fake.calls()) == 1
+
+
+async def test_what_is_said_outside_of_answers_reaches_an_older_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(standing, "_PAUSES", (0.01, 0.1))
+    note = {"jsonrpc": "2.0", "method": "notifications/tools/list_changed", "params": {}}
+    gets = 0
+
+    async def on_get(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        nonlocal gets
+        gets += 1
+        match gets:
+            case 1:
+                writer.write(SSE_HEAD + event(json.dumps({**note, "params": {"n": 1}}), id="g1-1"))
+            case 2:
+                assert seen.headers["last-event-id"] == "g1-1"
+                writer.write(http("", status="404 Not Found", kind=None))
+            case 3:
+                assert ("last-event-id" in seen.headers, seen.headers["mcp-session-id"]) == (False, "s2")
+                writer.write(SSE_HEAD + event(json.dumps({**note, "params": {"n": 2}})))
+            case _:
+                writer.write(http("", status="405 Method Not Allowed", kind=None))
+        await writer.drain()
+        writer.close()
+
+    async with Fake(gateway(says(answer), says(answer), on_get)) as fake, talking(fake.url) as talk:
+        await talk.open("legacy")
+        assert [(await talk.hear())["params"]["n"] for _ in range(2)] == [1, 2]
+        await fake.until(lambda: gets == 4)
+        assert (await talk.ask("ping"))["result"] == DONE
 
 
 @ERAS
