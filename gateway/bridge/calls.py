@@ -35,6 +35,7 @@ from gateway.bridge.waits import Rising, Waiting, pending_in, still_waiting, wai
 from gateway.protocol.classify import Era
 from gateway.protocol.headers import HEADER_MISMATCH
 from gateway.protocol.jsonrpc import RpcId
+from gateway.protocol.raw import dump
 from gateway.protocol.results import called, server_info
 from gateway.upstreams import NoAnswer, Unsent
 
@@ -44,7 +45,7 @@ Write = Callable[[bytes], Awaitable[None]]
 
 # No call runs longer than this without a word; the gateway's own limit for a server comes first.
 SILENT_SECONDS = 24 * 3600.0
-_PAUSES = (0.2, 5.0)
+_PAUSES = (0.2, 2.0)
 _WORDS_SECONDS = 2.0
 
 
@@ -129,6 +130,7 @@ class Call:
             self._trouble = NoAnswer(f"the gateway said nothing to the call for {SILENT_SECONDS:g} s")
             if self._waiting is None:
                 raise self._trouble from err
+            await self._let_go()
         except Unsent as err:
             self._trouble = err
             if self._waiting is None and not self._leg.door.reached:
@@ -142,6 +144,18 @@ class Call:
             if not self._lost(err) and (self._waiting is None or err.status < 500):
                 raise
         return None
+
+    async def _let_go(self) -> None:
+        """Say that nobody comes back for this stream. The gateway takes such a reason as a disconnect, not a wish."""
+        attempt = self._attempt
+        if attempt is None or attempt.opened is None:
+            return
+        reason = {"requestId": attempt.id, "reason": "timed out: the client can wait no longer"}
+        try:
+            async with asyncio.timeout(_WORDS_SECONDS):
+                await self._leg.door.tell(notification("notifications/cancelled", dump(reason)), attempt.headers)
+        except (Unsent, NoAnswer, Refused, TimeoutError) as err:
+            log.info("the gateway was not told that a call is waited for no longer: %s", err)
 
     async def _judged(self, answer: Answer) -> Answer | None:
         if answer.error is not None:

@@ -118,6 +118,8 @@ async def test_a_hold_that_ends_pending_is_collected_by_repeating(tmp_path: Path
         first = heard(await client.call_tool("pay", payment("ann")))
         (asked,) = await it.ada.next_pending()
         assert (first.refused, first.code, first.verdict["request"]) == (True, "approval_pending", asked["id"])
+        left = await it.ada.until(asked["id"], lambda shown: not shown["waiting"])
+        assert left["state"] == "pending"
         assert first.verdict["url"] == f"{it.placet.url}/requests/{asked['id']}"
         await it.ada.approve(asked)
         again = heard(await client.call_tool("pay", payment("ann")))

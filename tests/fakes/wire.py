@@ -100,8 +100,9 @@ def modern(method: str, *, rpc_id: Any = 1, token: Any = None, **params: Any) ->
     """A 2026-07-28 request and the headers that go with it."""
     meta = MODERN_META if token is None else {**MODERN_META, "progressToken": token}
     headers = {"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": method}
-    if method == "tools/call":
-        headers["Mcp-Name"] = params["name"]
+    for member in ("name", "uri", "taskId"):
+        if member in params and str(params[member]).isascii():
+            headers["Mcp-Name"] = params[member]
     return rpc(method, {**params, "_meta": meta}, rpc_id=rpc_id), headers
 
 

@@ -22,6 +22,7 @@ from gateway.bridge.door import Door
 from gateway.bridge.lines import TooLong
 from gateway.bridge.relay import MAX_IN_FLIGHT, Relay
 from gateway.bridge.settings import Settings
+from gateway.protocol.patience import clock_ran_out
 from tests.fakes.hostile import ROWS
 from tests.fakes.raw_http import SSE_HEAD, RawHttp, Script, Seen, event, http
 
@@ -525,6 +526,10 @@ async def test_when_the_time_is_over_in_the_middle_of_a_hold_the_bridge_says_so_
         assert "exactly the same arguments" in result["content"][0]["text"]
         assert ("resultType" in result) == (era == "modern")
         assert len(fake.calls()) == 1
+        # A reason that the gateway takes as a disconnect: the request stays, and nobody is thought to wait for it.
+        (said,) = fake.calls("notifications/cancelled")
+        assert said.message["params"]["requestId"] == fake.calls()[0].message["id"]
+        assert clock_ran_out(said.message["params"]["reason"])
 
 
 @ERAS
