@@ -154,10 +154,6 @@ class Gate(Protocol):
         """The names of the servers this caller may use."""
         ...
 
-    def instructions(self, caller: Caller, server: str | None) -> str | None:
-        """What to tell a client at its start, where `hello` is not there yet."""
-        ...
-
     async def hello(self, caller: Caller, server: str | None) -> Welcome:
         """What a client is told at its start. Answers within seconds, also where the server does not."""
         ...

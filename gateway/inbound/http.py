@@ -23,7 +23,6 @@ from gateway.inbound.calls import Calls
 from gateway.inbound.flood import Buckets, Rate
 from gateway.inbound.gate import Gate
 from gateway.inbound.incoming import Visit
-from gateway.inbound.lacking import offers
 from gateway.inbound.listening import Listening
 from gateway.inbound.parked import Parked
 from gateway.inbound.reply import HEADERS, Work, not_allowed, refused
@@ -211,8 +210,6 @@ class Inbound:
         return self._server.work(visit, route, session, digest)
 
     def _get(self, visit: Visit) -> Work | Rejection:
-        if not offers(self._gate, "listen"):
-            return not_allowed("POST, DELETE")
         if not accepts(visit.head, "text/event-stream"):
             why = "GET opens an event stream. Send Accept: text/event-stream."
             return Rejection(status=406, code=INVALID_REQUEST, message=why)
@@ -243,7 +240,7 @@ class Inbound:
     def _ended(self, session: Session) -> None:
         for stream in session.feeds.values():
             self.parked.remove(stream)
-        if self._service is not None and offers(self._gate, "left"):
+        if self._service is not None:
             self._service.start(self._gate.left(session.key))
 
 

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from gateway.protocol.classify import Era
 from gateway.protocol.headers import Rejection
-from gateway.protocol.jsonrpc import METHOD_NOT_FOUND, RpcId
+from gateway.protocol.jsonrpc import RpcId
 from gateway.protocol.results import envelope, error_envelope, fitting
 from gateway.upstreams import RpcError
 
@@ -51,13 +51,6 @@ def failed(rpc_id: RpcId, error: RpcError, *, era: Era, method: str) -> tuple[by
     code = fitting(error.code, era=era, method=method, data=error.data)
     body = error_envelope(rpc_id, code=code, message=error.message, data=error.data)
     return body, _MODERN_STATUS.get(code, 200) if era is Era.MODERN else 200
-
-
-def unserved(rpc_id: RpcId, method: str, era: Era) -> Rejection:
-    """The refusal of a method that exists, but not here."""
-    status = 404 if era is Era.MODERN else 200
-    why = f"The method {method} is not served by this gateway."
-    return Rejection(status=status, code=METHOD_NOT_FOUND, message=why, id=rpc_id)
 
 
 def refused(rejection: Rejection) -> web.Response:

@@ -11,12 +11,11 @@ from dataclasses import replace
 from aiohttp import web
 
 from gateway.inbound.calls import Calls, Turn
-from gateway.inbound.gate import Gate, Welcome
+from gateway.inbound.gate import Gate
 from gateway.inbound.incoming import Visit, client_of, inbound_ask, inbound_call
-from gateway.inbound.lacking import lacks, welcome
 from gateway.inbound.line import SseLine
 from gateway.inbound.listening import Listening
-from gateway.inbound.reply import Work, accepted, failed, plain, refused, result, unserved
+from gateway.inbound.reply import Work, accepted, failed, plain, refused, result
 from gateway.inbound.sessions import MOST_URIS, Session, Sessions
 from gateway.inbound.sse import Ticker
 from gateway.inbound.streams import Streams
@@ -57,8 +56,6 @@ class Server:
         message = route.message
         if not isinstance(message, Request):
             return self._take(visit, message, session)
-        if lacks(self._gate, message):
-            return unserved(message.id, message.method, route.era)
         match message.method:
             case "initialize":
                 return self._initialize(visit, route, message)
@@ -136,7 +133,7 @@ class Server:
         await self._gate.cancelled(replace(visit.caller, client=session.client), line, words)
 
     async def _initialize(self, visit: Visit, route: Route, message: Request) -> web.StreamResponse:
-        said = await self._welcome(visit)
+        said = await self._gate.hello(visit.caller, visit.server)
         version = route.version or LEGACY[0]
         session = self._sessions.open(
             agent=visit.caller.agent,
@@ -155,12 +152,9 @@ class Server:
         return await result(message.id, raw, session=session.id)
 
     async def _discover(self, visit: Visit, message: Request) -> web.StreamResponse:
-        said = await self._welcome(visit)
+        said = await self._gate.hello(visit.caller, visit.server)
         raw = discovered(capabilities=said.capabilities, instructions=said.instructions, info=self._info)
         return await result(message.id, raw)
-
-    async def _welcome(self, visit: Visit) -> Welcome:
-        return await welcome(self._gate, visit.caller, visit.server)
 
     async def _list(self, visit: Visit, era: Era, rpc_id: RpcId) -> web.StreamResponse:
         tools = await self._gate.list_tools(visit.caller, visit.server)
