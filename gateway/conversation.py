@@ -61,6 +61,11 @@ class Side:
     answers: bytes | None = None
     state: str | None = None
 
+    @property
+    def can_be_asked(self) -> bool:
+        """Is there a stream on which the client answers questions, and did it declare any?"""
+        return not self.modern and self.line.live and relayable(self.capabilities) != b"{}"
+
 
 def relayable(capabilities: bytes) -> bytes:
     """What of a client's capabilities the gateway can pass on, as JSON text to declare upstream."""

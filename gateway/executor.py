@@ -220,6 +220,7 @@ def _relay(server: Server, call: ToolCall, tool: Tool, via: Via) -> Relay:
         progress=side is not None and side.progress,
         log_level=side.log_level if side is not None else None,
         definition=tool.definition,
+        live=side is not None and side.can_be_asked,
     )
 
 

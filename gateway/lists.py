@@ -128,7 +128,9 @@ def allows(server: Server, kind: str) -> bool:
     return all(policy.resources_default is Verdict.ALLOW for policy in server.policies)
 
 
-def relay_of(ask: InboundAsk, *, params: bytes, name: str | None, seconds: float, level: str | None) -> Relay:
+def relay_of(
+    ask: InboundAsk, *, params: bytes, name: str | None, seconds: float, level: str | None, live: bool = False
+) -> Relay:
     """The request to send for an ask; `params` and `name` as the server knows them."""
     return Relay(
         method=ask.method,
@@ -141,6 +143,7 @@ def relay_of(ask: InboundAsk, *, params: bytes, name: str | None, seconds: float
         progress=ask.progress_token is not None,
         log_level=ask.log_level or level,
         repeatable=True,
+        live=live,
     )
 
 

@@ -160,8 +160,9 @@ class Relaying:
     async def _one(
         self, caller: Caller, server: Server, ask: InboundAsk, line: Line, *, params: bytes, name: str | None
     ) -> Answer:
-        relay = relay_of(ask, params=params, name=name, seconds=READ_SECONDS, level=self._levels.get(ask.session))
         side = replace(side_of(caller.agent, ask, line), digest=sha256_hex(ask.method.encode() + b"\x00" + params))
+        level = self._levels.get(ask.session)
+        relay = relay_of(ask, params=params, name=name, seconds=READ_SECONDS, level=level, live=side.can_be_asked)
         try:
             return await self._conversations.run(server.upstream, relay, side, nothing)
         except (Unsent, NoAnswer) as err:

@@ -101,7 +101,9 @@ class Relay:
     are the client's, as JSON text: declared when that session begins (one that began with others is begun anew), or in
     `_meta`. `name` is what `Mcp-Name` says: tool, prompt or uri. `meta` is what passes of the client's `_meta`.
     `progress` asks the server to report, `log_level` asks a modern one for logs. `definition` is the tool as it was
-    judged: HTTP takes the `Mcp-Param-*` headers from its schema. `repeatable`: asking twice does no harm.
+    judged: HTTP takes the `Mcp-Param-*` headers from its schema. `repeatable`: asking twice does no harm. `live`: the
+    client can be asked while the request is under way, so a server that speaks both eras is spoken to in the session
+    era, which alone lets it ask.
     """
 
     method: str
@@ -115,6 +117,7 @@ class Relay:
     log_level: str | None = None
     definition: dict[str, Any] | None = None
     repeatable: bool = False
+    live: bool = False
 
 
 class Peer(Protocol):

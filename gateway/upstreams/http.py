@@ -65,6 +65,7 @@ class HttpUpstream:
         self._breaker = Breaker(name)
         self._wire = Wire(name=name, url=url, headers=headers or {}, timeouts=self._timeouts)
         self._dialect: Dialect | None = None
+        self._sessions: Dialect | None = None
         self._probing = asyncio.Lock()
         self._known = asyncio.Event()
         self._closed = asyncio.Event()
@@ -130,8 +131,8 @@ class HttpUpstream:
 
     async def forget(self, session: str) -> None:
         """End the upstream sessions of that key."""
-        if self._dialect is not None:
-            await self._dialect.forget(session)
+        for dialect in filter(None, (self._dialect, self._sessions)):
+            await dialect.forget(session)
 
     async def run(self) -> None:
         """Send courtesies and keep the standing streams, until closed or cancelled."""
@@ -145,8 +146,8 @@ class HttpUpstream:
     async def close(self) -> None:
         """End the sessions and the connections."""
         self._closed.set()
-        if self._dialect is not None:
-            await self._dialect.close()
+        for dialect in filter(None, {self._dialect, self._sessions}):
+            await dialect.close()
         await self._wire.close()
 
     async def _within_list_time(self, what: str, doing: Coroutine[Any, Any, T]) -> T:
@@ -191,7 +192,7 @@ class HttpUpstream:
         return await self._ask(replace(ask, relay=replace(relay, definition=fresh)))
 
     async def _ask(self, ask: Ask) -> Result | RpcError | InputRequired:
-        dialect = await self._spoken()
+        dialect = await self._spoken_to(ask)
         try:
             return await dialect.ask(ask)
         except WrongEra as err:
@@ -207,6 +208,23 @@ class HttpUpstream:
             if err.error is None:
                 raise
             return err.error
+
+    async def _spoken_to(self, ask: Ask) -> Dialect:
+        """The session era for a client that can be asked, if the server has it; else what the server was found in."""
+        dialect = await self._spoken()
+        if not ask.relay.live or not isinstance(dialect, ModernDialect):
+            return dialect
+        async with self._probing:
+            if self._sessions is None:
+                sessions = LegacyDialect(self._wire, self._tools_changed)
+                try:
+                    await sessions.hello((GATEWAY_ITSELF, NOTHING_DECLARED))
+                except NoAnswer as err:
+                    log.info("upstream has no session era: %s", err, extra={"server": self.name})
+                    self._sessions = dialect
+                else:
+                    self._sessions = sessions
+            return self._sessions
 
     async def _spoken(self) -> Dialect:
         async with self._probing:
@@ -247,8 +265,8 @@ class HttpUpstream:
             return not_modern
 
     def _forget(self, dialect: Dialect) -> None:
-        if self._dialect is dialect:
-            self._dialect = None
+        if dialect in {self._dialect, self._sessions}:
+            self._dialect = self._sessions = None
             self._known.clear()
             dialect.abandon()
 
