@@ -18,7 +18,7 @@ from approvals.desk import Desk
 from approvals.domain import fingerprint
 from approvals.domain.model import OPEN_STATES, ApprovalRequest, Caller, Cause, State, ToolCall
 from approvals.errors import AlreadyDecided, Expired, NotClaimable, QueueFull, Refusal
-from approvals.filing import FiledAs, Filing
+from approvals.filing import Filed, FiledAs, Filing
 from approvals.storage.calls import CallRow
 from gateway.conversation import Side
 from gateway.executor import Executor, Via
@@ -34,7 +34,7 @@ from gateway.protocol import answers
 from gateway.protocol.patience import Hold, plan
 from gateway.tasks import Tasks
 from gateway.upstreams import InputRequired, NoAnswer, Result, RpcError, Unsent
-from gateway.waiting import hold
+from gateway.waiting import attached, hold
 from gateway.work import Work
 
 RUNS_AT_LEAST_SECONDS = 8.0
@@ -117,12 +117,11 @@ async def collect(parts: Parts, visit: Visit, request: ApprovalRequest) -> Calle
     """Go on waiting for a request by its id, as the same call made again would (`placet_result`)."""
     if request.state not in OPEN_STATES:
         return _about(parts, visit, request)
-    await parts.desk.attach(request.id)
-    return await _hold(parts, visit, request)
+    return await _join(parts, visit, request)
 
 
 async def _judged(parts: Parts, visit: Visit, judgement: Judgement) -> Called:
-    ruling, desk = judgement.ruling, parts.desk
+    ruling = judgement.ruling
     if visit.found.tool.drifted:
         visit.outcome = "tool_changed"
         return _told(answers.tool_changed(tool=visit.name))
@@ -141,8 +140,7 @@ async def _judged(parts: Parts, visit: Visit, judgement: Judgement) -> Called:
         return await _ask(parts, visit, judgement, ruling.approval, ruling.rule, ruling.reason)
     if current is not None:
         if current.state is State.EXECUTING:
-            await desk.attach(current.id)
-            return await _hold(parts, visit, current)
+            return await _join(parts, visit, current)
         await _end_as_changed(parts, current)
     return await _allowed(parts, visit, judgement)
 
@@ -179,7 +177,7 @@ async def _ask(
 ) -> Called:
     """Step 4: save it and tell people, or find what the same call has come to."""
     ruling = judgement.ruling
-    filed = await parts.desk.file(
+    filing = parts.desk.file(
         Filing(
             call=visit.call,
             caller=visit.caller,
@@ -194,10 +192,21 @@ async def _ask(
             waiting=True,
         )
     )
+    filed = await attached(parts.work, parts.desk, filing, _attached_to)
     visit.request = visit.side.line.request = filed.request.id
-    if filed.kind in {FiledAs.COLLECT, FiledAs.COOLDOWN}:
+    if _attached_to(filed) is None:
         return _about(parts, visit, filed.request)
     return await _hold(parts, visit, filed.request)
+
+
+def _attached_to(filed: Filed) -> str | None:
+    return None if filed.kind in {FiledAs.COLLECT, FiledAs.COOLDOWN} else filed.request.id
+
+
+async def _join(parts: Parts, visit: Visit, request: ApprovalRequest) -> Called:
+    """Wait, beside other connections of the same agent, for what becomes of an open request."""
+    await attached(parts.work, parts.desk, parts.desk.attach(request.id), lambda _: request.id)
+    return await _hold(parts, visit, request)
 
 
 async def _hold(parts: Parts, visit: Visit, request: ApprovalRequest) -> Called:
@@ -254,8 +263,7 @@ async def _run(parts: Parts, visit: Visit, request: ApprovalRequest, until: floa
         return _limited(visit, done)
     if done.state is State.EXECUTING:
         # Another connection of the same agent claimed it: wait for what that one brings.
-        await parts.desk.attach(done.id)
-        return await _hold(parts, visit, done)
+        return await _join(parts, visit, done)
     return _about(parts, visit, done)
 
 
