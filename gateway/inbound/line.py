@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from aiohttp import web
@@ -39,6 +39,7 @@ class SseLine:
         "_feed",
         "_http",
         "_last",
+        "_left",
         "_level",
         "_offset",
         "_over",
@@ -51,6 +52,7 @@ class SseLine:
         "request",
         "scope",
         "tells",
+        "waiter",
     )
 
     def __init__(
@@ -63,6 +65,7 @@ class SseLine:
         session: Session | None,
         log_level: str | None,
         ask_seconds: float,
+        left: Callable[[SseLine], None],
     ) -> None:
         self.request: str | None = None
         self.tells: str | None = None
@@ -75,6 +78,8 @@ class SseLine:
         self._session = session
         self._level = log_level
         self._ask_seconds = ask_seconds
+        self._left = left
+        self.waiter: asyncio.Future[web.StreamResponse] | None = None
         self._tap: Tap | None = None
         self._feed: Feed | None = None
         self._over = False
@@ -144,6 +149,18 @@ class SseLine:
         """Pass on another notification: in the older eras only, and only of a kind that clients know."""
         if self.live and method in _TOLD and len(params) <= MAX_NOTE_BYTES:
             await self._push(notification(method, params))
+
+    async def pause(self) -> None:
+        """End the connection and go on without it, where the client can come back for the rest."""
+        tap = self._feed.tap if self._feed is not None and self._feed.number is not None else None
+        if self._feed is None or tap is None or self._over:
+            return
+        self._feed.let_go(tap)
+        self._left(self)
+        await tap.end()
+        # Its handler has nothing more to wait for, and the connection is needed for what the client sends next.
+        if tap is self._tap and self.waiter is not None and not self.waiter.done():
+            self.waiter.set_result(tap.stream)
 
     async def ask(self, method: str, params: bytes) -> Result | RpcError:
         """Send the client a request on this stream and wait for the answer it posts."""

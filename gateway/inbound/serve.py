@@ -11,13 +11,14 @@ from dataclasses import replace
 from aiohttp import web
 
 from gateway.inbound.calls import Calls, Turn
+from gateway.inbound.feed import Feed
 from gateway.inbound.gate import Gate
 from gateway.inbound.incoming import Visit, client_of, inbound_ask, inbound_call
 from gateway.inbound.line import SseLine
 from gateway.inbound.listening import Listening
 from gateway.inbound.reply import Work, accepted, failed, plain, refused, result
 from gateway.inbound.sessions import MOST_URIS, Session, Sessions
-from gateway.inbound.sse import Ticker
+from gateway.inbound.sse import Tap, Ticker
 from gateway.inbound.streams import Streams
 from gateway.protocol.classify import LEGACY, Era, Route
 from gateway.protocol.headers import Rejection
@@ -64,7 +65,7 @@ class Server:
             case "ping":
                 return result(message.id, b"{}")
             case "tools/list":
-                return self._list(visit, route.era, message.id)
+                return self._list(visit, route, message.id, session)
             case "resources/subscribe" | "resources/unsubscribe" if session is not None:
                 return self._subscribe(visit, message, session)
             case "subscriptions/listen":
@@ -92,6 +93,7 @@ class Server:
             session=session,
             log_level=route.log_level,
             ask_seconds=self._ask_seconds,
+            left=self._calls.left,
         )
         is_call = message.method == "tools/call"
         turn = Turn(
@@ -156,11 +158,18 @@ class Server:
         raw = discovered(capabilities=said.capabilities, instructions=said.instructions, info=self._info)
         return await result(message.id, raw)
 
-    async def _list(self, visit: Visit, era: Era, rpc_id: RpcId) -> web.StreamResponse:
+    async def _list(self, visit: Visit, route: Route, rpc_id: RpcId, session: Session | None) -> web.StreamResponse:
         tools = await self._gate.list_tools(visit.caller, visit.server)
         if isinstance(tools, RpcError):
-            return plain(*failed(rpc_id, tools, era=era, method="tools/list"))
-        return plain(envelope(rpc_id, listed(tools, era=era, info=self._info)))
+            return plain(*failed(rpc_id, tools, era=route.era, method="tools/list"))
+        body = envelope(rpc_id, listed(tools, era=route.era, info=self._info))
+        if session is None or not session.resumable or not route.streams:
+            return plain(body)
+        # Either form is right where a client takes both; the newest sessions are answered as the official servers do.
+        tap, feed = Tap(visit.http, self._ticker), Feed(None)
+        await feed.begin(tap)
+        await feed.finish(body)
+        return tap.stream
 
     async def _subscribe(self, visit: Visit, message: Request, session: Session) -> web.StreamResponse:
         uri: str = message.params["uri"]
