@@ -126,7 +126,7 @@ class SseLine:
 
     async def progress(self, progress: float, message: str, total: float | None = None) -> None:
         """Say how far it is, if the client asked to be told; raised where it would not rise."""
-        await self._say(progress, message, total)
+        await self._say(progress, message, total, ours=True)
 
     async def relay(self, params: Mapping[str, Any]) -> None:
         """Pass on an upstream's progress, moved up so that it continues what was said while the call was held."""
@@ -238,7 +238,7 @@ class SseLine:
         if self._session is not None:
             self._session.questions.end(self)
 
-    async def _say(self, progress: float, message: str | None, total: float | None) -> None:
+    async def _say(self, progress: float, message: str | None, total: float | None, *, ours: bool = False) -> None:
         if self._token is None:
             return
         await self.open()
@@ -246,7 +246,8 @@ class SseLine:
             return
         self._last = progress if progress > self._last else math.nextafter(self._last, math.inf)
         cut = None if message is None else message[:_TEXT_LIMIT]
-        await self._push(progressed(self._token, progress=self._last, message=cut, total=total))
+        request = self.request if ours else None
+        await self._push(progressed(self._token, progress=self._last, message=cut, total=total, request=request))
 
     async def _push(self, body: bytes) -> None:
         await self.open()
