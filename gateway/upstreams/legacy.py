@@ -132,6 +132,8 @@ class LegacyDialect:
             async with self._wire.post(body, session.headers(), before=ask.mark) as answer:
                 return await receiver.receive(answer)
         except Dropped as err:
+            if err.last_id is not None and err.retry is not None:
+                await ask.peer.paused()
             return await self._resume(receiver, session, err)
 
     async def _resume(

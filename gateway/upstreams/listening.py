@@ -74,6 +74,9 @@ class Listening:
         """Nobody is asked on a subscription."""
         return refusal(method)
 
+    async def paused(self) -> None:
+        """A standing stream is simply followed again."""
+
     async def told(self, method: str, params: bytes) -> None:
         """What a modern subscription says."""
         if method == _ACKNOWLEDGED:

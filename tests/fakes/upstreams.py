@@ -70,6 +70,9 @@ class Client:
     async def message(self, params: bytes) -> None:
         self.lines.append(params)
 
+    async def paused(self) -> None:
+        """Nothing to end."""
+
     async def told(self, method: str, params: bytes) -> None:
         self.heard.append((method, params))
 
