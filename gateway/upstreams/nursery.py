@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine
 from typing import Any
+
+_BEGIN_SECONDS = 1.0
 
 
 class Nursery:
@@ -12,21 +15,19 @@ class Nursery:
 
     def __init__(self) -> None:
         self._group: asyncio.TaskGroup | None = None
+        self._opened = asyncio.Event()
         self._loops: set[asyncio.Task[None]] = set()
-
-    @property
-    def open(self) -> bool:
-        """Whether loops can be started now."""
-        return self._group is not None
 
     async def hold(self, until: asyncio.Event) -> None:
         """Be open until then; ends every loop."""
         async with asyncio.TaskGroup() as group:
             self._group = group
+            self._opened.set()
             try:
                 await until.wait()
             finally:
                 self._group = None
+                self._opened.clear()
                 for loop in list(self._loops):
                     loop.cancel()
 
@@ -38,3 +39,10 @@ class Nursery:
         self._loops.add(loop)
         loop.add_done_callback(self._loops.discard)
         return loop
+
+    async def spawn_soon(self, work: Callable[[], Coroutine[Any, Any, None]]) -> asyncio.Task[None] | None:
+        """The same for who may come a moment before `run` has begun."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_BEGIN_SECONDS):
+                await self._opened.wait()
+        return self.spawn(work)

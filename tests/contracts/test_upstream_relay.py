@@ -14,7 +14,7 @@ from gateway.upstreams.greeting import initialize_only
 from gateway.upstreams.http import HttpUpstream
 from gateway.upstreams.stdio import StdioUpstream
 from tests.contracts.relay_contract import ALL, WATCHED, LiveContract, RoundsContract, said
-from tests.fakes.upstreams import RELAY_SERVER, ROOT, http_server, running, tool_call
+from tests.fakes.upstreams import RELAY_SERVER, ROOT, Client, http_server, running, tool_call
 
 
 @pytest.fixture(scope="module")
@@ -91,3 +91,14 @@ async def test_a_session_has_a_process_of_its_own_once_it_needs_one(monkeypatch:
     for process in (own, shared):
         with pytest.raises(ProcessLookupError):
             os.kill(int(process), 0)
+
+
+@pytest.mark.parametrize("transport", ["http", "stdio"])
+async def test_a_server_of_both_eras_asks_a_client_that_can_be_asked_live(transport: str, modern_url: str) -> None:
+    asked = tool_call("test_elicitation", b'{"message":"?"}', capabilities=ALL, live=True)
+    client = Client(create=b'{"action":"decline"}')
+    peer: Upstream = HttpUpstream(name="peer", url=modern_url) if transport == "http" else stdio()
+    async with running(peer) as upstream:
+        assert await said(upstream, asked, client) == "User response: action=decline, content=null"
+        assert len(client.asked) == 1
+        assert (await upstream.hello()).version == "2026-07-28"
