@@ -41,6 +41,7 @@ from gateway.upstreams.headers import fault
 from gateway.upstreams.listening import Listening
 from gateway.upstreams.listing import every_page
 from gateway.upstreams.modern import ModernDialect
+from gateway.upstreams.nursery import keep_up
 from gateway.upstreams.probing import probe, session_era
 from gateway.upstreams.standing import NOTHING_DECLARED
 from gateway.upstreams.wire import Dialect, Wire, WrongEra
@@ -253,17 +254,10 @@ class HttpUpstream:
         await self._follow(Listening(Wants(tools=True), place=(GATEWAY_ITSELF, NOTHING_DECLARED), hear=self._own_news))
 
     async def _follow(self, listening: Listening) -> None:
-        least, most = _LISTEN_AGAIN_SECONDS
-        pause, now = least, asyncio.get_running_loop().time
-        while True:
-            began, soon = now(), True
-            try:
-                soon = await (await self._spoken()).follow(listening)
-            except (Unsent, NoAnswer) as err:
-                listening.settled.set()
-                log.debug("subscription at upstream ended: %s", err, extra={"server": self.name})
-            pause = most if not soon else least if now() - began > most else min(pause * 2, most)
-            await asyncio.sleep(pause)
+        async def once(listening: Listening) -> bool:
+            return await (await self._spoken()).follow(listening)
+
+        await keep_up(listening, once, name=self.name, waits=_LISTEN_AGAIN_SECONDS)
 
     def _own_news(self, _method: str, _params: bytes) -> None:
         self._tools_changed()

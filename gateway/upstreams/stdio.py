@@ -39,7 +39,7 @@ from gateway.upstreams.calls import send_call
 from gateway.upstreams.following import follow
 from gateway.upstreams.listening import Listening
 from gateway.upstreams.listing import every_page
-from gateway.upstreams.nursery import Nursery
+from gateway.upstreams.nursery import Nursery, keep_up
 from gateway.upstreams.pool import Pool
 from gateway.upstreams.process import Process, Spec
 
@@ -157,7 +157,8 @@ class StdioUpstream:
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
-                own = Listening(Wants(tools=True), place=(GATEWAY_ITSELF, _NOTHING_DECLARED), hear=self._own_news)
+                # The process reports changed tools itself; the subscription is what makes it do so.
+                own = Listening(Wants(tools=True), place=(GATEWAY_ITSELF, _NOTHING_DECLARED), hear=lambda *_: None)
                 loops = [
                     group.create_task(self._nursery.hold(self._closing)),
                     group.create_task(self._follow(own)),
@@ -274,18 +275,11 @@ class StdioUpstream:
         return process
 
     async def _follow(self, listening: Listening) -> None:
-        least, most = _LISTEN_AGAIN_SECONDS
-        pause, now = least, asyncio.get_running_loop().time
-        while True:
-            began = now()
-            try:
-                process = await self._process(listening.place, alone=bool(listening.wants.uris))
-                await follow(process, listening)
-            except (Unsent, NoAnswer) as err:
-                listening.settled.set()
-                log.debug("subscription at upstream ended: %s", err, extra={"server": self.name})
-            pause = least if now() - began > most else min(pause * 2, most)
-            await asyncio.sleep(pause)
+        async def once(listening: Listening) -> bool:
+            await follow(await self._process(listening.place, alone=bool(listening.wants.uris)), listening)
+            return True
+
+        await keep_up(listening, once, name=self.name, waits=_LISTEN_AGAIN_SECONDS)
 
     def _ears_of(self, process: Process) -> Collection[Listening]:
         """Who listens to a process: the session it belongs to, or everybody who has none of their own."""
@@ -300,9 +294,6 @@ class StdioUpstream:
 
     def _tools_changed(self) -> None:
         self.on_tools_changed()
-
-    def _own_news(self, _method: str, _params: bytes) -> None:
-        """The process itself reports changed tools already."""
 
     def _down(self, why: str) -> None:
         self._shared, self._up, self._why = None, False, why
