@@ -22,9 +22,7 @@ from gateway.upstreams import (
     Hello,
     InputRequired,
     NoAnswer,
-    Outgoing,
     Peer,
-    Progress,
     Relay,
     Result,
     RpcError,
@@ -35,7 +33,6 @@ from gateway.upstreams import (
 )
 from gateway.upstreams.asks import GATEWAY_ITSELF, Ask, Mark, canonical
 from gateway.upstreams.breaker import Breaker
-from gateway.upstreams.calls import send_call
 from gateway.upstreams.era import HEADER_MISMATCH
 from gateway.upstreams.headers import fault
 from gateway.upstreams.listening import Listening
@@ -86,12 +83,6 @@ class HttpUpstream:
         """What it says of itself."""
         with self._breaker.attempt():
             return await self._within_list_time("say what it is", self._hello((session, canonical(capabilities))))
-
-    async def call_tool(
-        self, call: Outgoing, *, progress: Progress | None, sent: Callable[[], None]
-    ) -> Result | RpcError:
-        """Send one `tools/call`."""
-        return await send_call(self, call, progress, sent)
 
     async def request(self, relay: Relay, *, peer: Peer, sent: Callable[[], None]) -> Result | RpcError | InputRequired:
         """Send one request."""
