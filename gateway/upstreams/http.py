@@ -47,6 +47,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _LISTEN_AGAIN_SECONDS = (1.0, 60.0)
+_SWEEP_SECONDS = 60.0
 
 
 class HttpUpstream:
@@ -125,10 +126,10 @@ class HttpUpstream:
             await dialect.forget(session)
 
     async def run(self) -> None:
-        """Send courtesies and keep the standing streams, until closed or cancelled."""
+        """Send courtesies, keep the standing streams and end idle sessions, until closed or cancelled."""
         async with asyncio.TaskGroup() as group:
             holding = group.create_task(self._wire.nursery.hold(self._closed))
-            loops = [group.create_task(self._wire.send_courtesies()), group.create_task(self._listen())]
+            loops = [group.create_task(loop()) for loop in (self._wire.send_courtesies, self._listen, self._sweep)]
             await self._closed.wait()
             for loop in (*loops, holding):
                 loop.cancel()
@@ -249,6 +250,12 @@ class HttpUpstream:
             return await (await self._spoken()).follow(listening)
 
         await keep_up(listening, once, name=self.name, waits=_LISTEN_AGAIN_SECONDS)
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(_SWEEP_SECONDS)
+            for dialect in filter(None, {self._dialect, self._sessions}):
+                dialect.sweep()
 
     def _own_news(self, _method: str, _params: bytes) -> None:
         self._tools_changed()

@@ -67,6 +67,10 @@ class Dialect(Protocol):
         """End what was begun for a session key."""
         ...
 
+    def sweep(self) -> None:
+        """End what was begun and not used for long."""
+        ...
+
     async def close(self) -> None:
         """End what was begun."""
         ...

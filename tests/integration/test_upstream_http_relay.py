@@ -162,6 +162,33 @@ async def test_capabilities_are_declared_when_the_session_begins_and_others_begi
     assert sorted(seen.headers["mcp-session-id"] for seen in peer.seen if seen.verb == "DELETE") == ["s1", "s2"]
 
 
+async def test_a_session_that_nobody_used_for_long_is_ended_and_the_next_request_begins_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(places_module, "IDLE_SECONDS", 0.0)
+    monkeypatch.setattr(http_module, "_SWEEP_SECONDS", 0.01)
+    ended: asyncio.Queue[str] = asyncio.Queue()
+
+    async def on_get(_seen: Seen, writer: asyncio.StreamWriter) -> None:
+        writer.write(http("", status="405 Method Not Allowed", kind=None))
+
+    serve = session_server(on_get)
+
+    async def script(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        if seen.verb == "DELETE":
+            ended.put_nowait(seen.headers["mcp-session-id"])
+        await serve(seen, writer)
+
+    async with RawHttp(script) as peer, running(HttpUpstream(name="peer", url=peer.url)) as upstream:
+        calls: list[str] = []
+        for _ in range(2):
+            await upstream.request(tool_call("echo"), peer=Client(), sent=nothing)
+            calls.append(peer.calls("tools/call")[-1].headers["mcp-session-id"])
+            async with asyncio.timeout(5):
+                assert await ended.get() == calls[-1]
+    assert calls[0] != calls[1]
+
+
 async def test_sessions_of_one_client_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(places_module, "MAX_SESSIONS_A_KEY", 2)
 
