@@ -16,6 +16,7 @@ import secrets
 import socket
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
@@ -48,6 +49,7 @@ from gateway.judge import Judge
 from gateway.limits import Limits
 from gateway.lookup import Lookup
 from gateway.metrics import Metrics
+from gateway.oauth.resource import ProtectedResource, protected_resource
 from gateway.pipeline import Holding, Parts
 from gateway.protocol.headers import Allowed
 from gateway.protocol.patience import Hold
@@ -56,6 +58,9 @@ from gateway.servers import Servers
 from gateway.settings import Settings, SlackSettings
 from gateway.status import Status
 from gateway.work import Work
+
+if TYPE_CHECKING:
+    from gateway.oauth.agents import AgentOauth
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +85,15 @@ def _slack(settings: SlackSettings, desk: Desk, page: Callable[[str], str]) -> S
         api_url=settings.api_url,
     )
     return SlackChannel(config, desk=desk, page=page)
+
+
+def _agent_oauth(settings: Settings) -> AgentOauth | None:
+    if settings.agent_oauth is None:
+        return None
+    # Of the optional extra `oidc`: imported only where it is configured, and the configuration checks that it is there.
+    from gateway.oauth.agents import agent_oauth
+
+    return agent_oauth(settings.agent_oauth)
 
 
 def holder() -> str:
@@ -123,7 +137,8 @@ class Service:
         self.channels: dict[str, Channel] = {"slack": self.slack} if self.slack is not None else {}
         self.outbox = Outbox(desk=self.desk, channels=self.channels, page=self.page)
         self.sweeper = Sweeper(self.desk)
-        self.callers = Callers(db, self.bus)
+        self.agent_oauth = _agent_oauth(settings)
+        self.callers = Callers(db, self.bus, self.agent_oauth)
         self.servers, self.catalog = Servers(), Catalog({})
         self.judge, self.limits = Judge(settings.approvals.defaults), Limits(db)
         self.metrics, self.journal = Metrics(), Journal(db)
@@ -169,6 +184,8 @@ class Service:
         """Put settings in force: agents, people, policies, servers."""
         await self.db.write(lambda tx: sync(tx, settings.agents))
         await self.callers.refresh()
+        if self.agent_oauth is not None:
+            self.agent_oauth.know(settings.agents)
         self.directory.replace(settings.people, settings.person_tokens)
         self.desk.reconfigure(caps=settings.approvals.caps, routes=routes_of(settings))
         self.judge.defaults = settings.approvals.defaults
@@ -206,8 +223,13 @@ class Service:
 
     def _mount(self, app: web.Application) -> Inbound:
         allowed = Allowed(hosts=self.web.hosts(), origins=self.web.origins())
-        inbound = add_agent_routes(app, self.gate, InboundSettings(version=self.version, allowed=allowed))
+        resource = self._resource()
+        inbound = add_agent_routes(
+            app, self.gate, InboundSettings(version=self.version, allowed=allowed, resource=resource)
+        )
         access(Access.AGENT)(inbound.handle)
+        if resource is not None:
+            resource.add_routes(app)
         checks = health.HealthParts(
             checks=self.status.checks, measure=self.status.measure, metrics=self.metrics, version=self.version
         )
@@ -228,6 +250,12 @@ class Service:
             ),
         )
         return inbound
+
+    def _resource(self) -> ProtectedResource | None:
+        settings = self.reloader.settings
+        if settings.agent_oauth is None:
+            return None
+        return protected_resource(settings.agent_oauth, settings.public_url)
 
     def _holding(self, settings: Settings) -> Holding:
         approvals = settings.approvals

@@ -11,7 +11,7 @@ import logging
 import re
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from aiohttp import web
 
@@ -21,6 +21,7 @@ from gateway.inbound.gate import Gate
 from gateway.inbound.serve import Server, Visit, Work
 from gateway.inbound.sessions import SessionCaps, Sessions, credential_key
 from gateway.inbound.sse import HEADERS, Ticker
+from gateway.oauth.resource import INSUFFICIENT_SCOPE, ProtectedResource
 from gateway.protocol.classify import Era, Route, classify, speaks_modern
 from gateway.protocol.headers import (
     UNAUTHORIZED,
@@ -52,6 +53,8 @@ class InboundSettings:
     body_seconds: float = 10.0
     bodies_in_flight: int = 256 * 1024 * 1024
     sessions: SessionCaps = field(default_factory=SessionCaps)
+    resource: ProtectedResource | None = None
+    """Where agents come with access tokens of an issuer: how they are told."""
     clock: Callable[[], float] = time.monotonic
 
 
@@ -75,12 +78,26 @@ class Inbound:
         try:
             work = await self._admit(http)
             # The coroutine is the only thing this frame holds while the call is held: no body, no arguments.
-            return _refused(work) if isinstance(work, Rejection) else await work
+            return self._refused(work, http) if isinstance(work, Rejection) else await work
         except Refusal as refusal:
-            return _refused(Rejection(status=refusal.http_status, code=refusal.http_status, message=refusal.agent_text))
+            told = Rejection(status=refusal.http_status, code=refusal.http_status, message=refusal.agent_text)
+            return self._refused(told, http, error=refusal.code)
         except Exception:  # the edge of the agents' side: logged with its traceback, and refused
             log.exception("inbound request failed", extra={"method": http.method})
             return _refused(Rejection(status=500, code=-32603, message=_FAULT))
+
+    def _refused(self, rejection: Rejection, http: web.Request, *, error: str | None = None) -> web.Response:
+        resource = self._settings.resource
+        if resource is None:
+            return _refused(rejection)
+        if rejection.status == 401:
+            rejection = replace(rejection, message=resource.unauthorized())
+        response = _refused(rejection)
+        # RFC 6750, 3.1: what a client can mend by another token; a refusal for another reason has no challenge.
+        if rejection.status == 401 or error == INSUFFICIENT_SCOPE:
+            path = http.raw_path.partition("?")[0]
+            response.headers["WWW-Authenticate"] = resource.challenge(path, error=error)
+        return response
 
     async def _admit(self, http: web.Request) -> Work | Rejection:
         head = fold(http.headers.items())
@@ -112,7 +129,13 @@ class Inbound:
         servers = self._gate.servers(caller)
         if path is None or (server is not None and server not in servers):
             return _unknown_path(servers)
-        return Visit(http=http, head=head, caller=caller, credential=credential_key(caller.agent, token), server=server)
+        return Visit(
+            http=http,
+            head=head,
+            caller=caller,
+            credential=credential_key(caller.agent, caller.credential or token),
+            server=server,
+        )
 
     async def _post(self, visit: Visit) -> Work | Rejection:
         if (problem := check_body_headers(visit.head)) is not None:
