@@ -46,16 +46,20 @@ from gateway.inbound.http import Inbound, InboundSettings
 from gateway.inbound.http import add_routes as add_agent_routes
 from gateway.journal import Journal
 from gateway.judge import Judge
+from gateway.keys import load_or_make
 from gateway.limits import Limits
 from gateway.lookup import Lookup
 from gateway.metrics import Metrics
 from gateway.oauth.resource import ProtectedResource, protected_resource
+from gateway.oauth.signin import SignIns
+from gateway.oauth.upstreams import UpstreamOauth
 from gateway.pipeline import Holding, Parts
 from gateway.protocol.headers import Allowed
 from gateway.protocol.patience import Hold
 from gateway.reload import Reloader
 from gateway.servers import Servers
 from gateway.settings import Settings, SlackSettings
+from gateway.signin import SignInRoutes
 from gateway.status import Status
 from gateway.work import Work
 
@@ -173,7 +177,13 @@ class Service:
             metrics=self.metrics,
         )
         self.console = Console(servers=self.servers, catalog=self.catalog, judge=self.judge, reloader=self.reloader)
-        self.fleet = Fleet(work=work, servers=self.servers, catalog=self.catalog)
+        self.upstream_oauth = UpstreamOauth(
+            db=db, bus=self.bus, holder=self.desk.holder, keys=lambda: load_or_make(settings.keys_file), run=work.run
+        )
+        self.sign_in = SignInRoutes(sign_ins=self._sign_ins)
+        self.fleet = Fleet(
+            work=work, servers=self.servers, catalog=self.catalog, authorize=self.upstream_oauth.authorizer
+        )
         self._loops: list[asyncio.Task[None]] = []
 
     def page(self, request_id: str) -> str:
@@ -246,10 +256,16 @@ class Service:
                 version=self.version,
                 features={"servers": True, "slack": self.slack is not None},
                 notices=self.status.notices,
-                endpoints=self.console.endpoints(),
+                endpoints=(*self.console.endpoints(), *self.sign_in.endpoints()),
             ),
         )
+        self.sign_in.add_callback(app)
         return inbound
+
+    def _sign_ins(self) -> SignIns:
+        return self.upstream_oauth.sign_ins(
+            public_url=self.reloader.settings.public_url, servers=lambda: self.reloader.settings.servers
+        )
 
     def _resource(self) -> ProtectedResource | None:
         settings = self.reloader.settings

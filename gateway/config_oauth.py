@@ -95,6 +95,8 @@ def check_server_oauth(checks: Collector, server: ServerFile, where: Path) -> No
         return
     if server.url is None:
         checks.problem(path, "oauth belongs to a server with url")
+    elif (why := _address(server.url)) is not None:
+        checks.problem((*where, "url"), f"with oauth: {server.url!r} {why}")
     if any(name.lower() == "authorization" for name in server.headers):
         checks.problem(path, "the header Authorization is either fixed or OAuth's: take it out of headers")
     for key in ("issuer", "token_url", "authorization_url"):

@@ -13,6 +13,7 @@ from approvals.storage.people import People
 from approvals.storage.replicas import Replicas
 from approvals.storage.requests import Requests
 from approvals.storage.switches import Switches
+from approvals.storage.upstream_tokens import Secrets
 
 
 class Tx(Frame):
@@ -59,6 +60,11 @@ class Tx(Frame):
     def replicas(self) -> Replicas:
         """Which processes are alive."""
         return Replicas(self)
+
+    @property
+    def secrets(self) -> Secrets:
+        """Our credentials for upstream servers, sealed."""
+        return Secrets(self)
 
     @property
     def numbers(self) -> Numbers:

@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "agents": ("gateway.cli.agents", "Add agents, rotate and revoke their tokens."),
     "people": ("gateway.cli.people", "Add people, make sign-in links and tokens."),
     "requests": ("gateway.cli.requests", "List, show and decide the calls that wait."),
+    "servers": ("gateway.cli.servers", "Sign in to the servers behind Placet."),
     "stdio": ("gateway.cli.stdio", "Bridge a stdio MCP client to the gateway."),
     "slack": ("gateway.cli.slack", "Print the app manifest to install in Slack."),
     "db": ("gateway.cli.db", "Upgrade or back up the database."),

@@ -16,6 +16,7 @@ from typing import Any
 
 from gateway.upstreams import NoAnswer, Outgoing, Progress, Result, RpcError, Timeouts, Unsent, nothing
 from gateway.upstreams.asks import Ask, Mark, calling
+from gateway.upstreams.authorizer import Authorizer
 from gateway.upstreams.era import HEADER_MISMATCH, MODERN_VERSIONS, AskAgain, Legacy, Modern, Stranger, judge_discover
 from gateway.upstreams.headers import fault
 from gateway.upstreams.legacy import LegacyDialect
@@ -34,12 +35,18 @@ class HttpUpstream:
     """One MCP server at one address."""
 
     def __init__(
-        self, *, name: str, url: str, headers: Mapping[str, str] | None = None, timeouts: Timeouts | None = None
+        self,
+        *,
+        name: str,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        timeouts: Timeouts | None = None,
+        authorizer: Authorizer | None = None,
     ) -> None:
         self.name = name
         self.on_tools_changed: Callable[[], None] = nothing
         self._timeouts = timeouts or Timeouts()
-        self._wire = Wire(name=name, url=url, headers=headers or {}, timeouts=self._timeouts)
+        self._wire = Wire(name=name, url=url, headers=headers or {}, timeouts=self._timeouts, authorizer=authorizer)
         self._dialect: Dialect | None = None
         self._probing = asyncio.Lock()
         self._known = asyncio.Event()
