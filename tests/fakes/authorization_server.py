@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import unquote, urlencode
 
 from aiohttp import web
-from joserfc.jwk import ECKey, KeySet, OKPKey, RSAKey
+from joserfc.jwk import ECKey, KeyParameters, KeySet, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 
 SigningKey = RSAKey | ECKey | OKPKey
@@ -27,7 +27,7 @@ SigningKey = RSAKey | ECKey | OKPKey
 
 def new_key(alg: str = "ES256") -> SigningKey:
     """A fresh signing key with a name of its own."""
-    named = {"kid": secrets.token_hex(4), "use": "sig", "alg": alg}
+    named: KeyParameters = {"kid": secrets.token_hex(4), "use": "sig", "alg": alg}
     match alg[:2]:
         case "ES":
             return ECKey.generate_key("P-256", parameters=named)
@@ -97,7 +97,7 @@ class AuthorizationServer:
     async def jwks(self, request: web.Request) -> web.StreamResponse:
         """The public keys."""
         self.asked.append(("/jwks", {}))
-        return self._answer("jwks", KeySet([self.key, *self.retired]).as_dict(private=False))
+        return self._answer("jwks", dict(KeySet([self.key, *self.retired]).as_dict(private=False)))
 
     async def authorize(self, request: web.Request) -> web.StreamResponse:
         """The person says yes at once."""
@@ -123,14 +123,20 @@ class AuthorizationServer:
         client = self._client(request, form)
         if client is None:
             return web.json_response({"error": "invalid_client"}, status=401)
-        why = {
-            "client_credentials": lambda: None if self.clients[client] else "unauthorized_client",
-            "authorization_code": lambda: self._code(client, form),
-            "refresh_token": lambda: self._refresh(form),
-        }.get(form.get("grant_type", ""), lambda: "unsupported_grant_type")()
-        if why is not None:
+        if (why := self._refusal(client, form)) is not None:
             return web.json_response({"error": why}, status=400)
         return web.json_response(self._tokens(form))
+
+    def _refusal(self, client: str, form: dict[str, str]) -> str | None:
+        match form.get("grant_type"):
+            case "client_credentials":
+                return None if self.clients[client] else "unauthorized_client"
+            case "authorization_code":
+                return self._code(client, form)
+            case "refresh_token":
+                return self._refresh(form)
+            case _:
+                return "unsupported_grant_type"
 
     def _client(self, request: web.Request, form: dict[str, str]) -> str | None:
         name, secret = form.get("client_id", ""), form.get("client_secret")

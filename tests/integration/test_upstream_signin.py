@@ -188,7 +188,8 @@ async def test_tokens_are_not_used_for_anything_but_what_they_were_got_for(
 ) -> None:
     await office.sign_in()
     url = "http://127.0.0.1:9/other" if changed == "url" else URL
-    options: dict[str, Any] = {"client_id": {"client_id": "placet"}, "scopes": {"scopes": ("more",)}}.get(changed, {})
+    others: dict[str, dict[str, Any]] = {"client_id": {"client_id": "placet"}, "scopes": {"scopes": ("more",)}}
+    options = others.get(changed, {})
     settings = public(issuer, **options)
     assert binding(settings, url) != binding(office.settings, URL)
     other = SignedIn(
