@@ -150,6 +150,7 @@ class AuthorizationServer:
         asked = self.codes.pop(form.get("code", ""), None)
         if asked is None or asked["client_id"] != client or asked["redirect_uri"] != form.get("redirect_uri"):
             return "invalid_grant"
+        form.setdefault("scope", asked.get("scope", ""))
         digest = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
         proved = base64.urlsafe_b64encode(digest).rstrip(b"=").decode() == asked["code_challenge"]
         return None if proved and asked.get("resource") == form.get("resource") else "invalid_grant"
