@@ -178,7 +178,12 @@ class Service:
         )
         self.console = Console(servers=self.servers, catalog=self.catalog, judge=self.judge, reloader=self.reloader)
         self.upstream_oauth = UpstreamOauth(
-            db=db, bus=self.bus, holder=self.desk.holder, keys=lambda: load_or_make(settings.keys_file), run=work.run
+            db=db,
+            bus=self.bus,
+            holder=self.desk.holder,
+            keys=lambda: load_or_make(settings.keys_file),
+            run=work.run,
+            changed=self.catalog.outdate,
         )
         self.sign_in = SignInRoutes(sign_ins=self._sign_ins)
         self.fleet = Fleet(

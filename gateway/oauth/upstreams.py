@@ -20,10 +20,20 @@ from gateway.settings import ServerSettings
 
 
 class UpstreamOauth:
-    """Makes authorizers. `keys` may raise ValueError or OSError."""
+    """Makes authorizers. `keys` may raise ValueError or OSError; `changed` hears of servers signed in to or out of."""
 
-    def __init__(self, *, db: Database, bus: Bus, holder: str, keys: Callable[[], Keys], run: Run) -> None:
+    def __init__(
+        self,
+        *,
+        db: Database,
+        bus: Bus,
+        holder: str,
+        keys: Callable[[], Keys],
+        run: Run,
+        changed: Callable[[str], None] = lambda _server: None,
+    ) -> None:
         self._db, self._bus, self._holder, self._keys, self._run = db, bus, holder, keys, run
+        self._changed = changed
         self._vault: Vault | None = None
         self._made: dict[str, ClientCredentials | SignedIn] = {}
 
@@ -71,6 +81,7 @@ class UpstreamOauth:
     def _forget(self, server: str) -> None:
         if server in self._made:
             self._made[server].forget()
+        self._changed(server)
 
     def _store(self) -> TokenStore:
         return TokenStore(self._db, self._bus, self._opened(), self._holder)
