@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import pytest
 from aiohttp import web
 
-from gateway.upstreams import Unsent
+from gateway.upstreams import Timeouts, Unsent
+from gateway.upstreams.wire import Wire
 from tests.fakes.authorization_server import AuthorizationServer, authorization_server
 from tests.fakes.oauth_office import SERVED, URL, Clock, credentials, oauth
 
@@ -159,3 +160,65 @@ async def test_a_configured_token_url_needs_no_discovery(issuer: AuthorizationSe
     settings = oauth(issuer, token_url=issuer.issuer + "/token")
     assert await credentials(settings, clock).headers()
     assert {path for path, _ in issuer.asked} == {"/token"}
+
+
+# On the wire
+
+
+class Borrowed:
+    """Hands out tokens one after the other, and says whether a refusal is worth another try."""
+
+    def __init__(self, *tokens: str, again: bool = True) -> None:
+        self.tokens, self.again = list(tokens), again
+        self.told: list[tuple[str, int, str | None]] = []
+
+    async def headers(self) -> dict[str, str]:
+        if not self.tokens:
+            raise Unsent("nobody has signed in")
+        return {"Authorization": f"Bearer {self.tokens[0]}"}
+
+    async def refused(self, sent: Mapping[str, str], *, status: int, challenge: str | None) -> bool:
+        self.told.append((sent["Authorization"], status, challenge))
+        self.tokens.pop(0)
+        return self.again
+
+
+@pytest.mark.parametrize(
+    ("authorizer", "status", "seen"),
+    [
+        pytest.param(Borrowed("good"), 200, ["good"], id="taken"),
+        pytest.param(Borrowed("old", "good"), 200, ["old", "good"], id="renewed"),
+        pytest.param(Borrowed("old", "older"), 401, ["old", "older"], id="refused twice, and no third time"),
+        pytest.param(Borrowed("old", "good", again=False), 401, ["old"], id="not worth another try"),
+    ],
+)
+async def test_a_refused_request_is_sent_once_more_at_most(authorizer: Borrowed, status: int, seen: list[str]) -> None:
+    asked: list[str] = []
+
+    async def judge(request: web.Request) -> web.StreamResponse:
+        asked.append(request.headers["Authorization"].removeprefix("Bearer "))
+        assert await request.text() == "{}"
+        refused = web.Response(status=401, headers={"WWW-Authenticate": 'Bearer scope="a"'})
+        return web.json_response({}) if asked[-1] == "good" else refused
+
+    app = web.Application()
+    app.router.add_post("/mcp", judge)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}/mcp"
+    wire = Wire(name="shop", url=url, headers={}, timeouts=Timeouts(), authorizer=authorizer)
+    async with wire.post(b"{}", {}) as reply:
+        assert reply.status == status
+    assert asked == seen
+    assert [told[1:] for told in authorizer.told] == [(401, 'Bearer scope="a"')] * (1 if seen != ["good"] else 0)
+    await wire.close()
+    await runner.cleanup()
+
+
+async def test_without_a_token_nothing_is_sent() -> None:
+    wire = Wire(name="shop", url=URL, headers={}, timeouts=Timeouts(), authorizer=Borrowed())
+    with pytest.raises(Unsent, match="nobody has signed in"):
+        async with wire.post(b"{}", {}):
+            pass
+    await wire.close()
