@@ -169,7 +169,6 @@ REFUSED: list[tuple[str, str, str]] = [
     ),
     ("slack: {channel: c, app_token: y}", "'bot_token' is missing", "no bot"),
     ("login: {oidc: {issuer: x}}", "'login.oidc' is not supported yet", "oidc"),
-    ("agent_oauth: {issuer: x}", "'agent_oauth' is not supported yet", "agent_oauth"),
     ("email: {smtp: x}", "'email' is not supported yet", "email"),
     ("webhooks: [{url: x}]", "'webhooks' is not supported yet", "webhooks"),
     ("notify: [x]", "'notify' is not supported yet", "notify"),
