@@ -8,12 +8,8 @@ is ended by its lease (house.md 2.6).
 from __future__ import annotations
 
 import asyncio
-import base64
 import logging
-import os
 import resource
-import secrets
-import socket
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -26,7 +22,6 @@ from approvals.channels import Channel
 from approvals.channels.slack import SlackChannel, SlackConfig
 from approvals.desk import Desk
 from approvals.directory import Directory
-from approvals.domain.model import Terms
 from approvals.outbox import Outbox
 from approvals.storage import migrate
 from approvals.storage import url as address
@@ -39,28 +34,34 @@ from gateway import health
 from gateway.callers import Callers, sync
 from gateway.catalog import Catalog
 from gateway.console import Console
+from gateway.conversation import Conversations
+from gateway.desks import holder, new_id, routes_of
 from gateway.executor import Executor
 from gateway.fleet import Fleet
-from gateway.gate import Gateway
+from gateway.gate import INSTRUCTIONS, Gateway
 from gateway.inbound.http import Inbound, InboundSettings
 from gateway.inbound.http import add_routes as add_agent_routes
 from gateway.journal import Journal
 from gateway.judge import Judge
-from gateway.keys import load_or_make
+from gateway.keys import Keys, load_or_make
+from gateway.learned import Learned
 from gateway.limits import Limits
 from gateway.lookup import Lookup
 from gateway.metrics import Metrics
 from gateway.oauth.resource import ProtectedResource, protected_resource
 from gateway.oauth.signin import SignIns
 from gateway.oauth.upstreams import UpstreamOauth
+from gateway.pins import Pins
 from gateway.pipeline import Holding, Parts
 from gateway.protocol.headers import Allowed
 from gateway.protocol.patience import Hold
+from gateway.relaying import Relaying
 from gateway.reload import Reloader
 from gateway.servers import Servers
 from gateway.settings import Settings, SlackSettings
 from gateway.signin import SignInRoutes
 from gateway.status import Status
+from gateway.tasks import Tasks
 from gateway.work import Work
 
 if TYPE_CHECKING:
@@ -71,12 +72,6 @@ log = logging.getLogger(__name__)
 DRAIN_AT_LEAST_SECONDS = 30.0
 FILES_KEPT_FREE = 500
 """Descriptors that held connections may not use up: the database, upstreams, people."""
-ID_BYTES = 16
-
-
-def new_id(kind: str) -> str:
-    """`kind_` and 26 characters of 128 random bits."""
-    return f"{kind}_{base64.b32encode(secrets.token_bytes(ID_BYTES)).decode().rstrip('=').lower()}"
 
 
 def _slack(settings: SlackSettings, desk: Desk, page: Callable[[str], str]) -> SlackChannel:
@@ -100,29 +95,10 @@ def _agent_oauth(settings: Settings) -> AgentOauth | None:
     return agent_oauth(settings.agent_oauth)
 
 
-def holder() -> str:
-    """The name of this process among those that share the database."""
-    return f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
-
-
-def routes_of(settings: Settings) -> Callable[[Terms], list[tuple[str, str]]]:
-    """Where a request with given terms is announced: the rule's channels, else every configured one."""
-    default = settings.slack.channel if settings.slack is not None else None
-
-    def routes(terms: Terms) -> list[tuple[str, str]]:
-        if default is None:
-            return []
-        words = terms.channels or ("slack",)
-        asked = [word.partition(":") for word in words if word.partition(":")[0] == "slack"]
-        return [("slack", target or default) for _, _, target in asked]
-
-    return routes
-
-
 class Service:
     """One running Placet."""
 
-    def __init__(self, settings: Settings, *, env: Mapping[str, str], db: Database, work: Work) -> None:
+    def __init__(self, settings: Settings, *, env: Mapping[str, str], db: Database, work: Work, keys: Keys) -> None:
         self.version = version("placet")
         self.db, self.work = db, work
         self.bus = bus_for(db)
@@ -143,9 +119,11 @@ class Service:
         self.sweeper = Sweeper(self.desk)
         self.agent_oauth = _agent_oauth(settings)
         self.callers = Callers(db, self.bus, self.agent_oauth)
-        self.servers, self.catalog = Servers(), Catalog({})
+        self.servers, self.catalog = Servers(), Catalog({}, compare=Pins(self.desk).compare)
         self.judge, self.limits = Judge(settings.approvals.defaults), Limits(db)
         self.metrics, self.journal = Metrics(), Journal(db)
+        conversations = Conversations(work, keys.for_purpose("state"))
+        self.learned = Learned(db, self.bus)
         self.executor = Executor(
             desk=self.desk,
             limits=self.limits,
@@ -154,6 +132,7 @@ class Service:
             callers=self.callers,
             judge=self.judge,
             metrics=self.metrics,
+            conversations=conversations,
         )
         self.parts = Parts(
             judge=self.judge,
@@ -162,11 +141,16 @@ class Service:
             executor=self.executor,
             journal=self.journal,
             metrics=self.metrics,
+            learned=self.learned,
             work=work,
+            tasks=Tasks(self.desk, work, self.page),
             holding=self._holding(settings),
         )
         self.lookup = Lookup(servers=self.servers, catalog=self.catalog, callers=self.callers, judge=self.judge)
-        self.gate = Gateway(self.parts, callers=self.callers, lookup=self.lookup)
+        self.relaying = Relaying(
+            self.lookup, conversations, key=keys.for_purpose("cursor"), instructions=INSTRUCTIONS, tasks=True
+        )
+        self.gate = Gateway(self.parts, callers=self.callers, lookup=self.lookup, relaying=self.relaying)
         self.reloader = Reloader(settings, env=dict(env), db=db, apply=self.apply)
         self.status = Status(
             db=db,
@@ -175,13 +159,16 @@ class Service:
             outbox=self.outbox,
             reloader=self.reloader,
             metrics=self.metrics,
+            slack_problem=lambda: self.slack.problem if self.slack is not None else None,
         )
-        self.console = Console(servers=self.servers, catalog=self.catalog, judge=self.judge, reloader=self.reloader)
+        self.console = Console(
+            servers=self.servers, catalog=self.catalog, judge=self.judge, reloader=self.reloader, desk=self.desk
+        )
         self.upstream_oauth = UpstreamOauth(
             db=db,
             bus=self.bus,
             holder=self.desk.holder,
-            keys=lambda: load_or_make(settings.keys_file),
+            keys=lambda: keys,
             run=work.run,
             changed=self.catalog.outdate,
         )
@@ -206,6 +193,7 @@ class Service:
         self.judge.defaults = settings.approvals.defaults
         self.parts.holding = self._holding(settings)
         await self.fleet.apply(settings.servers)
+        self.relaying.tools_changed()
 
     async def start(self, app: web.Application) -> Inbound:
         """Start every loop and mount every route; the caller listens."""
@@ -222,6 +210,8 @@ class Service:
             "outbox": self.outbox.run,
             "sweeper": self.sweeper.run,
             "callers": self.callers.run,
+            "learned": self.learned.run,
+            "pins": self._follow_pins,
             "journal": self.journal.run,
             "recover": lambda: self.executor.recover(self.work.start, closing=lambda: self.parts.closing),
             "keep-alive": inbound.run,
@@ -229,6 +219,13 @@ class Service:
         }.items():
             self._loops.append(self.work.loop(name, body))
         return inbound
+
+    async def _follow_pins(self) -> None:
+        """A tool was accepted, here or by a command: what the servers list is compared anew."""
+        async with self.bus.watch("tools") as watch:
+            while await watch.changed():
+                for server in self.servers:
+                    self.catalog.outdate(server.name)
 
     async def close(self) -> None:
         """End what the loops do not end by themselves."""
@@ -283,6 +280,7 @@ class Service:
         return Holding(
             hold=Hold(plain=approvals.hold_plain, with_progress=approvals.hold_with_progress),
             deny_cooldown=approvals.deny_cooldown,
+            result_tool=approvals.result_tool,
             page=self.page,
         )
 
@@ -314,7 +312,7 @@ async def _serve_over(
         try:
             async with asyncio.TaskGroup() as inner:
                 work = Work(inner)
-                service = Service(settings, env=env, db=db, work=work)
+                service = Service(settings, env=env, db=db, work=work, keys=load_or_make(settings.keys_file))
                 await _serve(service, stop, ready)
                 work.cancel()
         finally:

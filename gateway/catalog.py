@@ -13,11 +13,12 @@ import logging
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from approvals.domain.fingerprint import of_tool
+from approvals.errors import Unavailable
 from gateway.upstreams import NoAnswer, Unsent, Upstream
 from gateway.upstreams.schemas import ArgumentCheck, Problem, UnusableSchema
 
@@ -29,9 +30,20 @@ _NAME = re.compile(r"[A-Za-z0-9_.\-/]{1,128}")
 _MAX_DEFINITION_BYTES = 256 * 1024
 
 
+Compare = Callable[[str, Mapping[str, tuple[str, Mapping[str, Any]]]], Awaitable[frozenset[str]]]
+"""Given a server and what it lists (fingerprint and definition by name): the tools that have drifted."""
+
+
+async def _nothing_changed(_server: str, _seen: object) -> frozenset[str]:
+    return frozenset()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tool:
-    """One tool of one upstream. `unusable` says why it cannot be called; then nothing else of it counts."""
+    """One tool of one upstream. `unusable` says why it cannot be called; then nothing else of it counts.
+
+    `drifted`: its definition is not the one an operator accepted.
+    """
 
     server: str
     name: str
@@ -39,6 +51,7 @@ class Tool:
     fingerprint: str
     check: ArgumentCheck | None = None
     unusable: str | None = None
+    drifted: bool = False
 
     def problems(self, arguments: dict[str, Any]) -> tuple[Problem, ...]:
         """What is wrong with these arguments; empty when they fit."""
@@ -75,10 +88,11 @@ class Catalog:
         self,
         upstreams: Mapping[str, Upstream],
         *,
+        compare: Compare = _nothing_changed,
         ttl: float = TTL_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._ttl = ttl
+        self._ttl, self._compare = ttl, compare
         self._clock = clock
         self._shelves: dict[str, _Shelf] = {}
         self.replace(upstreams)
@@ -104,7 +118,7 @@ class Catalog:
             Unsent, NoAnswer: the server cannot be asked, and there is no list that would do.
         """
         known = await self._known(server, max_age)
-        return [known[name] for name in sorted(known) if known[name].unusable is None]
+        return [known[name] for name in sorted(known) if known[name].unusable is None and not known[name].drifted]
 
     async def tool(self, server: str, name: str, *, max_age: float | None = None) -> Tool | None:
         """The tool of exactly this name, usable or not; None if the server has none.
@@ -114,10 +128,10 @@ class Catalog:
         """
         return (await self._known(server, max_age)).get(name)
 
-    def unusable(self, server: str) -> list[Tool]:
-        """The tools last listed that cannot be used, for operators. Asks nobody."""
+    def withheld(self, server: str) -> list[Tool]:
+        """The tools last listed that cannot be used or have drifted, for operators. Asks nobody."""
         known = self._shelves[server].tools or {}
-        return [known[name] for name in sorted(known) if known[name].unusable is not None]
+        return [known[name] for name in sorted(known) if known[name].unusable is not None or known[name].drifted]
 
     def outdate(self, server: str) -> None:
         """Ask this server again before its tools are used next, also where it could not be asked a moment ago."""
@@ -157,7 +171,17 @@ class Catalog:
         except asyncio.CancelledError:
             shelf.at = float("-inf")
             raise
-        shelf.tools = _shelve(server, definitions, shelf.tools or {})
+        tools = _shelve(server, definitions, shelf.tools or {})
+        seen = {name: (tool.fingerprint, tool.definition) for name, tool in tools.items() if tool.fingerprint}
+        try:
+            drifted = await self._compare(server, seen)
+        except Unavailable:
+            # Nobody can say that nothing changed, so nothing is taken as unchanged.
+            shelf.at = float("-inf")
+            shelf.failed_at = self._clock()
+            shelf.failure = NoAnswer("its tools cannot be compared with those that were accepted")
+            return
+        shelf.tools = {name: replace(tool, drifted=name in drifted) for name, tool in tools.items()}
         shelf.failure = None
         self._warn(server, shelf)
 
@@ -201,7 +225,7 @@ def _tool(server: str, name: str, definition: dict[str, Any], before: Tool | Non
     if times > 1:
         return _unusable(server, name, definition, fingerprint, f"the server lists {times} tools of this name")
     if before is not None and before.fingerprint == fingerprint and before.check is not None:
-        return before
+        return replace(before, drifted=False)
     why = _misfit(name, definition)
     if why is not None:
         return _unusable(server, name, definition, fingerprint, why)

@@ -267,6 +267,7 @@ def _approvals(section: ApprovalsFile) -> ApprovalSettings:
         hold_with_progress=_or(section.hold.with_progress, plain.hold_with_progress),
         caps=Caps(per_agent=section.caps.per_agent, per_tool=section.caps.per_tool, total=section.caps.total),
         deny_cooldown=_or(section.deny_cooldown, plain.deny_cooldown),
+        result_tool=section.result_tool,
     )
 
 

@@ -140,6 +140,7 @@ class ApprovalsFile(Shape):
     collect_within: Length | None = None
     caps: CapsFile = Field(default_factory=CapsFile)
     deny_cooldown: Length | None = None
+    result_tool: bool = Field(default=False, description="add the tool placet_result to every agent's list")
 
 
 class SlackFile(Shape):

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from approvals.access import Access, access
+from approvals.desk import Desk
 from approvals.domain.model import Role
+from approvals.storage.pins import Pin
 from approvals.web import body
 from approvals.web.models import Empty, Model
 from approvals.web.problems import Problem
@@ -22,6 +24,7 @@ from approvals.web.sessions import VISITOR
 from approvals.web.shape import answer, dumps
 from gateway.catalog import Catalog, Tool
 from gateway.judge import Judge
+from gateway.pins import accept, difference
 from gateway.policy.evaluate import listing, version_of
 from gateway.reload import Reloader
 from gateway.servers import Server, Servers
@@ -51,7 +54,10 @@ class ServersOut(Model):
 
 
 class ToolOut(Model):
-    """One tool as the server describes it, with what Placet makes of it. `listed`: agents may see it."""
+    """One tool as the server describes it, with what Placet makes of it. `listed`: agents may see it.
+
+    `drifted`: it changed since it was accepted, and is kept from agents; `difference` says how.
+    """
 
     name: str
     description: str | None
@@ -60,6 +66,8 @@ class ToolOut(Model):
     severity: str
     evidence: list[str]
     listed: bool
+    drifted: bool
+    difference: list[str]
     unusable: str | None
     definition: dict[str, Any]
 
@@ -69,6 +77,18 @@ class ToolsOut(Model):
 
     tools: list[ToolOut]
     next_cursor: str | None
+
+
+class AcceptIn(Model):
+    """The definition that was looked at, by its fingerprint."""
+
+    fingerprint: str = Field(max_length=64)
+
+
+class AcceptOut(Model):
+    """The tool is accepted."""
+
+    accepted: bool
 
 
 class ReloadOut(Model):
@@ -86,15 +106,25 @@ class Console:
     catalog: Catalog
     judge: Judge
     reloader: Reloader
+    desk: Desk
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         """The routes, for the table of the people's side."""
         access(Access.PERSON)(self.list_servers)
         access(Access.PERSON)(self.list_tools)
         access(Access.PERSON)(self.reload)
+        access(Access.PERSON)(self.accept)
         return (
             _get("/api/v1/servers", self.list_servers, ServersOut),
             _get("/api/v1/servers/{name}/tools", self.list_tools, ToolsOut, refuses=(404, 503)),
+            Endpoint(
+                method="POST",
+                path="/api/v1/servers/{name}/tools/{tool}/accept",
+                handler=self.accept,
+                takes=AcceptIn,
+                gives=AcceptOut,
+                refuses=(404,),
+            ),
             Endpoint(
                 method="POST",
                 path="/api/v1/reload",
@@ -120,9 +150,20 @@ class Console:
             usable = await self.catalog.tools(server.name)
         except (Unsent, NoAnswer) as err:
             raise Problem(503, "upstream_unavailable", f"The tools are not known: {err}.") from err
-        tools = [*usable, *self.catalog.unusable(server.name)]
-        shown = [self._tool(server, tool) for tool in sorted(tools, key=lambda tool: tool.name)]
+        pins = await self.desk.db.read(lambda tx: tx.pins.of(server.name))
+        tools = [*usable, *self.catalog.withheld(server.name)]
+        shown = [self._tool(server, tool, pins.get(tool.name)) for tool in sorted(tools, key=lambda tool: tool.name)]
         return answer(request, dumps({"tools": shown, "next_cursor": None}))
+
+    async def accept(self, request: web.Request) -> web.StreamResponse:
+        """Accept a changed tool as the `fingerprint` says; agents may call it again."""
+        _check(request, RELOADS, "accept a tool: that takes the operator or admin role")
+        sent = await body.read(request, AcceptIn)
+        server, tool = request.match_info["name"], request.match_info["tool"]
+        person = request[VISITOR].person
+        await accept(self.desk, server, tool, fingerprint=sent.fingerprint, by=person.id)
+        self.catalog.outdate(server)
+        return answer(request, dumps({"accepted": True}))
 
     async def reload(self, request: web.Request) -> web.StreamResponse:
         """Take over the configuration on disk; a bad one changes nothing and says why."""
@@ -150,7 +191,7 @@ class Console:
             "policy_version": version_of(server.policies) if server.policies else None,
         }
 
-    def _tool(self, server: Server, tool: Tool) -> dict[str, Any]:
+    def _tool(self, server: Server, tool: Tool, pin: Pin | None) -> dict[str, Any]:
         risk = self.judge.risk(tool)
         description = tool.definition.get("description")
         return {
@@ -160,7 +201,9 @@ class Console:
             "risk": risk.kind.value,
             "severity": risk.severity.value,
             "evidence": list(risk.evidence),
-            "listed": tool.unusable is None and listing(server.policies, tool.name, risk.kind),
+            "drifted": tool.drifted,
+            "difference": list(difference(pin)) if pin is not None and tool.drifted else [],
+            "listed": tool.unusable is None and not tool.drifted and listing(server.policies, tool.name, risk.kind),
             "unusable": tool.unusable,
             "definition": tool.definition,
         }

@@ -11,23 +11,24 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from types import MappingProxyType
 from typing import Any
 
 from approvals.desk import Desk
-from approvals.domain import fingerprint
 from approvals.domain.lifecycle import Event, Happened
-from approvals.domain.model import ApprovalRequest, Caller, Cause, Outcome, State, ToolCall
+from approvals.domain.model import ApprovalRequest, Cause, Outcome, State, ToolCall
 from approvals.errors import NotClaimable, Refusal, StaleBinding, Unavailable
 from approvals.storage.requests import Query
 from gateway.callers import Callers
 from gateway.catalog import Catalog, Tool
+from gateway.conversation import Answer, Conversations, NobodyThere, QuietPeer, Side, relayable
 from gateway.judge import Judge, Judgement
 from gateway.limits import Exceeded, Limits, waived_by
 from gateway.metrics import Metrics
+from gateway.protocol.raw import dump, join_object, split_object
 from gateway.servers import Server, Servers
-from gateway.upstreams import NoAnswer, Outgoing, Progress, Result, RpcError, Unsent
+from gateway.upstreams import InputRequired, NoAnswer, Peer, Relay, RpcError, Unsent
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,23 @@ SCAN_SECONDS = 2.0
 RECOVER_BATCH = 200
 Start = Callable[[Coroutine[Any, Any, object]], None]
 """Starts a job that outlives whoever asked for it."""
-NO_TRACE: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Via:
+    """The connection a run goes by: the client's side if one is attached, and its trace context."""
+
+    side: Side | None = None
+    trace: Mapping[str, str] = field(default_factory=dict)
+
+
+BY_ITSELF = Via()
+"""A run that no connection waits for."""
+MORE_INPUT = RpcError(
+    code=-32603,
+    message="The server asked for more input in the middle of an approved call. What nobody has approved is not sent, "
+    "so the call did not go on.",
+)
 
 
 class Executor:
@@ -54,14 +71,14 @@ class Executor:
         callers: Callers,
         judge: Judge,
         metrics: Metrics,
+        conversations: Conversations,
     ) -> None:
         self._desk, self._limits, self._servers, self._catalog = desk, limits, servers, catalog
         self._callers, self._judge, self._metrics = callers, judge, metrics
+        self._conversations = conversations
         self._alone: set[str] = set()
 
-    async def run(
-        self, request: ApprovalRequest, progress: Progress | None = None, trace: Mapping[str, str] = NO_TRACE
-    ) -> ApprovalRequest | Exceeded:
+    async def run(self, request: ApprovalRequest, via: Via = BY_ITSELF) -> ApprovalRequest | Exceeded:
         """Run an approved request if it may still run; the request as it is afterwards.
 
         Exceeded: a limit has no room now; the approval stays.
@@ -90,7 +107,7 @@ class Executor:
             await self._limits.release(taken)
             raise
         with self._metrics.upstream_seconds.labels(server.name).time():
-            happened = await _attempt(server, _outgoing(server, claimed.caller, claimed.call, tool, trace), progress)
+            happened = await _attempt(server, claimed, tool, via)
         if happened.cause is Cause.UNSENT:
             await self._limits.release(taken)
         return await self._settle(claimed, happened)
@@ -98,13 +115,12 @@ class Executor:
     async def run_allowed(
         self,
         server: Server,
-        caller: Caller,
         call: ToolCall,
         tool: Tool,
         judgement: Judgement,
-        progress: Progress | None,
+        side: Side,
         trace: Mapping[str, str],
-    ) -> Result | RpcError | Exceeded:
+    ) -> Answer | Exceeded:
         """Run a call that needs nobody.
 
         Raises:
@@ -113,10 +129,10 @@ class Executor:
         taken = await self._limits.reserve(judgement.ruling.limits, judgement.facts)
         if isinstance(taken, Exceeded):
             return taken
-        outgoing = _outgoing(server, caller, call, tool, trace)
+        relay = _relay(server, call, tool, Via(side=side, trace=trace))
         try:
             with self._metrics.upstream_seconds.labels(server.name).time():
-                return await server.upstream.call_tool(outgoing, progress=progress, sent=_nothing)
+                return await self._conversations.run(server.upstream, relay, side, _nothing)
         except Unsent:
             await self._limits.release(taken)
             raise
@@ -191,15 +207,20 @@ class Executor:
                 await asyncio.sleep(SETTLE_AGAIN_SECONDS)
 
 
-def _outgoing(server: Server, caller: Caller, call: ToolCall, tool: Tool, trace: Mapping[str, str]) -> Outgoing:
-    meta = fingerprint.canonical({**json.loads(call.meta), **trace}) if trace else call.meta
-    return Outgoing(
-        tool=call.tool,
-        arguments=call.arguments,
-        agent=caller.agent,
+def _relay(server: Server, call: ToolCall, tool: Tool, via: Via) -> Relay:
+    side = via.side
+    return Relay(
+        method="tools/call",
+        params=join_object({"name": dump(call.tool), "arguments": call.arguments}),
+        session=side.session if side is not None else "",
         timeout=server.call_seconds,
-        meta=meta,
+        name=call.tool,
+        meta=join_object({**split_object(call.meta), **{name: dump(value) for name, value in via.trace.items()}}),
+        capabilities=relayable(side.capabilities) if side is not None else b"{}",
+        progress=side is not None and side.progress,
+        log_level=side.log_level if side is not None else None,
         definition=tool.definition,
+        live=side is not None and side.can_be_asked,
     )
 
 
@@ -207,14 +228,18 @@ def _nothing() -> None:
     """The claim was committed before; that bytes go out changes nothing more."""
 
 
-async def _attempt(server: Server, outgoing: Outgoing, progress: Progress | None) -> Happened:
+async def _attempt(server: Server, request: ApprovalRequest, tool: Tool, via: Via) -> Happened:
     began = datetime.now(UTC)
+    relay = _relay(server, request.call, tool, via)
+    peer: Peer = QuietPeer(side=via.side) if via.side is not None else NobodyThere()
     try:
-        answer = await server.upstream.call_tool(outgoing, progress=progress, sent=_nothing)
+        answer = await server.upstream.request(relay, peer=peer, sent=_nothing)
     except Unsent as err:
         return _ended(Event.RAISED, began, kind=State.FAILED, cause=Cause.UNSENT, error=str(err))
     except NoAnswer as err:
         return _ended(Event.LOST, began, kind=State.UNKNOWN, cause=Cause.NO_ANSWER, error=str(err))
+    if isinstance(answer, InputRequired):
+        answer = MORE_INPUT
     if isinstance(answer, RpcError):
         raw, said = _raw(answer), answer.message
         return _ended(Event.RAISED, began, kind=State.FAILED, cause=Cause.UPSTREAM_ERROR, error=said, result=raw)

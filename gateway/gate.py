@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import Any
 
@@ -11,13 +12,15 @@ from approvals.domain import fingerprint
 from approvals.domain.model import Caller, Cause
 from approvals.errors import Refusal
 from gateway.callers import Callers
-from gateway.inbound.gate import InboundCall, Line
+from gateway.conversation import Side
+from gateway.inbound.gate import Answered, Called, InboundAsk, InboundCall, Line, Welcome
 from gateway.lookup import Down, Found, Lookup
-from gateway.pipeline import Parts, Visit, handle_call
+from gateway.pipeline import Parts, Visit, collect, handle_call
 from gateway.protocol import answers
 from gateway.protocol.classify import Era
 from gateway.protocol.headers import HEADER_MISMATCH, params_disagree
-from gateway.upstreams import Result, RpcError
+from gateway.relaying import Relaying
+from gateway.upstreams import Hear, Result, RpcError, Wants
 
 INSTRUCTIONS = (
     "Some tool calls here wait until a person approves them. If a result says that a call is waiting, call the same "
@@ -25,12 +28,25 @@ INSTRUCTIONS = (
     "not repeat or rephrase it."
 )
 
+RESULT_TOOL: dict[str, Any] = {
+    "name": "placet_result",
+    "description": "Wait for, and collect, the outcome of a call that waits for a person's approval. Give the request "
+    "id that the waiting answer named (req_…). The same call made again does the same.",
+    "inputSchema": {
+        "type": "object",
+        "properties": {"request": {"type": "string", "description": "The request id, req_…"}},
+        "required": ["request"],
+        "additionalProperties": False,
+    },
+    "annotations": {"readOnlyHint": True},
+}
+
 
 class Gateway:
     """Implements the agents' side over the pipeline."""
 
-    def __init__(self, parts: Parts, *, callers: Callers, lookup: Lookup) -> None:
-        self._parts, self._callers, self._lookup = parts, callers, lookup
+    def __init__(self, parts: Parts, *, callers: Callers, lookup: Lookup, relaying: Relaying) -> None:
+        self._parts, self._callers, self._lookup, self._relaying = parts, callers, lookup, relaying
 
     async def identify(self, bearer: str | None) -> Caller | None:
         """The caller a token stands for."""
@@ -46,10 +62,53 @@ class Gateway:
 
     async def list_tools(self, caller: Caller, server: str | None) -> Sequence[dict[str, Any]] | RpcError:
         """The tools this caller could call."""
-        return await self._lookup.tools(caller, server)
+        tools = await self._lookup.tools(caller, server)
+        if isinstance(tools, RpcError) or not self._parts.holding.result_tool:
+            return tools
+        return [*tools, RESULT_TOOL]
 
-    async def call_tool(self, caller: Caller, server: str | None, call: InboundCall, line: Line) -> Result | RpcError:
+    async def hello(self, caller: Caller, server: str | None) -> Welcome:
+        """What the servers of the path can do, and how to work with a gateway that may hold a call."""
+        return await self._relaying.hello(caller, server)
+
+    async def ask(self, caller: Caller, server: str | None, ask: InboundAsk, line: Line) -> Answered:
+        """Any other request, under policy."""
+        return await self._relaying.ask(caller, server, ask, line)
+
+    def listen(
+        self, caller: Caller, server: str | None, wants: Wants, *, session: str, capabilities: bytes, hear: Hear
+    ) -> AbstractAsyncContextManager[Wants]:
+        """Hear of changes while the block lasts."""
+        return self._relaying.listen(caller, server, wants, session=session, capabilities=capabilities, hear=hear)
+
+    async def left(self, session: str) -> None:
+        """A client's session is over."""
+        await self._relaying.left(session)
+
+    async def task(self, caller: Caller, task_id: str) -> bytes | RpcError:
+        """A held call as a task."""
+        return await self._parts.tasks.show(caller, task_id)
+
+    async def task_update(self, caller: Caller, task_id: str, responses: bytes) -> RpcError | None:
+        """A task of ours never asks for input."""
+        del responses
+        shown = await self._parts.tasks.show(caller, task_id)
+        return shown if isinstance(shown, RpcError) else None
+
+    async def task_cancel(self, caller: Caller, task_id: str) -> RpcError | None:
+        """The client cancels a task in words."""
+        return await self._parts.tasks.cancel(caller, task_id)
+
+    def watch_tasks(
+        self, caller: Caller, task_ids: frozenset[str], *, hear: Callable[[bytes], None]
+    ) -> AbstractAsyncContextManager[frozenset[str]]:
+        """Hear of each change of these tasks."""
+        return self._parts.tasks.watch(caller, task_ids, hear=hear)
+
+    async def call_tool(self, caller: Caller, server: str | None, call: InboundCall, line: Line) -> Called:
         """Find the tool a name means, then walk the call."""
+        if call.name == RESULT_TOOL["name"] and self._parts.holding.result_tool:
+            return await self._collect(caller, call, line)
         found = await self._lookup.find(caller, server, call.name)
         if isinstance(found, RpcError):
             return found
@@ -60,10 +119,24 @@ class Gateway:
         wrong = params_disagree(schema, call.arguments, call.params, required=call.era is Era.MODERN)
         if wrong is not None:
             return RpcError(code=HEADER_MISMATCH, message=wrong)
-        visit = _visit(caller, found, call, line)
+        visit = self._visit(caller, found, call, line)
         # The visit alone holds the arguments from here, and lets go of them once the call is judged.
         del call
         return await handle_call(self._parts, visit)
+
+    async def _collect(self, caller: Caller, call: InboundCall, line: Line) -> Called:
+        request_id = call.arguments.get("request")
+        request = await self._parts.desk.get(request_id) if isinstance(request_id, str) else None
+        if request is None or request.caller.agent != caller.agent:
+            problems = [("/request", "you have no request of this id; it stands in the answer that said to wait")]
+            return Result(raw=answers.invalid_arguments(tool=call.name, problems=problems), is_error=True)
+        found = await self._lookup.find(caller, request.call.server, request.call.tool)
+        if not isinstance(found, Found):
+            gone = answers.upstream_unavailable(
+                server=request.call.server, tool=call.name, why="its tools are not known"
+            )
+            return Result(raw=gone, is_error=True)
+        return await collect(self._parts, self._visit(caller, found, call, line), request)
 
     async def cancelled(self, caller: Caller, line: Line, reason: str | None) -> None:
         """The client cancelled in words: the request ends, unless it is running or has ended already."""
@@ -79,23 +152,34 @@ class Gateway:
         """A final outcome has been written to its agent."""
         self._parts.work.start(self._parts.desk.told(request_id))
 
-
-def _visit(caller: Caller, found: Found, call: InboundCall, line: Line) -> Visit:
-    return Visit(
-        caller=replace(caller, client=call.client),
-        found=found,
-        name=call.name,
-        call=fingerprint.make_call(
+    def _visit(self, caller: Caller, found: Found, call: InboundCall, line: Line) -> Visit:
+        made = fingerprint.make_call(
             server=found.server.name,
             tool=found.tool.name,
             arguments=call.arguments,
             tool_fingerprint=found.tool.fingerprint,
-        ),
-        arguments=call.arguments,
-        line=line,
-        progress=line.relay if call.progress_token is not None else None,
-        trace=call.trace,
-        streams=call.streams,
-        modern=call.era is Era.MODERN,
-        began=time.monotonic(),
-    )
+        )
+        side = Side(
+            agent=caller.agent,
+            line=line,
+            modern=call.era is Era.MODERN,
+            session=call.session,
+            digest=fingerprint.call_key(caller.agent, made),
+            capabilities=call.capabilities,
+            progress=call.progress_token is not None,
+            log_level=call.log_level or self._relaying.log_level(call.session),
+            answers=call.input_responses,
+            state=call.request_state,
+        )
+        return Visit(
+            caller=replace(caller, client=call.client),
+            found=found,
+            name=call.name,
+            call=made,
+            arguments=call.arguments,
+            side=side,
+            trace=call.trace,
+            streams=call.streams,
+            tasks=call.tasks,
+            began=time.monotonic(),
+        )

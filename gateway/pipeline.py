@@ -10,33 +10,38 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from approvals.desk import Desk
 from approvals.domain import fingerprint
-from approvals.domain.model import ApprovalRequest, Caller, Cause, State, ToolCall
+from approvals.domain.model import OPEN_STATES, ApprovalRequest, Caller, Cause, State, ToolCall
 from approvals.errors import AlreadyDecided, Expired, NotClaimable, QueueFull, Refusal
-from approvals.filing import FiledAs, Filing
+from approvals.filing import Filed, FiledAs, Filing
 from approvals.storage.calls import CallRow
-from gateway.executor import Executor
-from gateway.inbound.gate import Line
+from gateway.conversation import Side
+from gateway.executor import Executor, Via
+from gateway.inbound.gate import Called, TaskCreated
 from gateway.journal import Journal
 from gateway.judge import Judge, Judgement
+from gateway.learned import Learned
 from gateway.limits import Exceeded, Limits
 from gateway.lookup import Found
 from gateway.metrics import Metrics
 from gateway.policy.model import ApprovalSpec, Verdict
 from gateway.protocol import answers
 from gateway.protocol.patience import Hold, plan
-from gateway.upstreams import NoAnswer, Progress, Result, RpcError, Unsent
-from gateway.waiting import hold
+from gateway.tasks import Tasks
+from gateway.upstreams import InputRequired, NoAnswer, Result, RpcError, Unsent
+from gateway.waiting import attached, hold
 from gateway.work import Work
 
 RUNS_AT_LEAST_SECONDS = 8.0
 """How long a held client is given for the run itself, however little of its hold is left."""
 QUEUE_RETRY = timedelta(seconds=60)
+TASK_GRACE = timedelta(seconds=3)
+"""How long a client that takes tasks is held first: a quick answer saves it the polling."""
 NO_RECORD = "The gateway cannot record calls just now, and a call that leaves no record does not run."
 
 
@@ -46,6 +51,7 @@ class Holding:
 
     hold: Hold
     deny_cooldown: timedelta
+    result_tool: bool
     page: Callable[[str], str]
 
 
@@ -62,7 +68,9 @@ class Parts:
     executor: Executor
     journal: Journal
     metrics: Metrics
+    learned: Learned
     work: Work
+    tasks: Tasks
     holding: Holding
     closing: bool = False
     held: int = 0
@@ -78,17 +86,16 @@ class Visit:
     name: str
     call: ToolCall
     arguments: dict[str, Any]
-    line: Line
-    progress: Progress | None
+    side: Side
     trace: Mapping[str, str]
     streams: bool
-    modern: bool
+    tasks: bool
     began: float
     request: str | None = None
     outcome: str | None = None
 
 
-async def handle_call(parts: Parts, visit: Visit) -> Result | RpcError:
+async def handle_call(parts: Parts, visit: Visit) -> Called:
     """Walk one call to its answer, and leave one row in the audit whatever happens."""
     if not parts.journal.room:
         return _told(answers.gateway_unavailable(tool=visit.name, why=NO_RECORD))
@@ -106,8 +113,18 @@ async def handle_call(parts: Parts, visit: Visit) -> Result | RpcError:
         _record(parts, visit, judgement)
 
 
-async def _judged(parts: Parts, visit: Visit, judgement: Judgement) -> Result | RpcError:
-    ruling, desk = judgement.ruling, parts.desk
+async def collect(parts: Parts, visit: Visit, request: ApprovalRequest) -> Called:
+    """Go on waiting for a request by its id, as the same call made again would (`placet_result`)."""
+    if request.state not in OPEN_STATES:
+        return _about(parts, visit, request)
+    return await _join(parts, visit, request)
+
+
+async def _judged(parts: Parts, visit: Visit, judgement: Judgement) -> Called:
+    ruling = judgement.ruling
+    if visit.found.tool.drifted:
+        visit.outcome = "tool_changed"
+        return _told(answers.tool_changed(tool=visit.name))
     if ruling.verdict is Verdict.DENY:
         await _withdraw(parts, visit)
         return _told(answers.policy_denied(tool=visit.name, rule=ruling.rule, reason=ruling.reason))
@@ -123,8 +140,7 @@ async def _judged(parts: Parts, visit: Visit, judgement: Judgement) -> Result | 
         return await _ask(parts, visit, judgement, ruling.approval, ruling.rule, ruling.reason)
     if current is not None:
         if current.state is State.EXECUTING:
-            await desk.attach(current.id)
-            return await _hold(parts, visit, current)
+            return await _join(parts, visit, current)
         await _end_as_changed(parts, current)
     return await _allowed(parts, visit, judgement)
 
@@ -150,7 +166,7 @@ async def _open(parts: Parts, visit: Visit) -> ApprovalRequest | None:
     return await parts.desk.open_for(visit.caller.agent, fingerprint.call_key(visit.caller.agent, call))
 
 
-async def _exceeded(parts: Parts, visit: Visit, judgement: Judgement, over: Exceeded) -> Result | RpcError:
+async def _exceeded(parts: Parts, visit: Visit, judgement: Judgement, over: Exceeded) -> Called:
     if over.asks:
         return await _ask(parts, visit, judgement, over.use.approval, over.rule, over.reason)
     return _limited(visit, over)
@@ -158,10 +174,10 @@ async def _exceeded(parts: Parts, visit: Visit, judgement: Judgement, over: Exce
 
 async def _ask(
     parts: Parts, visit: Visit, judgement: Judgement, spec: ApprovalSpec, rule: str, reason: str | None
-) -> Result | RpcError:
+) -> Called:
     """Step 4: save it and tell people, or find what the same call has come to."""
     ruling = judgement.ruling
-    filed = await parts.desk.file(
+    filing = parts.desk.file(
         Filing(
             call=visit.call,
             caller=visit.caller,
@@ -176,24 +192,39 @@ async def _ask(
             waiting=True,
         )
     )
-    visit.request = visit.line.request = filed.request.id
-    if filed.kind in {FiledAs.COLLECT, FiledAs.COOLDOWN}:
+    filed = await attached(parts.work, parts.desk, filing, _attached_to)
+    visit.request = visit.side.line.request = filed.request.id
+    if _attached_to(filed) is None:
         return _about(parts, visit, filed.request)
     return await _hold(parts, visit, filed.request)
 
 
-async def _hold(parts: Parts, visit: Visit, request: ApprovalRequest) -> Result | RpcError:
+def _attached_to(filed: Filed) -> str | None:
+    return None if filed.kind in {FiledAs.COLLECT, FiledAs.COOLDOWN} else filed.request.id
+
+
+async def _join(parts: Parts, visit: Visit, request: ApprovalRequest) -> Called:
+    """Wait, beside other connections of the same agent, for what becomes of an open request."""
+    await attached(parts.work, parts.desk, parts.desk.attach(request.id), lambda _: request.id)
+    return await _hold(parts, visit, request)
+
+
+async def _hold(parts: Parts, visit: Visit, request: ApprovalRequest) -> Called:
     """Steps 5 to 8 for a client that is attached to the request."""
-    visit.request = visit.line.request = request.id
+    visit.request = visit.side.line.request = request.id
     remaining = max(request.expires_at - datetime.now(UTC), timedelta(0))
     waits = plan(
         client=visit.caller.client,
-        has_progress_token=visit.progress is not None,
+        has_progress_token=visit.side.progress,
         streams=visit.streams,
         hold=parts.holding.hold,
         remaining=remaining,
+        learned=parts.learned.deadline(visit.caller.client, progress=visit.side.progress),
     )
-    until = time.monotonic() + waits.hold.total_seconds()
+    if visit.tasks:
+        waits = replace(waits, hold=min(waits.hold, TASK_GRACE))
+    began = time.monotonic()
+    until = began + waits.hold.total_seconds()
     if parts.held >= parts.held_max:
         parts.work.start(parts.desk.detach(request.id))
         return _about(parts, visit, request)
@@ -201,20 +232,28 @@ async def _hold(parts: Parts, visit: Visit, request: ApprovalRequest) -> Result 
     parts.metrics.held.inc()
     try:
         current = await hold(
-            parts.desk, request, waits, visit.line, say=lambda r: _saying(parts, r), closing=lambda: parts.closing
+            parts.desk, request, waits, visit.side.line, say=lambda r: _saying(parts, r), closing=lambda: parts.closing
         )
         if current.state is State.APPROVED:
             return await _run(parts, visit, current, until)
+    except asyncio.CancelledError:
+        if not parts.closing:
+            waited, asks = time.monotonic() - began, visit.side.progress
+            parts.work.start(parts.learned.gave_up(visit.caller.client, progress=asks, seconds=waited))
+        raise
     finally:
         parts.held -= 1
         parts.metrics.held.dec()
         parts.work.start(parts.desk.detach(request.id))
+    if visit.tasks and current.state in {State.PENDING, State.EXECUTING}:
+        visit.outcome = "task"
+        return TaskCreated(raw=await parts.tasks.create(current))
     return _about(parts, visit, current)
 
 
-async def _run(parts: Parts, visit: Visit, request: ApprovalRequest, until: float) -> Result | RpcError:
+async def _run(parts: Parts, visit: Visit, request: ApprovalRequest, until: float) -> Called:
     """Step 7: the run belongs to the service; this client waits for it as long as its hold allows."""
-    running = parts.work.run(parts.executor.run(request, visit.progress, visit.trace))
+    running = parts.work.run(parts.executor.run(request, Via(side=visit.side, trace=visit.trace)))
     patience = max(until - time.monotonic(), RUNS_AT_LEAST_SECONDS)
     try:
         done = await asyncio.wait_for(running, patience)
@@ -224,19 +263,16 @@ async def _run(parts: Parts, visit: Visit, request: ApprovalRequest, until: floa
         return _limited(visit, done)
     if done.state is State.EXECUTING:
         # Another connection of the same agent claimed it: wait for what that one brings.
-        await parts.desk.attach(done.id)
-        return await _hold(parts, visit, done)
+        return await _join(parts, visit, done)
     return _about(parts, visit, done)
 
 
-async def _allowed(parts: Parts, visit: Visit, judgement: Judgement) -> Result | RpcError:
+async def _allowed(parts: Parts, visit: Visit, judgement: Judgement) -> Called:
     found = visit.found
-    job = parts.executor.run_allowed(
-        found.server, visit.caller, visit.call, found.tool, judgement, visit.progress, visit.trace
-    )
     try:
-        # A modern client that leaves has cancelled; an older one has only lost its line (protocol.md 0, no. 4).
-        answer = await job if visit.modern else await parts.work.run(job)
+        answer = await parts.executor.run_allowed(
+            found.server, visit.call, found.tool, judgement, visit.side, visit.trace
+        )
     except Unsent as err:
         visit.outcome = "unsent"
         server = visit.found.server.name
@@ -246,6 +282,9 @@ async def _allowed(parts: Parts, visit: Visit, judgement: Judgement) -> Result |
         return _told(answers.outcome_unknown(tool=visit.name))
     if isinstance(answer, Exceeded):
         return await _exceeded(parts, visit, judgement, answer)
+    if isinstance(answer, InputRequired):
+        visit.outcome = "input_required"
+        return answer
     failed = isinstance(answer, RpcError) or answer.is_error
     visit.outcome = State.FAILED.value if failed else State.SUCCEEDED.value
     return answer
@@ -261,8 +300,8 @@ def _limited(visit: Visit, over: Exceeded) -> Result:
 def _about(parts: Parts, visit: Visit, request: ApprovalRequest) -> Result | RpcError:
     """Step 8: what this agent is told of the request; the line says when a final outcome has been written."""
     visit.outcome = request.state.value
-    if request.state not in {State.PENDING, State.APPROVED, State.EXECUTING}:
-        visit.line.tells = request.id
+    if request.state not in OPEN_STATES:
+        visit.side.line.tells = request.id
     said = answers.about(request, url=parts.holding.page(request.id))
     if isinstance(said, answers.UpstreamError):
         return RpcError(code=said.code, message=said.message, data=said.data)

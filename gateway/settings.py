@@ -103,6 +103,7 @@ class ApprovalSettings:
     hold_with_progress: timedelta = timedelta(seconds=210)
     caps: Caps = field(default_factory=Caps)
     deny_cooldown: timedelta = timedelta(minutes=5)
+    result_tool: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

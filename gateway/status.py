@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from approvals.errors import Unavailable
@@ -32,6 +32,7 @@ class Status:
     outbox: Outbox
     reloader: Reloader
     metrics: Metrics
+    slack_problem: Callable[[], str | None]
     _row: int = 0
 
     async def checks(self) -> Sequence[Check]:
@@ -50,6 +51,8 @@ class Status:
             Check(id=f"channel {name}", ok=state.failing_since is None, text=state.last_error or "delivers")
             for name, state in self.outbox.delivery_health().items()
         ]
+        if (problem := self.slack_problem()) is not None:
+            found.append(Check(id="slack", ok=False, text=problem))
         return found
 
     def notices(self) -> Sequence[Notice]:
@@ -63,6 +66,8 @@ class Status:
             for name, state in self.outbox.delivery_health().items()
             if state.failing_since is not None
         ]
+        if (problem := self.slack_problem()) is not None:
+            notices.append(Notice(level="warning", text=f"Nothing can be decided in Slack now: {problem}"))
         notices += [
             Notice(level="warning", text=f"Agent {agent.name} needs no token. Use this on your own machine only.")
             for agent in self.reloader.settings.agents.values()

@@ -7,14 +7,46 @@ decidable, and the same call made again finds it (protocol.md 2.4).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
 from approvals.desk import Desk
 from approvals.domain.model import ApprovalRequest, State
 from gateway.inbound.gate import Line
 from gateway.protocol.patience import Plan
+from gateway.work import Work
 
+T = TypeVar("T")
 WAITED_FOR = frozenset({State.PENDING, State.EXECUTING})
+
+
+async def attached(work: Work, desk: Desk, job: Coroutine[Any, Any, T], held: Callable[[T], str | None]) -> T:
+    """The result of a job that attaches this client; one that leaves meanwhile is detached when it is done.
+
+    The row may be committed, and be seen by people, before the client's handler hears of it. `held` says which
+    request the client is attached to then, if any.
+    """
+    left = False
+
+    async def let_go(done: T) -> None:
+        request_id = held(done)
+        if request_id is not None:
+            await desk.detach(request_id)
+
+    async def whole() -> T:
+        done = await job
+        if left:
+            await let_go(done)
+        return done
+
+    running = work.run(whole())
+    try:
+        return await running
+    except asyncio.CancelledError:
+        left = True
+        if running.done() and not running.cancelled() and running.exception() is None:
+            work.start(let_go(running.result()))
+        raise
 
 
 async def hold(

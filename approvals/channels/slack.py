@@ -15,10 +15,10 @@ from typing import Any
 
 from aiohttp import web
 
-from approvals.channels import MessageRef, RetryLater, Undeliverable
+from approvals.channels import MessageRef, Undeliverable
 from approvals.channels.slack_blocks import Drawing, draw, draw_minimal
 from approvals.channels.slack_clicks import Ack, Clicks
-from approvals.channels.slack_client import SlackClient, SlackDown, SlackRefused
+from approvals.channels.slack_client import SlackClient, SlackRefused
 from approvals.channels.slack_http import SignedPosts
 from approvals.channels.slack_payloads import Malformed, NotHandled
 from approvals.channels.slack_people import SlackPeople
@@ -215,6 +215,3 @@ def _is(person: Person, name: str) -> bool:
 def _settle(acked: asyncio.Future[dict[str, Any] | None], err: Exception) -> None:
     if not acked.done():
         acked.set_exception(err)
-
-
-__all__ = ["RetryLater", "SlackChannel", "SlackConfig", "SlackDown"]

@@ -2,13 +2,14 @@
 
 slack-sdk retries nothing here. A call whose answer was lost may have been carried out, so trying it again is for
 whoever knows whether a second one does harm; and a pause Slack asks for belongs to the outbox, which then leaves the
-whole channel in peace. No argument and no token reaches a log: the client's own logger never goes below INFO.
+whole channel in peace. No argument and no token reaches a log: slack-sdk's own logger only warns, in one line.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +20,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from approvals.channels import RetryLater
+from approvals.domain.redact import redact_text
 
 CALL_SECONDS = 15
 PAUSE_UNSAID = 30.0
@@ -27,8 +29,19 @@ LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 # Methods of slack-sdk that take no JSON body.
 _FORMS = frozenset({"users.info", "conversations.info", "auth.test"})
 
+_TICKET = re.compile(r"(ticket=)[^&\s'\"]+")
+
+
+def _discreet(record: logging.LogRecord) -> bool:
+    """Keep what slack-sdk says to one line without secrets: addresses of sockets carry a ticket."""
+    record.msg, record.args = _TICKET.sub(r"\1…", redact_text(record.getMessage())).split("\n")[0], ()
+    record.exc_info = record.exc_text = None
+    return True
+
+
 sdk_log = logging.getLogger(f"{__name__}.sdk")
-sdk_log.setLevel(logging.INFO)
+sdk_log.setLevel(logging.WARNING)
+sdk_log.addFilter(_discreet)
 
 
 class SlackRefused(Exception):

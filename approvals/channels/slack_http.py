@@ -10,6 +10,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
@@ -18,7 +19,6 @@ from approvals.access import Access, access
 from approvals.channels import slack_payloads as payloads
 from approvals.channels.slack_payloads import Malformed, NotHandled
 from approvals.channels.slack_signing import SIGNATURE, TIMESTAMP, Signatures
-from approvals.web.problems import Problem, our_fault
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +26,28 @@ BODY_MAX = 1024 * 1024
 BODY_SECONDS = 10.0
 
 Take = Callable[[str, Any], Awaitable[dict[str, Any] | None]]
+
+
+class Refused(Exception):
+    """A post is refused; the same shape of answer as everywhere else (RFC 9457)."""
+
+    def __init__(self, status: int, code: str, detail: str) -> None:
+        self.status, self.code, self.detail = status, code, detail
+        super().__init__(detail)
+
+    def response(self) -> web.Response:
+        """The answer. A connection whose body was refused unread is closed."""
+        fields = {
+            "type": "about:blank",
+            "title": HTTPStatus(self.status).phrase,
+            "status": self.status,
+            "code": self.code,
+            "detail": self.detail,
+        }
+        answer = web.Response(status=self.status, text=json.dumps(fields), content_type="application/problem+json")
+        if self.status in (408, 413):
+            answer.force_close()
+        return answer
 
 
 class SignedPosts:
@@ -77,15 +99,15 @@ class SignedPosts:
             headers = {name: request.headers.getall(name, []) for name in (SIGNATURE, TIMESTAMP)}
             if not self._signatures.accept(body, headers):
                 log.warning("unsigned post to a Slack address", extra={"path": request.path})
-                raise Problem(401, "unauthenticated", "This is not signed by Slack, or was sent before.")
+                raise Refused(401, "unauthenticated", "This is not signed by Slack, or was sent before.")
             said = await act(body)
         except Malformed as err:
             log.warning("signed post that is not Slack's", extra={"path": request.path, "error": str(err)})
-            return Problem(400, "bad_request", f"This is not what Slack sends here: {err}.").response()
+            return Refused(400, "bad_request", f"This is not what Slack sends here: {err}.").response()
         except NotHandled:
-            return our_fault().response()
-        except Problem as problem:
-            return problem.response()
+            return Refused(500, "internal", "Something broke on our side. It was refused and logged.").response()
+        except Refused as refused:
+            return refused.response()
         if said is None:
             return web.Response()
         return web.Response(text=json.dumps(said), content_type="application/json")
@@ -94,14 +116,14 @@ class SignedPosts:
 async def _read(request: web.Request) -> bytes:
     """The raw body, within its cap and in time."""
     if (request.content_length or 0) > BODY_MAX:
-        raise Problem(413, "too_large", f"At most {BODY_MAX:,} bytes.")
+        raise Refused(413, "too_large", f"At most {BODY_MAX:,} bytes.")
     body = bytearray()
     try:
         async with asyncio.timeout(BODY_SECONDS):
             async for piece in request.content.iter_any():
                 body += piece
                 if len(body) > BODY_MAX:
-                    raise Problem(413, "too_large", f"At most {BODY_MAX:,} bytes.")
+                    raise Refused(413, "too_large", f"At most {BODY_MAX:,} bytes.")
     except TimeoutError:
-        raise Problem(408, "timed_out", f"The body did not come within {BODY_SECONDS:.0f} seconds.") from None
+        raise Refused(408, "timed_out", f"The body did not come within {BODY_SECONDS:.0f} seconds.") from None
     return bytes(body)

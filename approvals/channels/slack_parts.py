@@ -37,7 +37,7 @@ LIMITS: Final = {
 }
 """Slack's numbers, as far as our cards come near them; the last one is what people measured, undocumented."""
 
-_SHORTCODE = re.compile(r":(?=[A-Za-z0-9_+'-]+:)")
+_SHORTCODE = re.compile(r"(?<![0-9]):(?=[A-Za-z0-9_+'-]+:)")
 
 
 def escaped(text: str) -> str:

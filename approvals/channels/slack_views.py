@@ -181,7 +181,7 @@ def _turning(page: int, count: int) -> list[Json]:
     if page > 0:
         turns.append(parts.button(Action.PREVIOUS, "Previous page"))
     if page < count - 1:
-        turns.append(parts.button(Action.NEXT, "Next page", style="primary"))
+        turns.append(parts.button(Action.NEXT, "Next page"))
     return [parts.actions(*turns, block_id="turning")] if turns else []
 
 

@@ -31,10 +31,13 @@ LOCK = 0x706C_6163_6574
 
 def scripts() -> Path:
     """Where the migrations are: beside the packages in a checkout, inside `approvals` when installed."""
+    checkout = Path(__file__).resolve().parents[2] / "migrations"
+    if (checkout / "env.py").is_file():
+        return checkout
     spec = importlib.util.find_spec("approvals.migrations")
-    if spec is not None and spec.submodule_search_locations:
-        return Path(next(iter(spec.submodule_search_locations)))
-    return Path(__file__).resolve().parents[2] / "migrations"
+    if spec is None or not spec.submodule_search_locations:
+        raise FileNotFoundError("this installation of Placet has no migrations: install it again")
+    return Path(next(iter(spec.submodule_search_locations)))
 
 
 def head() -> str:

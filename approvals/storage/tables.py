@@ -310,3 +310,29 @@ upstream_logins = Table(
     Column("expires_at", Utc, nullable=False, index=True),
     Column("used_at", Utc),
 )
+
+tool_pins = Table(
+    "tool_pins",
+    METADATA,
+    Column("server", Text, nullable=False),
+    Column("tool", FreeText, nullable=False),
+    Column("accepted_fingerprint", Text, nullable=False),
+    Column("accepted_definition", Json, nullable=False),
+    Column("accepted_at", Utc, nullable=False),
+    Column("accepted_by", Text, nullable=False),
+    Column("seen_fingerprint", Text, nullable=False),
+    Column("seen_definition", Json, nullable=False),
+    Column("seen_at", Utc, nullable=False),
+    PrimaryKeyConstraint("server", "tool"),
+)
+
+patience = Table(
+    "patience",
+    METADATA,
+    Column("client_name", FreeText, nullable=False),
+    Column("client_version", FreeText, nullable=False),
+    Column("progress", Boolean, nullable=False),
+    Column("gave_up_after", Json, nullable=False),
+    Column("seen_at", Utc, nullable=False),
+    PrimaryKeyConstraint("client_name", "client_version", "progress"),
+)

@@ -9,7 +9,9 @@ from approvals.storage.frame import Frame
 from approvals.storage.messages import Messages
 from approvals.storage.notices import Notices
 from approvals.storage.numbers import Numbers
+from approvals.storage.patience import Patience
 from approvals.storage.people import People
+from approvals.storage.pins import Pins
 from approvals.storage.replicas import Replicas
 from approvals.storage.requests import Requests
 from approvals.storage.switches import Switches
@@ -65,6 +67,16 @@ class Tx(Frame):
     def secrets(self) -> Secrets:
         """Our credentials for upstream servers, sealed."""
         return Secrets(self)
+
+    @property
+    def pins(self) -> Pins:
+        """Tools as accepted and as last seen."""
+        return Pins(self)
+
+    @property
+    def patience(self) -> Patience:
+        """How long clients waited."""
+        return Patience(self)
 
     @property
     def numbers(self) -> Numbers:

@@ -101,7 +101,6 @@ async def events(request: web.Request) -> web.StreamResponse:
         response.headers["X-Accel-Buffering"] = "no"
         stream = _Stream(request, response, visitor)
         with contextlib.suppress(ConnectionError, TimeoutError):
-            await response.prepare(request)
             await stream.run()
         return response
 
@@ -118,7 +117,10 @@ class _Stream:
         """Send until the reader, the session or the service is gone."""
         every = self._parts.settings.heartbeat_seconds
         async with self._parts.desk.bus.watch_all() as watch:
-            await self._start()
+            behind = await self._find_place()
+            # The place is known before the stream opens, so a reader that looks once it is open misses nothing.
+            await self._response.prepare(self._request)
+            await self._greet(refetch=behind)
             while await self._send_new():
                 quiet = self._clock() - self._written
                 if quiet >= every:
@@ -128,7 +130,8 @@ class _Stream:
                         return
                 await watch.changed(every - quiet)
 
-    async def _start(self) -> None:
+    async def _find_place(self) -> bool:
+        """Where to begin; whether the reader is too far behind for a replay."""
         after = _last_event_id(self._request)
 
         def look(tx: Tx) -> tuple[int, list[tuple[int, str, str]]]:
@@ -140,9 +143,12 @@ class _Stream:
         behind = after is not None and (newest - after > BEHIND_MAX or after > newest)
         start = newest if after is None or behind else after
         self._place = Place(last=start, known={row[0] for row in before if row[0] <= start})
+        return behind
+
+    async def _greet(self, *, refetch: bool) -> None:
         await self._write(f"retry: {RETRY_MS}\n\n")
-        if behind:
-            await self._event("message", {"kind": "refetch"}, row=start)
+        if refetch:
+            await self._event("message", {"kind": "refetch"}, row=self._place.last)
         await self._heartbeat()
 
     async def _send_new(self) -> bool:

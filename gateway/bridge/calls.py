@@ -1,8 +1,9 @@
 """One tool call of the client, through holds, restarts and repeats of the gateway, to its one answer.
 
-Every call goes through a session, a modern client's too. There the gateway takes `notifications/cancelled`, the
-cancel in words that ends an approval request; a modern call over HTTP can only be hung up on, which leaves the
-request open (protocol.md 0 no. 4, 2.5). Sending the call again in order to cancel it could run it.
+A call goes through a session where it can, a modern client's too. There the gateway takes `notifications/cancelled`,
+the cancel in words that ends an approval request; a modern call over HTTP can only be hung up on, which leaves the
+request open (protocol.md 0 no. 4, 2.5), and sending a call again in order to cancel it could run it. Only what a
+session could not bring back (input requests, tasks) is called in the modern era itself.
 
 A call is sent again only if it is known to be held, because then the same call finds its request by its call key,
 or if it provably was not sent or not taken in. Everything else that breaks is "outcome unknown".
@@ -13,8 +14,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from gateway.bridge.attempts import RECONNECT_SECONDS, Attempt
 from gateway.bridge.door import Door
 from gateway.bridge.messages import (
     Answer,
@@ -27,47 +29,39 @@ from gateway.bridge.messages import (
     retargeted,
     with_token,
 )
-from gateway.bridge.session import Opened, Session, is_lost, refusal_of
+from gateway.bridge.session import Session, is_lost, refusal_of
 from gateway.bridge.trouble import Refused, Trouble
 from gateway.bridge.waits import Rising, Waiting, pending_in, still_waiting, waiting_in
 from gateway.protocol.classify import Era
 from gateway.protocol.headers import HEADER_MISMATCH
 from gateway.protocol.jsonrpc import RpcId
-from gateway.protocol.results import called
+from gateway.protocol.raw import dump
+from gateway.protocol.results import called, server_info
 from gateway.upstreams import NoAnswer, Unsent
 
 log = logging.getLogger(__name__)
 
 Write = Callable[[bytes], Awaitable[None]]
 
-# How long a gateway that was there may be gone before a call that was never sent is given up.
-RECONNECT_SECONDS = 15.0
 # No call runs longer than this without a word; the gateway's own limit for a server comes first.
 SILENT_SECONDS = 24 * 3600.0
-_PAUSES = (0.2, 5.0)
+_PAUSES = (0.2, 2.0)
 _WORDS_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leg:
-    """How calls reach the gateway: the door, its address, the session, and the way to the client."""
+    """How a call reaches the gateway, and the way to the client. Without a session it goes as the modern request it is.
+
+    `mirrored` brings the headers that repeat the body, as the gateway's tools are now.
+    """
 
     door: Door
     url: str
-    session: Session
+    session: Session | None
     write: Write
     next_id: Callable[[], RpcId]
-    relays_requests: bool
-
-
-@dataclass(slots=True, kw_only=True)
-class Attempt:
-    """One time that the call was sent. `heard` is set once the gateway has it."""
-
-    id: RpcId
-    opened: Opened
-    heard: asyncio.Event = field(default_factory=asyncio.Event)
-    over: asyncio.Event = field(default_factory=asyncio.Event)
+    mirrored: Callable[[Asked], Awaitable[dict[str, str]]]
 
 
 class Call:
@@ -78,6 +72,7 @@ class Call:
         self._leg = leg
         self._asked = asked
         self._mirrored = dict(mirrored)
+        self._mirrored_again = False
         self._began = _now()
         self._deadline = self._began + seconds
         self._rising = Rising()
@@ -121,7 +116,7 @@ class Call:
             log.info("call cancelled before the gateway said anything to it")
         body = notification("notifications/cancelled", retargeted(params, attempt.id))
         try:
-            await self._leg.door.tell(body, attempt.opened.headers())
+            await self._leg.door.tell(body, attempt.headers)
             async with asyncio.timeout(_WORDS_SECONDS):
                 await attempt.over.wait()
         except (Unsent, NoAnswer, Refused, TimeoutError) as err:
@@ -130,11 +125,12 @@ class Call:
     async def _once(self) -> Answer | None:
         """Send it; None if it is held and may be sent again."""
         try:
-            return self._judged(await self._sent())
+            return await self._judged(await self._sent())
         except TimeoutError as err:
             self._trouble = NoAnswer(f"the gateway said nothing to the call for {SILENT_SECONDS:g} s")
             if self._waiting is None:
                 raise self._trouble from err
+            await self._let_go()
         except Unsent as err:
             self._trouble = err
             if self._waiting is None and not self._leg.door.reached:
@@ -149,12 +145,24 @@ class Call:
                 raise
         return None
 
-    def _judged(self, answer: Answer) -> Answer | None:
+    async def _let_go(self) -> None:
+        """Say that nobody comes back for this stream. The gateway takes such a reason as a disconnect, not a wish."""
+        attempt = self._attempt
+        if attempt is None or attempt.opened is None:
+            return
+        reason = {"requestId": attempt.id, "reason": "timed out: the client can wait no longer"}
+        try:
+            async with asyncio.timeout(_WORDS_SECONDS):
+                await self._leg.door.tell(notification("notifications/cancelled", dump(reason)), attempt.headers)
+        except (Unsent, NoAnswer, Refused, TimeoutError) as err:
+            log.info("the gateway was not told that a call is waited for no longer: %s", err)
+
+    async def _judged(self, answer: Answer) -> Answer | None:
         if answer.error is not None:
-            if self._mirrored and parsed(answer.error).get("code") == HEADER_MISMATCH:
-                # Refused before it ran, because our view of the tool is old. In a session they may be left out.
-                self._mirrored = {}
-                self._trouble = Unsent("the gateway refused the headers of the call")
+            if asked_for_other_headers(answer.error) and self._asked.version is not None and not self._mirrored_again:
+                # Refused before it ran: our view of the tool is old. In a session they may be left out.
+                self._mirrored = {} if self._leg.session is not None else await self._leg.mirrored(self._asked)
+                self._mirrored_again = True
                 return None
             return answer
         waiting = pending_in(answer.result or b"{}")
@@ -169,28 +177,22 @@ class Call:
         self._attempt = None
         try:
             async with asyncio.timeout_at(limit) as self._clock:
-                opened = await self._leg.session.ready()
-                attempt = self._attempt = Attempt(id=self._leg.next_id(), opened=opened)
-                return await self._heard(attempt)
+                session = self._leg.session
+                opened = await session.ready() if session is not None else None
+                headers = (
+                    opened.headers() if opened is not None else {"MCP-Protocol-Version": self._asked.version or ""}
+                )
+                attempt = Attempt(id=self._leg.next_id(), opened=opened, headers=headers, said=self._said)
+                self._attempt = attempt
+                return await attempt.send(self._leg.door, self._body(attempt), self._mirrored)
         finally:
             self._clock = None
 
-    async def _heard(self, attempt: Attempt) -> Answer:
+    def _body(self, attempt: Attempt) -> bytes:
         asked = self._asked
-        params = for_session(asked.params) if asked.version is not None else asked.params
-        body = request(attempt.id, asked.method, with_token(params, attempt.id))
-        headers = {**self._mirrored, **attempt.opened.headers()}
-        try:
-            async with self._leg.door.post(body, headers, rpc_id=attempt.id) as incoming:
-                attempt.heard.set()
-                async for message in incoming.messages():
-                    if isinstance(message, Said):
-                        await self._said(message, attempt)
-                    elif message.id == attempt.id:
-                        return message
-                raise NoAnswer("the gateway ended its answer to the call without one")
-        finally:
-            attempt.over.set()
+        crosses = attempt.opened is not None and asked.version is not None
+        params = for_session(asked.params) if crosses else asked.params
+        return request(attempt.id, asked.method, with_token(params, attempt.id))
 
     async def _said(self, message: Said, attempt: Attempt) -> None:
         if message.method != "notifications/progress" or message.id is not None:
@@ -208,11 +210,11 @@ class Call:
                 await self._leg.write(notification("notifications/progress", moved))
 
     async def _relay(self, message: Said, attempt: Attempt) -> None:
-        answer = None if self._leg.relays_requests else refusal_of(message)
+        answer = None if self._asked.version is None else refusal_of(message)
         if answer is None:
             await self._leg.write(message.line)
             return
-        await self._leg.door.tell(answer, attempt.opened.headers())
+        await self._leg.door.tell(answer, attempt.headers)
 
     def _hold(self, waiting: Waiting) -> None:
         if self._waiting is None or self._waiting.request != waiting.request or self._waiting.page is None:
@@ -228,16 +230,18 @@ class Call:
         return Answer(id=self._asked.id, result=result, error=None)
 
     def _dressed(self, answer: Answer) -> Answer:
-        if self._asked.version is None or answer.result is None or self._leg.session.opened is None:
+        """For a modern client a result of the session gets what this era demands; the gateway's own has it."""
+        session, result = self._leg.session, answer.result
+        if self._asked.version is None or result is None or (session is None and b'"resultType"' in result):
             return answer
-        dressed = called(answer.result, era=Era.MODERN, info=self._leg.session.opened.info)
-        return Answer(id=answer.id, result=dressed, error=None)
+        info = session.opened.info if session is not None and session.opened is not None else server_info("1")
+        return Answer(id=answer.id, result=called(result, era=Era.MODERN, info=info), error=None)
 
     def _lost(self, refused: Refused) -> bool:
-        attempt = self._attempt
-        if attempt is None or not is_lost(refused, attempt.opened):
+        attempt, session = self._attempt, self._leg.session
+        if attempt is None or attempt.opened is None or session is None or not is_lost(refused, attempt.opened):
             return False
-        self._leg.session.forget(attempt.opened)
+        session.forget(attempt.opened)
         return True
 
     def _left(self) -> float:
@@ -247,3 +251,8 @@ class Call:
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
+
+
+def asked_for_other_headers(error: bytes) -> bool:
+    """Whether an error says that headers and body disagree."""
+    return parsed(error).get("code") == HEADER_MISMATCH

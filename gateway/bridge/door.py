@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from gateway.bridge.messages import Answer, Said, from_gateway, parsed
 from gateway.bridge.trouble import Refused
@@ -26,11 +27,21 @@ IDLE_SECONDS = 60.0
 COURTESY_SECONDS = 5.0
 _MAX_REFUSAL_BYTES = 256 * 1024
 _THREAD_FROM_BYTES = 256 * 1024
+_MAX_EVENTS = 1_000_000
+_RETRY_SECONDS, _MAX_RETRY_SECONDS = 1.0, 10.0
 _WHO = "the gateway"
 
 
 class NotMcp(NoAnswer):
     """Something answered, but not in MCP: asking again brings the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a stream broke off: its last event, and after how many seconds to come back for the rest."""
+
+    last_id: str
+    retry: float
 
 
 class Incoming:
@@ -39,7 +50,16 @@ class Incoming:
     def __init__(self, reply: Reply, rpc_id: RpcId | None) -> None:
         self._reply = reply
         self._rpc_id = rpc_id
+        self._reader = Reader(max_event_bytes=MAX_ANSWER_BYTES, max_events=_MAX_EVENTS)
         self.session = reply.headers.get("Mcp-Session-Id")
+
+    @property
+    def place(self) -> Place | None:
+        """How far the stream has been read, if the gateway numbers its events."""
+        if self._reader.last_id is None:
+            return None
+        retry = _RETRY_SECONDS if self._reader.retry is None else self._reader.retry
+        return Place(self._reader.last_id, min(retry, _MAX_RETRY_SECONDS))
 
     async def messages(self) -> AsyncIterator[Answer | Said]:
         """Every message, in order; the answer to our request is the last that is wanted.
@@ -66,10 +86,9 @@ class Incoming:
                 raise NotMcp(f"{_WHO} answered with content type {other[:60]!r}, which is not MCP: check --url")
 
     async def _stream(self) -> AsyncIterator[Answer | Said]:
-        reader = Reader(max_event_bytes=MAX_ANSWER_BYTES, max_events=1_000_000)
         async for chunk in self._reply.chunks():
             try:
-                for event in reader.feed(chunk):
+                for event in self._reader.feed(chunk):
                     if event.data and event.kind == "message":
                         yield await self._read(event.data)
             except TooMuch as err:
@@ -117,6 +136,20 @@ class Door:
         async with self._dialer.exchange("POST", self._url, headers=sent, body=body) as reply:
             self.reached = True
             yield Incoming(reply, rpc_id)
+
+    @asynccontextmanager
+    async def get(self, headers: Mapping[str, str], place: Place | None = None) -> AsyncIterator[Incoming]:
+        """GET a stream of a session: the standing one, or the rest of the one that broke off at `place`.
+
+        Raises:
+            Unsent, NoAnswer: in plain words.
+        """
+        sent = {**self._headers, **headers, "Accept": "text/event-stream"}
+        del sent["Content-Type"]
+        if place is not None:
+            sent["Last-Event-ID"] = place.last_id
+        async with self._dialer.exchange("GET", self._url, headers=sent) as reply:
+            yield Incoming(reply, None)
 
     async def tell(self, body: bytes, headers: Mapping[str, str]) -> None:
         """POST a message that has no answer.

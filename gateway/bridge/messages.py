@@ -27,12 +27,16 @@ from gateway.protocol.raw import dump, join_object, one_line, split_object, with
 from gateway.upstreams import rpc
 
 _ENVELOPE_META = frozenset({META_VERSION, META_CAPABILITIES, META_CLIENT, META_PREFIX + "logLevel"})
+_ASKED_BACK = frozenset({"elicitation", "sampling", "roots"})
 _EMPTY = b"{}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """A request of the client. `params` is its text, `version` the modern version it names, if it is modern."""
+    """A request of the client. `params` is its text, `version` the modern version it names, if it is modern.
+
+    `modern_only`: it declares, or carries, what only the modern era can bring back (input requests, tasks).
+    """
 
     id: RpcId
     method: str
@@ -42,6 +46,7 @@ class Asked:
     name: str | None
     arguments: dict[str, Any]
     client: bytes | None
+    modern_only: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +119,16 @@ def _asked(message: Request, params: bytes, meta: dict[str, Any], version: str |
         name=name,
         arguments=arguments if isinstance(arguments, dict) else {},
         client=split_object(split_object(params)["_meta"]).get(META_CLIENT) if META_CLIENT in meta else None,
+        modern_only=version is not None and _is_modern_only(message.params, meta.get(META_CAPABILITIES)),
     )
+
+
+def _is_modern_only(params: dict[str, Any], declared: Any) -> bool:
+    if "inputResponses" in params or "requestState" in params:
+        return True
+    if not isinstance(declared, dict):
+        return False
+    return bool(declared.get("extensions")) or not _ASKED_BACK.isdisjoint(declared)
 
 
 _NAMED = {
@@ -174,6 +188,13 @@ def for_session(params: bytes) -> bytes:
     }
     members.pop("_meta", None)
     return join_object({**members, "_meta": join_object(kept)} if kept else members)
+
+
+def only_meta(params: bytes) -> bytes:
+    """Params with the `_meta` of another request, for one of the bridge's own."""
+    meta = split_object(split_object(params).get("_meta", _EMPTY))
+    meta.pop("progressToken", None)
+    return join_object({"_meta": join_object(meta)})
 
 
 def retargeted(params: bytes, rpc_id: RpcId) -> bytes:

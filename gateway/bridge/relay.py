@@ -10,18 +10,21 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import secrets
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 
 from gateway.bridge import messages
-from gateway.bridge.calls import RECONNECT_SECONDS, Call, Leg, Write
+from gateway.bridge.attempts import RECONNECT_SECONDS
+from gateway.bridge.calls import Call, Leg, Write
 from gateway.bridge.door import Door, NotMcp
 from gateway.bridge.lines import MAX_LINE_BYTES, TooLong
 from gateway.bridge.messages import Answer, Asked, Noted, Replied, Said
 from gateway.bridge.mirror import Mirror
-from gateway.bridge.session import NotOpened, Opened, Session, is_lost, opening_of, refusal_of
+from gateway.bridge.session import NotOpened, Opened, is_lost, refusal_of
+from gateway.bridge.sessions import Sessions
+from gateway.bridge.settings import Settings
 from gateway.bridge.trouble import TOO_MANY, Refused, explain
 from gateway.bridge.waits import patience
 from gateway.protocol.jsonrpc import INVALID_REQUEST, Malformed, RpcId
@@ -40,16 +43,6 @@ _FAULT = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """What the command line says."""
-
-    url: str
-    token: str | None
-    token_env: str
-    wait: timedelta | None = None
-
-
 @dataclass(slots=True, kw_only=True)
 class Open:
     """A request of the client that has no answer yet."""
@@ -58,13 +51,6 @@ class Open:
     call: Call | None = None
     session: Opened | None = None
     silent: bool = False
-
-
-@dataclass(slots=True, kw_only=True)
-class _Sessions:
-    client: Session | None = None
-    past: Session | None = None
-    calls: Session | None = None
 
 
 @dataclass(slots=True)
@@ -76,10 +62,15 @@ class Relay:
     write: Write
     group: asyncio.TaskGroup
     _open: dict[RpcId, Open] = field(default_factory=dict)
-    _sessions: _Sessions = field(default_factory=_Sessions)
+    _sessions: Sessions = field(init=False)
     _mirror: Mirror = field(default_factory=Mirror)
     _notes: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_IN_FLIGHT))
+    # Other bridges of the same agent must never speak of the same id.
+    _name: str = field(default_factory=lambda: secrets.token_hex(8))
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+
+    def __post_init__(self) -> None:
+        self._sessions = Sessions(self.door, self.write, self.group)
 
     async def take(self, line: bytes | TooLong) -> None:
         """One line of the client."""
@@ -108,9 +99,7 @@ class Relay:
         for one in self._open.values():
             one.silent = True
             one.task.cancel()
-        for session in (self._sessions.client, self._sessions.calls):
-            if session is not None:
-                await session.end()
+        await self._sessions.end()
 
     async def _begin(self, asked: Asked) -> None:
         if asked.id in self._open:
@@ -129,8 +118,7 @@ class Relay:
                 await self.write(messages.error(asked.id, code=INVALID_REQUEST, text=text))
                 return
         if asked.method == "initialize" and asked.version is None:
-            # From this line on, whatever follows waits for its answer.
-            self._sessions.past, self._sessions.client = self._sessions.client, Session(self.door, asked.params)
+            self._sessions.announce(asked)
         self._open[asked.id] = Open(task=self.group.create_task(self._answer(asked, call)), call=call)
 
     async def _answer(self, asked: Asked, call: Call | None) -> None:
@@ -157,8 +145,8 @@ class Relay:
             return messages.error(asked.id, code=_INTERNAL_ERROR, text=_FAULT)
 
     def _call(self, asked: Asked) -> Call | None:
-        session = self._session(asked)
-        if session is None:
+        session = self._sessions.carrying(asked)
+        if session is None and asked.version is None:
             return None
         leg = Leg(
             door=self.door,
@@ -166,26 +154,23 @@ class Relay:
             session=session,
             write=self.write,
             next_id=self._next_id,
-            relays_requests=asked.version is None,
+            mirrored=self._mirrored_again,
         )
         seconds = patience(asked.client, has_token=asked.token is not None, wait=self.settings.wait)
         mirrored = self._mirror.headers(asked) if asked.version is not None else {}
         return Call(leg, asked, mirrored=mirrored, seconds=seconds)
 
-    def _session(self, asked: Asked) -> Session | None:
-        if asked.version is None:
-            return self._sessions.client
-        if self._sessions.calls is None:
-            self._sessions.calls = Session(self.door, opening_of(asked.client))
-        return self._sessions.calls
+    async def _mirrored_again(self, asked: Asked) -> dict[str, str]:
+        """Ask for the tools as they are now, and repeat the body of a call by them."""
+        body = messages.request(self._next_id(), "tools/list", messages.only_meta(asked.params))
+        listing = messages.from_client(body)
+        if isinstance(listing, Asked):
+            await self._asked(listing)
+        return self._mirror.headers(asked)
 
     async def _asked(self, asked: Asked) -> Answer:
-        session = self._sessions.client
-        if asked.method == "initialize" and asked.version is None and session is not None:
-            past, self._sessions.past = self._sessions.past, None
-            if past is not None:
-                await past.end()
-            return await session.begin(asked.id)
+        if asked.method == "initialize" and asked.version is None:
+            return await self._sessions.begin(asked)
         answer = await self._persist(asked)
         if asked.method == "tools/list" and answer.result is not None and asked.version is not None:
             self._mirror.learn(answer.result)
@@ -280,9 +265,8 @@ class Relay:
     def _headers(self, opened: Opened | None, asked: Asked | None = None) -> dict[str, str]:
         if asked is not None and asked.version is not None:
             return {"MCP-Protocol-Version": asked.version, **self._mirror.headers(asked)}
-        session = self._sessions.client
-        opened = opened or (session.opened if session is not None else None)
+        opened = opened or self._sessions.opened
         return {} if opened is None else opened.headers()
 
     def _next_id(self) -> RpcId:
-        return f"placet-stdio-{next(self._numbers)}"
+        return f"placet-stdio-{self._name}-{next(self._numbers)}"

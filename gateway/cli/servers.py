@@ -1,84 +1,137 @@
-"""`placet servers`: signing in to upstream servers that want a person's consent."""
+"""`placet servers`: the upstream servers, their tools, and accepting a tool that changed."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 
-from approvals.bus import bus_for
 from approvals.domain.model import Role
-from gateway.app import holder
-from gateway.cli.common import DENIED, config_option, fail, json_option, run, say
+from approvals.domain.plain import visible
+from approvals.errors import NotAllowed
+from approvals.storage.pins import Pin
+from gateway.cli.common import USAGE, config_option, fail, json_option, run, say
+from gateway.cli.servers_login import login, logout
 from gateway.cli.session import Session, as_option, opened
-from gateway.keys import load_or_make
-from gateway.oauth.signin import SignIns
-from gateway.oauth.upstreams import UpstreamOauth
+from gateway.pins import accept as accept_pin
+from gateway.pins import difference
+from gateway.policy.evaluate import listing
+from gateway.policy.risk import classify
 
 
 @click.group()
 def command() -> None:
-    """Sign in to the MCP servers behind Placet."""
+    """List upstream servers and their tools; accept a tool that changed; sign in to a server."""
 
 
-@command.command()
-@click.argument("name")
-@as_option
+command.add_command(login)
+command.add_command(logout)
+
+
+@command.command(name="list")
 @config_option
 @json_option
-def login(name: str, actor: str | None, config: Path | None, as_json: bool) -> None:
-    """Print the link that signs Placet in to a server (oauth with grant authorization_code).
-
-    Open it in a browser within ten minutes, while the service runs: it takes the answer.
-    """
+def list_(config: Path | None, as_json: bool) -> None:
+    """List the configured servers."""
 
     async def job() -> None:
-        async with _ready(config, actor) as (sign_ins, person):
-            begun = await sign_ins.begin(name, by=person)
-        value = {"server": begun.server, "url": begun.url, "expires_at": begun.expires_at.isoformat()}
-        say(value, f"Open this within ten minutes to sign Placet in to {name}:\n\n  {begun.url}\n", as_json=as_json)
+        async with opened(config) as session:
+            drifted = await session.db.read(lambda tx: tx.pins.drifted())
+            shown = [_server(session, name, drifted) for name in session.settings.servers]
+        lines = [f"{one['name']:<20} {one['transport']:<6} {_policy(one)}{_waits(one)}" for one in shown]
+        say({"servers": shown}, "\n".join(lines) or "No servers are configured.", as_json=as_json)
 
     run(job)
 
 
 @command.command()
 @click.argument("name")
-@as_option
 @config_option
 @json_option
-def logout(name: str, actor: str | None, config: Path | None, as_json: bool) -> None:
-    """Forget the tokens for a server; a running service does so within half a minute."""
+def tools(name: str, config: Path | None, as_json: bool) -> None:
+    """List the tools of a server as they were last seen, with what changed since they were accepted."""
 
     async def job() -> None:
-        async with _ready(config, actor) as (sign_ins, _):
-            gone = await sign_ins.sign_out(name)
-        text = f"The tokens for {name} are forgotten." if gone else f"There are no tokens for {name}."
-        say({"server": name, "signed_out": gone}, text, as_json=as_json)
+        async with opened(config) as session:
+            server = _known(session, name)
+            pins = await session.db.read(lambda tx: tx.pins.of(name))
+            shown = [_tool(pin, listed=_listed(session, server, pin)) for pin in pins.values()]
+        lines = []
+        for one in shown:
+            state = "CHANGED" if one["drifted"] else "listed" if one["listed"] else "not listed"
+            lines.append(f"{visible(one['name']):<40} {one['risk']:<12} {one['severity']:<9} {state}")
+            lines += [f"    {visible(line)}" for line in one["difference"]]
+        say({"tools": shown}, "\n".join(lines) or "None seen yet: start `placet serve` once.", as_json=as_json)
 
     run(job)
 
 
-@asynccontextmanager
-async def _ready(config: Path | None, actor: str | None) -> AsyncIterator[tuple[SignIns, str]]:
-    async with opened(config) as session:
-        person = await session.actor(actor)
-        if not person.roles & {Role.OPERATOR, Role.ADMIN}:
-            fail("Signing in to servers takes the operator or admin role.", DENIED)
-        try:
-            yield _sign_ins(session), str(person.id)
-        except ValueError as err:
-            fail(str(err))
+@command.command()
+@click.argument("name")
+@click.argument("tool")
+@click.option("--fingerprint", help="Accept only this definition, as `tools --json` printed it.")
+@as_option
+@config_option
+@json_option
+def accept(
+    name: str, tool: str, fingerprint: str | None, actor: str | None, config: Path | None, as_json: bool
+) -> None:
+    """Accept a tool as it is described now; agents may call it again."""
+
+    async def job() -> None:
+        async with opened(config) as session:
+            person = await session.actor(actor)
+            if not person.roles & {Role.OPERATOR, Role.ADMIN}:
+                raise NotAllowed(why="accepting a tool takes the operator or admin role")
+            pin = await accept_pin(session.desk, name, tool, fingerprint=fingerprint, by=person.id)
+        say(_tool(pin, listed=False), f"{tool} of {name} is accepted as it is now.", as_json=as_json)
+
+    run(job)
 
 
-def _sign_ins(session: Session) -> SignIns:
-    settings = session.settings
-    part = UpstreamOauth(
-        db=session.db,
-        bus=bus_for(session.db),
-        holder=holder(),
-        keys=lambda: load_or_make(settings.keys_file),
-        run=lambda job: job,
-    )
-    return part.sign_ins(public_url=settings.public_url, servers=lambda: settings.servers)
+def _known(session: Session, name: str) -> str:
+    if name not in session.settings.servers:
+        fail(f"There is no server {name!r}. There are: {', '.join(session.settings.servers) or 'none'}.", USAGE)
+    return name
+
+
+def _server(session: Session, name: str, drifted: Any) -> dict[str, Any]:
+    settings = session.settings.servers[name]
+    return {
+        "name": name,
+        "transport": "http" if settings.url is not None else "stdio",
+        "policies": [policy.name for policy in settings.policies],
+        "changed_tools": [pin.tool for pin in drifted if pin.server == name],
+    }
+
+
+def _policy(server: dict[str, Any]) -> str:
+    return ", ".join(server["policies"]) or "no policy: everything denied"
+
+
+def _waits(server: dict[str, Any]) -> str:
+    changed = server["changed_tools"]
+    return f"  CHANGED: {', '.join(map(visible, changed))}" if changed else ""
+
+
+def _listed(session: Session, server: str, pin: Pin) -> bool:
+    policies = session.settings.servers[server].policies
+    return not pin.drifted and listing(policies, pin.tool, classify(pin.seen_definition).kind)
+
+
+def _tool(pin: Pin, *, listed: bool) -> dict[str, Any]:
+    risk = classify(pin.seen_definition)
+    return {
+        "name": pin.tool,
+        "risk": risk.kind.value,
+        "severity": risk.severity.value,
+        "evidence": list(risk.evidence),
+        "listed": listed,
+        "drifted": pin.drifted,
+        "difference": list(difference(pin)) if pin.drifted else [],
+        "fingerprint": pin.seen_fingerprint,
+        "accepted_fingerprint": pin.accepted_fingerprint,
+        "accepted_by": pin.accepted_by,
+        "accepted_at": pin.accepted_at,
+    }

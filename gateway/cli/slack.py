@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,13 @@ import yaml
 
 from approvals.channels.slack_check import Line, check
 from approvals.channels.slack_manifest import manifest
-from gateway.cli.common import FAILED, USAGE, config_option, fail, json_option, run, say
-from gateway.cli.session import opened
-from gateway.settings import SlackSettings
+from approvals.directory import Directory
+from approvals.storage.engine import Database
+from gateway.cli.common import FAILED, USAGE, config_file, config_option, fail, json_option, run, say
+from gateway.config import ConfigErrors
+from gateway.policy.routes import askers, terms
+from gateway.settings import Settings, SlackSettings
+from gateway.start import load
 
 NEW_APP = "https://api.slack.com/apps?new_app=1&manifest_yaml="
 
@@ -48,13 +53,16 @@ def try_it(config: Path | None, as_json: bool) -> None:
     Nothing is posted that anybody would see. Exit code 1 if something fails.
     """
 
+    file = config_file(config)
+
     async def job() -> list[Line]:
-        async with opened(config) as at:
-            if at.settings.slack is None:
-                fail("There is no section slack in the configuration. `placet slack manifest` begins it.")
-            people = await at.db.read(at.desk.directory.people)
-            linked = sum(bool(person.slack) and not person.disabled for person in people.values())
-            return [*await _asked(at.settings.slack), _linked(linked)]
+        try:
+            settings = await load(file, os.environ)
+        except ConfigErrors as err:
+            fail(str(err))
+        if settings.slack is None:
+            fail("There is no section slack in the configuration. `placet slack manifest` is where to begin.")
+        return [*await _asked(settings.slack, _places(settings)), await _linked(settings)]
 
     lines = run(job)
     well = all(line.status != "fail" for line in lines)
@@ -68,17 +76,32 @@ def as_yaml(made: dict[str, Any]) -> str:
     return yaml.safe_dump(made, sort_keys=False, allow_unicode=True, width=120)
 
 
-async def _asked(slack: SlackSettings) -> list[Line]:
+async def _asked(slack: SlackSettings, places: tuple[str, ...]) -> list[Line]:
     return await check(
         bot_token=slack.bot_token.get_secret_value(),
         app_token=slack.app_token.get_secret_value() if slack.app_token is not None else None,
         has_signing_secret=slack.signing_secret is not None,
-        channels=(slack.channel,),
+        channels=(slack.channel, *places),
         api_url=slack.api_url,
     )
 
 
-def _linked(count: int) -> Line:
+def _places(settings: Settings) -> tuple[str, ...]:
+    """The channels that rules name themselves; people are no channels."""
+    found: list[str] = []
+    for server in settings.servers.values():
+        for policy in server.policies:
+            for asker in askers(policy):
+                found += terms(asker.spec, settings.approvals.defaults).channels
+    words = (word.removeprefix("slack:") for word in found if word.startswith("slack:"))
+    return tuple(word for word in words if word and word[0] not in "@UW")
+
+
+async def _linked(settings: Settings) -> Line:
+    directory = Directory(settings.people, settings.person_tokens)
+    async with Database.opened(settings.database.get_secret_value()) as db:
+        people = await db.read(directory.people)
+    count = sum(bool(person.slack) and not person.disabled for person in people.values())
     if count:
         return Line(id="people", status="ok", text=f"{count} {'person is' if count == 1 else 'people are'} linked")
     fix = "placet people add EMAIL --slack U…"

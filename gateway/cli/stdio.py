@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import click
 
 from gateway import logs
-from gateway.bridge.relay import Settings
+from gateway.bridge.settings import Settings
 from gateway.cli.common import USAGE, fail
 from gateway.inbound.stdio import run
 from gateway.policy.durations import duration, written

@@ -20,7 +20,8 @@ from typing import BinaryIO
 
 from gateway.bridge.door import Door
 from gateway.bridge.lines import Lines
-from gateway.bridge.relay import Relay, Settings
+from gateway.bridge.relay import Relay
+from gateway.bridge.settings import Settings
 
 log = logging.getLogger(__name__)
 

@@ -92,6 +92,8 @@ def load_intercept(compiler: Compiler, version: str) -> Policy | None:
         source=compiler.node,
         dialect="intercept",
         default=Verdict(shape.default),
+        resources_default=Verdict(shape.default),
+        prompts_default=Verdict(shape.default),
         hide=compiler.hide(shape.hide),
         tools=tuple(entries),
     )

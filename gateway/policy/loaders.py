@@ -72,8 +72,8 @@ def _superset(compiler: Compiler, version: str) -> Policy | None:
         limits=limits(compiler, shape.all_tools.limits, ("all_tools",)),
         tools=tuple(tool for tool in tools if tool is not None),
         list_denied=shape.list_denied,
-        resources_default=Verdict(shape.resources.default) if shape.resources else Verdict.DENY,
-        prompts_default=Verdict(shape.prompts.default) if shape.prompts else Verdict.DENY,
+        resources_default=Verdict(shape.resources.default if shape.resources else shape.default),
+        prompts_default=Verdict(shape.prompts.default if shape.prompts else shape.default),
         notes=tuple(note for tool in tools if tool is not None for note in _notes(tool)),
     )
 

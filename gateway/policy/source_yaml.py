@@ -18,7 +18,9 @@ from gateway.policy.source import MAX_DEPTH, MAX_DIGITS, MAX_NODES, Node, Proble
 _BOOLEAN_1_1 = re.compile(r"yes|no|on|off", re.IGNORECASE)
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
-_ALMOST = re.compile(r"[-+]?(?:0[xob][0-9a-fA-F_]+|[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9]+|\.(?:inf|nan))", re.IGNORECASE)
+_ALMOST = re.compile(
+    r"[-+]?(?:0x[0-9a-f_]+|0o[0-7_]+|0b[01_]+|[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9]+|\.(?:inf|nan))", re.IGNORECASE
+)
 _WORDS: dict[str, Scalar] = {
     "": None,
     "~": None,

@@ -7,18 +7,20 @@ member of params, a version, is refused. No I/O: whether a session exists is the
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from approvals.domain.model import Client
-from gateway.protocol.headers import HEADER_MISMATCH, PARAM_PREFIX, Head, Rejection, accepts, decode
+from gateway.protocol.agreement import headers_disagree
+from gateway.protocol.headers import HEADER_MISMATCH, Head, Rejection, accepts
 from gateway.protocol.jsonrpc import (
     INVALID_PARAMS,
     INVALID_REQUEST,
     META_CAPABILITIES,
     META_CLIENT,
+    META_LOG_LEVEL,
     META_VERSION,
     METHOD_NOT_FOUND,
     Message,
@@ -26,23 +28,31 @@ from gateway.protocol.jsonrpc import (
     Request,
     Response,
     RpcId,
-    unknown_member,
 )
+from gateway.protocol.methods import LOG_LEVELS, NOTIFICATIONS, REQUESTS, TASKS, Era, needs_tasks, wrong_params
+from gateway.protocol.raw import dump
 from gateway.protocol.strict import visible
 
+__all__ = [
+    "ASSUMED_LEGACY",
+    "LEGACY",
+    "MODERN",
+    "NOBODY",
+    "SERVED",
+    "Era",
+    "Route",
+    "classify",
+    "client_of",
+    "negotiated",
+    "speaks_modern",
+]
+
+MISSING_CAPABILITY = -32021
 UNSUPPORTED_VERSION = -32022
 MODERN = ("2026-07-28",)
 LEGACY = ("2025-11-25", "2025-06-18", "2025-03-26")
 SERVED = MODERN + LEGACY
 ASSUMED_LEGACY = "2025-03-26"
-
-
-class Era(StrEnum):
-    """The two ways a client speaks: a request that stands alone, or a session."""
-
-    LEGACY = "legacy"
-    MODERN = "modern"
-
 
 NOBODY = Client()
 """A client that did not say what it is."""
@@ -50,7 +60,10 @@ NOBODY = Client()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """An accepted message. `version` is None where only the session knows it; `streams` is whether SSE may be sent."""
+    """An accepted message. `version` is None where only the session knows it; `streams` is whether SSE may be sent.
+
+    `capabilities` are the client's own, as JSON text: of its session at `initialize`, of this request where modern.
+    """
 
     era: Era
     message: Message
@@ -58,47 +71,17 @@ class Route:
     session: str | None = None
     client: Client = NOBODY
     streams: bool = True
+    capabilities: bytes = b"{}"
+    log_level: str | None = None
+
+    @property
+    def tasks(self) -> bool:
+        """Whether the client declared the Tasks extension."""
+        return self.capabilities != b"{}" and _declares_tasks(json.loads(self.capabilities))
 
 
-_META_ONLY = frozenset({"_meta"})
-_PARAMS: Mapping[str, frozenset[str]] = {
-    "initialize": frozenset({"protocolVersion", "capabilities", "clientInfo", "_meta"}),
-    "server/discover": _META_ONLY,
-    "ping": _META_ONLY,
-    "tools/list": frozenset({"cursor", "_meta"}),
-    # `task` is a hint of 2025-11-25: where those tasks are not offered, the call is taken as if it were not there.
-    "tools/call": frozenset({"name", "arguments", "task", "_meta"}),
-    "notifications/initialized": _META_ONLY,
-    "notifications/cancelled": frozenset({"requestId", "reason", "_meta"}),
-    "notifications/progress": frozenset({"progressToken", "progress", "total", "message", "_meta"}),
-    "notifications/roots/list_changed": _META_ONLY,
-}
-_REQUESTS: Mapping[Era, frozenset[str]] = {
-    Era.LEGACY: frozenset({"initialize", "ping", "tools/list", "tools/call"}),
-    Era.MODERN: frozenset({"server/discover", "tools/list", "tools/call"}),
-}
-_NOTIFICATIONS: Mapping[Era, frozenset[str]] = {
-    Era.LEGACY: frozenset(
-        {
-            "notifications/initialized",
-            "notifications/cancelled",
-            "notifications/progress",
-            "notifications/roots/list_changed",
-        }
-    ),
-    Era.MODERN: frozenset({"notifications/cancelled", "notifications/progress"}),
-}
-# Members some versions define for tools/call but that this gateway has never handed out or offered.
-_RESUMING = ("requestState", "inputResponses")
-_NAMED = {
-    "tools/call": "name",
-    "prompts/get": "name",
-    "resources/read": "uri",
-    "tasks/get": "taskId",
-    "tasks/update": "taskId",
-    "tasks/cancel": "taskId",
-}
 _MAX_LABEL = 128
+MAX_CAPABILITIES_BYTES = 16 * 1024
 
 
 def classify(message: Message, head: Head) -> Route | Rejection:
@@ -148,14 +131,24 @@ def _modern(message: Message, head: Head) -> Route | Rejection:
     meta = message.params.get("_meta", {})
     if isinstance(message, Request) and (why := _wrong_envelope(meta)) is not None:
         return _refuse(message, why, code=INVALID_PARAMS)
-    if (why := _headers_disagree(message, head, version=meta.get(META_VERSION), required=True)) is not None:
+    if (why := headers_disagree(message, head, version=meta.get(META_VERSION), required=True)) is not None:
         return _refuse(message, why, code=HEADER_MISMATCH)
     version = meta.get(META_VERSION, head.get("mcp-protocol-version"))
     if version not in MODERN:
         return _unserved(message, version, MODERN)
     if (problem := _wrong_method(message, Era.MODERN)) is not None:
         return problem
-    return Route(era=Era.MODERN, message=message, version=version, client=client_of(meta.get(META_CLIENT)))
+    capabilities = meta.get(META_CAPABILITIES) or {}
+    if needs_tasks(message) and not _declares_tasks(capabilities):
+        return _undeclared(message)
+    return Route(
+        era=Era.MODERN,
+        message=message,
+        version=version,
+        client=client_of(meta.get(META_CLIENT)),
+        capabilities=dump(capabilities) if capabilities else b"{}",
+        log_level=meta.get(META_LOG_LEVEL),
+    )
 
 
 def _legacy(message: Message, head: Head) -> Route | Rejection:
@@ -166,7 +159,7 @@ def _legacy(message: Message, head: Head) -> Route | Rejection:
     if version is not None and version not in LEGACY and not (opening and _asked(message) == version):
         return _unserved(message, version, SERVED)
     if not isinstance(message, Response):
-        if (why := _headers_disagree(message, head, version=None, required=False)) is not None:
+        if (why := headers_disagree(message, head, version=None, required=False)) is not None:
             return _refuse(message, why, code=HEADER_MISMATCH)
         if (problem := _wrong_method(message, Era.LEGACY)) is not None:
             return problem
@@ -190,9 +183,33 @@ def _opening(message: Request, *, streams: bool) -> Route | Rejection:
     for name in ("capabilities", "clientInfo"):
         if not isinstance(params.get(name, {}), dict):
             return _refuse(message, f"At /params/{name}: must be an object.", code=INVALID_PARAMS)
-    client = client_of(params.get("clientInfo"))
-    version = negotiated(params["protocolVersion"])
-    return Route(era=Era.LEGACY, message=message, version=version, client=client, streams=streams)
+    capabilities = dump(params.get("capabilities", {}))
+    if len(capabilities) > MAX_CAPABILITIES_BYTES:
+        why = f"At /params/capabilities: longer than {MAX_CAPABILITIES_BYTES} bytes. Declare less."
+        return _refuse(message, why, code=INVALID_PARAMS)
+    return Route(
+        era=Era.LEGACY,
+        message=message,
+        version=negotiated(params["protocolVersion"]),
+        client=client_of(params.get("clientInfo")),
+        streams=streams,
+        capabilities=capabilities,
+    )
+
+
+def _declares_tasks(capabilities: Mapping[str, Any]) -> bool:
+    extensions = capabilities.get("extensions")
+    return isinstance(extensions, dict) and isinstance(extensions.get(TASKS), dict)
+
+
+def _undeclared(message: Message) -> Rejection:
+    return Rejection(
+        status=400,
+        code=MISSING_CAPABILITY,
+        message=f"Tasks are for clients that declare the extension {TASKS} in this request's clientCapabilities.",
+        id=_id(message),
+        data={"requiredCapabilities": {"extensions": {TASKS: {}}}},
+    )
 
 
 def _asked(message: Message) -> Any:
@@ -207,81 +224,25 @@ def _wrong_envelope(meta: Mapping[str, Any]) -> str | None:
         return f"At /params/_meta: {visible(META_VERSION)} must be a string."
     if not isinstance(meta[META_CAPABILITIES], dict):
         return f"At /params/_meta: {visible(META_CAPABILITIES)} must be an object."
-    return None
-
-
-def _headers_disagree(
-    message: Request | Notification, head: Head, *, version: str | None, required: bool
-) -> str | None:
-    sent = head.get("mcp-protocol-version")
-    if required and sent is None:
-        return "The header MCP-Protocol-Version is missing. Send the version that stands in _meta."
-    if sent is not None and version is not None and sent != version:
-        return f"The header MCP-Protocol-Version says {visible(sent)}, the body {visible(version)}. Send one version."
-    method = head.get("mcp-method")
-    # What a notification must carry is not written down; a request must name its method.
-    if method is None and required and isinstance(message, Request):
-        return "The header Mcp-Method is missing. Send the method of the body."
-    if method is not None and method != message.method:
-        return f"The header Mcp-Method says {visible(method)}, the body {visible(message.method)}. Send one method."
-    if (why := _name_disagrees(message, head.get("mcp-name"), required=required)) is not None:
-        return why
-    if message.method != "tools/call" and any(name.startswith(PARAM_PREFIX) for name in head):
-        return "Mcp-Param headers belong to tools/call alone. Remove them."
-    return None
-
-
-def _name_disagrees(message: Request | Notification, sent: str | None, *, required: bool) -> str | None:
-    member = _NAMED.get(message.method)
-    if member is None:
-        return None if sent is None else f"The header Mcp-Name does not belong to {visible(message.method)}. Remove it."
-    named = message.params.get(member)
-    if sent is None:
-        if required and named is not None:
-            return f"The header Mcp-Name is missing. Send params.{member} in it."
-        return None
-    decoded = decode(sent)
-    if decoded is None:
-        return "The header Mcp-Name has a broken base64 value. Encode the UTF-8 text as =?base64?…?=."
-    if decoded != named:
-        return f"The header Mcp-Name says {visible(decoded)}, the body something else. Send one name."
+    if meta[META_CAPABILITIES] and len(dump(meta[META_CAPABILITIES])) > MAX_CAPABILITIES_BYTES:
+        return f"At /params/_meta: {visible(META_CAPABILITIES)} is longer than {MAX_CAPABILITIES_BYTES} bytes."
+    if meta.get(META_LOG_LEVEL, LOG_LEVELS[0]) not in LOG_LEVELS:
+        return f"At /params/_meta: {visible(META_LOG_LEVEL)} must be one of {', '.join(LOG_LEVELS)}."
     return None
 
 
 def _wrong_method(message: Request | Notification, era: Era) -> Rejection | None:
     method = message.method
     notified = isinstance(message, Notification)
-    known = _NOTIFICATIONS[era] if notified else _REQUESTS[era]
+    known = NOTIFICATIONS[era] if notified else REQUESTS[era]
     if method not in known:
-        if notified and method in _REQUESTS[era]:
+        if notified and method in REQUESTS[era]:
             return _refuse(message, f"{visible(method)} needs an id. Without one it is not run.")
         status = 404 if era is Era.MODERN else (400 if notified else 200)
-        what = f"The method {visible(method)} is not served here. Served are: {', '.join(sorted(_REQUESTS[era]))}."
+        what = f"The method {visible(method)} is not served here. Served are: {', '.join(sorted(REQUESTS[era]))}."
         return _refuse(message, what, code=METHOD_NOT_FOUND, status=status)
-    if (why := _wrong_params(message)) is not None:
+    if (why := wrong_params(message, era)) is not None:
         return _refuse(message, why, code=INVALID_PARAMS)
-    return None
-
-
-def _wrong_params(message: Request | Notification) -> str | None:
-    params, known = message.params, _PARAMS[message.method]
-    if message.method == "tools/call":
-        for name in _RESUMING:
-            if name in params:
-                return f"At /params/{name}: this gateway gave out no input request that could be answered. Remove it."
-    if (why := unknown_member(params, known, "/params")) is not None:
-        return why
-    if "cursor" in params:
-        return "At /params/cursor: this gateway lists everything on one page and gave out no cursor. Leave it out."
-    return _wrong_call(params) if message.method == "tools/call" else None
-
-
-def _wrong_call(params: Mapping[str, Any]) -> str | None:
-    name = params.get("name")
-    if not isinstance(name, str) or not name or "\x00" in name:
-        return "At /params/name: must be the name of a tool, as tools/list gives it."
-    if not isinstance(params.get("arguments", {}), dict):
-        return "At /params/arguments: must be an object. Leave it out for a call without arguments."
     return None
 
 

@@ -34,6 +34,7 @@ class Rejection:
     id: RpcId | None = None
     data: Any = None
     allow: str | None = None
+    retry_after: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,9 +8,10 @@ Whether the method and its params are known is decided in `classify`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
+from gateway.protocol.raw import split_object
 from gateway.protocol.strict import (
     INVALID_REQUEST,
     MAX_SAFE_INTEGER,
@@ -44,16 +45,18 @@ MAX_METHOD_BYTES = 128
 RpcId = str | int
 
 _CALL_MEMBERS = frozenset({"jsonrpc", "id", "method", "params"})
+_ERROR_MEMBERS = frozenset({"code", "message", "data"})
 _RESPONSE_MEMBERS = frozenset({"jsonrpc", "id", "result", "error"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """A message that wants an answer."""
+    """A message that wants an answer. `raw` has the members of params as they were written, where they pass on."""
 
     id: RpcId
     method: str
     params: dict[str, Any]
+    raw: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,9 +69,11 @@ class Notification:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
-    """A client's answer to a request of the server (older eras only)."""
+    """A client's answer to a request of the server (older eras only): the text of its result, or its error."""
 
     id: RpcId
+    result: bytes | None = None
+    error: Mapping[str, Any] | None = None
 
 
 Message = Request | Notification | Response
@@ -83,7 +88,7 @@ def parse(body: bytes) -> Message | Malformed:
         return _invalid("", "Batches are not accepted. Send one JSON-RPC object per POST.")
     if not isinstance(value, dict):
         return _invalid("", "The body is not a JSON object. Send one JSON-RPC object.")
-    return _message(cast(dict[str, Any], value))
+    return _with_text(_message(cast(dict[str, Any], value)), body)
 
 
 def unknown_member(members: Iterable[str], known: frozenset[str], pointer: str) -> str | None:
@@ -98,6 +103,17 @@ def unknown_member(members: Iterable[str], known: frozenset[str], pointer: str) 
             )
         return f"{place(pointer)}: the member {visible(name)} is not known here. Remove it."
     return None
+
+
+def _with_text(message: Message | Malformed, body: bytes) -> Message | Malformed:
+    # The arguments of a call are re-written in canonical form, so their text is kept only where answers pass on.
+    if isinstance(message, Response) and message.error is None:
+        return replace(message, result=split_object(body)["result"])
+    if not isinstance(message, Request) or not message.params:
+        return message
+    if message.method == "tools/call" and "inputResponses" not in message.params:
+        return message
+    return replace(message, raw=split_object(split_object(body)["params"]))
 
 
 def _message(envelope: dict[str, Any]) -> Message | Malformed:
@@ -122,7 +138,20 @@ def _response(envelope: dict[str, Any], rpc_id: RpcId | None) -> Response | Malf
         return _invalid("/id", "At /id: a response needs the id of its request.")
     if "result" in envelope and "error" in envelope:
         return _invalid("", "A response carries a result or an error, not both.", rpc_id)
-    return Response(id=rpc_id)
+    if "result" in envelope:
+        if not isinstance(envelope["result"], dict):
+            return _invalid("/result", "At /result: must be an object.", rpc_id)
+        return Response(id=rpc_id)
+    error = envelope["error"]
+    if not isinstance(error, dict) or not isinstance(error.get("message"), str) or _wrong_code(error.get("code")):
+        return _invalid("/error", "At /error: must be an object with code (an integer) and message.", rpc_id)
+    if (why := unknown_member(error, _ERROR_MEMBERS, "/error")) is not None:
+        return _invalid("/error", why, rpc_id)
+    return Response(id=rpc_id, error=error)
+
+
+def _wrong_code(code: Any) -> bool:
+    return isinstance(code, bool) or not isinstance(code, int) or abs(code) > MAX_SAFE_INTEGER
 
 
 def _call(envelope: dict[str, Any], rpc_id: RpcId | None) -> Request | Notification | Malformed:
@@ -145,7 +174,8 @@ META_PREFIX = "io.modelcontextprotocol/"
 META_VERSION = META_PREFIX + "protocolVersion"
 META_CAPABILITIES = META_PREFIX + "clientCapabilities"
 META_CLIENT = META_PREFIX + "clientInfo"
-_KNOWN_META = frozenset({META_VERSION, META_CAPABILITIES, META_CLIENT, META_PREFIX + "logLevel", "progressToken"})
+META_LOG_LEVEL = META_PREFIX + "logLevel"
+_KNOWN_META = frozenset({META_VERSION, META_CAPABILITIES, META_CLIENT, META_LOG_LEVEL, "progressToken"})
 
 
 def _wrong_meta(params: Mapping[str, Any]) -> str | None:

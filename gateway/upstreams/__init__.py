@@ -28,6 +28,10 @@ class Unsent(Exception):
     """
 
 
+class Unfit(Unsent):
+    """The request itself cannot be sent to this upstream: a fault of the request, not of the server."""
+
+
 class NoAnswer(Exception):
     """Something was sent and no valid answer came: the call may have run (`unknown`)."""
 
@@ -97,7 +101,9 @@ class Relay:
     are the client's, as JSON text: declared when that session begins (one that began with others is begun anew), or in
     `_meta`. `name` is what `Mcp-Name` says: tool, prompt or uri. `meta` is what passes of the client's `_meta`.
     `progress` asks the server to report, `log_level` asks a modern one for logs. `definition` is the tool as it was
-    judged: HTTP takes the `Mcp-Param-*` headers from its schema. `repeatable`: asking twice does no harm.
+    judged: HTTP takes the `Mcp-Param-*` headers from its schema. `repeatable`: asking twice does no harm. `live`: the
+    client can be asked while the request is under way, so a server that speaks both eras is spoken to in the session
+    era, which alone lets it ask.
     """
 
     method: str
@@ -111,6 +117,7 @@ class Relay:
     log_level: str | None = None
     definition: dict[str, Any] | None = None
     repeatable: bool = False
+    live: bool = False
 
 
 class Peer(Protocol):
@@ -133,6 +140,10 @@ class Peer(Protocol):
 
     async def told(self, method: str, params: bytes) -> None:
         """Any other notification that came with this request."""
+        ...
+
+    async def paused(self) -> None:
+        """The server ended its stream without the answer, and will be asked for the rest (SEP-1699)."""
         ...
 
 

@@ -1,18 +1,21 @@
 """One request to an upstream, apart from transport and era.
 
-An `Ask` knows its method, its params and who listens; a transport gives it an id and an era and
-gets the text to send. `Mark` is the border of at-most-once: it is set right before the first byte.
+An `Ask` is what is asked and who stands behind it; a transport gives it an id and an era and gets the
+text to send. `Mark` is the border of at-most-once: it is set right before the first byte.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from gateway.upstreams import Outgoing, Progress, nothing
-from gateway.upstreams import rpc as envelopes
+from gateway.upstreams import Outgoing, Peer, Relay, nothing
+from gateway.upstreams import bodies as text
+from gateway.upstreams.peers import NOBODY
 
 
 def _version() -> str:
@@ -25,6 +28,7 @@ def _version() -> str:
 CLIENT_INFO = {"name": "placet", "version": _version()}
 GATEWAY_ITSELF = ""
 """The session key of requests that are made for no agent."""
+_FOR_EVER = float("inf")
 
 
 class Mark:
@@ -43,49 +47,79 @@ class Mark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """What is asked. With `call` it is a `tools/call`, else `method` with plain `params`."""
+    """What is asked, and the peer that hears and answers what the server says meanwhile."""
 
-    method: str
-    params: dict[str, Any] = field(default_factory=dict)
-    call: Outgoing | None = None
-    progress: Progress | None = None
+    relay: Relay
+    peer: Peer = NOBODY
     mark: Mark = field(default_factory=Mark)
 
     @property
-    def agent(self) -> str:
-        """Whose session it goes through."""
-        return self.call.agent if self.call else GATEWAY_ITSELF
+    def method(self) -> str:
+        """The method."""
+        return self.relay.method
 
     @property
-    def repeatable(self) -> bool:
-        """Whether asking twice does no harm."""
-        return self.call is None
+    def place(self) -> tuple[str, str]:
+        """Whose session it goes through: the session key, and the capabilities that session declares."""
+        return self.relay.session, canonical(self.relay.capabilities)
+
+    @property
+    def harmless(self) -> bool:
+        """Whether it may be sent (again) whatever happened to it before."""
+        return self.relay.repeatable or not self.mark.written
 
     def text(self, request_id: int, *, version: str | None) -> bytes:
-        """The body; `version` is the modern protocol version, None in the legacy era."""
-        meta = envelopes.meta_text(
-            self.call.meta if self.call else b"{}",
-            version=version,
-            progress_token=request_id if self.progress else None,
-            client=CLIENT_INFO,
-        )
-        if self.call is None:
-            return envelopes.request(request_id, self.method, envelopes.with_meta(self.params, meta))
-        params = envelopes.call_params(tool=self.call.tool, arguments=self.call.arguments, meta=meta)
-        return envelopes.request(request_id, self.method, params)
+        """The body; `version` is the modern protocol version, None in the session era."""
+        return text.request(request_id, self.relay, version=version, client=CLIENT_INFO)
 
 
-def calling(call: Outgoing, progress: Progress | None, mark: Mark) -> Ask:
-    """The ask of a `tools/call`."""
-    return Ask(method="tools/call", call=call, progress=progress, mark=mark)
+def plain(method: str, params: dict[str, Any] | None = None, *, place: tuple[str, str] = ("", "{}")) -> Ask:
+    """A request of the gateway's own, in the session of `place`, that may be repeated."""
+    session, capabilities = place
+    relay = Relay(
+        method=method,
+        params=text.dumps(params or {}),
+        session=session,
+        capabilities=capabilities.encode(),
+        timeout=_FOR_EVER,
+        repeatable=True,
+    )
+    return Ask(relay=relay)
 
 
-def initialize(version: str) -> Ask:
-    """The legacy handshake's first request."""
-    params = {"protocolVersion": version, "capabilities": {}, "clientInfo": CLIENT_INFO}
-    return Ask(method="initialize", params=params)
+def calling(call: Outgoing, *, progress: bool) -> Relay:
+    """A `tools/call`."""
+    return Relay(
+        method="tools/call",
+        params=text.call_params(call.tool, call.arguments),
+        session=call.agent,
+        timeout=call.timeout,
+        name=call.tool,
+        meta=call.meta,
+        progress=progress,
+        definition=call.definition,
+    )
+
+
+def initialize(version: str, capabilities: str = "{}") -> Ask:
+    """The session era's first request; `capabilities` is JSON text."""
+    params = {"protocolVersion": version, "capabilities": json.loads(capabilities), "clientInfo": CLIENT_INFO}
+    return plain("initialize", params)
 
 
 def discovering() -> Ask:
     """The modern era's first request."""
-    return Ask(method="server/discover")
+    return plain("server/discover")
+
+
+@lru_cache(maxsize=256)
+def canonical(capabilities: bytes) -> str:
+    """Client capabilities as one text, so that two ways to write the same declare the same.
+
+    Raises:
+        ValueError: not a JSON object.
+    """
+    value = json.loads(capabilities)
+    if not isinstance(value, dict):
+        raise ValueError("capabilities are not a JSON object")
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))

@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.upstreams import Result, RpcError
+from gateway.upstreams import Hello, InputRequired, Result, RpcError
 
 MODERN_VERSIONS = ("2026-07-28",)
 """Newest first."""
@@ -26,10 +26,9 @@ _MODERN_CODES = frozenset({HEADER_MISMATCH, MISSING_CAPABILITY, UNSUPPORTED_VERS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Modern:
-    """Stateless requests at `version`. `list_changed`: the server can tell when its tools change."""
+    """Stateless requests."""
 
-    version: str
-    list_changed: bool = False
+    hello: Hello
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +40,7 @@ class Legacy:
 class Agreed:
     """What the legacy handshake settled."""
 
-    version: str
-    list_changed: bool
+    hello: Hello
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,20 +65,24 @@ class Stranger:
 Verdict = Modern | Legacy | AskAgain | Stranger
 
 
-def judge_discover(answer: Result | RpcError, *, asked: str) -> Verdict:
+def judge_discover(answer: Result | RpcError | InputRequired, *, asked: str) -> Verdict:
     """What an answer to `server/discover`, sent at version `asked`, says about the server."""
     if isinstance(answer, RpcError):
         return _judge_error(answer, asked=asked)
+    if isinstance(answer, InputRequired):
+        return Stranger(why="it asks for input before it says what it speaks")
     body = json.loads(answer.raw)
     offered = _strings(body.get("supportedVersions"))
     mutual = _mutual(offered)
     if mutual is None:
         return Legacy()
-    return Modern(version=mutual, list_changed=tools_list_changed(body))
+    return Modern(hello=_hello(mutual, body))
 
 
-def judge_initialize(answer: Result | RpcError) -> Agreed | AskAgain | Stranger:
+def judge_initialize(answer: Result | RpcError | InputRequired) -> Agreed | AskAgain | Stranger:
     """What an answer to `initialize` says."""
+    if isinstance(answer, InputRequired):
+        return Stranger(why="it asks for input before it begins a session")
     if isinstance(answer, RpcError):
         again = _mutual(_supported(answer)) if answer.code == UNSUPPORTED_VERSION else None
         if again is not None:
@@ -89,22 +91,30 @@ def judge_initialize(answer: Result | RpcError) -> Agreed | AskAgain | Stranger:
     body = json.loads(answer.raw)
     version = body.get("protocolVersion")
     if version in LEGACY_VERSIONS:
-        return Agreed(version=version, list_changed=tools_list_changed(body))
+        return Agreed(hello=_hello(version, body))
     return Stranger(why=f"it answered protocol version {str(version)[:40]!r}, which Placet does not speak")
 
 
-def tools_list_changed(body: dict[str, Any]) -> bool:
-    """Whether a discover or initialize result promises notice of changed tools."""
-    capabilities = body.get("capabilities")
-    tools = capabilities.get("tools") if isinstance(capabilities, dict) else None
-    return isinstance(tools, dict) and tools.get("listChanged") is True
+def promises(hello: Hello, kind: str, promise: str = "listChanged") -> bool:
+    """Whether the server says that it does `promise` for its `kind` (tools, prompts, resources)."""
+    capability = hello.capabilities.get(kind)
+    return isinstance(capability, dict) and capability.get(promise) is True
+
+
+def _hello(version: str, body: dict[str, Any]) -> Hello:
+    capabilities, instructions = body.get("capabilities"), body.get("instructions")
+    return Hello(
+        version=version,
+        capabilities=capabilities if isinstance(capabilities, dict) else {},
+        instructions=instructions if isinstance(instructions, str) else None,
+    )
 
 
 def _judge_error(error: RpcError, *, asked: str) -> Verdict:
     if error.code not in _MODERN_CODES:
         return Legacy()
     if error.code != UNSUPPORTED_VERSION:
-        return Modern(version=asked)
+        return Modern(hello=Hello(version=asked, capabilities={}, instructions=None))
     supported = _supported(error)
     mutual = _mutual(supported)
     if mutual is not None:

@@ -25,6 +25,7 @@ from gateway.upstreams import NoAnswer, Overlarge, Unsent, nothing
 # closed ends in `unknown`, so ours are dropped before that.
 _KEEPALIVE_SECONDS = 4.0
 _MAX_CONNECTIONS = 512
+_MAX_STANDING = 2000
 _CHUNK_BYTES = 64 * 1024
 
 
@@ -37,6 +38,8 @@ class Reply:
         self._idle = idle
         self.status = response.status
         self.headers: Mapping[str, str] = response.headers
+        self.patient: Callable[[], bool] = lambda: False
+        """Whether silence is no fault just now (the server waits for us)."""
         self.media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
     async def chunks(self) -> AsyncIterator[bytes]:
@@ -51,6 +54,8 @@ class Reply:
                 async with asyncio.timeout(self._idle):
                     chunk = await content.read(_CHUNK_BYTES)
             except TimeoutError as err:
+                if self.patient():
+                    continue
                 raise NoAnswer(f"{self._who} sent nothing for {self._idle:g} s in the middle of its answer") from err
             except (aiohttp.ClientError, OSError) as err:
                 raise NoAnswer(f"{self._who} broke off in the middle of its answer") from err
@@ -79,7 +84,7 @@ class Dialer:
         self._name = name
         self._connect = connect
         self._idle = idle
-        self._session: aiohttp.ClientSession | None = None
+        self._sessions: dict[int, aiohttp.ClientSession] = {}
         self._closed = False
 
     @asynccontextmanager
@@ -95,7 +100,8 @@ class Dialer:
     ) -> AsyncIterator[Reply]:
         """Send a request. Leaving the block closes the connection, or gives it back if the answer was read to its end.
 
-        `forever` is for a standing stream, where silence is normal.
+        `forever` is for a standing stream, where silence is normal. It has a pool of its own, so that streams which
+        only listen never take the place of a call.
 
         Raises:
             Unsent, NoAnswer: in plain words.
@@ -105,7 +111,7 @@ class Dialer:
             raise Unsent(f"{who} cannot be reached: it is no longer used")
         begun = SimpleNamespace(mark=before_first_byte, written=False)
         try:
-            response = await self._open().request(
+            response = await self._open(_MAX_STANDING if forever else _MAX_CONNECTIONS).request(
                 method, url, data=body, headers=headers, allow_redirects=False, trace_request_ctx=begun
             )
         except (aiohttp.ClientError, OSError, ValueError, TimeoutError) as err:
@@ -120,16 +126,13 @@ class Dialer:
     async def close(self) -> None:
         """Close every connection; nothing can be sent after it."""
         self._closed = True
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
+        while self._sessions:
+            await self._sessions.popitem()[1].close()
 
-    def _open(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
-                    limit=_MAX_CONNECTIONS, keepalive_timeout=_KEEPALIVE_SECONDS, resolver=_Resolver()
-                ),
+    def _open(self, limit: int) -> aiohttp.ClientSession:
+        if limit not in self._sessions:
+            self._sessions[limit] = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=limit, keepalive_timeout=_KEEPALIVE_SECONDS, resolver=_Resolver()),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None, connect=self._connect),
                 trust_env=False,
@@ -137,7 +140,7 @@ class Dialer:
                 headers={"Accept-Encoding": "identity", "User-Agent": "placet"},
                 trace_configs=[_tracing()],
             )
-        return self._session
+        return self._sessions[limit]
 
 
 class _ForbiddenAddressError(OSError):

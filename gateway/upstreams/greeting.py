@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from gateway.upstreams import NoAnswer, Result, RpcError
+from gateway.upstreams import InputRequired, NoAnswer, Result, RpcError
 from gateway.upstreams.asks import Ask, discovering, initialize
 from gateway.upstreams.era import (
     LEGACY_VERSIONS,
@@ -25,7 +25,7 @@ from gateway.upstreams.era import (
     judge_initialize,
 )
 
-Asking = Callable[[Ask, str | None], Awaitable[Result | RpcError]]
+Asking = Callable[[Ask, str | None], Awaitable[Result | RpcError | InputRequired]]
 """Sends an ask in the modern version given, or in the legacy era, and waits."""
 
 
@@ -44,13 +44,13 @@ async def discover_first(name: str, ask: Asking, probe_seconds: float) -> Modern
             return await initialize_only(name, ask, probe_seconds)
 
 
-async def initialize_only(name: str, ask: Asking, probe_seconds: float) -> Modern | Agreed:
-    """The same for a process that ended when it was sent a discover.
+async def initialize_only(name: str, ask: Asking, probe_seconds: float, capabilities: str = "{}") -> Modern | Agreed:
+    """The same for a process that ended when it was sent a discover, or is known to be of the session era.
 
     Raises:
         NoAnswer, Unsent: as above.
     """
-    match judge_initialize(await ask(initialize(LEGACY_VERSIONS[0]), None)):
+    match judge_initialize(await ask(initialize(LEGACY_VERSIONS[0], capabilities), None)):
         case Agreed() as agreed:
             return agreed
         case AskAgain(version=version):

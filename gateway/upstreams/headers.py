@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from gateway.upstreams import Unsent
+from gateway.upstreams import Unfit
 
 MARKER = "x-mcp-header"
 MAX_VALUE_CHARACTERS = 8000
@@ -62,7 +62,7 @@ def parameters(schema: Any, arguments: Any) -> dict[str, str]:
     """The `Mcp-Param-*` headers of one call. The schema has no fault.
 
     Raises:
-        Unsent: a marked argument is too long for a header.
+        Unfit: a marked argument is too long for a header.
     """
     headers: dict[str, str] = {}
     for chain, node in _places(schema):
@@ -73,7 +73,7 @@ def parameters(schema: Any, arguments: Any) -> dict[str, str]:
             continue
         value = encode(rendered)
         if len(value) > MAX_VALUE_CHARACTERS:
-            raise Unsent(
+            raise Unfit(
                 f"the argument {'/'.join(chain)} has to be repeated in a header and is too long for one "
                 f"({len(value)} of at most {MAX_VALUE_CHARACTERS} characters)"
             )

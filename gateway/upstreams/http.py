@@ -8,26 +8,47 @@ have the two ways to send; this file decides between them, keeps the clock, and 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
-from gateway.upstreams import NoAnswer, Outgoing, Progress, Result, RpcError, Timeouts, Unsent, nothing
-from gateway.upstreams.asks import Ask, Mark, calling
+from gateway.upstreams import (
+    Hear,
+    Hello,
+    InputRequired,
+    NoAnswer,
+    Outgoing,
+    Peer,
+    Progress,
+    Relay,
+    Result,
+    RpcError,
+    Timeouts,
+    Unsent,
+    Wants,
+    nothing,
+)
+from gateway.upstreams.asks import GATEWAY_ITSELF, Ask, Mark, canonical
 from gateway.upstreams.authorizer import Authorizer
-from gateway.upstreams.era import HEADER_MISMATCH, MODERN_VERSIONS, AskAgain, Legacy, Modern, Stranger, judge_discover
+from gateway.upstreams.breaker import Breaker
+from gateway.upstreams.calls import send_call
+from gateway.upstreams.era import HEADER_MISMATCH
 from gateway.upstreams.headers import fault
-from gateway.upstreams.legacy import LegacyDialect
+from gateway.upstreams.listening import Listening
 from gateway.upstreams.listing import every_page
-from gateway.upstreams.modern import ModernDialect, discover
-from gateway.upstreams.replies import NotMcp, StatusError
+from gateway.upstreams.modern import ModernDialect
+from gateway.upstreams.probing import probe, session_era
+from gateway.upstreams.standing import NOTHING_DECLARED
 from gateway.upstreams.wire import Dialect, Wire, WrongEra
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
-_NO_VERDICT = frozenset({401, 403, 408, 429, 502, 503, 504})
 _LISTEN_AGAIN_SECONDS = (1.0, 60.0)
 
 
@@ -46,8 +67,10 @@ class HttpUpstream:
         self.name = name
         self.on_tools_changed: Callable[[], None] = nothing
         self._timeouts = timeouts or Timeouts()
+        self._breaker = Breaker(name)
         self._wire = Wire(name=name, url=url, headers=headers or {}, timeouts=self._timeouts, authorizer=authorizer)
         self._dialect: Dialect | None = None
+        self._sessions: Dialect | None = None
         self._probing = asyncio.Lock()
         self._known = asyncio.Event()
         self._closed = asyncio.Event()
@@ -62,53 +85,88 @@ class HttpUpstream:
 
     async def list_tools(self) -> list[dict[str, Any]]:
         """All tools; modern ones whose header marks are wrong are left out, with a warning."""
-        try:
-            async with asyncio.timeout(self._timeouts.list):
-                tools = await self._tools()
-        except TimeoutError as err:
-            self._up = False
-            raise NoAnswer(f"{self.name} did not list its tools in {self._timeouts.list:g} s") from err
-        except (Unsent, NoAnswer):
-            self._up = False
-            raise
-        self._up = True
-        return tools
+        with self._breaker.attempt():
+            return await self._within_list_time("list its tools", self._tools())
+
+    async def hello(self, *, session: str = GATEWAY_ITSELF, capabilities: bytes = b"{}") -> Hello:
+        """What it says of itself."""
+        with self._breaker.attempt():
+            return await self._within_list_time("say what it is", self._hello((session, canonical(capabilities))))
 
     async def call_tool(
         self, call: Outgoing, *, progress: Progress | None, sent: Callable[[], None]
     ) -> Result | RpcError:
         """Send one `tools/call`."""
-        mark = Mark(sent)
-        try:
-            async with asyncio.timeout(call.timeout):
-                answer = await self._call(call, progress, mark)
-        except TimeoutError as err:
-            self._up = False
-            if not mark.written:
-                raise Unsent(f"{self.name} was not ready within {call.timeout:g} s") from err
-            raise NoAnswer(f"{self.name} did not answer within {call.timeout:g} s") from err
-        except (Unsent, NoAnswer) as err:
-            self._up = False
-            if isinstance(err, Unsent) or not mark.written:
-                raise Unsent(str(err)) from err
-            raise
+        return await send_call(self, call, progress, sent)
+
+    async def request(self, relay: Relay, *, peer: Peer, sent: Callable[[], None]) -> Result | RpcError | InputRequired:
+        """Send one request."""
+        ask = Ask(relay=relay, peer=peer, mark=Mark(sent))
+        with self._breaker.attempt():
+            try:
+                async with asyncio.timeout(relay.timeout):
+                    answer = await self._asked(ask)
+            except TimeoutError as err:
+                self._up = False
+                if not ask.mark.written:
+                    raise Unsent(f"{self.name} was not ready within {relay.timeout:g} s") from err
+                raise NoAnswer(f"{self.name} did not answer within {relay.timeout:g} s") from err
+            except (Unsent, NoAnswer) as err:
+                self._up = False
+                if isinstance(err, NoAnswer) and not ask.mark.written:
+                    raise Unsent(str(err)) from err
+                raise
         self._up = True
         return answer
 
+    @asynccontextmanager
+    async def listen(self, wants: Wants, *, session: str, capabilities: bytes, hear: Hear) -> AsyncIterator[Wants]:
+        """Hear of changes."""
+        listening = Listening(wants, place=(session, canonical(capabilities)), hear=hear)
+        loop = await self._wire.nursery.spawn_soon(partial(self._follow, listening))
+        if loop is None:
+            raise Unsent(f"{self.name} is not in use")
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._timeouts.list):
+                    await listening.settled.wait()
+            yield wants if listening.accepted is None else listening.accepted
+        finally:
+            loop.cancel()
+
+    async def forget(self, session: str) -> None:
+        """End the upstream sessions of that key."""
+        for dialect in filter(None, (self._dialect, self._sessions)):
+            await dialect.forget(session)
+
     async def run(self) -> None:
-        """Send courtesies and listen for changed tools, until closed or cancelled."""
+        """Send courtesies and keep the standing streams, until closed or cancelled."""
         async with asyncio.TaskGroup() as group:
+            holding = group.create_task(self._wire.nursery.hold(self._closed))
             loops = [group.create_task(self._wire.send_courtesies()), group.create_task(self._listen())]
             await self._closed.wait()
-            for loop in loops:
+            for loop in (*loops, holding):
                 loop.cancel()
 
     async def close(self) -> None:
         """End the sessions and the connections."""
         self._closed.set()
-        if self._dialect is not None:
-            await self._dialect.close()
+        for dialect in filter(None, {self._dialect, self._sessions}):
+            await dialect.close()
         await self._wire.close()
+
+    async def _within_list_time(self, what: str, doing: Coroutine[Any, Any, T]) -> T:
+        try:
+            async with asyncio.timeout(self._timeouts.list):
+                done = await doing
+        except TimeoutError as err:
+            self._up = False
+            raise NoAnswer(f"{self.name} did not {what} in {self._timeouts.list:g} s") from err
+        except (Unsent, NoAnswer):
+            self._up = False
+            raise
+        self._up = True
+        return done
 
     async def _tools(self) -> list[dict[str, Any]]:
         tools = await every_page(self.name, self._ask)
@@ -117,28 +175,34 @@ class HttpUpstream:
         self._definitions = {str(tool.get("name")): tool for tool in tools}
         return tools
 
-    async def _call(self, call: Outgoing, progress: Progress | None, mark: Mark) -> Result | RpcError:
-        if call.definition is None:
-            call = replace(call, definition=self._definitions.get(call.tool))
-        answer = await self._ask(calling(call, progress, mark))
+    async def _hello(self, key: tuple[str, str]) -> Hello:
+        return await (await self._spoken()).hello(key)
+
+    async def _asked(self, ask: Ask) -> Result | RpcError | InputRequired:
+        relay = ask.relay
+        if relay.method != "tools/call":
+            return await self._ask(ask)
+        if relay.definition is None:
+            relay = replace(relay, definition=self._definitions.get(relay.name or ""))
+        answer = await self._ask(replace(ask, relay=relay))
         if not isinstance(answer, RpcError) or answer.code != HEADER_MISMATCH:
             return answer
         # Refused before it ran (the code says so), because our view of the tool's schema is old. The call
         # may go again only as what was judged: a tool that changed is another tool.
         await self._tools()
-        fresh = self._definitions.get(call.tool)
-        if fresh is None or (call.definition is not None and not _same(fresh, call.definition)):
+        fresh = self._definitions.get(relay.name or "")
+        if fresh is None or (relay.definition is not None and not _same(fresh, relay.definition)):
             self.on_tools_changed()
             return answer
-        return await self._ask(calling(replace(call, definition=fresh), progress, mark))
+        return await self._ask(replace(ask, relay=replace(relay, definition=fresh)))
 
-    async def _ask(self, ask: Ask) -> Result | RpcError:
-        dialect = await self._spoken()
+    async def _ask(self, ask: Ask) -> Result | RpcError | InputRequired:
+        dialect = await self._spoken_to(ask)
         try:
             return await dialect.ask(ask)
         except WrongEra as err:
             self._forget(dialect)
-            if ask.mark.written and not ask.repeatable and not err.rejected:
+            if not ask.harmless and not err.rejected:
                 raise
             log.info("upstream contradicts its era, probed again", extra={"server": self.name})
         dialect = await self._spoken()
@@ -150,48 +214,32 @@ class HttpUpstream:
                 raise
             return err.error
 
+    async def _spoken_to(self, ask: Ask) -> Dialect:
+        """The session era for a client that can be asked, if the server has it; else what the server was found in."""
+        dialect = await self._spoken()
+        if not ask.relay.live or not isinstance(dialect, ModernDialect):
+            return dialect
+        async with self._probing:
+            if self._sessions is None:
+                self._sessions = await session_era(self._wire, self._tools_changed) or dialect
+            return self._sessions
+
     async def _spoken(self) -> Dialect:
         async with self._probing:
             if self._dialect is None:
                 try:
                     async with asyncio.timeout(self._timeouts.list):
-                        self._dialect = await self._probe()
+                        self._dialect = await probe(self._wire, self._tools_changed)
                 except TimeoutError as err:
                     raise NoAnswer(f"{self.name} did not say what it speaks in {self._timeouts.list:g} s") from err
                 self._known.set()
             return self._dialect
 
-    async def _probe(self) -> Dialect:
-        version = MODERN_VERSIONS[0]
-        for _ in range(2):
-            match judge_discover(await self._discover(version), asked=version):
-                case Modern() as spoken:
-                    return ModernDialect(self._wire, spoken, self._tools_changed)
-                case Legacy():
-                    return LegacyDialect(self._wire, self._tools_changed)
-                case AskAgain(version=other):
-                    version = other
-                case Stranger(why=why):
-                    raise NoAnswer(f"{self.name} cannot be used: {why}")
-        raise NoAnswer(f"{self.name} refuses protocol version {version} and names it as supported")
-
-    async def _discover(self, version: str) -> Result | RpcError:
-        not_modern = RpcError(code=0, message="no JSON-RPC answer")
-        try:
-            return await discover(self._wire, version)
-        except StatusError as err:
-            if err.error is not None:
-                return err.error
-            if err.status in _NO_VERDICT:
-                raise
-            return not_modern
-        except NotMcp:
-            return not_modern
-
     def _forget(self, dialect: Dialect) -> None:
-        if self._dialect is dialect:
-            self._dialect = None
+        if dialect in {self._dialect, self._sessions}:
+            self._dialect = self._sessions = None
             self._known.clear()
+            dialect.abandon()
 
     def _tools_changed(self) -> None:
         self.on_tools_changed()
@@ -207,26 +255,25 @@ class HttpUpstream:
         return False
 
     async def _listen(self) -> None:
+        """The gateway's own subscription, to changed tools; it begins once the server was met."""
+        await self._known.wait()
+        await self._follow(Listening(Wants(tools=True), place=(GATEWAY_ITSELF, NOTHING_DECLARED), hear=self._own_news))
+
+    async def _follow(self, listening: Listening) -> None:
         least, most = _LISTEN_AGAIN_SECONDS
         pause, now = least, asyncio.get_running_loop().time
         while True:
-            await self._known.wait()
-            began = now()
-            pause = most if not await self._listened() else least if now() - began > most else min(pause * 2, most)
+            began, soon = now(), True
+            try:
+                soon = await (await self._spoken()).follow(listening)
+            except (Unsent, NoAnswer) as err:
+                listening.settled.set()
+                log.debug("subscription at upstream ended: %s", err, extra={"server": self.name})
+            pause = most if not soon else least if now() - began > most else min(pause * 2, most)
             await asyncio.sleep(pause)
 
-    async def _listened(self) -> bool:
-        dialect = self._dialect
-        if dialect is None:
-            return True
-        try:
-            offered = await dialect.listen(self._tools_changed)
-        except (Unsent, NoAnswer) as err:
-            log.debug("standing stream of upstream ended: %s", err, extra={"server": self.name})
-            return True
-        if offered:
-            self._tools_changed()  # what is announced until somebody listens again is lost
-        return offered
+    def _own_news(self, _method: str, _params: bytes) -> None:
+        self._tools_changed()
 
 
 def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""The legacy era over HTTP: `initialize`, then requests in a session, one session an agent.
+"""The session era over HTTP: `initialize`, then requests in a session, one session a session key.
 
 A session that the server no longer knows is opened again once. The request is then repeated only
 if it is harmless, or if the refusal is a JSON-RPC error that answers no request of ours: a transport
@@ -10,73 +10,28 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import replace
+from functools import partial
 
-from gateway.upstreams import NoAnswer, Result, RpcError, Unsent
-from gateway.upstreams.asks import GATEWAY_ITSELF, Ask, initialize
+from gateway.upstreams import Hello, InputRequired, NoAnswer, Result, RpcError, Unsent
+from gateway.upstreams.asks import GATEWAY_ITSELF, Ask, initialize, plain
+from gateway.upstreams.bodies import cancelled, notification
 from gateway.upstreams.era import LEGACY_VERSIONS, Agreed, judge_initialize
-from gateway.upstreams.replies import Dropped, Receiver, StatusError, events
-from gateway.upstreams.rpc import Asked, Told, cancelled, notification, read, reply
-from gateway.upstreams.sse import Reader
+from gateway.upstreams.listening import Listening, hoped_for, offered
+from gateway.upstreams.peers import Conversation
+from gateway.upstreams.places import Key, Place, Places, Session
+from gateway.upstreams.replies import Dropped, Receiver, StatusError
+from gateway.upstreams.rpc import not_offered
+from gateway.upstreams.standing import NOTHING_DECLARED, Standing
 from gateway.upstreams.wire import Courtesy, Wire, WrongEra
 
 log = logging.getLogger(__name__)
 
-MAX_SESSIONS = 1000
 _MAX_RESUMES_IN_A_ROW = 5
 _RETRY_SECONDS = (0.05, 1.0, 30.0)  # least, when the server names none, most
 _MAX_SESSION_ID = 1024
-_MAX_NOTICE_BYTES = 1024 * 1024
 _NO_VERDICT = frozenset({401, 403, 408, 429})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Session:
-    """What one `initialize` agreed on. `id` is None where the server keeps no sessions."""
-
-    id: str | None
-    version: str
-    list_changed: bool
-
-    def headers(self) -> dict[str, str]:
-        """What every later request carries."""
-        headers = {"MCP-Protocol-Version": self.version}
-        if self.id is not None:
-            headers["Mcp-Session-Id"] = self.id
-        return headers
-
-
-@dataclass(slots=True)
-class _Place:
-    """An agent's session, or the room for one."""
-
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    session: Session | None = None
-    busy: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Ear:
-    """Hears progress, notice of changed tools, and the server's own requests, which it answers at once."""
-
-    wire: Wire
-    session: Session | None
-    request_id: int
-    ask: Ask
-    tools_changed: Callable[[], None]
-
-    async def told(self, message: Told) -> None:
-        if message.method == "notifications/tools/list_changed":
-            self.tools_changed()
-        token = message.params.get("progressToken")
-        if message.method == "notifications/progress" and self.ask.progress and token == self.request_id:
-            await self.ask.progress(message.params)
-
-    async def asked(self, message: Asked) -> None:
-        headers = self.session.headers() if self.session else {}
-        await self.wire.send_courtesy(Courtesy("POST", headers, reply(message)))
 
 
 class LegacyDialect:
@@ -87,75 +42,103 @@ class LegacyDialect:
     def __init__(self, wire: Wire, tools_changed: Callable[[], None]) -> None:
         self._wire = wire
         self._tools_changed = tools_changed
-        self._places: OrderedDict[str, _Place] = OrderedDict()
+        self._places = Places(self._end)
+        self._standing = Standing(wire, self._session, self._respond, tools_changed)
+        self._over = asyncio.Event()
 
     async def ask(self, ask: Ask) -> Result | RpcError:
-        """Send in the agent's session, opening it first, or once more where that is safe."""
-        place = self._places.setdefault(ask.agent, _Place())
-        place.busy += 1
-        try:
-            return await self._ask(ask)
-        finally:
-            place.busy -= 1
+        """Send in its session, opening it first, or once more where that is safe."""
+        with self._places.used(ask.place) as place:
+            return await self._ask(ask, place)
 
-    async def _ask(self, ask: Ask) -> Result | RpcError:
-        session = await self._session(ask.agent)
+    async def _ask(self, ask: Ask, place: Place) -> Result | RpcError:
+        session = await self._session(place)
+        await self._standing.begun(place)
         try:
-            return await self._once(ask, session)
+            return await self._once(ask, place, session)
         except StatusError as err:
             if not _session_refused(err, session, ask):
                 return _answer_of(err)
-            self._forget(ask.agent, session)
-            if not ask.repeatable and err.error is None:
+            self._lost(place, session)
+            if not ask.relay.repeatable and err.error is None:
                 raise NoAnswer(f"{err}; its session was lost, and whether the call ran is not known") from err
             log.info("upstream session lost, opened again", extra={"server": self._wire.name})
-        session = await self._session(ask.agent)
+        session = await self._session(place)
+        await self._standing.begun(place)
         try:
-            return await self._once(ask, session)
+            return await self._once(ask, place, session)
         except StatusError as err:
             return _answer_of(err)
 
-    async def listen(self, tools_changed: Callable[[], None]) -> bool:
-        """Follow the standing stream of the gateway's own session."""
-        session = await self._session(GATEWAY_ITSELF)
-        if not session.list_changed:
-            return False
-        async with self._wire.get(session.headers(), forever=True) as answer:
-            if answer.status == 404:
-                self._forget(GATEWAY_ITSELF, session)
-                return True
-            if answer.status != 200 or answer.media_type != "text/event-stream":
-                return False
-            async for event in events(answer, Reader(max_event_bytes=_MAX_NOTICE_BYTES), name=self._wire.name):
-                message = read(event.data)
-                if isinstance(message, Told) and message.method == "notifications/tools/list_changed":
-                    tools_changed()
-                elif isinstance(message, Asked):
-                    await self._wire.send_courtesy(Courtesy("POST", session.headers(), reply(message)))
+    async def hello(self, key: Key) -> Hello:
+        """What the server said when the session of `key` began."""
+        with self._places.used(key) as place:
+            return (await self._session(place)).hello
+
+    async def follow(self, listening: Listening) -> bool:
+        """Listen to the session's standing stream, until this dialect is given up."""
+        place = self._places.at(listening.place)
+        place.ears.add(listening)
+        uris: frozenset[str] = frozenset()
+        try:
+            session = await self._session(place)
+            expected = offered if listening.place[0] == GATEWAY_ITSELF else hoped_for
+            wanted = expected(listening.wants, session.hello)
+            uris = frozenset([uri for uri in sorted(wanted.uris) if await self._subscribed(place, session, uri)])
+            listening.accept(replace(wanted, uris=uris))
+            self._standing.attend(place)
+            await self._over.wait()
+        finally:
+            place.ears.discard(listening)
+            self._unsubscribe(place, uris)
+            if not place.ears and place.key[1] == NOTHING_DECLARED:
+                place.stop_standing()
         return True
+
+    async def forget(self, session: str) -> None:
+        """End the sessions of that key."""
+        self._places.leave(session)
 
     async def close(self) -> None:
         """Tell the server that the sessions are over."""
-        while self._places:
-            _, place = self._places.popitem()
-            self._end(place.session)
+        self._over.set()
+        self._places.close()
 
-    async def _once(self, ask: Ask, session: Session) -> Result | RpcError:
+    def abandon(self) -> None:
+        """Let go without a word."""
+        self._over.set()
+        self._places.abandon()
+
+    async def _once(self, ask: Ask, place: Place, session: Session) -> Result | RpcError:
         request_id = self._wire.next_id()
-        receiver = self._receiver(ask, session, request_id)
-        body = ask.text(request_id, version=None)
+        talk = self._talk(ask, session, request_id)
+        place.talks.add(talk)
         try:
-            try:
-                async with self._wire.post(body, session.headers(), before=ask.mark) as answer:
-                    return await receiver.receive(answer)
-            except Dropped as err:
-                return await self._resume(receiver, session, err)
+            answer = await talk.lasting(self._received(ask, talk, session, request_id))
         except asyncio.CancelledError:
-            if ask.mark.written or ask.repeatable:
+            if ask.mark.written or ask.relay.repeatable:
                 self._wire.later("POST", session.headers(), cancelled(request_id, "The caller no longer waits"))
             raise
+        finally:
+            place.talks.discard(talk)
+        return not_offered("input_required") if isinstance(answer, InputRequired) else answer
 
-    async def _resume(self, receiver: Receiver, session: Session, dropped: Dropped) -> Result | RpcError:
+    async def _received(
+        self, ask: Ask, talk: Conversation, session: Session, request_id: int
+    ) -> Result | RpcError | InputRequired:
+        receiver = Receiver(name=self._wire.name, request_id=request_id, listener=talk)
+        body = ask.text(request_id, version=None)
+        try:
+            async with self._wire.post(body, session.headers(), before=ask.mark) as answer:
+                return await receiver.receive(answer)
+        except Dropped as err:
+            if err.last_id is not None and err.retry is not None:
+                await ask.peer.paused()
+            return await self._resume(receiver, session, err)
+
+    async def _resume(
+        self, receiver: Receiver, session: Session, dropped: Dropped
+    ) -> Result | RpcError | InputRequired:
         last_id, retry, failures = dropped.last_id, dropped.retry, 0
         while last_id is not None and failures < _MAX_RESUMES_IN_A_ROW:
             least, usual, most = _RETRY_SECONDS
@@ -175,27 +158,31 @@ class LegacyDialect:
                 dropped = err
         raise dropped
 
-    async def _session(self, agent: str) -> Session:
-        place = self._places.setdefault(agent, _Place())
-        self._places.move_to_end(agent)
+    async def _session(self, place: Place) -> Session:
         async with place.lock:
             if place.session is None:
-                place.session = await self._open()
-                self._evict(agent)
+                session = place.session = await self._open(place)
+                self._places.make_room(place)
+                for uri in list(place.uris):
+                    await self._granted(place, session, uri)
+                self._standing.attend(place)
             return place.session
 
-    async def _open(self) -> Session:
+    async def _open(self, place: Place) -> Session:
         try:
             async with asyncio.timeout(self._wire.timeouts.list):
-                return await self._handshake()
+                return await self._handshake(place.key[1])
         except TimeoutError as err:
             raise NoAnswer(f"{self._wire.name} did not begin a session in {self._wire.timeouts.list:g} s") from err
 
-    async def _handshake(self) -> Session:
-        ask, request_id, session_id = initialize(LEGACY_VERSIONS[0]), self._wire.next_id(), None
+    async def _handshake(self, capabilities: str) -> Session:
+        ask, request_id = initialize(LEGACY_VERSIONS[0], capabilities), self._wire.next_id()
+        receiver = Receiver(name=self._wire.name, request_id=request_id, listener=self._talk(ask, None, request_id))
+        outcome: Result | RpcError | InputRequired
+        session_id = None
         try:
             async with self._wire.post(ask.text(request_id, version=None), {}) as answer:
-                outcome = await self._receiver(ask, None, request_id).receive(answer)
+                outcome = await receiver.receive(answer)
                 session_id = answer.headers.get("Mcp-Session-Id")
         except StatusError as err:
             if err.error is None:
@@ -208,32 +195,61 @@ class LegacyDialect:
             raise WrongEra(f"{self._wire.name} cannot be used: {agreed.why}", rejected=True)
         if session_id is not None and not _is_session_id(session_id):
             raise NoAnswer(f"{self._wire.name} gave a session id that is not visible ASCII")
-        session = Session(id=session_id, version=agreed.version, list_changed=agreed.list_changed)
-        await self._wire.send_courtesy(Courtesy("POST", session.headers(), notification("notifications/initialized")))
+        session = Session(id=session_id, hello=agreed.hello)
+        await self._respond(session, notification("notifications/initialized"))
         return session
 
-    def _receiver(self, ask: Ask, session: Session | None, request_id: int) -> Receiver:
-        ear = _Ear(wire=self._wire, session=session, request_id=request_id, ask=ask, tools_changed=self._tools_changed)
-        return Receiver(name=self._wire.name, request_id=request_id, listener=ear)
+    def _talk(self, ask: Ask, session: Session | None, request_id: int) -> Conversation:
+        return Conversation(
+            ask,
+            name=self._wire.name,
+            token=request_id,
+            tools_changed=self._tools_changed,
+            respond=partial(self._respond, session),
+        )
 
-    def _forget(self, agent: str, session: Session) -> None:
-        place = self._places.get(agent)
-        if place is not None and place.session is session:
+    async def _respond(self, session: Session | None, message: bytes) -> None:
+        headers = session.headers() if session else {}
+        await self._wire.send_courtesy(Courtesy("POST", headers, message))
+
+    async def _subscribed(self, place: Place, session: Session, uri: str) -> bool:
+        place.uris[uri] += 1
+        if place.uris[uri] > 1 or await self._granted(place, session, uri):
+            return True
+        self._drop(place, uri)
+        return False
+
+    async def _granted(self, place: Place, session: Session, uri: str) -> bool:
+        try:
+            answer = await self._once(plain("resources/subscribe", {"uri": uri}, place=place.key), place, session)
+        except StatusError as err:
+            answer = _answer_of(err)
+        return isinstance(answer, Result)
+
+    def _unsubscribe(self, place: Place, uris: frozenset[str]) -> None:
+        for uri in uris:
+            self._drop(place, uri)
+            if uri not in place.uris and place.session is not None:
+                ask = plain("resources/unsubscribe", {"uri": uri})
+                self._wire.later("POST", place.session.headers(), ask.text(self._wire.next_id(), version=None))
+
+    def _drop(self, place: Place, uri: str) -> None:
+        place.uris[uri] -= 1
+        if place.uris[uri] <= 0:
+            del place.uris[uri]
+
+    def _lost(self, place: Place, session: Session) -> None:
+        if place.session is session:
             place.session = None
+            place.stop_standing()
 
-    def _evict(self, keep: str) -> None:
-        surplus = len(self._places) - MAX_SESSIONS
-        idle = [agent for agent, place in self._places.items() if not place.busy and agent != keep]
-        for agent in idle[: max(surplus, 0)]:  # the longest unused first
-            self._end(self._places.pop(agent).session)
-
-    def _end(self, session: Session | None) -> None:
-        if session is not None and session.id is not None:
+    def _end(self, session: Session) -> None:
+        if session.id is not None:
             self._wire.later("DELETE", session.headers())
 
 
 def _session_refused(err: StatusError, session: Session, ask: Ask) -> bool:
-    return err.status in (400, 404) and (ask.repeatable or (session.id is not None and not err.ours))
+    return err.status in (400, 404) and (ask.relay.repeatable or (session.id is not None and not err.ours))
 
 
 def _answer_of(err: StatusError) -> RpcError:

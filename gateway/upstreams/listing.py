@@ -7,8 +7,8 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from gateway.upstreams import NoAnswer, Overlarge, Result, RpcError
-from gateway.upstreams.asks import Ask
+from gateway.upstreams import InputRequired, NoAnswer, Overlarge, Result, RpcError
+from gateway.upstreams.asks import Ask, plain
 from gateway.upstreams.rpc import METHOD_NOT_FOUND
 
 MAX_PAGES = 100
@@ -17,7 +17,9 @@ MAX_LIST_BYTES = 32 * 1024 * 1024
 _THREAD_FROM_BYTES = 256 * 1024
 
 
-async def every_page(name: str, ask: Callable[[Ask], Awaitable[Result | RpcError]]) -> list[dict[str, Any]]:
+async def every_page(
+    name: str, ask: Callable[[Ask], Awaitable[Result | RpcError | InputRequired]]
+) -> list[dict[str, Any]]:
     """All tool definitions of upstream `name`.
 
     Raises:
@@ -28,7 +30,9 @@ async def every_page(name: str, ask: Callable[[Ask], Awaitable[Result | RpcError
     seen: set[str] = set()
     size = 0
     for _ in range(MAX_PAGES):
-        answer = await ask(Ask(method="tools/list", params={} if cursor is None else {"cursor": cursor}))
+        answer = await ask(plain("tools/list", {} if cursor is None else {"cursor": cursor}))
+        if isinstance(answer, InputRequired):
+            raise NoAnswer(f"{name} asks for input before it lists its tools, which it was not offered")
         if isinstance(answer, RpcError):
             if answer.code == METHOD_NOT_FOUND and not tools:
                 return []

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from gateway.upstreams import MAX_ANSWER_BYTES, NoAnswer, Overlarge, Result, RpcError
+from gateway.upstreams import MAX_ANSWER_BYTES, InputRequired, NoAnswer, Overlarge, Result, RpcError
 from gateway.upstreams.exchange import Reply
 from gateway.upstreams.rpc import Answer, Asked, Garbage, Message, Told, read
 from gateway.upstreams.sse import Event, Reader, TooMuch
@@ -54,6 +54,11 @@ class Dropped(NoAnswer):
 class Listener(Protocol):
     """Takes what a server says before it answers."""
 
+    @property
+    def waiting(self) -> bool:
+        """Whether the server waits for an answer of ours."""
+        ...
+
     async def told(self, message: Told) -> None:
         """A notification."""
         ...
@@ -71,7 +76,7 @@ class Receiver:
     request_id: int
     listener: Listener
 
-    async def receive(self, reply: Reply) -> Result | RpcError:
+    async def receive(self, reply: Reply) -> Result | RpcError | InputRequired:
         """The answer.
 
         Raises:
@@ -79,6 +84,7 @@ class Receiver:
         """
         if reply.status >= 300:
             raise await self._refused(reply)
+        reply.patient = lambda: self.listener.waiting
         match reply.media_type:
             case "application/json":
                 return self._answer(await _parse(await reply.body(MAX_ANSWER_BYTES)))
@@ -93,7 +99,7 @@ class Receiver:
             case other:
                 raise NotMcp(f"{self.name} answered with content type {other[:60]!r}, which is not MCP")
 
-    def _answer(self, message: Message) -> Result | RpcError:
+    def _answer(self, message: Message) -> Result | RpcError | InputRequired:
         match message:
             case Answer() if message.id == self.request_id:
                 return message.outcome
@@ -118,7 +124,7 @@ class Receiver:
                 error, ours = message.outcome, message.id == self.request_id
         return StatusError(_status_sentence(self.name, reply.status), status=reply.status, error=error, ours=ours)
 
-    async def _from_stream(self, reply: Reply) -> Result | RpcError:
+    async def _from_stream(self, reply: Reply) -> Result | RpcError | InputRequired:
         reader = Reader(max_event_bytes=MAX_ANSWER_BYTES)
         try:
             async for event in events(reply, reader, name=self.name):
@@ -132,7 +138,7 @@ class Receiver:
         why = f"{self.name} ended its event stream without an answer"
         raise Dropped(why, last_id=reader.last_id, retry=reader.retry)
 
-    async def _from_event(self, event: Event) -> Result | RpcError | None:
+    async def _from_event(self, event: Event) -> Result | RpcError | InputRequired | None:
         if not event.data or event.kind != "message":
             return None
         message = await _parse(event.data)

@@ -1,9 +1,8 @@
-"""JSON-RPC envelopes as the client side sees them: bodies out, messages in.
+"""JSON-RPC messages that a server sends, as the client side reads them.
 
-Pure. Bodies are spliced from JSON text that is final already, so approved arguments go out byte for
-byte. Of a message that comes in, the envelope is read strictly (once-only names, one of result and
-error, an object as result) and the `result` is kept as the text it was. Size is bounded by whoever
-reads the bytes, depth is bounded here.
+Pure. The envelope is read strictly (once-only names, one of result and error, an object as result);
+`result` and `params` are kept as the text they were. Size is bounded by whoever reads the bytes, depth
+is bounded here.
 """
 
 from __future__ import annotations
@@ -14,15 +13,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.protocol.raw import split_object
-from gateway.upstreams import Result, RpcError
+from gateway.protocol.verdict import unforged
+from gateway.upstreams import InputRequired, Result, RpcError
 from gateway.upstreams.era import MISSING_CAPABILITY
 
 MAX_DEPTH = 128
 METHOD_NOT_FOUND = -32601
-META_VERSION = "io.modelcontextprotocol/protocolVersion"
-META_CAPABILITIES = "io.modelcontextprotocol/clientCapabilities"
-META_CLIENT = "io.modelcontextprotocol/clientInfo"
-_OURS_IN_META = frozenset({"progressToken", META_VERSION, META_CAPABILITIES, META_CLIENT})
+ASKABLE = frozenset({"elicitation/create", "sampling/createMessage", "roots/list"})
+"""What a server may ask of a client, as a request of its own or inside an input_required result."""
+MAX_INPUT_REQUESTS = 64
+MAX_STATE_CHARACTERS = 64 * 1024
 _ESCAPED = re.compile(rb"\\.", re.DOTALL)
 _STRING = re.compile(rb'"[^"]*"')
 _NOT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
@@ -35,23 +35,25 @@ class Answer:
     """A response. `id` is None where the server could not tell which request it refuses."""
 
     id: Id | None
-    outcome: Result | RpcError
+    outcome: Result | RpcError | InputRequired
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """A request from the server to us."""
+    """A request from the server to us; `raw` is the text of its params."""
 
     id: Id
     method: str
+    raw: bytes = b"{}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """A notification from the server."""
+    """A notification from the server; `raw` is the text of its params."""
 
     method: str
     params: dict[str, Any]
+    raw: bytes = b"{}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,63 +64,6 @@ class Garbage:
 
 
 Message = Answer | Asked | Told | Garbage
-
-
-def request(request_id: int, method: str, params: bytes) -> bytes:
-    """The body of a request."""
-    return b'{"jsonrpc":"2.0","id":%d,"method":%s,"params":%s}' % (request_id, _text(method), params)
-
-
-def notification(method: str, params: dict[str, Any] | None = None) -> bytes:
-    """The body of a notification."""
-    body: dict[str, Any] = {"jsonrpc": "2.0", "method": method}
-    if params is not None:
-        body["params"] = params
-    return dumps(body)
-
-
-def cancelled(request_id: int, reason: str) -> bytes:
-    """The notification that we no longer wait for a request."""
-    return notification("notifications/cancelled", {"requestId": request_id, "reason": reason})
-
-
-def reply(asked: Asked) -> bytes:
-    """What we answer to a server's request: `{}` to a ping, and nothing else is offered."""
-    if asked.method == "ping":
-        return dumps({"jsonrpc": "2.0", "id": asked.id, "result": {}})
-    error = {"code": METHOD_NOT_FOUND, "message": "This client offers no such method"}
-    return dumps({"jsonrpc": "2.0", "id": asked.id, "error": error})
-
-
-def call_params(*, tool: str, arguments: bytes, meta: bytes) -> bytes:
-    """The params of `tools/call`; `arguments` and `meta` are JSON text."""
-    tail = b"" if meta == b"{}" else b',"_meta":' + meta
-    return b'{"name":%s,"arguments":%s%s}' % (_text(tool), arguments, tail)
-
-
-def with_meta(params: dict[str, Any], meta: bytes) -> bytes:
-    """Params of any other request, with its `_meta`."""
-    text = dumps(params)
-    if meta == b"{}":
-        return text
-    return text[:-1] + (b"," if params else b"") + b'"_meta":' + meta + b"}"
-
-
-def meta_text(passed: bytes, *, version: str | None, progress_token: int | None, client: dict[str, str]) -> bytes:
-    """The `_meta` object: what passes as its own text, plus our own members. `version` None is the legacy era."""
-    members = {name: text for name, text in split_object(passed).items() if name not in _OURS_IN_META}
-    if progress_token is not None:
-        members["progressToken"] = b"%d" % progress_token
-    if version is not None:
-        members[META_VERSION] = _text(version)
-        members[META_CAPABILITIES] = b"{}"
-        members[META_CLIENT] = dumps(client)
-    return b"{" + b",".join(_text(name) + b":" + text for name, text in members.items()) + b"}"
-
-
-def dumps(value: Any) -> bytes:
-    """Compact UTF-8 JSON."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def read(raw: bytes) -> Message:
@@ -135,7 +80,7 @@ def read(raw: bytes) -> Message:
     if parsed.get("jsonrpc") != "2.0":
         return Garbage(why='is not JSON-RPC 2.0 (no "jsonrpc": "2.0")')
     if "method" in parsed:
-        return _incoming(parsed)
+        return _incoming(parsed, members.get("params", b"{}"))
     return _response(parsed, members)
 
 
@@ -160,15 +105,15 @@ def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not a JSON number")
 
 
-def _incoming(parsed: dict[str, Any]) -> Message:
+def _incoming(parsed: dict[str, Any], raw: bytes) -> Message:
     method, params = parsed["method"], parsed.get("params", {})
     if not isinstance(method, str) or not isinstance(params, dict):
         return Garbage(why="is a JSON-RPC request with a bad method or params")
     if "id" not in parsed:
-        return Told(method=method, params=params)
+        return Told(method=method, params=params, raw=raw)
     if not is_id(parsed["id"]):
         return Garbage(why="is a JSON-RPC request with a bad id")
-    return Asked(id=parsed["id"], method=method)
+    return Asked(id=parsed["id"], method=method, raw=raw)
 
 
 def _response(parsed: dict[str, Any], members: dict[str, bytes]) -> Message:
@@ -182,19 +127,42 @@ def _response(parsed: dict[str, Any], members: dict[str, bytes]) -> Message:
         return error if isinstance(error, Garbage) else Answer(id=answer_id, outcome=error)
     if not isinstance(parsed["result"], dict):
         return Garbage(why="has a result that is not an object")
-    return Answer(id=answer_id, outcome=_result(parsed["result"], members["result"]))
+    outcome = _result(parsed["result"], members["result"])
+    return outcome if isinstance(outcome, Garbage) else Answer(id=answer_id, outcome=outcome)
 
 
-def _result(result: dict[str, Any], raw: bytes) -> Result | RpcError:
+def _result(result: dict[str, Any], raw: bytes) -> Result | RpcError | InputRequired | Garbage:
     kind = result.get("resultType", "complete")
     if kind == "complete":
-        return Result(raw=raw, is_error=result.get("isError") is True)
-    # We declared no capability, so a server may not ask for input or answer with a task in the middle of a call.
+        return Result(raw=unforged(raw), is_error=result.get("isError") is True)
+    if kind == "input_required":
+        why = _wrong_with_input(result)
+        return InputRequired(raw=unforged(raw)) if why is None else Garbage(why=why)
+    return not_offered(kind)
+
+
+def not_offered(kind: Any) -> RpcError:
+    """A server may go on only in the ways it was offered: here it was not."""
     return RpcError(
         code=MISSING_CAPABILITY,
         message=f"The upstream server wanted to go on with {str(kind)[:40]!r}, which it was not offered",
         data={"requiredCapabilities": {}},
     )
+
+
+def _wrong_with_input(result: dict[str, Any]) -> str | None:
+    requests, state = result.get("inputRequests"), result.get("requestState")
+    if requests is None and state is None:
+        return "asks for input and says neither which nor how to go on"
+    if state is not None and not (isinstance(state, str) and len(state) <= MAX_STATE_CHARACTERS):
+        return f"has a requestState that is not a string of at most {MAX_STATE_CHARACTERS} characters"
+    if requests is None:
+        return None
+    if not isinstance(requests, dict) or len(requests) > MAX_INPUT_REQUESTS:
+        return f"has inputRequests that are not an object of at most {MAX_INPUT_REQUESTS} members"
+    if not all(isinstance(one, dict) and one.get("method") in ASKABLE for one in requests.values()):
+        return "asks for input of a kind that does not exist"
+    return None
 
 
 def _error(error: Any) -> RpcError | Garbage:
@@ -209,7 +177,3 @@ def _error(error: Any) -> RpcError | Garbage:
 def is_id(value: Any) -> bool:
     """Whether this is a JSON-RPC id: a string or an integer."""
     return isinstance(value, str | int) and not isinstance(value, bool)
-
-
-def _text(value: str) -> bytes:
-    return json.dumps(value, ensure_ascii=False).encode()

@@ -1,8 +1,8 @@
-"""An upstream over stdio: a child process, one JSON message a line, calls side by side by id.
+"""An upstream over stdio: a child process that is kept alive, and further ones for sessions that need their own.
 
-`run` owns the process: it starts it, asks which era it speaks (protocol.md 3), reads what it says,
-and starts it again with back-off when it ends. What was asked of a process that ended is lost:
-`NoAnswer`. Lines on standard output that are no messages (banners) are logged and skipped.
+`run` owns the processes: it starts the shared one, asks which era it speaks (protocol.md 3), and starts it
+again with back-off when it ends. A modern server needs no other; one of the session era gets a process a
+session where the client declared something, follows resources, or sets a log level.
 """
 
 from __future__ import annotations
@@ -11,57 +11,46 @@ import asyncio
 import contextlib
 import itertools
 import logging
-import re
-import signal
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from gateway.protocol.raw import one_line
 from gateway.upstreams import (
-    MAX_ANSWER_BYTES,
+    Hear,
+    Hello,
+    InputRequired,
     NoAnswer,
     Outgoing,
-    Overlarge,
+    Peer,
     Progress,
+    Relay,
     Result,
     RpcError,
     Timeouts,
     Unsent,
+    Wants,
     nothing,
 )
-from gateway.upstreams.asks import Ask, Mark, calling
-from gateway.upstreams.child import Child, Noise, measured_lines, start
-from gateway.upstreams.era import Agreed
-from gateway.upstreams.greeting import discover_first, initialize_only
+from gateway.upstreams.asks import GATEWAY_ITSELF, Ask, Mark, canonical
+from gateway.upstreams.breaker import Breaker
+from gateway.upstreams.calls import send_call
+from gateway.upstreams.following import follow
+from gateway.upstreams.listening import Listening
 from gateway.upstreams.listing import every_page
-from gateway.upstreams.rpc import Answer, Asked, Garbage, Told, cancelled, notification, read, reply
+from gateway.upstreams.nursery import Nursery
+from gateway.upstreams.pool import Pool
+from gateway.upstreams.process import Process, Spec
 
 log = logging.getLogger(__name__)
 
 START_SECONDS = 60.0
 PROBE_SECONDS = 5.0
 _AGAIN_SECONDS = (0.5, 60.0)
-_MAX_UNREAD_BYTES = 32 * 1024 * 1024
-_MAX_WAITING_PROGRESS = 1000
-_THREAD_FROM_BYTES = 256 * 1024
-_ID = re.compile(rb'"id"\s*:\s*(\d{1,18})\s*[,}]')
-
-_Heard = Result | RpcError | NoAnswer | dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class _Talk:
-    """A child that is ready. `version` is the modern one, None in the legacy era."""
-
-    child: Child
-    version: str | None
-
-
-@dataclass(slots=True)
-class _Pending:
-    heard: asyncio.Queue[_Heard] = field(default_factory=asyncio.Queue)
+_LISTEN_AGAIN_SECONDS = (1.0, 60.0)
+_SWEEP_SECONDS = 5.0
+_NOTHING_DECLARED = "{}"
 
 
 class StdioUpstream:
@@ -82,22 +71,29 @@ class StdioUpstream:
             raise ValueError(f"servers.{name}.command: it is empty")
         self.name = name
         self.on_tools_changed: Callable[[], None] = nothing
-        self._command = tuple(command)
-        self._env = dict(env or {})
-        self._cwd = cwd
+        self._spec = Spec(
+            name=name,
+            command=tuple(command),
+            env=dict(env or {}),
+            cwd=cwd,
+            start_seconds=start_seconds,
+            probe_seconds=probe_seconds,
+        )
         self._timeouts = timeouts or Timeouts()
-        self._start_seconds = start_seconds
-        self._probe_seconds = probe_seconds
         self._ids = itertools.count(1)
-        self._pending: dict[int, _Pending] = {}
-        self._noise = Noise(name, "stdout")
-        self._talk: _Talk | None = None
+        self._breaker = Breaker(name)
+        self._nursery = Nursery()
+        self._group: asyncio.TaskGroup | None = None
+        self._pool = Pool(name, self._hatch)
+        self._ears: set[Listening] = set()
+        self._shared: Process | None = None
         self._why = "was not started"
         self._settled = asyncio.Event()  # it is ready, or it is known not to run
         self._closing = asyncio.Event()
         self._ended = asyncio.Event()
         self._ended.set()
         self._initialize_first = False
+        self._both_eras = True
         self._up: bool | None = None
 
     @property
@@ -106,215 +102,208 @@ class StdioUpstream:
         return self._up
 
     async def list_tools(self) -> list[dict[str, Any]]:
-        """All tools."""
-        try:
-            async with asyncio.timeout(self._timeouts.list):
-                talk = await self._ready()
-                return await every_page(self.name, lambda ask: self._ask(ask, talk))
-        except TimeoutError as err:
-            raise NoAnswer(f"{self.name} did not list its tools in {self._timeouts.list:g} s") from err
+        """All tools, as the shared process lists them."""
+        async with self._quickly("list its tools"):
+            return await every_page(self.name, (await self._ready()).ask)
+
+    async def hello(self, *, session: str = GATEWAY_ITSELF, capabilities: bytes = b"{}") -> Hello:
+        """What it says of itself."""
+        async with self._quickly("say what it is"):
+            return await (await self._process((session, canonical(capabilities)))).ready()
 
     async def call_tool(
         self, call: Outgoing, *, progress: Progress | None, sent: Callable[[], None]
     ) -> Result | RpcError:
         """Send one `tools/call`."""
-        mark = Mark(sent)
+        return await send_call(self, call, progress, sent)
+
+    async def request(self, relay: Relay, *, peer: Peer, sent: Callable[[], None]) -> Result | RpcError | InputRequired:
+        """Send one request."""
+        ask = Ask(relay=relay, peer=peer, mark=Mark(sent))
+        with self._breaker.attempt():
+            try:
+                async with asyncio.timeout(relay.timeout):
+                    process = await self._process(ask.place, alone=relay.method == "logging/setLevel", live=relay.live)
+                    return await process.ask(ask)
+            except TimeoutError as err:
+                if not ask.mark.written:
+                    raise Unsent(f"{self.name} was not ready within {relay.timeout:g} s") from err
+                raise NoAnswer(f"{self.name} did not answer within {relay.timeout:g} s") from err
+
+    @asynccontextmanager
+    async def listen(self, wants: Wants, *, session: str, capabilities: bytes, hear: Hear) -> AsyncIterator[Wants]:
+        """Hear of changes."""
+        listening = Listening(wants, place=(session, canonical(capabilities)), hear=hear)
+        loop = await self._nursery.spawn_soon(partial(self._follow, listening))
+        if loop is None:
+            raise Unsent(f"{self.name} {self._why}")
+        self._ears.add(listening)
         try:
-            async with asyncio.timeout(call.timeout):
-                return await self._ask(calling(call, progress, mark), await self._ready())
-        except TimeoutError as err:
-            if not mark.written:
-                raise Unsent(f"{self.name} was not ready within {call.timeout:g} s") from err
-            raise NoAnswer(f"{self.name} did not answer within {call.timeout:g} s") from err
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._timeouts.list):
+                    await listening.settled.wait()
+            yield wants if listening.accepted is None else listening.accepted
+        finally:
+            self._ears.discard(listening)
+            loop.cancel()
+
+    async def forget(self, session: str) -> None:
+        """End the processes that only this session used."""
+        self._pool.forget(session)
 
     async def run(self) -> None:
-        """Keep the process alive until closed or cancelled."""
+        """Keep the processes alive until closed or cancelled."""
         self._ended.clear()
-        now = asyncio.get_running_loop().time
-        least, most = _AGAIN_SECONDS
-        pause = least
         try:
-            while not self._closing.is_set():
-                self._settled.clear()
-                began = now()
-                self._down(await self._live())
-                pause = least if now() - began > most else min(pause * 2, most)
-                if not self._closing.is_set():
-                    log.warning("upstream is down: %s", self._why, extra={"server": self.name, "again_in": pause})
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(pause):
-                        await self._closing.wait()
+            async with asyncio.TaskGroup() as group:
+                self._group = group
+                own = Listening(Wants(tools=True), place=(GATEWAY_ITSELF, _NOTHING_DECLARED), hear=self._own_news)
+                loops = [
+                    group.create_task(self._nursery.hold(self._closing)),
+                    group.create_task(self._follow(own)),
+                    group.create_task(self._sweep()),
+                ]
+                await self._supervise()
+                self._pool.stop()
+                for loop in loops:
+                    loop.cancel()
         finally:
+            self._group = None
             self._down("was stopped")
             self._ended.set()
 
     async def close(self) -> None:
-        """Ask the process to end, and wait until it has."""
+        """Ask the processes to end, and wait until they have."""
         self._closing.set()
+        self._pool.stop()
+        if self._shared is not None:
+            self._shared.stop()
         await self._ended.wait()
 
-    async def _live(self) -> str:
-        """One life of the process, from start to end; why it is over."""
-        try:
-            child = await start(name=self.name, command=self._command, env=self._env, cwd=self._cwd)
-        except Unsent as err:
-            return self._bare(err)
-        try:
-            async with asyncio.TaskGroup() as group:
-                reading = group.create_task(self._read(child))
-                readers = {reading, group.create_task(child.follow_stderr())}
-                closing = group.create_task(self._closing.wait())
-                why = await self._begun(child)
-                if why is None:
-                    await asyncio.wait({reading, closing}, return_when=asyncio.FIRST_COMPLETED)
-                self._leave()
-                await child.stop()
-                await asyncio.wait(readers, timeout=1.0)
-                for task in (*readers, closing):
-                    task.cancel()
-        finally:
-            self._leave()
-            await child.reap()
-        return why or self._how_ended(child)
+    @asynccontextmanager
+    async def _quickly(self, what: str) -> AsyncIterator[None]:
+        with self._breaker.attempt():
+            try:
+                async with asyncio.timeout(self._timeouts.list):
+                    yield
+            except TimeoutError as err:
+                raise NoAnswer(f"{self.name} did not {what} in {self._timeouts.list:g} s") from err
 
-    async def _begun(self, child: Child) -> str | None:
-        """Come to terms with a new process; why it failed, or None."""
-        try:
-            async with asyncio.timeout(self._start_seconds):
-                talk = await self._handshake(child)
-        except TimeoutError:
-            return f"did not answer within {self._start_seconds:g} s of its start"
-        except (Unsent, NoAnswer) as err:
-            self._initialize_first = not self._initialize_first and child.stdout.at_eof()
-            return self._bare(err)
-        log.info("upstream is up", extra={"server": self.name, "era": talk.version or "legacy"})
-        self._talk, self._up = talk, True
-        self._settled.set()
-        self.on_tools_changed()
-        return None
+    async def _supervise(self) -> None:
+        now = asyncio.get_running_loop().time
+        least, most = _AGAIN_SECONDS
+        pause = least
+        while not self._closing.is_set():
+            self._settled.clear()
+            began = now()
+            self._down(await self._lived())
+            pause = least if now() - began > most else min(pause * 2, most)
+            if not self._closing.is_set():
+                log.warning("upstream is down: %s", self._why, extra={"server": self.name, "again_in": pause})
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._closing.wait()
 
-    async def _handshake(self, child: Child) -> _Talk:
-        async def ask(what: Ask, version: str | None) -> Result | RpcError:
-            return await self._ask(what, _Talk(child, version))
-
-        greet = initialize_only if self._initialize_first else discover_first
-        spoken = await greet(self.name, ask, self._probe_seconds)
-        if isinstance(spoken, Agreed):
-            self._write(child, notification("notifications/initialized"))
-            return _Talk(child, None)
-        if spoken.list_changed:
-            listen = Ask(method="subscriptions/listen", params={"notifications": {"toolsListChanged": True}})
-            self._write(child, listen.text(next(self._ids), version=spoken.version))
-        return _Talk(child, spoken.version)
-
-    async def _ready(self) -> _Talk:
-        await self._settled.wait()
-        if self._talk is None:
-            raise Unsent(f"{self.name} {self._why}")
-        return self._talk
-
-    async def _ask(self, ask: Ask, talk: _Talk) -> Result | RpcError:
-        request_id, pending = next(self._ids), _Pending()
-        self._pending[request_id] = pending
-        try:
-            self._write(talk.child, ask.text(request_id, version=talk.version), ask.mark)
-            while True:
-                match await pending.heard.get():
-                    case NoAnswer() as err:
-                        raise err
-                    case Result() | RpcError() as answer:
-                        return answer
-                    case dict() as params:
-                        if ask.progress:
-                            await ask.progress(params)
-        except asyncio.CancelledError:
-            if ask.mark.written and ask.method != "initialize":
-                with contextlib.suppress(Unsent):
-                    self._write(talk.child, cancelled(request_id, "The caller no longer waits"))
-            raise
-        finally:
-            del self._pending[request_id]
-
-    def _write(self, child: Child, message: bytes, mark: Callable[[], None] = nothing) -> None:
-        # Writing to a pipe never waits here: what the child does not read piles up in our memory, up to a bound.
-        if child.stdin.is_closing() or child.exit_code is not None:
-            raise Unsent(f"{self.name} {self._how_ended(child)}")
-        if child.stdin.transport.get_write_buffer_size() > _MAX_UNREAD_BYTES:
-            raise Unsent(f"{self.name} does not read what it is sent")
-        mark()
-        child.stdin.write(one_line(message) + b"\n")
-
-    async def _read(self, child: Child) -> None:
-        async for line, whole in measured_lines(child.stdout, limit=MAX_ANSWER_BYTES):
-            if not whole:
-                self._too_long(line)
-            elif line.lstrip().startswith(b"{"):
-                await self._take(child, line)
-            elif line.strip():
-                self._noise.line(line)
-        self._leave()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(1.0):
-                await child.wait()
-        for pending in self._pending.values():
-            pending.heard.put_nowait(NoAnswer(f"{self.name} {self._how_ended(child)} before it answered"))
-
-    async def _take(self, child: Child, line: bytes) -> None:
-        message = read(line) if len(line) < _THREAD_FROM_BYTES else await asyncio.to_thread(read, line)
-        match message:
-            case Answer():
-                self._answered(message)
-            case Asked():
-                with contextlib.suppress(Unsent):
-                    self._write(child, reply(message))
-            case Told(method="notifications/tools/list_changed"):
+    async def _lived(self) -> str:
+        """One life of the shared process; why it is over."""
+        process = self._shared = self._new(_NOTHING_DECLARED, initialize_first=self._initialize_first, shared=True)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(process.live())
+            await process.settled.wait()
+            if process.hello is not None:
+                log.info("upstream is up", extra={"server": self.name, "protocol": process.hello.version})
+                self._up = self._both_eras = True
+                self._breaker.reset()
+                self._settled.set()
                 self.on_tools_changed()
-            case Told(method="notifications/progress", params=params):
-                pending = self._waiting_for(params.get("progressToken"))
-                if pending is not None and pending.heard.qsize() < _MAX_WAITING_PROGRESS:
-                    pending.heard.put_nowait(params)
-            case Told():
-                log.debug("notification of upstream not used", extra={"server": self.name})
-            case Garbage():
-                self._noise.line(line)
+            else:
+                self._initialize_first = not self._initialize_first and process.ended_at_discover
+        return process.why
 
-    def _answered(self, answer: Answer) -> None:
-        pending = self._waiting_for(answer.id)
-        if answer.id is None and len(self._pending) == 1:
-            (pending,) = self._pending.values()  # it could not read the id, but nothing else was asked
-        if pending is None:
-            log.debug("upstream answered nothing that is waited for", extra={"server": self.name})
-            return
-        pending.heard.put_nowait(answer.outcome)
+    def _new(self, capabilities: str, *, initialize_first: bool, shared: bool) -> Process:
+        return Process(
+            self._spec,
+            ids=self._ids,
+            tools_changed=self._tools_changed,
+            ears=self._ears_of,
+            capabilities=capabilities,
+            initialize_first=initialize_first,
+            shared=shared,
+        )
 
-    def _waiting_for(self, value: Any) -> _Pending | None:
-        return self._pending.get(value) if isinstance(value, int) and not isinstance(value, bool) else None
+    def _hatch(self, capabilities: str) -> Process:
+        if self._group is None or self._closing.is_set():
+            raise Unsent(f"{self.name} is ending")
+        process = self._new(capabilities, initialize_first=True, shared=False)
+        self._group.create_task(process.live())
+        return process
 
-    def _too_long(self, ends: bytes) -> None:
-        log.warning("upstream sent a line over the bound, dropped", extra={"server": self.name})
-        for found in _ID.findall(ends):
-            pending = self._pending.get(int(found))
-            if pending is not None:
-                pending.heard.put_nowait(Overlarge(f"{self.name} answered with more than {MAX_ANSWER_BYTES} bytes"))
-                return
+    async def _ready(self) -> Process:
+        await self._settled.wait()
+        if self._shared is None or self._shared.hello is None:
+            raise Unsent(f"{self.name} {self._why if self._shared is None else self._shared.why}")
+        return self._shared
 
-    def _leave(self) -> None:
-        if self._talk is not None:
-            self._talk, self._up, self._why = None, False, "is ending"
+    async def _process(self, key: tuple[str, str], *, alone: bool = False, live: bool = False) -> Process:
+        """Who serves this session. Its era is known from the shared process."""
+        shared = await self._ready()
+        session, capabilities = key
+        if session == GATEWAY_ITSELF:
+            return shared
+        if shared.modern:
+            return await self._asking(key, shared) if live and capabilities != _NOTHING_DECLARED else shared
+        if capabilities == _NOTHING_DECLARED:
+            own = self._pool.of(session)
+            if own:  # there is what this session has set; what was not declared is not asked of its client
+                return own[-1]
+            if not alone:
+                return shared
+        return self._pool.get(key)
+
+    async def _asking(self, key: tuple[str, str], shared: Process) -> Process:
+        """A process in the session era, which alone lets a server ask, of a server that was found to be modern."""
+        if not self._both_eras:
+            return shared
+        process = self._pool.get(key)
+        try:
+            await process.ready()
+        except Unsent as err:
+            log.info("upstream has no session era: %s", err, extra={"server": self.name})
+            self._both_eras = False
+            return shared
+        return process
+
+    async def _follow(self, listening: Listening) -> None:
+        least, most = _LISTEN_AGAIN_SECONDS
+        pause, now = least, asyncio.get_running_loop().time
+        while True:
+            began = now()
+            try:
+                process = await self._process(listening.place, alone=bool(listening.wants.uris))
+                await follow(process, listening)
+            except (Unsent, NoAnswer) as err:
+                listening.settled.set()
+                log.debug("subscription at upstream ended: %s", err, extra={"server": self.name})
+            pause = least if now() - began > most else min(pause * 2, most)
+            await asyncio.sleep(pause)
+
+    def _ears_of(self, process: Process) -> Collection[Listening]:
+        """Who listens to a process: the session it belongs to, or everybody who has none of their own."""
+        shared = process is self._shared
+        owners = {ear: self._pool.of(ear.place[0]) for ear in self._ears}
+        return [ear for ear, own in owners.items() if (process in own if own else shared)]
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(_SWEEP_SECONDS)
+            self._pool.sweep()
+
+    def _tools_changed(self) -> None:
+        self.on_tools_changed()
+
+    def _own_news(self, _method: str, _params: bytes) -> None:
+        """The process itself reports changed tools already."""
 
     def _down(self, why: str) -> None:
-        self._talk, self._up, self._why = None, False, why
+        self._shared, self._up, self._why = None, False, why
         self._settled.set()
-
-    def _bare(self, err: Exception) -> str:
-        return str(err).removeprefix(f"{self.name} ")
-
-    def _how_ended(self, child: Child) -> str:
-        code = child.exit_code
-        if code is None:
-            return "stopped talking"
-        if code >= 0:
-            return f"ended with exit code {code}"
-        with contextlib.suppress(ValueError):
-            return f"was ended by {signal.Signals(-code).name}"
-        return f"was ended by signal {-code}"

@@ -16,10 +16,12 @@ from typing import Protocol
 
 from multidict import CIMultiDict
 
-from gateway.upstreams import NoAnswer, Result, RpcError, Timeouts, Unsent, nothing
+from gateway.upstreams import Hello, InputRequired, NoAnswer, Result, RpcError, Timeouts, Unsent, nothing
 from gateway.upstreams.asks import Ask
 from gateway.upstreams.authorizer import Authorizer
 from gateway.upstreams.exchange import Dialer, Reply
+from gateway.upstreams.listening import Listening
+from gateway.upstreams.nursery import Nursery
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +48,7 @@ class Dialect(Protocol):
         """Whether tools with wrong `x-mcp-header` marks have to be left out."""
         ...
 
-    async def ask(self, ask: Ask) -> Result | RpcError:
+    async def ask(self, ask: Ask) -> Result | RpcError | InputRequired:
         """Send and wait.
 
         Raises:
@@ -54,12 +56,24 @@ class Dialect(Protocol):
         """
         ...
 
-    async def listen(self, tools_changed: Callable[[], None]) -> bool:
-        """Follow the standing stream until it ends. False: the server offers none."""
+    async def hello(self, key: tuple[str, str]) -> Hello:
+        """What the server says of itself, in the session of `key` where there are sessions."""
+        ...
+
+    async def follow(self, listening: Listening) -> bool:
+        """Keep a subscription up until it ends. False: the server offers none, so ask again late."""
+        ...
+
+    async def forget(self, session: str) -> None:
+        """End what was begun for a session key."""
         ...
 
     async def close(self) -> None:
         """End what was begun."""
+        ...
+
+    def abandon(self) -> None:
+        """Let go of it without a word: the server is no longer the one that was met."""
         ...
 
 
@@ -91,6 +105,7 @@ class Wire:
             raise ValueError(f"servers.{name}.url: only http:// and https:// addresses can be used")
         self.name = name
         self.timeouts = timeouts
+        self.nursery = Nursery()
         self._url = url
         self._headers = dict(headers)
         self._authorizer = authorizer

@@ -142,15 +142,15 @@ class Agent:
 class OldAgent(Agent):
     """An agent of the older era, with a session."""
 
-    async def open(self) -> Self:
+    async def open(self, version: str = LEGACY) -> Self:
         """Say hello and keep the session."""
-        hello = {"protocolVersion": LEGACY, "capabilities": {}, "clientInfo": {"name": "old", "version": "1"}}
+        hello = {"protocolVersion": version, "capabilities": {}, "clientInfo": {"name": "old", "version": "1"}}
         message = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": hello}
         sent = {**self.headers, "Content-Type": "application/json"}
         async with self.http.post(self.url, json=message, headers=sent) as answer:
             assert answer.status == 200, await answer.text()
             self.headers["Mcp-Session-Id"] = answer.headers["Mcp-Session-Id"]
-        self.headers["MCP-Protocol-Version"] = LEGACY
+        self.headers["MCP-Protocol-Version"] = version
         noted = await self.post({"jsonrpc": "2.0", "method": "notifications/initialized"})
         assert noted.status == 202
         return self

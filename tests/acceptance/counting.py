@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -39,6 +40,18 @@ class Shop:
         if not self.file.exists():
             return 0
         return sum(json.loads(line)["to"] == to for line in self.file.read_text().splitlines())
+
+    def down(self, *, is_down: bool) -> None:
+        """Let the server end at once when it is started, or start again."""
+        mark = self.file.with_suffix(".down")
+        if is_down:
+            mark.touch()
+        else:
+            mark.unlink()
+
+    def kill_server(self) -> None:
+        """End the server's process as if it had crashed."""
+        os.kill(int(self.file.with_suffix(".pid").read_text()), signal.SIGKILL)
 
     def agent(self, server: str | None = "shop") -> Agent:
         """The configured agent."""

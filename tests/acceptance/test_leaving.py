@@ -53,7 +53,7 @@ async def test_an_agent_of_the_modern_era_that_left_collects_by_asking_again(it:
 
 async def test_an_agent_of_the_older_era_that_left_collects_by_asking_again(it: Shop) -> None:
     async with OldAgent(it.placet, "shop") as agent:
-        await agent.open()
+        await agent.open("2025-06-18")
         asked = await left(it, agent, (agent.old_call("pay", payment("gone"), 5), {}), "gone")
         assert (await it.ada.approve(asked))["state"] == "approved"
         assert it.seen("gone") == 0

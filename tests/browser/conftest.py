@@ -6,60 +6,15 @@ not expect: a blocked style, a refused source, a broken script. Nothing here sle
 
 from __future__ import annotations
 
-import asyncio
-import shutil
-import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from aiohttp import web
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from tests.fakes import console_api
+from tests.browser.chromium import PATIENCE_MS, RunningConsole, launch, path_of_chromium
 from tests.fakes.console_api import ConsoleFake
-
-ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--no-first-run"]
-PATIENCE_MS = 5_000
-
-
-class RunningConsole:
-    """The fake API, served from a thread; `call` runs something on its loop and waits for it."""
-
-    def __init__(self, fake: ConsoleFake) -> None:
-        self.fake = fake
-        self.loop = asyncio.new_event_loop()
-        self.thread = threading.Thread(target=self.loop.run_forever, name="console-fake")
-        self.thread.start()
-        self.runner = web.AppRunner(console_api.build(fake), handler_cancellation=True, shutdown_timeout=0.1)
-        self.url = self._wait(asyncio.run_coroutine_threadsafe(self._start(), self.loop))
-
-    async def _start(self) -> str:
-        await self.runner.setup()
-        site = web.TCPSite(self.runner, "127.0.0.1", 0)
-        await site.start()
-        return f"http://127.0.0.1:{self.runner.addresses[0][1]}"
-
-    @staticmethod
-    def _wait(future: Future[Any]) -> Any:
-        return future.result(timeout=PATIENCE_MS / 1000)
-
-    def call(self, change: Callable[[], object]) -> Any:
-        """Run `change` on the server's loop."""
-
-        async def run() -> object:
-            return change()
-
-        return self._wait(asyncio.run_coroutine_threadsafe(run(), self.loop))
-
-    def stop(self) -> None:
-        """Close every connection and end the thread."""
-        self._wait(asyncio.run_coroutine_threadsafe(self.runner.cleanup(), self.loop))
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join(timeout=PATIENCE_MS / 1000)
-        self.loop.close()
 
 
 class Screen:
@@ -79,7 +34,7 @@ class Screen:
     def open(self, path: str) -> Page:
         """Go to a path of the console and wait until it has drawn something."""
         self.page.goto(self.url + path)
-        self.page.wait_for_selector("main > *")
+        expect(self.page.locator("main > *").first).to_be_visible()
         return self.page
 
     def unexpected(self) -> list[str]:
@@ -87,13 +42,26 @@ class Screen:
         return [text for text in self.complaints if not any(part in text for part in self.expected)]
 
 
+def request_id(number: int) -> str:
+    return f"req_{number:026d}"
+
+
+def settled(screen: Screen, path: str) -> Page:
+    """Go to a path and wait until its page stands."""
+    page = screen.open(path)
+    if path.startswith("/login"):
+        page.wait_for_load_state("networkidle")
+    else:
+        expect(page.locator("h1, h2").first).to_be_attached()
+    return page
+
+
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None:
+    if path_of_chromium() is None:
         pytest.skip("no Chromium on this machine")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        browser = launch(playwright)
         yield browser
         browser.close()
 

@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 from tests.conformance import expectations, peers
-from tests.conformance.suite import REVISIONS, Score, SuiteFailed, of_client, of_server
+from tests.conformance.suite import MISSES, REVISIONS, Score, SuiteFailed, of_client, of_server
 
 MODES = ("gateway", "direct", "client")
 _WIDTH = 160
@@ -28,17 +28,18 @@ async def score(mode: str, revision: str, folder: Path) -> Score:
     if mode == "client":
         return await of_client("tests.conformance.client", revision)
     async with peers.fixture(folder) as upstream:
+        direct = await of_server(upstream, revision)
         if mode == "direct":
-            return await of_server(upstream, revision)
+            return direct
         async with peers.gateway(folder, upstream) as url:
-            return await of_server(url, revision)
+            return (await of_server(url, revision)).against(direct)
 
 
 def show(found: Score) -> None:
     """Print a score, and why each missed check was missed."""
     print(found)
     for check in found.checks:
-        if check.status in ("FAILURE", "WARNING"):
+        if check.status in MISSES:
             said = " ".join(check.message.split())
             print(f"  {check.status.lower()} {check.scenario}: {check.id}: {said}"[:_WIDTH])
 

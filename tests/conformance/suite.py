@@ -1,7 +1,8 @@
 """Runs the official conformance suite and reads what it found.
 
-The suite is a Node program that writes one file of checks a scenario. A check that did not succeed and was not
-skipped is a miss; a warning is a miss too, because the fixture server behind the gateway earns none.
+The suite is a Node program that writes one file of checks a scenario. A check that failed is a miss; a warning is one
+too, because the fixture server behind the gateway earns none. A check that was not made, or only noted, does not
+count for the suite: against the score of the fixture server itself it is seen, and is a miss as well.
 """
 
 from __future__ import annotations
@@ -45,7 +46,8 @@ CLIENT_SCENARIOS = {
 PATIENCE_SECONDS = 300
 _RESULT = re.compile(r"(?:server-|client-)?(?P<scenario>.+?)-\d{4}-\d\d-\d\dT[\d-]+Z")
 _TOTAL = re.compile(r"^Total: (\d+) passed, (\d+) failed$", re.MULTILINE)
-_MISSES = frozenset({"FAILURE", "WARNING"})
+LOST = "LOST"
+MISSES = frozenset({"FAILURE", "WARNING", LOST})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,9 +81,24 @@ class Score:
         """The ids of missed checks, by scenario."""
         found: dict[str, set[str]] = {}
         for check in self.checks:
-            if check.status in _MISSES:
+            if check.status in MISSES:
                 found.setdefault(check.scenario, set()).add(check.id)
         return {scenario: sorted(ids) for scenario, ids in sorted(found.items())}
+
+    def against(self, other: Score) -> Score:
+        """The same score, with every check that succeeded more often in the other one as lost."""
+        missed = {(scenario, check) for scenario, checks in self.misses().items() for check in checks}
+        fewer = other._successes() - self._successes()
+        lost = tuple(
+            Check(
+                scenario=scenario, id=check, status=LOST, message="succeeds without the gateway, and was not made here"
+            )
+            for scenario, check in sorted(fewer.keys() - missed)
+        )
+        return Score(revision=self.revision, checks=self.checks + lost)
+
+    def _successes(self) -> Counter[tuple[str, str]]:
+        return Counter((check.scenario, check.id) for check in self.checks if check.status == "SUCCESS")
 
     def __str__(self) -> str:
         return f"{self.revision}: {self.passed} passed, {self.failed} failed"

@@ -2,7 +2,7 @@
 
 It exists so that pages can be looked at and tested without the rest. It keeps the shapes of contract.md 4 and the
 rules the pages rely on (binding, one winner, expiry, CSRF), nothing more. Run it by hand with
-`python -m tests.fakes.console_api [--scenario rich|empty|first|many] [--port N]`.
+`python -m tests.fakes.console_api [--scenario rich|empty|first|many|hostile] [--port N]`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import hashlib
 import importlib.resources
 import json
 import mimetypes
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,12 +23,13 @@ from typing import Any
 from aiohttp import web
 
 from approvals.web.headers import set_headers
+from tests.fakes import console_directories as directories
 from tests.fakes import console_samples as samples
+from tests.fakes.console_directories import ME
 from tests.fakes.console_samples import Json
 
 STATIC = Path(__file__).parents[2] / "approvals" / "web" / "static"
 PAGES = ("/", "/login", "/history", "/agents", "/people", "/servers", "/requests/{id}")
-ME: Json = {"id": "you@example.com", "name": "Yuki Moreau", "roles": ["reviewer"], "groups": ["finance"]}
 CSRF = "csrf-of-this-session"
 HEARTBEAT_SECONDS = 5
 
@@ -41,6 +43,9 @@ class ConsoleFake:
     features: Json = field(default_factory=lambda: {"agents": True, "people": True, "servers": True, "slack": True})
     signed_in: bool = True
     streams: set[asyncio.Queue[str]] = field(default_factory=set)
+    servers: list[Json] = field(default_factory=list)
+    tools: list[Json] = field(default_factory=list)
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     before_decision: Json | None = None
     """A vote of somebody else that is saved just before the next decision arrives."""
 
@@ -52,13 +57,16 @@ class ConsoleFake:
             "empty": samples.past(start),
             "first": [],
             "many": samples.many(start, 200),
+            "hostile": samples.hostile(start),
         }[scenario]
         notices = (
             [{"level": "warning", "text": "Slack did not answer for 4 minutes; 2 cards wait to be sent."}]
             if scenario == "rich"
             else []
         )
-        return cls(requests={row["id"]: row for row in rows}, notices=notices)
+        servers = [] if scenario == "first" else directories.SERVERS
+        tools = directories.HOSTILE_TOOLS if scenario == "hostile" else directories.TOOLS
+        return cls(requests={row["id"]: row for row in rows}, notices=notices, servers=servers, tools=tools)
 
     def tell(self, request_id: str) -> None:
         """Send an event to every open stream."""
@@ -124,6 +132,9 @@ def build(fake: ConsoleFake) -> web.Application:
     app.router.add_get("/api/v1/events", _events)
     app.router.add_get("/api/v1/agents", _agents)
     app.router.add_get("/api/v1/people", _people)
+    app.router.add_get("/api/v1/servers", _servers)
+    app.router.add_get("/api/v1/servers/{name}/tools", _tools)
+    app.router.add_get("/readyz", _ready)
     app.router.add_get("/{rest:(?!api/|static/).*}", _missing)
     return app
 
@@ -189,7 +200,7 @@ async def _me(request: web.Request) -> web.Response:
         {
             "person": ME,
             "csrf": CSRF,
-            "server_time": samples.stamp(datetime.now(UTC)),
+            "server_time": samples.stamp(fake.clock()),
             "version": "0.1.0",
             "features": fake.features,
             "notices": fake.notices,
@@ -245,7 +256,7 @@ async def _show(request: web.Request) -> web.Response:
 
 
 async def _timeline(request: web.Request) -> web.Response:
-    return web.json_response({"timeline": samples.timeline(_row(request))})
+    return web.json_response({"events": samples.timeline(_row(request))})
 
 
 async def _decide(request: web.Request) -> web.Response:
@@ -261,7 +272,7 @@ async def _decide(request: web.Request) -> web.Response:
         return problem(409, "stale_binding", "This call changed since you opened it.", request=row)
     if not row["may_decide"]:
         return problem(403, "not_allowed", "You may not decide this: you are not among its reviewers.")
-    vote = samples.vote(ME["id"], body["decision"], datetime.now(UTC), reason=body.get("reason"))
+    vote = samples.vote(ME["id"], body["decision"], fake.clock(), reason=body.get("reason"))
     return web.json_response(fake.record(row["id"], vote))
 
 
@@ -275,7 +286,7 @@ async def _act(request: web.Request) -> web.Response:
         "cancel": {
             "state": "cancelled",
             "cause": "cancelled_by_person",
-            "decided_at": samples.stamp(datetime.now(UTC)),
+            "decided_at": samples.stamp(fake.clock()),
         },
         "resolve": {"cause": "resolved_ran" if body.get("ran") else "resolved_did_not_run"},
     }
@@ -308,26 +319,41 @@ async def _events(request: web.Request) -> web.StreamResponse:
         fake.streams.discard(queue)
 
 
-async def _agents(_request: web.Request) -> web.Response:
-    agents = [
-        {"name": "claude-ada", "owner": samples.ADA, "servers": ["payments", "mail"], "source": "config"},
-        {"name": "trader-ben", "owner": samples.BEN, "servers": ["binance"], "paused_at": "2026-11-24T10:00:00Z"},
-    ]
-    return web.json_response({"agents": agents, "next_cursor": None})
+def _whole(member: str, rows: list[Json]) -> web.Response:
+    return web.json_response({member: rows, "next_cursor": None})
+
+
+async def _agents(request: web.Request) -> web.Response:
+    fake = request.app[FAKE]
+    return _whole("agents", directories.agents(fake.clock()) if fake.servers else [])
 
 
 async def _people(_request: web.Request) -> web.Response:
-    people = [
-        ME,
-        {"id": samples.BEN, "name": "Ben", "roles": ["reviewer", "operator"], "groups": ["finance"], "slack": ["U02"]},
-    ]
-    return web.json_response({"people": people, "next_cursor": None})
+    return _whole("people", directories.people())
+
+
+async def _servers(request: web.Request) -> web.Response:
+    return _whole("servers", request.app[FAKE].servers)
+
+
+async def _tools(request: web.Request) -> web.Response:
+    fake, name = request.app[FAKE], request.match_info["name"]
+    server = next((one for one in fake.servers if one["name"] == name), None)
+    if server is None:
+        return problem(404, "not_found", "There is no server of that name.")
+    if server["up"] is not True:
+        return problem(503, "upstream_unavailable", f"The tools are not known: {server['error'] or 'never asked'}.")
+    return _whole("tools", fake.tools)
+
+
+async def _ready(_request: web.Request) -> web.Response:
+    return web.json_response({"ready": True, "checks": directories.CHECKS})
 
 
 def main() -> None:
     """Serve one scenario until interrupted."""
     options = argparse.ArgumentParser()
-    options.add_argument("--scenario", default="rich", choices=["rich", "empty", "first", "many"])
+    options.add_argument("--scenario", default="rich", choices=["rich", "empty", "first", "many", "hostile"])
     options.add_argument("--port", type=int, default=8643)
     chosen = options.parse_args()
     app = build(ConsoleFake.of(chosen.scenario, datetime.now(UTC)))

@@ -148,6 +148,8 @@ def held(start: datetime) -> list[Json]:
             severity="critical",
             waiting=False,
             rule="risk:destructive",
+            rule_reason="Nothing is destroyed without a person",
+            trace=[{"rule": "risk:destructive", "matched": True, "why": "the name of the tool says drop"}],
             arguments={"schema": "public", "table": "orders_2019", "cascade": True},
         ),
         sample(
@@ -217,6 +219,38 @@ def past(start: datetime) -> list[Json]:
         ended(26, start, "cancelled", age=12000, cause="client_cancelled"),
         ended(27, start, "approved", age=90, by=BEN),
         ended(28, start, "succeeded", age=200000, by=BEN, arguments=edited, edited_from=before, outcome=ran),
+    ]
+
+
+def hostile(start: datetime) -> list[Json]:
+    """Requests in which every word that an agent, a server, a person or a client can choose is hostile."""
+    name = "x\u202ey\u200b" + "w" * 90
+    words: Json = {
+        "agent": name,
+        "owner": f"{name}@example.com",
+        "tool": f"tool_{'long' * 20}",
+        "server": "a" * 60,
+        "client": {"name": HOSTILE_NOTE, "version": name},
+        "justification": HOSTILE_NOTE,
+        "rule_reason": HOSTILE_NOTE,
+        "arguments": {
+            HOSTILE_NOTE: HOSTILE_NOTE,
+            name: [{name: HOSTILE_NOTE}, {name: nested(30)}],
+            "big": "9" * 100_000,
+        },
+    }
+    answer = {"content": [{"type": "text", "text": HOSTILE_NOTE}], "isError": True}
+    outcome = {
+        "kind": "failed",
+        "result": answer,
+        "error": HOSTILE_NOTE,
+        "started_at": stamp(start - timedelta(seconds=60)),
+        "finished_at": stamp(start - timedelta(seconds=59)),
+    }
+    return [
+        *(sample(n, start, age=10 * n, **words) for n in range(1, 4)),
+        ended(21, start, "failed", age=120, by=f"{name}@example.com", outcome=outcome, **words),
+        ended(24, start, "denied", age=5400, by=CLEO, reason=HOSTILE_NOTE, **words),
     ]
 
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from aiohttp import web
 
 from approvals.domain.model import Caller
-from gateway.inbound.gate import Gate, InboundCall, Line
+from gateway.inbound.gate import Answered, Called, Gate, InboundAsk, InboundCall, Line, Welcome
 from gateway.inbound.http import Inbound, InboundSettings, add_routes
-from gateway.upstreams import Result, RpcError
+from gateway.upstreams import Hear, Result, RpcError, Wants
 
 ADA = "plc_agent_ada"
 BOB = "plc_agent_bob"
@@ -25,7 +25,21 @@ TOOLS: list[dict[str, Any]] = [
     {"name": "task_only", "inputSchema": {"type": "object"}, "execution": {"taskSupport": "required"}},
 ]
 
-Behaviour = Callable[[InboundCall, Line], Awaitable[Result | RpcError]]
+CAPABILITIES: dict[str, Any] = {
+    "tools": {"listChanged": True},
+    "resources": {"subscribe": True, "listChanged": True},
+    "prompts": {"listChanged": True},
+    "completions": {},
+    "logging": {},
+    "tasks": {"list": {}},
+    "extensions": {"io.modelcontextprotocol/tasks": {}},
+}
+
+Behaviour = Callable[[InboundCall, Line], Awaitable[Called]]
+Reaction = Callable[[InboundAsk, Line], Awaitable[Answered]]
+
+
+NO_TASK = RpcError(code=-32602, message="There is no such task.")
 
 
 def text_result(text: str) -> Result:
@@ -45,11 +59,23 @@ class FakeGate:
     lines: list[Line] = field(default_factory=list)
     callers: list[Caller] = field(default_factory=list)
     cancels: list[tuple[Line, str | None]] = field(default_factory=list)
-    left: asyncio.Event = field(default_factory=asyncio.Event)
+    abandoned: asyncio.Event = field(default_factory=asyncio.Event)
     tolds: list[str] = field(default_factory=list)
     was_told: asyncio.Event = field(default_factory=asyncio.Event)
     cancelled_in_words: asyncio.Event = field(default_factory=asyncio.Event)
     anonymous: Caller | None = None
+    reactions: dict[str, Reaction] = field(default_factory=dict)
+    asks: list[InboundAsk] = field(default_factory=list)
+    listeners: list[tuple[Wants, Hear]] = field(default_factory=list)
+    listening: asyncio.Event = field(default_factory=asyncio.Event)
+    unheard: asyncio.Event = field(default_factory=asyncio.Event)
+    unlistenable: Exception | None = None
+    refused_uris: set[str] = field(default_factory=set)
+    watchers: list[Callable[[bytes], None]] = field(default_factory=list)
+    tasks: dict[str, bytes] = field(default_factory=dict)
+    updates: list[tuple[str, bytes]] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
+    went: asyncio.Event = field(default_factory=asyncio.Event)
     release: asyncio.Event = field(default_factory=asyncio.Event)
     entered: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -64,10 +90,13 @@ class FakeGate:
     def instructions(self, caller: Caller, server: str | None) -> str | None:
         return "Some calls wait for a person."
 
+    async def hello(self, caller: Caller, server: str | None) -> Welcome:
+        return Welcome(capabilities=CAPABILITIES, instructions=self.instructions(caller, server))
+
     async def list_tools(self, caller: Caller, server: str | None) -> Sequence[dict[str, Any]] | RpcError:
         return TOOLS
 
-    async def call_tool(self, caller: Caller, server: str | None, call: InboundCall, line: Line) -> Result | RpcError:
+    async def call_tool(self, caller: Caller, server: str | None, call: InboundCall, line: Line) -> Called:
         self.calls.append(call)
         self.lines.append(line)
         self.callers.append(caller)
@@ -77,8 +106,62 @@ class FakeGate:
         try:
             return await tool(call, line)
         except asyncio.CancelledError:
-            self.left.set()
+            self.abandoned.set()
             raise
+
+    async def ask(self, caller: Caller, server: str | None, ask: InboundAsk, line: Line) -> Answered:
+        self.asks.append(ask)
+        self.lines.append(line)
+        reaction = self.reactions.get(ask.method)
+        if reaction is None:
+            return Result(raw=b"{}")
+        return await reaction(ask, line)
+
+    @asynccontextmanager
+    async def listen(
+        self, caller: Caller, server: str | None, wants: Wants, *, session: str, capabilities: bytes, hear: Hear
+    ) -> AsyncIterator[Wants]:
+        if self.unlistenable is not None:
+            raise self.unlistenable
+        listener = (wants, hear)
+        self.listeners.append(listener)
+        self.listening.set()
+        try:
+            yield replace(wants, uris=wants.uris - self.refused_uris)
+        finally:
+            self.listeners.remove(listener)
+            self.unheard.set()
+
+    def say(self, method: str, params: Mapping[str, Any] | None = None) -> None:
+        """As an upstream that tells everybody of a change."""
+        for _, hear in self.listeners:
+            hear(method, json.dumps(params or {}).encode())
+
+    async def left(self, session: str) -> None:
+        self.gone.append(session)
+        self.went.set()
+
+    async def task(self, caller: Caller, task_id: str) -> bytes | RpcError:
+        return self.tasks.get(task_id, NO_TASK)
+
+    async def task_update(self, caller: Caller, task_id: str, responses: bytes) -> RpcError | None:
+        self.updates.append((task_id, responses))
+        return None if task_id in self.tasks else NO_TASK
+
+    async def task_cancel(self, caller: Caller, task_id: str) -> RpcError | None:
+        return None if self.tasks.pop(task_id, None) is not None else NO_TASK
+
+    @asynccontextmanager
+    async def watch_tasks(
+        self, caller: Caller, task_ids: frozenset[str], *, hear: Callable[[bytes], None]
+    ) -> AsyncIterator[frozenset[str]]:
+        self.watchers.append(hear)
+        self.listening.set()
+        try:
+            yield task_ids & self.tasks.keys()
+        finally:
+            self.watchers.remove(hear)
+            self.unheard.set()
 
     async def cancelled(self, caller: Caller, line: Line, reason: str | None) -> None:
         self.cancels.append((line, reason))
@@ -118,10 +201,14 @@ async def served(
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     port: int = runner.addresses[0][1]
-    try:
-        yield Served(inbound=inbound, url=f"http://127.0.0.1:{port}", port=port)
-    finally:
-        # Whoever is still held is let go, so that the shutdown waits for nobody.
-        if (held := release or getattr(gate, "release", None)) is not None:
-            held.set()
-        await runner.cleanup()
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(inbound.run())
+        await asyncio.sleep(0)
+        try:
+            yield Served(inbound=inbound, url=f"http://127.0.0.1:{port}", port=port)
+        finally:
+            # Whoever is still held is let go, so that the shutdown waits for nobody.
+            if (held := release or getattr(gate, "release", None)) is not None:
+                held.set()
+            await runner.cleanup()
+            running.cancel()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -100,8 +100,9 @@ def modern(method: str, *, rpc_id: Any = 1, token: Any = None, **params: Any) ->
     """A 2026-07-28 request and the headers that go with it."""
     meta = MODERN_META if token is None else {**MODERN_META, "progressToken": token}
     headers = {"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": method}
-    if method == "tools/call":
-        headers["Mcp-Name"] = params["name"]
+    for member in ("name", "uri", "taskId"):
+        if member in params and str(params[member]).isascii():
+            headers["Mcp-Name"] = params[member]
     return rpc(method, {**params, "_meta": meta}, rpc_id=rpc_id), headers
 
 
@@ -166,6 +167,13 @@ class Clock:
 async def soon(event: asyncio.Event) -> None:
     async with asyncio.timeout(WAIT):
         await event.wait()
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait for what no event tells of."""
+    async with asyncio.timeout(WAIT):
+        while not condition():  # noqa: ASYNC110 - what is waited for is a count, not an event
+            await asyncio.sleep(0.001)
 
 
 def wait_call(rpc_id: Any = 1, token: Any = None) -> dict[str, Any]:

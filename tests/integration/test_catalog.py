@@ -4,13 +4,28 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import pytest
 
 from approvals.domain.fingerprint import of_tool
 from gateway.catalog import Catalog
-from gateway.upstreams import NoAnswer, Outgoing, Progress, Result, RpcError, Unsent, nothing
+from gateway.upstreams import (
+    Hear,
+    Hello,
+    InputRequired,
+    NoAnswer,
+    Outgoing,
+    Peer,
+    Progress,
+    Relay,
+    Result,
+    RpcError,
+    Unsent,
+    Wants,
+    nothing,
+)
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"], "additionalProperties": False}
 
@@ -43,6 +58,20 @@ class Listing:
         self, call: Outgoing, *, progress: Progress | None, sent: Callable[[], None]
     ) -> Result | RpcError:
         raise AssertionError("the catalogue calls nothing")
+
+    async def request(self, relay: Relay, *, peer: Peer, sent: Callable[[], None]) -> Result | RpcError | InputRequired:
+        raise AssertionError("the catalogue asks for its tools and nothing else")
+
+    async def hello(self, *, session: str = "", capabilities: bytes = b"{}") -> Hello:
+        raise AssertionError("the catalogue does not greet")
+
+    def listen(
+        self, wants: Wants, *, session: str, capabilities: bytes, hear: Hear
+    ) -> AbstractAsyncContextManager[Wants]:
+        raise AssertionError("the catalogue does not listen")
+
+    async def forget(self, session: str) -> None:
+        raise AssertionError("the catalogue has no sessions")
 
     async def run(self) -> None:
         return
@@ -152,7 +181,7 @@ async def test_a_tool_that_cannot_be_used_safely_is_not_listed_and_says_why(
     assert found is not None
     assert found.unusable is not None
     assert why in found.unusable
-    assert [out.name for out in catalog.unusable("peer")] == [name]
+    assert [out.name for out in catalog.withheld("peer")] == [name]
     assert f"cannot be called: {found.unusable}" in found.problems({})[0].message
 
 

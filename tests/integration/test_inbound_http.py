@@ -181,7 +181,7 @@ async def test_a_server_that_is_not_there_and_one_that_is_not_yours_are_the_same
 async def test_other_methods_are_refused_and_change_nothing(gate: FakeGate, ada: Agent, method: str, path: str) -> None:
     reply = await ada.send(method, path, headers=ada.headers())
     assert reply.status == 405
-    assert reply.headers["Allow"] == "POST, DELETE"
+    assert reply.headers["Allow"] == "GET, POST, DELETE"
     assert not [name for name in reply.headers if name.lower().startswith("access-control")]
     assert gate.calls == []
 
@@ -332,7 +332,8 @@ async def test_a_legacy_session_from_opening_to_end(gate: FakeGate, ada: Agent, 
     called = await ada.post(rpc("tools/call", {"name": "echo", "arguments": {"a": 1}}))
     assert "resultType" not in called.json["result"]
     assert gate.callers[0].client.name == "old"
-    assert (await ada.send("GET", "/mcp/files", headers=ada.headers())).status == 405
+    plain = {**ada.headers(), "Accept": "application/json"}
+    assert (await ada.send("GET", "/mcp/files", headers=plain)).status == 406
     assert (await ada.send("DELETE", "/mcp/files", headers=ada.headers())).status == 204
     assert (await ada.send("DELETE", "/mcp/files", headers=ada.headers())).status == 404
     gone = await ada.post(rpc("ping"))
@@ -359,7 +360,7 @@ async def test_no_session_no_service(ada: Agent) -> None:
     unserved = {"MCP-Protocol-Version": "1999-01-01"}
     await ada.initialize()
     assert (await ada.post(rpc("ping"), headers=unserved)).json["error"]["code"] == -32022
-    assert (await ada.post(rpc("resources/list"))).json["error"]["code"] == -32601
+    assert (await ada.post(rpc("roots/list"))).json["error"]["code"] == -32601
 
 
 # Faults
@@ -373,7 +374,7 @@ async def test_a_fault_of_ours_is_refused_and_says_so(gate: FakeGate, ada: Agent
     reply = await ada.modern("tools/call", name="broken")
     assert (reply.status, reply.json["error"]["code"], reply.json["id"]) == (500, -32603, 1)
     assert b"secret detail" not in reply.body
-    assert "tool call failed" in caplog.text
+    assert "request failed" in caplog.text
 
 
 async def test_a_store_that_is_away_is_said_before_anything_is_read(ada: Agent, monkeypatch: Any) -> None:

@@ -78,7 +78,8 @@ async def test_the_total_is_capped_and_the_stale_make_room(server: Served, clock
     sessions = server.inbound.sessions
 
     def opened(credential: bytes) -> bool:
-        return sessions.open(credential=credential, server=None, version="2025-11-25", client=Client()) is not None
+        session = sessions.open(agent="ada", credential=credential, server=None, version="2025-11-25", client=Client())
+        return session is not None
 
     assert all(opened(bytes([number])) for number in range(6))
     assert not opened(b"new")

@@ -317,7 +317,7 @@ async def test_the_servers_own_requests_are_answered_while_the_call_waits() -> N
         await upstream.call_tool(call("echo"), progress=None, sent=nothing)
         await upstream.close()
     assert answered["p"]["result"] == {}
-    assert answered["e"]["error"]["code"] == -32601
+    assert answered["e"]["result"] == {"action": "decline"}
 
 
 NOT_OFFERED = http("", status="405 Method Not Allowed")

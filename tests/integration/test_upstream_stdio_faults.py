@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from gateway.upstreams import NoAnswer, Overlarge, Result, RpcError, Unsent, nothing
+from gateway.upstreams import pending as pending_module
+from gateway.upstreams import process as process_module
 from gateway.upstreams import stdio as stdio_module
 from gateway.upstreams.stdio import StdioUpstream
 from tests.contracts.upstream_contract import Sent
@@ -72,6 +74,14 @@ async def test_a_process_that_says_nothing_is_given_up(caplog: pytest.LogCapture
     async with running(server("mute", start_seconds=0.3, probe_seconds=0.1)) as upstream:
         with pytest.raises(Unsent, match=r"peer did not answer within 0\.3 s of its start"):
             await upstream.list_tools()
+
+
+async def test_a_process_that_says_nothing_does_not_hold_up_the_end() -> None:
+    async with asyncio.timeout(20), running(server("mute")) as upstream:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.5):
+                await upstream.list_tools()
+    assert upstream.up is False
 
 
 async def test_a_process_that_refuses_the_handshake_is_named_with_its_reason() -> None:
@@ -145,7 +155,8 @@ async def test_an_error_without_an_id_belongs_to_the_only_call_there_is() -> Non
 
 
 async def test_an_answer_over_the_cap_ends_only_its_own_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stdio_module, "MAX_ANSWER_BYTES", 100_000)
+    monkeypatch.setattr(process_module, "MAX_ANSWER_BYTES", 100_000)
+    monkeypatch.setattr(pending_module, "MAX_ANSWER_BYTES", 100_000)
     async with running(server("legacy")) as upstream:
         with pytest.raises(Overlarge, match="peer answered with more than 100000 bytes"):
             await upstream.call_tool(call("big"), progress=None, sent=nothing)
@@ -156,7 +167,7 @@ async def test_its_own_requests_are_answered() -> None:
     async with running(server("legacy")) as upstream:
         elicitation, ping = (await result_of(upstream, "asks"))["answers"]
     assert ping["result"] == {}
-    assert elicitation["error"]["code"] == -32601
+    assert elicitation["result"] == {"action": "decline"}
 
 
 async def test_it_says_when_its_tools_changed() -> None:

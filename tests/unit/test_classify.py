@@ -125,11 +125,24 @@ REFUSED: list[Any] = [
     # the modern era
     pytest.param(modern("initialize"), head("initialize"), 404, -32601, "not served", id="modern initialize"),
     pytest.param(modern("ping"), head("ping"), 404, -32601, "not served", id="modern ping"),
-    pytest.param(modern("tasks/get", taskId="t"), head("tasks/get", "t"), 404, -32601, "not served", id="tasks/get"),
+    pytest.param(modern("tasks/get", taskId="t"), head("tasks/get", "t"), 400, -32021, "extension", id="tasks/get"),
+    pytest.param(modern("tasks/list"), head("tasks/list"), 404, -32601, "not served", id="tasks/list"),
+    pytest.param(
+        modern("resources/subscribe", uri="x"), head("resources/subscribe"), 404, -32601, "not served", id="subscribe"
+    ),
+    pytest.param(modern("logging/setLevel", level="info"), head("logging/setLevel"), 404, -32601, "not", id="setLevel"),
+    pytest.param(
+        modern("subscriptions/listen", notifications={"taskIds": ["t"]}), head("subscriptions/listen"), 400, -32021,
+        "extension", id="listening to tasks without declaring them",
+    ),
     pytest.param(
         modern("tasks/get", taskId="t"), head("tasks/get", "u"), 400, -32020, "Mcp-Name", id="another task's name"
     ),
-    pytest.param(modern("resources/read", uri="x"), head("resources/read", "x"), 404, -32601, "not", id="resources"),
+    pytest.param(modern("resources/read", uri="x"), head("resources/read", "y"), 400, -32020, "Mcp-Name", id="uri"),
+    pytest.param(modern("prompts/get", name="x"), head("prompts/get"), 400, -32020, "Mcp-Name", id="no prompt name"),
+    pytest.param(
+        modern("prompts/list"), head("prompts/list", "x"), 400, -32020, "does not belong", id="a name where none is"
+    ),
     pytest.param(request("tools/list"), head("tools/list"), 400, -32602, "protocolVersion", id="no _meta"),
     pytest.param(
         request("tools/list", _meta={V + "protocolVersion": "2026-07-28"}), head("tools/list"), 400, -32602,
@@ -194,14 +207,6 @@ REFUSED: list[Any] = [
         404, -32601, "not served", id="initialized in the modern era",
     ),
     pytest.param(
-        modern("tools/call", name="pay", requestState="x"), head("tools/call", "pay"), 400, -32602, "requestState",
-        id="a state nobody gave out",
-    ),
-    pytest.param(
-        modern("tools/call", name="pay", inputResponses={}), head("tools/call", "pay"), 400, -32602, "inputResponses",
-        id="answers nobody asked for",
-    ),
-    pytest.param(
         modern("tools/call", name="pay", approved=True), head("tools/call", "pay"), 400, -32602, '"approved"',
         id="an approval of the client's own",
     ),
@@ -226,8 +231,20 @@ REFUSED: list[Any] = [
     pytest.param(request("tools/list"), BOTH, 400, -32600, "no session", id="no session"),
     pytest.param(request("ping"), BOTH, 400, -32600, "no session", id="ping without a session"),
     pytest.param(Response(id=1), BOTH, 400, -32600, "no session", id="response without a session"),
-    pytest.param(request("resources/list"), SESSION, 200, -32601, "not served", id="legacy unknown method"),
-    pytest.param(request("logging/setLevel"), SESSION, 200, -32601, "not served", id="legacy logging"),
+    pytest.param(request("roots/list"), SESSION, 200, -32601, "not served", id="legacy unknown method"),
+    pytest.param(request("logging/setLevel"), SESSION, 400, -32602, "level", id="legacy logging without a level"),
+    pytest.param(
+        request("subscriptions/listen", notifications={}), SESSION, 200, -32601, "not served", id="listen in a session"
+    ),
+    pytest.param(request("tasks/get", taskId="t"), SESSION, 200, -32601, "not served", id="tasks in a session"),
+    pytest.param(
+        request("tools/call", name="pay", inputResponses={}), SESSION, 400, -32602, "inputResponses",
+        id="legacy answers nobody asked for",
+    ),
+    pytest.param(
+        request("prompts/get", name="pay", requestState="x"), SESSION, 400, -32602, "requestState",
+        id="legacy state nobody gave out",
+    ),
     pytest.param(
         Notification(method="notifications/made_up", params={}), SESSION, 400, -32601, "not served",
         id="unknown notification",
@@ -284,7 +301,7 @@ def test_a_message_is_refused(
 
 
 def test_an_unserved_version_is_told_what_the_request_could_be_made_in_instead() -> None:
-    offered = json.loads(discovered(instructions=None, info=server_info("1")))["supportedVersions"]
+    offered = json.loads(discovered(capabilities={}, instructions=None, info=server_info("1")))["supportedVersions"]
     message = request("tools/list", _meta={**META, V + "protocolVersion": "2027-01-01"})
     refused = classify(message, head("tools/list", mcp_protocol_version="2027-01-01"))
     assert isinstance(refused, Rejection)

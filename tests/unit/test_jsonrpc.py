@@ -93,8 +93,10 @@ def test_what_is_within_the_caps_passes(body: bytes) -> None:
 def test_a_request_a_notification_and_a_response_are_told_apart() -> None:
     assert parse(envelope('"jsonrpc":"2.0","id":"a","method":"ping"')) == Request(id="a", method="ping", params={})
     assert parse(envelope('"jsonrpc":"2.0","method":"x","params":{"a":1}')) == Notification(method="x", params={"a": 1})
-    assert parse(envelope('"jsonrpc":"2.0","id":7,"result":{"roots":[]}')) == Response(id=7)
-    assert parse(envelope('"jsonrpc":"2.0","id":7,"error":{"code":1,"message":"no"}')) == Response(id=7)
+    assert parse(envelope('"jsonrpc":"2.0","id":7,"result":{"roots":[]}')) == Response(id=7, result=b'{"roots":[]}')
+    assert parse(envelope('"jsonrpc":"2.0","id":7,"error":{"code":1,"message":"no"}')) == Response(
+        id=7, error={"code": 1, "message": "no"}
+    )
 
 
 def test_a_refusal_carries_the_id_when_it_can_be_trusted() -> None:

@@ -35,6 +35,7 @@ YAML_REFUSED = [
     ("a: 1\n---\nb: 2\n", "p.yaml:2:1: a second document", "two documents"),
     ("%YAML 1.1\n---\na: 1\n", "YAML directives (%YAML, %TAG) are not allowed", "directive"),
     ("a: 0x1F\n", "YAML readers differ about '0x1F'", "hexadecimal"),
+    ("a: 0b101\n", "YAML readers differ about '0b101'", "binary"),
     ("a: 0755\n", "YAML readers differ about '0755'", "leading zero"),
     ("a: 1_000\n", "YAML readers differ about '1_000'", "underscore in a number"),
     ("a: .inf\n", "YAML readers differ about '.inf'", "infinity"),
@@ -54,6 +55,11 @@ def test_yaml_that_readers_disagree_about_is_refused_at_its_place(text: str, sai
 def test_everything_that_is_wrong_with_a_yaml_file_is_told_at_once() -> None:
     found = problems("a: no\nb: &x 1\nb: *x\n", "p.yaml")
     assert [line.split(": ")[0] for line in found] == ["p.yaml:1:4", "p.yaml:2:4", "p.yaml:3:1", "p.yaml:3:4"]
+
+
+@pytest.mark.parametrize("text", ["0b352c4e", "0o9", "0be", "1b", "0bad_cafe"])
+def test_a_hash_that_only_begins_like_a_number_is_text(text: str) -> None:
+    assert read(f"a: {text}\n", "p.yaml").plain() == {"a": text}
 
 
 def test_yaml_values_are_read_exactly() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -85,23 +86,33 @@ def test_a_list_hides_what_needs_tasks_and_keeps_order_and_unknown_members() -> 
     }
 
 
+OFFERED: dict[str, Any] = {
+    "tools": {"listChanged": True},
+    "tasks": {"list": {}},
+    "extensions": {"x": {}},
+    "made_up": {"n": 1.5},
+}
+
+
 def test_discover_offers_the_modern_versions_and_is_private() -> None:
-    assert json.loads(results.discovered(instructions="Be patient.", info=INFO)) == {
+    assert json.loads(results.discovered(capabilities=OFFERED, instructions="Be patient.", info=INFO)) == {
         "resultType": "complete",
         "supportedVersions": ["2026-07-28"],
-        "capabilities": {"tools": {}},
+        "capabilities": {"tools": {"listChanged": True}, "extensions": {"x": {}}, "made_up": {"n": 1.5}},
         "instructions": "Be patient.",
         "ttlMs": results.DISCOVER_TTL_MS,
         "cacheScope": "private",
         "_meta": {"io.modelcontextprotocol/serverInfo": json.loads(INFO)},
     }
-    assert "instructions" not in json.loads(results.discovered(instructions=None, info=INFO))
+    assert "instructions" not in json.loads(results.discovered(capabilities={}, instructions=None, info=INFO))
 
 
-def test_initialize_names_the_server_and_its_tools() -> None:
-    assert json.loads(results.initialized(version="2025-11-25", instructions=None, info=INFO)) == {
+def test_initialize_names_the_server_and_what_its_era_knows() -> None:
+    assert json.loads(
+        results.initialized(version="2025-11-25", capabilities=OFFERED, instructions=None, info=INFO)
+    ) == {
         "protocolVersion": "2025-11-25",
-        "capabilities": {"tools": {}},
+        "capabilities": {"tools": {"listChanged": True}, "made_up": {"n": 1.5}},
         "serverInfo": {"name": "placet", "title": "Placet", "version": "1.2.3"},
     }
 

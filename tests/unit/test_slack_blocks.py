@@ -47,6 +47,8 @@ def _lines(block: dict[str, Any]) -> Iterator[str]:
         case "rich_text":
             for part in block["elements"]:
                 yield _marks(part["type"]) + "".join(map(_run, part["elements"]))
+        case other:
+            raise AssertionError(f"a block nobody can read: {other}")
 
 
 def _marks(kind: str) -> str:

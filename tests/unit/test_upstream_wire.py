@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import base64
+import json
 from typing import Any
 
 import pytest
 
-from gateway.upstreams import Unsent
+from gateway.upstreams import InputRequired, Relay, Unsent
+from gateway.upstreams.bodies import META_LOG_LEVEL, meta_text, reply, with_meta
 from gateway.upstreams.headers import encode, fault, parameters
-from gateway.upstreams.rpc import MAX_DEPTH, Asked, Garbage, Told, meta_text, read, reply, too_deep
+from gateway.upstreams.rpc import MAX_DEPTH, Answer, Asked, Garbage, Told, read, too_deep
 from gateway.upstreams.sse import Event, Reader, TooMuch
 
 
@@ -147,7 +149,9 @@ def test_depth_is_counted_outside_of_strings_only() -> None:
     [
         pytest.param(b'{"jsonrpc":"2.0","method":"m"}', Told(method="m", params={}), id="a notification"),
         pytest.param(
-            b'{"jsonrpc":"2.0","id":"a","method":"m","params":{"x":1}}', Asked(id="a", method="m"), id="a request"
+            b'{"jsonrpc":"2.0","id":"a","method":"m","params":{"x":1.0}}',
+            Asked(id="a", method="m", raw=b'{"x":1.0}'),
+            id="a request",
         ),
     ],
 )
@@ -173,15 +177,77 @@ def test_what_is_no_message_is_garbage(raw: bytes) -> None:
     assert isinstance(read(raw), Garbage)
 
 
-def test_a_ping_is_answered_and_nothing_else_is_offered() -> None:
-    assert reply(Asked(id="p", method="ping")) == b'{"jsonrpc":"2.0","id":"p","result":{}}'
-    assert b'"code":-32601' in reply(Asked(id=1, method="sampling/createMessage"))
+@pytest.mark.parametrize(
+    ("method", "answer"),
+    [
+        pytest.param("ping", '"result":{}', id="a ping"),
+        pytest.param("elicitation/create", '"result":{"action":"decline"}', id="an elicitation is declined"),
+        pytest.param("sampling/createMessage", '"code":-32601', id="sampling is not offered"),
+        pytest.param("roots/list", '"code":-32601', id="roots are not offered"),
+    ],
+)
+def test_where_no_client_is_to_be_asked_the_answer_is_ready(method: str, answer: str) -> None:
+    text = reply(Asked(id="p", method=method)).decode()
+    assert text.startswith('{"jsonrpc":"2.0","id":"p",')
+    assert answer in text
+
+
+def a_relay(**more: Any) -> Relay:
+    return Relay(method="m", params=b"{}", session="", timeout=1, **more)
 
 
 def test_passed_meta_keeps_its_text_and_cannot_set_what_is_ours() -> None:
-    passed = b'{"traceparent":"00-1","n":1.10e2,"progressToken":1}'
+    passed = b'{"traceparent":"00-1","n":1.10e2,"progressToken":1,"%s":"debug"}' % META_LOG_LEVEL.encode()
     assert (
-        meta_text(passed, version=None, progress_token=5, client={})
+        meta_text(a_relay(meta=passed, progress=True), version=None, token=5, client={})
         == b'{"traceparent":"00-1","n":1.10e2,"progressToken":5}'
     )
-    assert meta_text(b"{}", version=None, progress_token=None, client={}) == b"{}"
+    assert meta_text(a_relay(), version=None, token=5, client={}) == b"{}"
+
+
+def test_in_the_modern_era_meta_says_what_the_client_can_do_and_wants_to_log() -> None:
+    relay = a_relay(capabilities=b'{"elicitation": {}}', log_level="info")
+    text = meta_text(relay, version="2026-07-28", token=1, client={"name": "x"}).decode()
+    assert '"io.modelcontextprotocol/clientCapabilities":{"elicitation": {}}' in text
+    assert '"io.modelcontextprotocol/logLevel":"info"' in text
+
+
+@pytest.mark.parametrize(
+    ("params", "body"),
+    [
+        pytest.param(b"{}", b'{"_meta":{"a":1}}', id="no params"),
+        pytest.param(b' { "x" : 1.0 } ', b'{"x" : 1.0,"_meta":{"a":1}}', id="at the end, the rest as it was"),
+        pytest.param(b'{"_meta":{"b":2},"x":1}', b'{"_meta":{"a":1},"x":1}', id="one that was there is replaced"),
+        pytest.param(b'{"x":{"_meta":3}}', b'{"x":{"_meta":3},"_meta":{"a":1}}', id="inside a value it stays"),
+        pytest.param(b'{"\\u005fmeta":4}', b'{"_meta":{"a":1}}', id="in another spelling"),
+    ],
+)
+def test_params_get_their_meta_once(params: bytes, body: bytes) -> None:
+    assert with_meta(params, b'{"a":1}') == body
+
+
+@pytest.mark.parametrize(
+    ("result", "taken"),
+    [
+        pytest.param('"requestState":"s"', True, id="state alone"),
+        pytest.param('"inputRequests":{"a":{"method":"roots/list"}}', True, id="questions alone"),
+        pytest.param('"requestState":7', False, id="a state that is a number"),
+        pytest.param('"requestState":"%s"' % ("x" * 70_000), False, id="a state without end"),
+        pytest.param('"inputRequests":[]', False, id="questions as a list"),
+        pytest.param('"inputRequests":{"a":{"method":"tools/call"}}', False, id="a question of another kind"),
+        pytest.param(
+            '"inputRequests":' + json.dumps({str(n): {"method": "roots/list"} for n in range(65)}),
+            False,
+            id="too many questions",
+        ),
+        pytest.param('"x":1', False, id="neither"),
+    ],
+)
+def test_a_result_that_asks_for_input_is_kept_as_text_if_it_is_one(result: str, taken: bool) -> None:
+    raw = '{"resultType":"input_required",' + result + "}"
+    message = read(('{"jsonrpc":"2.0","id":1,"result":' + raw + "}").encode())
+    if taken:
+        assert isinstance(message, Answer)
+        assert message.outcome == InputRequired(raw=raw.encode())
+    else:
+        assert isinstance(message, Garbage)

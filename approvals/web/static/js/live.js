@@ -22,6 +22,7 @@ export function startLive({ changed, state }) {
     polled: 0,
     hiddenAt: 0,
     parked: false,
+    open: false,
   };
   const heard = () => {
     feed.heard = Date.now();
@@ -29,12 +30,17 @@ export function startLive({ changed, state }) {
     if (!feed.stopped) return;
     feed.stopped = false;
     state(false, null);
+  };
+  const opened = () => {
+    heard();
+    if (!feed.open) state(false, null);
+    feed.open = true;
     changed(null);
   };
   window.setInterval(() => watch(feed, { changed, state }), 1000);
   document.addEventListener("visibilitychange", () => seen(feed, changed));
   window.addEventListener("online", () => feed.abort?.abort());
-  listen(feed, { changed, heard });
+  listen(feed, { changed, heard, opened });
 }
 
 function watch(feed, { changed, state }) {
@@ -65,13 +71,16 @@ function seen(feed, changed) {
 
 const pause = (ms) => new Promise((resolve) => window.setTimeout(resolve, ms));
 
-/** A hidden page parks its stream: browsers allow six connections to one place, and forgotten tabs would take them all. */
-async function listen(feed, { changed, heard }) {
+/**
+ * A hidden page parks its stream: browsers allow six connections to one place, and forgotten tabs would take them all.
+ * An open stream says nothing of what happened between the loading of the page and its opening: look at everything.
+ */
+async function listen(feed, { changed, heard, opened }) {
   for (;;) {
     while (feed.parked) await pause(500);
     feed.abort = new AbortController();
     try {
-      await stream(feed, { changed, heard });
+      await stream(feed, { changed, heard, opened });
     } catch {
       /* refused, broken off or aborted: the loop below tries again, the watch above tells the person */
     }
@@ -80,7 +89,7 @@ async function listen(feed, { changed, heard }) {
   }
 }
 
-async function stream(feed, { changed, heard }) {
+async function stream(feed, { changed, heard, opened }) {
   const headers = { Accept: "text/event-stream" };
   if (feed.last) headers["Last-Event-ID"] = feed.last;
   const answer = await fetch("/api/v1/events", {
@@ -91,7 +100,7 @@ async function stream(feed, { changed, heard }) {
   });
   if (answer.status === 401) signIn();
   if (!answer.ok || !answer.body) throw new Error(`events answered ${answer.status}`);
-  heard();
+  opened();
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   let buffer = "";
   for (;;) {

@@ -54,7 +54,7 @@ export function drawShell(me, current) {
       h(
         "div",
         { class: "top-end" },
-        h("span", { class: "live", id: "live", data: { state: "live" } }, icon("clock"), h("span", { text: "Live" })),
+        h("span", { class: "live", id: "live", data: { state: "starting" } }, icon("clock"), h("span", { text: "Connecting" })),
         keys,
         person,
       ),

@@ -7,8 +7,7 @@ import { h } from "./dom.js";
 
 const HIDDEN =
   /[\p{Cf}\p{Cc}\p{Co}\p{Cn}\p{Cs}\p{Zl}\p{Zp}\u00A0\u1680\u2000-\u200A\u202F\u205F\u3000\u034F\u115F\u1160\u17B4\u17B5\u2800\u3164\uFFA0\uFE00-\uFE0F\u180B-\u180F\u{E0100}-\u{E01EF}]/u;
-const WORD_MIXED =
-  /(?=\S*\p{Script=Latin})(?=\S*[\p{Script=Cyrillic}\p{Script=Greek}\p{Script=Armenian}\p{Script=Cherokee}])\S+/gu;
+const LATIN = /\p{Script=Latin}/u;
 const STRANGE = /[\p{Script=Cyrillic}\p{Script=Greek}\p{Script=Armenian}\p{Script=Cherokee}]/u;
 const ORDINARY = { "\n": "\\n", "\t": "\\t", "\r": "\\r" };
 
@@ -92,9 +91,12 @@ function markFor(character, strange) {
   return null;
 }
 
+/** One pass over the words: a pattern with two look-aheads would take the square of a long word's length. */
 function strangePlaces(text) {
   const places = new Set();
-  for (const word of text.matchAll(WORD_MIXED)) {
+  if (!STRANGE.test(text)) return places;
+  for (const word of text.matchAll(/\S+/gu)) {
+    if (!LATIN.test(word[0]) || !STRANGE.test(word[0])) continue;
     let place = word.index;
     for (const character of word[0]) {
       if (STRANGE.test(character)) places.add(place);

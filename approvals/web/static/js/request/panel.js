@@ -18,13 +18,17 @@ import { outcomeView, verdict } from "./record.js";
 import { rawViews } from "./raw.js";
 import { timelineView } from "./timeline.js";
 
+const LOOK_MS = 5_000;
+
 /** Open the panel in `place`. Hooks: `loaded(request)` after each load, `decided(request)` after this page's own decision. */
 export function openPanel(place, id, { me, loaded = () => {}, decided = () => {} }) {
   const panel = { place, id, me, request: null, text: "", binding: null, decided, loaded, notice: null, open: true };
   show(place, h("p", { class: "muted loading", text: "Loading the request…" }));
   panel.refresh = () => refresh(panel);
+  const timer = window.setInterval(() => look(panel), LOOK_MS);
   panel.close = () => {
     panel.open = false;
+    window.clearInterval(timer);
     panel.bar?.stop();
   };
   panel.flip = () => panel.args?.flip();
@@ -33,6 +37,11 @@ export function openPanel(place, id, { me, loaded = () => {}, decided = () => {}
   panel.press = (answer) => panel.bar?.press(answer, true);
   panel.ready = panel.refresh();
   return panel;
+}
+
+/** Whether the agent waits is no event of the ledger, yet it changes what approving does: an unchanged answer is a 304. */
+function look(panel) {
+  if (panel.request?.state === "pending" && !document.hidden && navigator.onLine) panel.refresh();
 }
 
 async function refresh(panel) {
@@ -68,7 +77,7 @@ function absent(panel, error) {
     h(
       "div",
       { class: "empty panel-empty", role: "status" },
-      h("h2", { text: gone ? "There is no such request" : "The request could not be loaded" }),
+      h("h1", { text: gone ? "There is no such request" : "The request could not be loaded" }),
       h("p", { text: gone ? "The id is wrong, or you may not see it." : error.message }),
       h("button", { class: "button", type: "button", text: "Try again", on: { click: panel.refresh } }),
     ),

@@ -1,0 +1,180 @@
+"""Lists of resources and prompts: gathered from every page of every server, cut into pages of our own.
+
+One server that is slow or dead never blocks the others. A cursor is sealed to the agent, the method, and the very
+list it was given for, so that it opens on every replica and for nobody else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import logging
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from approvals.domain.fingerprint import canonical
+from approvals.domain.model import Caller
+from gateway.conversation import Answer, LinePeer, Side, relayable
+from gateway.inbound.gate import InboundAsk, Line
+from gateway.lookup import SEPARATOR
+from gateway.policy.model import Verdict
+from gateway.protocol.classify import Era
+from gateway.protocol.raw import dump, join_array, join_object, split_array, split_object, with_members
+from gateway.protocol.state_token import NONCE_BYTES, Bound, seal, unseal
+from gateway.servers import Server
+from gateway.upstreams import NoAnswer, Relay, Result, RpcError, Unsent, nothing
+
+log = logging.getLogger(__name__)
+
+LIST_SECONDS = 15.0
+PAGE = 500
+PAGES_MAX = 200
+CURSOR_SECONDS = 3_600
+INVALID_PARAMS, METHOD_NOT_FOUND = -32602, -32601
+UNREACHABLE, REFUSED = 1, 2
+"""Our own codes, outside the ranges of JSON-RPC and MCP (protocol.md 1.1)."""
+
+LISTS = {"resources/list": "resources", "resources/templates/list": "resourceTemplates", "prompts/list": "prompts"}
+"""The lists, and the member each has its items in."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Page:
+    """One server's whole list: its items' own text."""
+
+    server: Server
+    items: list[bytes]
+
+
+class Lists:
+    """Answers the list methods."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    async def page(
+        self, caller: Caller, servers: Sequence[Server], ask: InboundAsk, line: Line, *, prefixed: bool
+    ) -> Answer:
+        """One page of a list, for one caller on one path."""
+        member, kind = LISTS[ask.method], ask.method.partition("/")[0]
+        open_to = [one for one in servers if allows(one, kind)]
+        if not open_to:
+            return refused(ask.method) if servers else nowhere(ask)
+        pages = await asyncio.gather(*(_whole(one, ask, line, member) for one in open_to))
+        failed = [page for page in pages if isinstance(page, RpcError)]
+        if len(failed) == len(pages):
+            return failed[0]
+        items = [
+            _prefixed(item, page.server) if prefixed and kind == "prompts" else item
+            for page in pages
+            if isinstance(page, _Page)
+            for item in page.items
+        ]
+        return self._cut(caller, ask, member, items)
+
+    def _cut(self, caller: Caller, ask: InboundAsk, member: str, items: list[bytes]) -> Answer:
+        """One page of our own. The cursor is sealed to the agent, the method, and the list it was given for."""
+        digest = hashlib.sha256(b"\x00".join(items)).hexdigest()
+        bound = Bound(purpose="cursor", agent=caller.agent, digest=f"{ask.method} {digest}")
+        start, cursor = 0, ask.parsed.get("cursor")
+        if cursor is not None:
+            content = unseal(self._key, bound, cursor, now=int(time.time())) if isinstance(cursor, str) else None
+            if content is None:
+                why = "At /params/cursor: it is not one of ours, or the list has changed since. List from the start."
+                return RpcError(code=INVALID_PARAMS, message=why)
+            start = int(content["o"])
+        members = {member: join_array(items[start : start + PAGE])}
+        if start + PAGE < len(items):
+            expires = int(time.time()) + CURSOR_SECONDS
+            token = seal(self._key, secrets.token_bytes(NONCE_BYTES), bound, {"o": start + PAGE}, expires=expires)
+            members["nextCursor"] = dump(token)
+        return Result(raw=join_object(members))
+
+
+async def _whole(server: Server, ask: InboundAsk, line: Line, member: str) -> _Page | RpcError:
+    items: list[bytes] = []
+    params: dict[str, Any] = {}
+    for _ in range(PAGES_MAX):
+        relay = relay_of(ask, params=canonical(params), name=None, seconds=LIST_SECONDS, level=None)
+        try:
+            answer = await server.upstream.request(relay, peer=LinePeer(side=side_of("", ask, line)), sent=nothing)
+        except (Unsent, NoAnswer) as err:
+            log.warning("list of a server cannot be had: %s", err, extra={"server": server.name})
+            return RpcError(code=UNREACHABLE, message=f"The server {server.name} cannot be asked: {err}.")
+        if isinstance(answer, RpcError):
+            # A server that does not have the method has nothing to list.
+            return _Page(server=server, items=[]) if answer.code == METHOD_NOT_FOUND else answer
+        if not isinstance(answer, Result):
+            return RpcError(code=UNREACHABLE, message=f"The server {server.name} wanted input for a list.")
+        members = split_object(answer.raw)
+        items += split_array(members.get(member, b"[]"))
+        cursor = members.get("nextCursor", b"null")
+        if cursor == b"null":
+            break
+        params = {"cursor": json.loads(cursor)}
+    return _Page(server=server, items=items)
+
+
+def allows(server: Server, kind: str) -> bool:
+    """Does every layer of the server's policy let resources (or prompts) through? No policy lets nothing through."""
+    if not server.policies:
+        return False
+    if kind == "prompts":
+        return all(policy.prompts_default is Verdict.ALLOW for policy in server.policies)
+    return all(policy.resources_default is Verdict.ALLOW for policy in server.policies)
+
+
+def relay_of(
+    ask: InboundAsk, *, params: bytes, name: str | None, seconds: float, level: str | None, live: bool = False
+) -> Relay:
+    """The request to send for an ask; `params` and `name` as the server knows them."""
+    return Relay(
+        method=ask.method,
+        params=params,
+        session=ask.session,
+        timeout=seconds,
+        name=name,
+        meta=canonical(dict(ask.trace)),
+        capabilities=relayable(ask.capabilities),
+        progress=ask.progress_token is not None,
+        log_level=ask.log_level or level,
+        repeatable=True,
+        live=live,
+    )
+
+
+def side_of(agent: str, ask: InboundAsk, line: Line) -> Side:
+    """The client's side of an ask."""
+    return Side(
+        agent=agent,
+        line=line,
+        modern=ask.era is Era.MODERN,
+        session=ask.session,
+        digest="",
+        capabilities=ask.capabilities,
+        progress=ask.progress_token is not None,
+        log_level=ask.log_level,
+        answers=ask.input_responses,
+        state=ask.request_state,
+    )
+
+
+def _prefixed(item: bytes, server: Server) -> bytes:
+    name = json.loads(split_object(item).get("name", b'""'))
+    return with_members(item, {"name": dump(f"{server.name}{SEPARATOR}{name}")})
+
+
+def refused(method: str) -> RpcError:
+    """The policy lets none of it through."""
+    what = "prompts" if method.startswith("prompts") else "resources"
+    why = f"The policy lets no {what} through here, and {method} was not sent. Do not try it again."
+    return RpcError(code=REFUSED, message=why)
+
+
+def nowhere(ask: InboundAsk) -> RpcError:
+    """No server of the path has it."""
+    return RpcError(code=INVALID_PARAMS, message=f"No server here has {str(ask.name)[:200]!r}.")

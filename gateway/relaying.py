@@ -1,0 +1,219 @@
+"""Everything but tool calls, under policy: resources, prompts, completion, log levels, and hearing of changes.
+
+Resources and prompts pass only where every layer of the server's policy says so (`resources`, `prompts`); a method
+the policy does not know is refused, in every era the same. Lists are gathered from all pages of all servers of the
+path and cut into pages of our own, so that one slow or dead server never blocks the others. On the aggregate, prompts
+are named as tools are, and a resource is read from the server that has it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+from approvals.domain.fingerprint import canonical, sha256_hex
+from approvals.domain.model import Caller
+from gateway.conversation import Answer, Conversations, LinePeer, relayable
+from gateway.inbound.gate import InboundAsk, Line, Welcome
+from gateway.lists import INVALID_PARAMS, LISTS, UNREACHABLE, Lists, allows, nowhere, refused, relay_of, side_of
+from gateway.lookup import SEPARATOR, Lookup
+from gateway.protocol.classify import MODERN
+from gateway.servers import Server
+from gateway.upstreams import Hear, Hello, NoAnswer, Result, RpcError, Unsent, Wants, nothing
+
+log = logging.getLogger(__name__)
+
+HELLO_SECONDS = 4.0
+READ_SECONDS = 60.0
+_KIND = {"resources/read": "resources", "prompts/get": "prompts"}
+
+
+class Relaying:
+    """Relays for one caller at a time."""
+
+    def __init__(
+        self, lookup: Lookup, conversations: Conversations, *, key: bytes, instructions: str, tasks: bool = False
+    ) -> None:
+        self._lookup, self._conversations, self._lists = lookup, conversations, Lists(key)
+        self._instructions, self._tasks = instructions, tasks
+        self._levels: dict[str, str] = {}
+        self._hearers: dict[Hear, None] = {}
+
+    async def hello(self, caller: Caller, server: str | None) -> Welcome:
+        """What the servers of a path can do, as far as policy lets it through. A server that is silent is left out."""
+        asked = self._lookup.servers(caller, server)
+        said = await asyncio.gather(*(_hello(one) for one in asked))
+        found = [(one, hello) for one, hello in zip(asked, said, strict=True) if hello is not None]
+        capabilities: dict[str, Any] = {"tools": {"listChanged": True}}
+        for one, hello in found:
+            for name in ("resources", "prompts"):
+                if name in hello.capabilities and allows(one, name):
+                    capabilities[name] = _joined(capabilities.get(name), hello.capabilities[name])
+            capabilities |= {name: {} for name in ("completions", "logging") if name in hello.capabilities}
+        if self._tasks:
+            capabilities["extensions"] = {"io.modelcontextprotocol/tasks": {}}
+        own = [hello.instructions for _, hello in found if hello.instructions and len(asked) == 1]
+        return Welcome(capabilities=capabilities, instructions="\n\n".join([*own, self._instructions]))
+
+    async def ask(self, caller: Caller, server: str | None, ask: InboundAsk, line: Line) -> Answer:
+        """Judge and relay one request."""
+        servers = self._lookup.servers(caller, server)
+        if ask.method == "logging/setLevel":
+            return await self._set_level(servers, ask, line)
+        if ask.method in LISTS:
+            return await self._lists.page(caller, servers, ask, line, prefixed=server is None and len(servers) > 1)
+        targets = await self._targets(servers, ask, prefixed=server is None and len(servers) > 1)
+        if isinstance(targets, RpcError):
+            return targets
+        answer: Answer | None = None
+        for one, params, name in targets:
+            answer = await self._one(caller, one, ask, line, params=params, name=name)
+            if not (isinstance(answer, RpcError) and len(targets) > 1 and answer.code in {-32002, INVALID_PARAMS}):
+                break
+        return answer if answer is not None else nowhere(ask)
+
+    def log_level(self, session: str) -> str | None:
+        """The level an older-era client has set."""
+        return self._levels.get(session)
+
+    async def left(self, session: str) -> None:
+        """A client's session is over: ours with the servers are too."""
+        self._levels.pop(session, None)
+        for server in self._lookup.every():
+            await server.upstream.forget(session)
+
+    def tools_changed(self) -> None:
+        """The policy changed what may be called: who listens is told to list again."""
+        for hear in list(self._hearers):
+            hear("notifications/tools/list_changed", b"{}")
+
+    @asynccontextmanager
+    async def listen(
+        self, caller: Caller, server: str | None, wants: Wants, *, session: str, capabilities: bytes, hear: Hear
+    ) -> AsyncIterator[Wants]:
+        """Hear of changes of every server of the path that policy lets be seen."""
+        accepted = Wants(tools=wants.tools)
+        async with AsyncExitStack() as stack:
+            for one in self._lookup.servers(caller, server):
+                mine = replace(
+                    wants,
+                    prompts=wants.prompts and allows(one, "prompts"),
+                    resources=wants.resources and allows(one, "resources"),
+                    uris=wants.uris if allows(one, "resources") else frozenset(),
+                )
+                got = await stack.enter_async_context(
+                    one.upstream.listen(mine, session=session, capabilities=relayable(capabilities), hear=hear)
+                )
+                accepted = Wants(
+                    tools=accepted.tools,
+                    prompts=accepted.prompts or got.prompts,
+                    resources=accepted.resources or got.resources,
+                    uris=accepted.uris | got.uris,
+                )
+            if wants.tools:
+                self._hearers[hear] = None
+            try:
+                yield accepted
+            finally:
+                self._hearers.pop(hear, None)
+
+    async def _set_level(self, servers: Sequence[Server], ask: InboundAsk, line: Line) -> Answer:
+        level = ask.parsed.get("level")
+        if level not in LEVELS:
+            return RpcError(code=INVALID_PARAMS, message=f"At /params/level: must be one of {', '.join(LEVELS)}.")
+        self._levels[ask.session] = str(level)
+        for server in servers:
+            hello = await _hello(server)
+            if hello is None or hello.version in MODERN or "logging" not in hello.capabilities:
+                continue
+            relay = relay_of(ask, params=canonical({"level": level}), name=None, seconds=READ_SECONDS, level=None)
+            try:
+                answer = await server.upstream.request(relay, peer=LinePeer(side=side_of("", ask, line)), sent=nothing)
+            except (Unsent, NoAnswer) as err:
+                log.warning("log level not set: %s", err, extra={"server": server.name})
+                continue
+            if isinstance(answer, RpcError) and len(servers) == 1:
+                return answer
+        return Result(raw=b"{}")
+
+    async def _targets(
+        self, servers: Sequence[Server], ask: InboundAsk, *, prefixed: bool
+    ) -> list[tuple[Server, bytes, str | None]] | RpcError:
+        """Where a request goes: the servers to try in turn, with the params and the name each of them knows."""
+        kind = _KIND.get(ask.method) or _completed(ask)
+        if kind is None:
+            return RpcError(code=INVALID_PARAMS, message="At /params/ref: must be a ref/prompt or a ref/resource.")
+        name = ask.name if ask.name is not None else _ref_name(ask)
+        found = []
+        for one in servers:
+            own = _own(one, name, prefixed=prefixed and kind == "prompts")
+            if own is not None and allows(one, kind):
+                found.append((one, _renamed(ask, own), own if ask.name is not None else None))
+        if not found:
+            return refused(ask.method) if servers else nowhere(ask)
+        return found
+
+    async def _one(
+        self, caller: Caller, server: Server, ask: InboundAsk, line: Line, *, params: bytes, name: str | None
+    ) -> Answer:
+        side = replace(side_of(caller.agent, ask, line), digest=sha256_hex(ask.method.encode() + b"\x00" + params))
+        level = self._levels.get(ask.session)
+        relay = relay_of(ask, params=params, name=name, seconds=READ_SECONDS, level=level, live=side.can_be_asked)
+        try:
+            return await self._conversations.run(server.upstream, relay, side, nothing)
+        except (Unsent, NoAnswer) as err:
+            return RpcError(code=UNREACHABLE, message=f"The server {server.name} cannot be asked: {err}.")
+
+
+LEVELS = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
+
+
+async def _hello(server: Server) -> Hello | None:
+    try:
+        async with asyncio.timeout(HELLO_SECONDS):
+            return await server.upstream.hello()
+    except (Unsent, NoAnswer, TimeoutError) as err:
+        log.warning("server said nothing of itself: %s", err, extra={"server": server.name})
+        return None
+
+
+def _joined(one: Mapping[str, Any] | None, other: Any) -> dict[str, Any]:
+    """Flags that any of the servers has."""
+    flags = dict(one or {})
+    if isinstance(other, dict):
+        flags |= {name: True for name, value in other.items() if value is True}
+    return flags
+
+
+def _own(server: Server, name: str | None, *, prefixed: bool) -> str | None:
+    if name is None or not prefixed:
+        return name if name is not None else ""
+    prefix = server.name + SEPARATOR
+    return name.removeprefix(prefix) if name.startswith(prefix) else None
+
+
+def _renamed(ask: InboundAsk, own: str) -> bytes:
+    params = dict(ask.parsed)
+    if ask.method == "prompts/get":
+        params["name"] = own
+    elif ask.method == "completion/complete" and "name" in params.get("ref", {}):
+        params["ref"] = {**params["ref"], "name": own}
+    return canonical(params)
+
+
+def _completed(ask: InboundAsk) -> str | None:
+    if ask.method != "completion/complete":
+        return None
+    ref = ask.parsed.get("ref")
+    kinds = {"ref/prompt": "prompts", "ref/resource": "resources"}
+    return kinds.get(str(ref.get("type"))) if isinstance(ref, dict) else None
+
+
+def _ref_name(ask: InboundAsk) -> str | None:
+    ref = ask.parsed.get("ref")
+    name = ref.get("name", ref.get("uri")) if isinstance(ref, dict) else None
+    return name if isinstance(name, str) else None

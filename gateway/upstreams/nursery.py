@@ -1,0 +1,48 @@
+"""The loops of one upstream (standing streams, child processes): they live as long as its `run` does."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+_BEGIN_SECONDS = 1.0
+
+
+class Nursery:
+    """Starts loops while it is open. A loop catches what it expects; what it does not ends all of them."""
+
+    def __init__(self) -> None:
+        self._group: asyncio.TaskGroup | None = None
+        self._opened = asyncio.Event()
+        self._loops: set[asyncio.Task[None]] = set()
+
+    async def hold(self, until: asyncio.Event) -> None:
+        """Be open until then; ends every loop."""
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            self._opened.set()
+            try:
+                await until.wait()
+            finally:
+                self._group = None
+                self._opened.clear()
+                for loop in list(self._loops):
+                    loop.cancel()
+
+    def spawn(self, work: Callable[[], Coroutine[Any, Any, None]]) -> asyncio.Task[None] | None:
+        """Start a loop; None when it is not open."""
+        if self._group is None:
+            return None
+        loop = self._group.create_task(work())
+        self._loops.add(loop)
+        loop.add_done_callback(self._loops.discard)
+        return loop
+
+    async def spawn_soon(self, work: Callable[[], Coroutine[Any, Any, None]]) -> asyncio.Task[None] | None:
+        """The same for who may come a moment before `run` has begun."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_BEGIN_SECONDS):
+                await self._opened.wait()
+        return self.spawn(work)

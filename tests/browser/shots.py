@@ -1,0 +1,145 @@
+"""Screenshots of every page: `python -m tests.browser.shots DIR`.
+
+The data, the clock, the zone and the fonts are fixed, so the same console gives the same pictures. Each page is taken
+light and dark, wide and on a phone; the look-alike of Slack is taken once, with the card of the same call.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.browser.chromium import RunningConsole, launch
+from tests.browser.shots_slack import take_card
+from tests.fakes.console_api import ConsoleFake
+
+START = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
+WIDE, PHONE = (1280, 760), (390, 844)
+
+
+def _nothing(_page: Page) -> None:
+    return
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shot:
+    """One picture: a page of a scenario, and what is done on it first."""
+
+    name: str
+    path: str
+    scenario: str = "rich"
+    before: Callable[[Page], None] = _nothing
+    signed_in: bool = True
+    notices: bool = False
+
+
+def _request(number: int) -> str:
+    return f"/requests/req_{number:026d}"
+
+
+def _press(keys: str) -> Callable[[Page], None]:
+    def press(page: Page) -> None:
+        page.wait_for_selector(".decision")
+        page.keyboard.press(keys)
+        page.wait_for_selector("dialog[open]")
+
+    return press
+
+
+def _unfold(page: Page) -> None:
+    page.locator("details.definition summary").first.click()
+
+
+SHOTS = [
+    Shot(name="inbox", path="/"),
+    Shot(name="inbox-empty", path="/", scenario="empty"),
+    Shot(name="inbox-first-run", path="/", scenario="first"),
+    Shot(name="request", path=_request(1)),
+    Shot(name="request-approve", path=_request(2), before=_press("a")),
+    Shot(name="request-deny", path=_request(1), before=_press("d")),
+    Shot(name="request-quorum", path=_request(3)),
+    Shot(name="request-hostile", path=_request(6)),
+    Shot(name="request-everything-hostile", path=_request(1), scenario="hostile"),
+    Shot(name="record-ran", path=_request(28)),
+    Shot(name="record-denied", path=_request(24)),
+    Shot(name="record-unknown", path=_request(23)),
+    Shot(name="history", path="/history"),
+    Shot(name="agents", path="/agents", notices=True),
+    Shot(name="servers", path="/servers"),
+    Shot(name="tools", path="/servers?name=payments", before=_unfold),
+    Shot(name="people", path="/people"),
+    Shot(name="sign-in", path="/login#good-token", signed_in=False),
+    Shot(name="no-such-page", path="/nowhere"),
+]
+
+
+@contextmanager
+def _console(shot: Shot) -> Iterator[RunningConsole]:
+    fake = ConsoleFake.of(shot.scenario, START)
+    fake.clock, fake.signed_in = (lambda: START), shot.signed_in
+    fake.notices = fake.notices if shot.notices else []
+    running = RunningConsole(fake)
+    try:
+        yield running
+    finally:
+        running.stop()
+
+
+def take(browser: Browser, shot: Shot, folder: Path) -> None:
+    """Take one page in both themes and both widths."""
+    with _console(shot) as console:
+        for width, (across, down) in {"wide": WIDE, "phone": PHONE}.items():
+            for theme in ("light", "dark"):
+                phone = width == "phone"
+                context = browser.new_context(
+                    viewport={"width": across, "height": down},
+                    color_scheme=theme,
+                    has_touch=phone,
+                    is_mobile=phone,
+                    reduced_motion="reduce",
+                    locale="en-GB",
+                    timezone_id="UTC",
+                )
+                page = context.new_page()
+                page.clock.set_fixed_time(START)
+                page.goto(console.url + shot.path)
+                expect(page.locator("main > *").first).to_be_visible()
+                page.wait_for_load_state("load")
+                shot.before(page)
+                _still(page)
+                page.screenshot(path=folder / f"{shot.name}-{width}-{theme}.png", animations="disabled", caret="hide")
+                context.close()
+
+
+def _still(page: Page) -> None:
+    """Wait until nothing is loading any more and the fonts are there."""
+    expect(page.get_by_text("Loading", exact=False)).to_have_count(0)
+    page.evaluate("document.fonts.ready")
+
+
+def main() -> None:
+    """Take every picture into a folder."""
+    options = argparse.ArgumentParser(description="Screenshots of every page of the console")
+    options.add_argument("folder", type=Path)
+    options.add_argument("--only", default="", help="a part of the name")
+    chosen = options.parse_args()
+    chosen.folder.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = launch(playwright)
+        for shot in SHOTS:
+            if chosen.only in shot.name:
+                take(browser, shot, chosen.folder)
+        if chosen.only in "slack-card":
+            take_card(browser, chosen.folder)
+        browser.close()
+    print(f"{len(list(chosen.folder.glob('*.png')))} pictures in {chosen.folder}")
+
+
+if __name__ == "__main__":
+    main()
