@@ -82,6 +82,8 @@ async def test_an_access_token_stands_for_its_agent_and_a_key_for_nobody(
     metadata = f"{placet.url}{WELL_KNOWN}/mcp/shop"
     assert (status, challenge) == (401, f'Bearer resource_metadata="{metadata}", scope="mcp"')
     assert f"A valid access token of {issuer.issuer} is needed" in body["error"]["message"]
+    _, told = await placet.cli("agents", "add", "other-bot", "--owner", "ada@example.com", code=2)
+    assert "a key would be refused" in told
 
 
 async def test_a_token_without_the_scope_or_of_no_agent_is_told_so(placet: Placet, issuer: AuthorizationServer) -> None:
