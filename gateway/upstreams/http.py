@@ -32,6 +32,7 @@ from gateway.upstreams import (
     nothing,
 )
 from gateway.upstreams.asks import GATEWAY_ITSELF, Ask, Mark, canonical
+from gateway.upstreams.authorizer import Authorizer
 from gateway.upstreams.breaker import Breaker
 from gateway.upstreams.era import HEADER_MISMATCH
 from gateway.upstreams.headers import fault
@@ -54,13 +55,19 @@ class HttpUpstream:
     """One MCP server at one address."""
 
     def __init__(
-        self, *, name: str, url: str, headers: Mapping[str, str] | None = None, timeouts: Timeouts | None = None
+        self,
+        *,
+        name: str,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        timeouts: Timeouts | None = None,
+        authorizer: Authorizer | None = None,
     ) -> None:
         self.name = name
         self.on_tools_changed: Callable[[], None] = nothing
         self._timeouts = timeouts or Timeouts()
         self._breaker = Breaker(name)
-        self._wire = Wire(name=name, url=url, headers=headers or {}, timeouts=self._timeouts)
+        self._wire = Wire(name=name, url=url, headers=headers or {}, timeouts=self._timeouts, authorizer=authorizer)
         self._dialect: Dialect | None = None
         self._sessions: Dialect | None = None
         self._probing = asyncio.Lock()
