@@ -230,7 +230,7 @@ async def test_a_server_that_waits_for_an_answer_may_be_silent_for_long() -> Non
     ))  # fmt: skip
     client, sent = Slow(b'{"action":"accept","content":{"n":1.0}}'), Sent()
     async with RawHttp(script) as peer:
-        upstream = HttpUpstream(name="peer", url=peer.url, timeouts=Timeouts(idle=0.1))
+        upstream = HttpUpstream(name="peer", url=peer.url, timeouts=Timeouts(idle=1.0))
         answer = await upstream.request(tool_call("echo", capabilities=FORMS), peer=client, sent=sent)
         await upstream.close()
     assert answer == Result(raw=b'{"action": "accept", "content": {"n": 1.0}}')
@@ -248,7 +248,7 @@ class Slow(Client):
         super().__init__(create=answer)
 
     async def ask(self, method: str, params: bytes) -> Any:
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(1.5)
         return await super().ask(method, params)
 
 
