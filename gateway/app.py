@@ -165,7 +165,12 @@ class Service:
             slack_problem=lambda: self.slack.problem if self.slack is not None else None,
         )
         self.console = Console(
-            servers=self.servers, catalog=self.catalog, judge=self.judge, reloader=self.reloader, desk=self.desk
+            servers=self.servers,
+            catalog=self.catalog,
+            judge=self.judge,
+            reloader=self.reloader,
+            desk=self.desk,
+            work=work,
         )
         self.upstream_oauth = UpstreamOauth(
             db=db,
