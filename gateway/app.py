@@ -8,12 +8,8 @@ is ended by its lease (house.md 2.6).
 from __future__ import annotations
 
 import asyncio
-import base64
 import logging
-import os
 import resource
-import secrets
-import socket
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
 
@@ -25,7 +21,6 @@ from approvals.channels import Channel
 from approvals.channels.slack import SlackChannel, SlackConfig
 from approvals.desk import Desk
 from approvals.directory import Directory
-from approvals.domain.model import Terms
 from approvals.outbox import Outbox
 from approvals.storage import migrate
 from approvals.storage import url as address
@@ -39,6 +34,7 @@ from gateway.callers import Callers, sync
 from gateway.catalog import Catalog
 from gateway.console import Console
 from gateway.conversation import Conversations
+from gateway.desks import holder, new_id, routes_of
 from gateway.executor import Executor
 from gateway.fleet import Fleet
 from gateway.gate import INSTRUCTIONS, Gateway
@@ -68,12 +64,6 @@ log = logging.getLogger(__name__)
 DRAIN_AT_LEAST_SECONDS = 30.0
 FILES_KEPT_FREE = 500
 """Descriptors that held connections may not use up: the database, upstreams, people."""
-ID_BYTES = 16
-
-
-def new_id(kind: str) -> str:
-    """`kind_` and 26 characters of 128 random bits."""
-    return f"{kind}_{base64.b32encode(secrets.token_bytes(ID_BYTES)).decode().rstrip('=').lower()}"
 
 
 def _slack(settings: SlackSettings, desk: Desk, page: Callable[[str], str]) -> SlackChannel:
@@ -86,25 +76,6 @@ def _slack(settings: SlackSettings, desk: Desk, page: Callable[[str], str]) -> S
         api_url=settings.api_url,
     )
     return SlackChannel(config, desk=desk, page=page)
-
-
-def holder() -> str:
-    """The name of this process among those that share the database."""
-    return f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
-
-
-def routes_of(settings: Settings) -> Callable[[Terms], list[tuple[str, str]]]:
-    """Where a request with given terms is announced: the rule's channels, else every configured one."""
-    default = settings.slack.channel if settings.slack is not None else None
-
-    def routes(terms: Terms) -> list[tuple[str, str]]:
-        if default is None:
-            return []
-        words = terms.channels or ("slack",)
-        asked = [word.partition(":") for word in words if word.partition(":")[0] == "slack"]
-        return [("slack", target or default) for _, _, target in asked]
-
-    return routes
 
 
 class Service:

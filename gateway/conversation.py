@@ -101,6 +101,10 @@ class LinePeer:
         """Another notification."""
         await self.side.line.told(method, params)
 
+    async def paused(self) -> None:
+        """The server wants to be asked again later: so may the client."""
+        await self.side.line.pause()
+
 
 @dataclass(slots=True, kw_only=True)
 class QuietPeer(LinePeer):
@@ -128,6 +132,9 @@ class NobodyThere:
 
     async def told(self, method: str, params: bytes) -> None:
         """Nobody hears it."""
+
+    async def paused(self) -> None:
+        """Nobody waits."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -20,7 +20,7 @@ from gateway.protocol.classify import client_of
 from gateway.protocol.jsonrpc import RpcId
 from gateway.protocol.patience import Hold, plan
 from gateway.protocol.raw import dump, with_members
-from gateway.protocol.verdict import VERDICT, Code, Verdict, quoted, render
+from gateway.protocol.verdict import VERDICT, WAITS_FOR, Code, Verdict, quoted, render
 
 LONGEST = Hold(plain=timedelta(seconds=50), with_progress=timedelta(minutes=25))
 """How long one call is waited for: below the 60 s of a plain client, below the 30 idle minutes of a patient one."""
@@ -47,9 +47,10 @@ def patience(client: bytes | None, *, has_token: bool, wait: timedelta | None) -
 
 def waiting_in(params: dict[str, Any], gateway: str) -> Waiting | None:
     """What a progress notification says the call waits for; `gateway` is the address of --url."""
-    message = params.get("message")
+    message, meta = params.get("message"), params.get("_meta")
     found = _WAITING.fullmatch(message) if isinstance(message, str) else None
-    if found is None:
+    # An upstream's progress can read the same; only the gateway's own carries its mark.
+    if found is None or not isinstance(meta, dict) or meta.get(WAITS_FOR) != found.group(1):
         return None
     request, page = found.group(1), found.group(2)
     # An upstream's own progress could read like this too: no address of its choosing is put before a person.

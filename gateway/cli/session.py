@@ -19,9 +19,9 @@ from approvals.desk import Desk
 from approvals.directory import Directory
 from approvals.domain.model import Person
 from approvals.storage.engine import Database
-from gateway.app import holder, new_id, routes_of
 from gateway.cli.common import USAGE, config_file, fail
 from gateway.config import ConfigErrors
+from gateway.desks import holder, new_id, routes_of
 from gateway.settings import Settings
 from gateway.start import load
 

@@ -70,11 +70,16 @@ class Calls:
         if work is None:
             return await self._serve(turn)
         try:
-            return await work.run(self._serve(turn))
+            line.waiter = work.run(self._serve(turn))
+            return await line.waiter
         except asyncio.CancelledError:
             if line.dropped():
-                self._parked.add(line)
+                self.left(line)
             raise
+
+    def left(self, line: SseLine) -> None:
+        """Nobody reads this line now: it is kept for a client that comes back in time."""
+        self._parked.add(line)
 
     async def resume(self, line: SseLine, tap: Tap, at: EventId) -> None:
         """Give the rest of a line's stream to a client that has come back for it."""

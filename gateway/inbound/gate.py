@@ -134,6 +134,13 @@ class Line(Protocol):
         """Pass on another notification that belongs to this request; dropped where the era has no place for it."""
         ...
 
+    async def pause(self) -> None:
+        """End the connection, not the request: the client comes back for the rest when it likes (SEP-1699).
+
+        For an upstream that hangs up in the middle of its answer to be asked again. Nothing where there is no way back.
+        """
+        ...
+
     async def ask(self, method: str, params: bytes) -> Result | RpcError:
         """Send the client a request on this stream, under an id of its own, and wait for what it answers.
 

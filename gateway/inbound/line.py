@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from aiohttp import web
@@ -35,10 +35,12 @@ class SseLine:
     """The line of one request. `request` and `tells` are the gateway's to set; `delivered`: the answer was written."""
 
     __slots__ = (
+        "__weakref__",
         "_ask_seconds",
         "_feed",
         "_http",
         "_last",
+        "_left",
         "_level",
         "_offset",
         "_over",
@@ -51,6 +53,7 @@ class SseLine:
         "request",
         "scope",
         "tells",
+        "waiter",
     )
 
     def __init__(
@@ -63,6 +66,7 @@ class SseLine:
         session: Session | None,
         log_level: str | None,
         ask_seconds: float,
+        left: Callable[[SseLine], None],
     ) -> None:
         self.request: str | None = None
         self.tells: str | None = None
@@ -75,6 +79,8 @@ class SseLine:
         self._session = session
         self._level = log_level
         self._ask_seconds = ask_seconds
+        self._left = left
+        self.waiter: asyncio.Future[web.StreamResponse] | None = None
         self._tap: Tap | None = None
         self._feed: Feed | None = None
         self._over = False
@@ -121,7 +127,7 @@ class SseLine:
 
     async def progress(self, progress: float, message: str, total: float | None = None) -> None:
         """Say how far it is, if the client asked to be told; raised where it would not rise."""
-        await self._say(progress, message, total)
+        await self._say(progress, message, total, ours=True)
 
     async def relay(self, params: Mapping[str, Any]) -> None:
         """Pass on an upstream's progress, moved up so that it continues what was said while the call was held."""
@@ -144,6 +150,18 @@ class SseLine:
         """Pass on another notification: in the older eras only, and only of a kind that clients know."""
         if self.live and method in _TOLD and len(params) <= MAX_NOTE_BYTES:
             await self._push(notification(method, params))
+
+    async def pause(self) -> None:
+        """End the connection and go on without it, where the client can come back for the rest."""
+        tap = self._feed.tap if self._feed is not None and self._feed.number is not None else None
+        if self._feed is None or tap is None or self._over:
+            return
+        self._feed.let_go(tap)
+        self._left(self)
+        await tap.end()
+        # Its handler has nothing more to wait for, and the connection is needed for what the client sends next.
+        if tap is self._tap and self.waiter is not None and not self.waiter.done():
+            self.waiter.set_result(tap.stream)
 
     async def ask(self, method: str, params: bytes) -> Result | RpcError:
         """Send the client a request on this stream and wait for the answer it posts."""
@@ -221,7 +239,7 @@ class SseLine:
         if self._session is not None:
             self._session.questions.end(self)
 
-    async def _say(self, progress: float, message: str | None, total: float | None) -> None:
+    async def _say(self, progress: float, message: str | None, total: float | None, *, ours: bool = False) -> None:
         if self._token is None:
             return
         await self.open()
@@ -229,7 +247,8 @@ class SseLine:
             return
         self._last = progress if progress > self._last else math.nextafter(self._last, math.inf)
         cut = None if message is None else message[:_TEXT_LIMIT]
-        await self._push(progressed(self._token, progress=self._last, message=cut, total=total))
+        request = self.request if ours else None
+        await self._push(progressed(self._token, progress=self._last, message=cut, total=total, request=request))
 
     async def _push(self, body: bytes) -> None:
         await self.open()

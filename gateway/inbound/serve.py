@@ -7,17 +7,19 @@ session, its subscriptions, its tasks, is answered here. Which methods exist, an
 from __future__ import annotations
 
 from dataclasses import replace
+from weakref import WeakValueDictionary
 
 from aiohttp import web
 
 from gateway.inbound.calls import Calls, Turn
+from gateway.inbound.feed import Feed
 from gateway.inbound.gate import Gate
 from gateway.inbound.incoming import Visit, client_of, inbound_ask, inbound_call
 from gateway.inbound.line import SseLine
 from gateway.inbound.listening import Listening
 from gateway.inbound.reply import Work, accepted, failed, plain, refused, result
 from gateway.inbound.sessions import MOST_URIS, Session, Sessions
-from gateway.inbound.sse import Ticker
+from gateway.inbound.sse import Tap, Ticker
 from gateway.inbound.streams import Streams
 from gateway.protocol.classify import LEGACY, Era, Route
 from gateway.protocol.headers import Rejection
@@ -50,6 +52,8 @@ class Server:
         self._streams = streams
         self._listening = listening
         self._ask_seconds = ask_seconds
+        # Modern lines that a cancel in words can find; a line that is gone is gone from here.
+        self._standalone: WeakValueDictionary[tuple[bytes, str | None, RpcId], SseLine] = WeakValueDictionary()
 
     def work(self, visit: Visit, route: Route, session: Session | None, digest: str) -> Work | Rejection:
         """The coroutine that answers the message, not yet running."""
@@ -64,7 +68,7 @@ class Server:
             case "ping":
                 return result(message.id, b"{}")
             case "tools/list":
-                return self._list(visit, route.era, message.id)
+                return self._list(visit, route, message.id, session)
             case "resources/subscribe" | "resources/unsubscribe" if session is not None:
                 return self._subscribe(visit, message, session)
             case "subscriptions/listen":
@@ -92,8 +96,11 @@ class Server:
             session=session,
             log_level=route.log_level,
             ask_seconds=self._ask_seconds,
+            left=self._calls.left,
         )
         is_call = message.method == "tools/call"
+        if session is None:
+            self._standalone[visit.credential, visit.server, message.id] = line
         turn = Turn(
             caller=replace(visit.caller, client=client_of(route, session)),
             server=visit.server,
@@ -113,16 +120,21 @@ class Server:
     async def _take(
         self, visit: Visit, message: Notification | Response, session: Session | None
     ) -> web.StreamResponse:
-        if session is not None:
-            if isinstance(message, Response):
+        if isinstance(message, Response):
+            if session is not None:
                 session.questions.answered(message)
-            elif message.method == "notifications/cancelled":
-                await self._cancelled(visit, message, session)
+        elif message.method == "notifications/cancelled":
+            await self._cancelled(visit, message, session)
         return accepted()
 
-    async def _cancelled(self, visit: Visit, message: Notification, session: Session) -> None:
+    async def _cancelled(self, visit: Visit, message: Notification, session: Session | None) -> None:
         rpc_id, reason = message.params.get("requestId"), message.params.get("reason")
-        line = session.lines.get(rpc_id) if isinstance(rpc_id, str | int) and not isinstance(rpc_id, bool) else None
+        if not isinstance(rpc_id, str | int) or isinstance(rpc_id, bool):
+            return
+        # Over HTTP a modern client cancels by closing its stream, which ends no approval request. One that says it
+        # in words (our stdio bridge does, for its client) means the request.
+        named = visit.credential, visit.server, rpc_id
+        line = session.lines.get(rpc_id) if session is not None else self._standalone.get(named)
         if line is None:
             return
         words = reason if isinstance(reason, str) else None
@@ -130,7 +142,8 @@ class Server:
             # The client stopped waiting, which is a disconnect and no wish: the request stays as it is.
             line.hang_up()
             return
-        await self._gate.cancelled(replace(visit.caller, client=session.client), line, words)
+        client = session.client if session is not None else visit.caller.client
+        await self._gate.cancelled(replace(visit.caller, client=client), line, words)
 
     async def _initialize(self, visit: Visit, route: Route, message: Request) -> web.StreamResponse:
         said = await self._gate.hello(visit.caller, visit.server)
@@ -156,11 +169,18 @@ class Server:
         raw = discovered(capabilities=said.capabilities, instructions=said.instructions, info=self._info)
         return await result(message.id, raw)
 
-    async def _list(self, visit: Visit, era: Era, rpc_id: RpcId) -> web.StreamResponse:
+    async def _list(self, visit: Visit, route: Route, rpc_id: RpcId, session: Session | None) -> web.StreamResponse:
         tools = await self._gate.list_tools(visit.caller, visit.server)
         if isinstance(tools, RpcError):
-            return plain(*failed(rpc_id, tools, era=era, method="tools/list"))
-        return plain(envelope(rpc_id, listed(tools, era=era, info=self._info)))
+            return plain(*failed(rpc_id, tools, era=route.era, method="tools/list"))
+        body = envelope(rpc_id, listed(tools, era=route.era, info=self._info))
+        if session is None or not session.resumable or not route.streams:
+            return plain(body)
+        # Either form is right where a client takes both; the newest sessions are answered as the official servers do.
+        tap, feed = Tap(visit.http, self._ticker), Feed(None)
+        await feed.begin(tap)
+        await feed.finish(body)
+        return tap.stream
 
     async def _subscribe(self, visit: Visit, message: Request, session: Session) -> web.StreamResponse:
         uri: str = message.params["uri"]

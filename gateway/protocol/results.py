@@ -13,6 +13,7 @@ from typing import Any
 from gateway.protocol.classify import MODERN, Era
 from gateway.protocol.jsonrpc import INVALID_PARAMS, META_PREFIX, RpcId
 from gateway.protocol.raw import dump, join_object, split_object, with_members, with_meta, without
+from gateway.protocol.verdict import WAITS_FOR
 
 NAME = "placet"
 LIST_TTL_MS = 5_000
@@ -102,13 +103,17 @@ def server_info(version: str) -> bytes:
     return dump({"name": NAME, "title": "Placet", "version": version})
 
 
-def progressed(token: RpcId, *, progress: float, message: str | None = None, total: float | None = None) -> bytes:
-    """A `notifications/progress`."""
+def progressed(
+    token: RpcId, *, progress: float, message: str | None = None, total: float | None = None, request: str | None = None
+) -> bytes:
+    """A `notifications/progress`; `request` is the approval request that the gateway itself says the call waits for."""
     params: dict[str, Any] = {"progressToken": token, "progress": progress}
     if total is not None:
         params["total"] = total
     if message is not None:
         params["message"] = message
+    if request is not None:
+        params["_meta"] = {WAITS_FOR: request}
     return dump({"jsonrpc": "2.0", "method": "notifications/progress", "params": params})
 
 

@@ -12,10 +12,14 @@ from enum import StrEnum
 from typing import Any
 
 from approvals.domain.plain import shorten, visible
-from gateway.protocol.raw import dump
+from gateway.protocol.raw import dump, join_object, split_object, with_members
 
 VERDICT = "placet/verdict"
 QUOTE_LIMIT = 500
+OWN_PREFIX = "placet/"
+"""Members of `_meta` under this prefix are said by the gateway alone."""
+WAITS_FOR = "placet/request"
+"""In the gateway's own progress: the request a held call waits for."""
 
 
 class Code(StrEnum):
@@ -80,3 +84,21 @@ def render(verdict: Verdict) -> bytes:
 def timestamp(at: datetime) -> str:
     """RFC 3339 in UTC, to the second."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def unforged(raw: bytes) -> bytes:
+    """An upstream's result without what only the gateway may say in its `_meta`; untouched where nothing is.
+
+    Raises:
+        ValueError: `raw` is not a JSON object.
+    """
+    if OWN_PREFIX.encode() not in raw and b"\\u" not in raw:
+        return raw
+    members = split_object(raw)
+    meta = members.get("_meta", b"")
+    if not meta.startswith(b"{"):
+        return raw
+    kept = {name: text for name, text in split_object(meta).items() if not name.startswith(OWN_PREFIX)}
+    if len(kept) == len(split_object(meta)):
+        return raw
+    return with_members(raw, {"_meta": join_object(kept)})

@@ -142,6 +142,10 @@ class Peer(Protocol):
         """Any other notification that came with this request."""
         ...
 
+    async def paused(self) -> None:
+        """The server ended its stream without the answer, and will be asked for the rest (SEP-1699)."""
+        ...
+
 
 Hear = Callable[[str, bytes], None]
 """Takes method and params text of what a standing subscription hears."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from gateway.upstreams import Result, RpcError, Wants
 from gateway.upstreams.asks import plain
-from gateway.upstreams.listening import NOTHING, Listening, listen_params, offered
+from gateway.upstreams.listening import NOTHING, Listening, hoped_for, listen_params, offered
 from gateway.upstreams.process import Process
 
 
@@ -18,7 +18,7 @@ async def follow(process: Process, listening: Listening) -> None:
         Unsent, NoAnswer: it does not.
     """
     hello = await process.ready()
-    wants = offered(listening.wants, hello)
+    wants = (offered if process.modern else hoped_for)(listening.wants, hello)
     process.busy += 1
     try:
         if process.modern:

@@ -36,20 +36,19 @@ from gateway.upstreams import (
 from gateway.upstreams.asks import GATEWAY_ITSELF, Ask, Mark, canonical
 from gateway.upstreams.breaker import Breaker
 from gateway.upstreams.calls import send_call
-from gateway.upstreams.era import HEADER_MISMATCH, MODERN_VERSIONS, AskAgain, Legacy, Modern, Stranger, judge_discover
+from gateway.upstreams.era import HEADER_MISMATCH
 from gateway.upstreams.headers import fault
-from gateway.upstreams.legacy import LegacyDialect
 from gateway.upstreams.listening import Listening
 from gateway.upstreams.listing import every_page
-from gateway.upstreams.modern import ModernDialect, discover
-from gateway.upstreams.replies import NotMcp, StatusError
+from gateway.upstreams.modern import ModernDialect
+from gateway.upstreams.nursery import keep_up
+from gateway.upstreams.probing import probe, session_era
 from gateway.upstreams.standing import NOTHING_DECLARED
 from gateway.upstreams.wire import Dialect, Wire, WrongEra
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-_NO_VERDICT = frozenset({401, 403, 408, 429, 502, 503, 504})
 _LISTEN_AGAIN_SECONDS = (1.0, 60.0)
 
 
@@ -118,7 +117,7 @@ class HttpUpstream:
     async def listen(self, wants: Wants, *, session: str, capabilities: bytes, hear: Hear) -> AsyncIterator[Wants]:
         """Hear of changes."""
         listening = Listening(wants, place=(session, canonical(capabilities)), hear=hear)
-        loop = self._wire.nursery.spawn(partial(self._follow, listening))
+        loop = await self._wire.nursery.spawn_soon(partial(self._follow, listening))
         if loop is None:
             raise Unsent(f"{self.name} is not in use")
         try:
@@ -216,14 +215,7 @@ class HttpUpstream:
             return dialect
         async with self._probing:
             if self._sessions is None:
-                sessions = LegacyDialect(self._wire, self._tools_changed)
-                try:
-                    await sessions.hello((GATEWAY_ITSELF, NOTHING_DECLARED))
-                except NoAnswer as err:
-                    log.info("upstream has no session era: %s", err, extra={"server": self.name})
-                    self._sessions = dialect
-                else:
-                    self._sessions = sessions
+                self._sessions = await session_era(self._wire, self._tools_changed) or dialect
             return self._sessions
 
     async def _spoken(self) -> Dialect:
@@ -231,38 +223,11 @@ class HttpUpstream:
             if self._dialect is None:
                 try:
                     async with asyncio.timeout(self._timeouts.list):
-                        self._dialect = await self._probe()
+                        self._dialect = await probe(self._wire, self._tools_changed)
                 except TimeoutError as err:
                     raise NoAnswer(f"{self.name} did not say what it speaks in {self._timeouts.list:g} s") from err
                 self._known.set()
             return self._dialect
-
-    async def _probe(self) -> Dialect:
-        version = MODERN_VERSIONS[0]
-        for _ in range(2):
-            match judge_discover(await self._discover(version), asked=version):
-                case Modern() as spoken:
-                    return ModernDialect(self._wire, spoken, self._tools_changed)
-                case Legacy():
-                    return LegacyDialect(self._wire, self._tools_changed)
-                case AskAgain(version=other):
-                    version = other
-                case Stranger(why=why):
-                    raise NoAnswer(f"{self.name} cannot be used: {why}")
-        raise NoAnswer(f"{self.name} refuses protocol version {version} and names it as supported")
-
-    async def _discover(self, version: str) -> Result | RpcError | InputRequired:
-        not_modern = RpcError(code=0, message="no JSON-RPC answer")
-        try:
-            return await discover(self._wire, version)
-        except StatusError as err:
-            if err.error is not None:
-                return err.error
-            if err.status in _NO_VERDICT:
-                raise
-            return not_modern
-        except NotMcp:
-            return not_modern
 
     def _forget(self, dialect: Dialect) -> None:
         if dialect in {self._dialect, self._sessions}:
@@ -289,17 +254,10 @@ class HttpUpstream:
         await self._follow(Listening(Wants(tools=True), place=(GATEWAY_ITSELF, NOTHING_DECLARED), hear=self._own_news))
 
     async def _follow(self, listening: Listening) -> None:
-        least, most = _LISTEN_AGAIN_SECONDS
-        pause, now = least, asyncio.get_running_loop().time
-        while True:
-            began, soon = now(), True
-            try:
-                soon = await (await self._spoken()).follow(listening)
-            except (Unsent, NoAnswer) as err:
-                listening.settled.set()
-                log.debug("subscription at upstream ended: %s", err, extra={"server": self.name})
-            pause = most if not soon else least if now() - began > most else min(pause * 2, most)
-            await asyncio.sleep(pause)
+        async def once(listening: Listening) -> bool:
+            return await (await self._spoken()).follow(listening)
+
+        await keep_up(listening, once, name=self.name, waits=_LISTEN_AGAIN_SECONDS)
 
     def _own_news(self, _method: str, _params: bytes) -> None:
         self._tools_changed()

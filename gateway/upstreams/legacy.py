@@ -15,10 +15,10 @@ from dataclasses import replace
 from functools import partial
 
 from gateway.upstreams import Hello, InputRequired, NoAnswer, Result, RpcError, Unsent
-from gateway.upstreams.asks import Ask, initialize, plain
+from gateway.upstreams.asks import GATEWAY_ITSELF, Ask, initialize, plain
 from gateway.upstreams.bodies import cancelled, notification
 from gateway.upstreams.era import LEGACY_VERSIONS, Agreed, judge_initialize
-from gateway.upstreams.listening import Listening, offered
+from gateway.upstreams.listening import Listening, hoped_for, offered
 from gateway.upstreams.peers import Conversation
 from gateway.upstreams.places import Key, Place, Places, Session
 from gateway.upstreams.replies import Dropped, Receiver, StatusError
@@ -82,7 +82,8 @@ class LegacyDialect:
         uris: frozenset[str] = frozenset()
         try:
             session = await self._session(place)
-            wanted = offered(listening.wants, session.hello)
+            expected = offered if listening.place[0] == GATEWAY_ITSELF else hoped_for
+            wanted = expected(listening.wants, session.hello)
             uris = frozenset([uri for uri in sorted(wanted.uris) if await self._subscribed(place, session, uri)])
             listening.accept(replace(wanted, uris=uris))
             self._standing.attend(place)
@@ -131,6 +132,8 @@ class LegacyDialect:
             async with self._wire.post(body, session.headers(), before=ask.mark) as answer:
                 return await receiver.receive(answer)
         except Dropped as err:
+            if err.last_id is not None and err.retry is not None:
+                await ask.peer.paused()
             return await self._resume(receiver, session, err)
 
     async def _resume(

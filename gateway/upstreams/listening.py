@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
 from gateway.protocol.raw import split_object, with_members, without
@@ -73,6 +74,9 @@ class Listening:
         """Nobody is asked on a subscription."""
         return refusal(method)
 
+    async def paused(self) -> None:
+        """A standing stream is simply followed again."""
+
     async def told(self, method: str, params: bytes) -> None:
         """What a modern subscription says."""
         if method == _ACKNOWLEDGED:
@@ -89,6 +93,11 @@ def offered(wants: Wants, hello: Hello) -> Wants:
         resources=wants.resources and promises(hello, "resources"),
         uris=wants.uris if promises(hello, "resources", "subscribe") else frozenset(),
     )
+
+
+def hoped_for(wants: Wants, hello: Hello) -> Wants:
+    """What a client may hear from a server of the session era: many announce changes without promising to."""
+    return replace(wants, uris=offered(wants, hello).uris)
 
 
 def listen_params(wants: Wants) -> dict[str, Any]:

@@ -47,6 +47,9 @@ class Nobody:
     async def told(self, method: str, params: bytes) -> None:
         """Not of interest."""
 
+    async def paused(self) -> None:
+        """Nobody is waiting on a stream."""
+
 
 NOBODY = Nobody()
 

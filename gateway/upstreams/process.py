@@ -11,11 +11,10 @@ import asyncio
 import contextlib
 import itertools
 import logging
-import re
 import signal
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +24,6 @@ from gateway.upstreams import (
     Hello,
     InputRequired,
     NoAnswer,
-    Overlarge,
-    Result,
-    RpcError,
     Unsent,
     nothing,
 )
@@ -39,16 +35,13 @@ from gateway.upstreams.greeting import discover_first, initialize_only
 from gateway.upstreams.hub import hand_out
 from gateway.upstreams.listening import Listening
 from gateway.upstreams.peers import Conversation
+from gateway.upstreams.pending import Outcome, Pendings
 from gateway.upstreams.rpc import Answer, Asked, Garbage, Told, not_offered, read
 
 log = logging.getLogger(__name__)
 
 MAX_UNREAD_BYTES = 32 * 1024 * 1024
-_MAX_QUEUED = 1000
 _THREAD_FROM_BYTES = 256 * 1024
-_ID = re.compile(rb'"id"\s*:\s*(\d{1,18})\s*[,}]')
-
-Outcome = Result | RpcError | InputRequired
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,34 +54,6 @@ class Spec:
     cwd: Path | None
     start_seconds: float
     probe_seconds: float
-
-
-@dataclass(slots=True, eq=False)
-class _Pending:
-    """A request under way, and what came for it that was not looked at yet."""
-
-    talk: Conversation
-    heard: asyncio.Queue[Outcome | NoAnswer | Told | Asked] = field(default_factory=asyncio.Queue)
-
-    @property
-    def ask(self) -> Ask:
-        return self.talk.ask
-
-    async def put(self, message: Told | Asked) -> None:
-        if self.heard.qsize() < _MAX_QUEUED:
-            self.heard.put_nowait(message)
-        else:
-            log.warning("upstream says more than its client takes, dropped", extra={"method": message.method[:60]})
-
-    async def answer(self) -> Outcome:
-        while True:
-            match await self.heard.get():
-                case NoAnswer() as err:
-                    raise err
-                case Told() | Asked() as message:
-                    await self.talk.put(message)
-                case answer:
-                    return answer
 
 
 class Process:
@@ -109,7 +74,7 @@ class Process:
         self._spec, self._ids, self._tools_changed, self._ears = spec, ids, tools_changed, ears
         self._capabilities, self._initialize_first, self._shared = capabilities, initialize_first, shared
         self._noise = Noise(spec.name, "stdout")
-        self._pending: dict[int, _Pending] = {}
+        self._pending = Pendings(spec.name)
         self._child: Child | None = None
         self._version: str | None = None
         self._closing = asyncio.Event()
@@ -237,7 +202,7 @@ class Process:
             tools_changed=self._tools_changed,
             respond=None if version else self._respond,
         )
-        pending = self._pending[request_id] = _Pending(talk)
+        pending = self._pending.begin(request_id, talk)
         try:
             self._write(ask.text(request_id, version=version), ask.mark)
             return await talk.lasting(pending.answer())
@@ -246,7 +211,7 @@ class Process:
                 await self._respond(cancelled(request_id, "The caller no longer waits"))
             raise
         finally:
-            del self._pending[request_id]
+            self._pending.end(request_id)
 
     async def _respond(self, message: bytes) -> None:
         with contextlib.suppress(Unsent):
@@ -265,7 +230,7 @@ class Process:
     async def _read(self, child: Child) -> None:
         async for line, whole in measured_lines(child.stdout, limit=MAX_ANSWER_BYTES):
             if not whole:
-                self._too_long(line)
+                self._pending.too_long(line)
             elif line.lstrip().startswith(b"{"):
                 await self._take(line)
             elif line.strip():
@@ -274,14 +239,13 @@ class Process:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(1.0):
                 await child.wait()
-        for pending in self._pending.values():
-            pending.heard.put_nowait(NoAnswer(f"{self._spec.name} {how_ended(child)} before it answered"))
+        self._pending.lost(how_ended(child))
 
     async def _take(self, line: bytes) -> None:
         message = read(line) if len(line) < _THREAD_FROM_BYTES else await asyncio.to_thread(read, line)
         match message:
             case Answer():
-                self._answered(message)
+                self._pending.answered(message)
             case Asked() if self.modern:  # this era has none; a ping is answered all the same
                 await self._respond(reply(message))
             case Told() | Asked():
@@ -291,38 +255,17 @@ class Process:
 
     async def _heard(self, message: Told | Asked) -> None:
         meta = message.params.get("_meta") if isinstance(message, Told) else None
-        subscription = self._waiting_for(meta.get(META_SUBSCRIPTION)) if isinstance(meta, dict) else None
+        subscription = self._pending.get(meta.get(META_SUBSCRIPTION)) if isinstance(meta, dict) else None
         if subscription is not None:
             await subscription.put(message)
             return
         is_log = message.method == "notifications/message"
-        talks: list[_Pending] = list(self._pending.values())
+        talks = list(self._pending)
         if is_log and self.modern:
             talks = [talk for talk in talks if talk.ask.relay.log_level is not None]
         # Nobody can say whose log line it is where several clients share a process.
         ears = () if self.modern or (is_log and self._shared) else self._ears(self)
         await hand_out(message, talks=talks, ears=ears, respond=self._respond, tools_changed=self._tools_changed)
-
-    def _answered(self, answer: Answer) -> None:
-        pending = self._waiting_for(answer.id)
-        if answer.id is None and len(self._pending) == 1:
-            (pending,) = self._pending.values()  # it could not read the id, but nothing else was asked
-        if pending is None:
-            log.debug("upstream answered nothing that is waited for", extra={"server": self._spec.name})
-            return
-        pending.heard.put_nowait(answer.outcome)
-
-    def _waiting_for(self, value: Any) -> _Pending | None:
-        return self._pending.get(value) if isinstance(value, int) and not isinstance(value, bool) else None
-
-    def _too_long(self, ends: bytes) -> None:
-        log.warning("upstream sent a line over the bound, dropped", extra={"server": self._spec.name})
-        for found in _ID.findall(ends):
-            pending = self._pending.get(int(found))
-            if pending is not None:
-                why = f"{self._spec.name} answered with more than {MAX_ANSWER_BYTES} bytes"
-                pending.heard.put_nowait(Overlarge(why))
-                return
 
     def _leave(self) -> None:
         if self.hello is not None:

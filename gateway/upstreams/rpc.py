@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.protocol.raw import split_object
+from gateway.protocol.verdict import unforged
 from gateway.upstreams import InputRequired, Result, RpcError
 from gateway.upstreams.era import MISSING_CAPABILITY
 
@@ -133,10 +134,10 @@ def _response(parsed: dict[str, Any], members: dict[str, bytes]) -> Message:
 def _result(result: dict[str, Any], raw: bytes) -> Result | RpcError | InputRequired | Garbage:
     kind = result.get("resultType", "complete")
     if kind == "complete":
-        return Result(raw=raw, is_error=result.get("isError") is True)
+        return Result(raw=unforged(raw), is_error=result.get("isError") is True)
     if kind == "input_required":
         why = _wrong_with_input(result)
-        return InputRequired(raw=raw) if why is None else Garbage(why=why)
+        return InputRequired(raw=unforged(raw)) if why is None else Garbage(why=why)
     return not_offered(kind)
 
 

@@ -39,7 +39,7 @@ from gateway.upstreams.calls import send_call
 from gateway.upstreams.following import follow
 from gateway.upstreams.listening import Listening
 from gateway.upstreams.listing import every_page
-from gateway.upstreams.nursery import Nursery
+from gateway.upstreams.nursery import Nursery, keep_up
 from gateway.upstreams.pool import Pool
 from gateway.upstreams.process import Process, Spec
 
@@ -93,6 +93,7 @@ class StdioUpstream:
         self._ended = asyncio.Event()
         self._ended.set()
         self._initialize_first = False
+        self._both_eras = True
         self._up: bool | None = None
 
     @property
@@ -102,22 +103,13 @@ class StdioUpstream:
 
     async def list_tools(self) -> list[dict[str, Any]]:
         """All tools, as the shared process lists them."""
-        with self._breaker.attempt():
-            try:
-                async with asyncio.timeout(self._timeouts.list):
-                    shared = await self._ready()
-                    return await every_page(self.name, shared.ask)
-            except TimeoutError as err:
-                raise NoAnswer(f"{self.name} did not list its tools in {self._timeouts.list:g} s") from err
+        async with self._quickly("list its tools"):
+            return await every_page(self.name, (await self._ready()).ask)
 
     async def hello(self, *, session: str = GATEWAY_ITSELF, capabilities: bytes = b"{}") -> Hello:
         """What it says of itself."""
-        with self._breaker.attempt():
-            try:
-                async with asyncio.timeout(self._timeouts.list):
-                    return await (await self._process((session, canonical(capabilities)))).ready()
-            except TimeoutError as err:
-                raise NoAnswer(f"{self.name} did not say what it is in {self._timeouts.list:g} s") from err
+        async with self._quickly("say what it is"):
+            return await (await self._process((session, canonical(capabilities)))).ready()
 
     async def call_tool(
         self, call: Outgoing, *, progress: Progress | None, sent: Callable[[], None]
@@ -131,7 +123,7 @@ class StdioUpstream:
         with self._breaker.attempt():
             try:
                 async with asyncio.timeout(relay.timeout):
-                    process = await self._process(ask.place, alone=relay.method == "logging/setLevel")
+                    process = await self._process(ask.place, alone=relay.method == "logging/setLevel", live=relay.live)
                     return await process.ask(ask)
             except TimeoutError as err:
                 if not ask.mark.written:
@@ -142,7 +134,7 @@ class StdioUpstream:
     async def listen(self, wants: Wants, *, session: str, capabilities: bytes, hear: Hear) -> AsyncIterator[Wants]:
         """Hear of changes."""
         listening = Listening(wants, place=(session, canonical(capabilities)), hear=hear)
-        loop = self._nursery.spawn(partial(self._follow, listening))
+        loop = await self._nursery.spawn_soon(partial(self._follow, listening))
         if loop is None:
             raise Unsent(f"{self.name} {self._why}")
         self._ears.add(listening)
@@ -165,7 +157,8 @@ class StdioUpstream:
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
-                own = Listening(Wants(tools=True), place=(GATEWAY_ITSELF, _NOTHING_DECLARED), hear=self._own_news)
+                # The process reports changed tools itself; the subscription is what makes it do so.
+                own = Listening(Wants(tools=True), place=(GATEWAY_ITSELF, _NOTHING_DECLARED), hear=lambda *_: None)
                 loops = [
                     group.create_task(self._nursery.hold(self._closing)),
                     group.create_task(self._follow(own)),
@@ -187,6 +180,15 @@ class StdioUpstream:
         if self._shared is not None:
             self._shared.stop()
         await self._ended.wait()
+
+    @asynccontextmanager
+    async def _quickly(self, what: str) -> AsyncIterator[None]:
+        with self._breaker.attempt():
+            try:
+                async with asyncio.timeout(self._timeouts.list):
+                    yield
+            except TimeoutError as err:
+                raise NoAnswer(f"{self.name} did not {what} in {self._timeouts.list:g} s") from err
 
     async def _supervise(self) -> None:
         now = asyncio.get_running_loop().time
@@ -211,7 +213,7 @@ class StdioUpstream:
             await process.settled.wait()
             if process.hello is not None:
                 log.info("upstream is up", extra={"server": self.name, "protocol": process.hello.version})
-                self._up = True
+                self._up = self._both_eras = True
                 self._breaker.reset()
                 self._settled.set()
                 self.on_tools_changed()
@@ -243,12 +245,14 @@ class StdioUpstream:
             raise Unsent(f"{self.name} {self._why if self._shared is None else self._shared.why}")
         return self._shared
 
-    async def _process(self, key: tuple[str, str], *, alone: bool = False) -> Process:
+    async def _process(self, key: tuple[str, str], *, alone: bool = False, live: bool = False) -> Process:
         """Who serves this session. Its era is known from the shared process."""
         shared = await self._ready()
         session, capabilities = key
-        if shared.modern or session == GATEWAY_ITSELF:
+        if session == GATEWAY_ITSELF:
             return shared
+        if shared.modern:
+            return await self._asking(key, shared) if live and capabilities != _NOTHING_DECLARED else shared
         if capabilities == _NOTHING_DECLARED:
             own = self._pool.of(session)
             if own:  # there is what this session has set; what was not declared is not asked of its client
@@ -257,19 +261,25 @@ class StdioUpstream:
                 return shared
         return self._pool.get(key)
 
+    async def _asking(self, key: tuple[str, str], shared: Process) -> Process:
+        """A process in the session era, which alone lets a server ask, of a server that was found to be modern."""
+        if not self._both_eras:
+            return shared
+        process = self._pool.get(key)
+        try:
+            await process.ready()
+        except Unsent as err:
+            log.info("upstream has no session era: %s", err, extra={"server": self.name})
+            self._both_eras = False
+            return shared
+        return process
+
     async def _follow(self, listening: Listening) -> None:
-        least, most = _LISTEN_AGAIN_SECONDS
-        pause, now = least, asyncio.get_running_loop().time
-        while True:
-            began = now()
-            try:
-                process = await self._process(listening.place, alone=bool(listening.wants.uris))
-                await follow(process, listening)
-            except (Unsent, NoAnswer) as err:
-                listening.settled.set()
-                log.debug("subscription at upstream ended: %s", err, extra={"server": self.name})
-            pause = least if now() - began > most else min(pause * 2, most)
-            await asyncio.sleep(pause)
+        async def once(listening: Listening) -> bool:
+            await follow(await self._process(listening.place, alone=bool(listening.wants.uris)), listening)
+            return True
+
+        await keep_up(listening, once, name=self.name, waits=_LISTEN_AGAIN_SECONDS)
 
     def _ears_of(self, process: Process) -> Collection[Listening]:
         """Who listens to a process: the session it belongs to, or everybody who has none of their own."""
@@ -284,9 +294,6 @@ class StdioUpstream:
 
     def _tools_changed(self) -> None:
         self.on_tools_changed()
-
-    def _own_news(self, _method: str, _params: bytes) -> None:
-        """The process itself reports changed tools already."""
 
     def _down(self, why: str) -> None:
         self._shared, self._up, self._why = None, False, why

@@ -28,6 +28,7 @@ BIN = Path(sys.executable).parent
 MCP1_BIN = ROOT / ".venv-mcp1" / "bin"
 NPM_BIN = ROOT / "tests" / "npm" / "node_modules" / ".bin"
 PATIENCE_SECONDS = 30
+LOOK_SECONDS = 0.5
 
 
 def free_port() -> int:
@@ -254,7 +255,10 @@ class Reviewer:
                 shown = await self.show(request_id)
                 if check(shown):
                     return shown
-                await stream.content.readline()
+                # Whether the agent waits is no event of the request: the feed is silent about it.
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_SECONDS):
+                        await stream.content.readline()
 
     async def until_state(self, request_id: str, *states: str) -> dict[str, Any]:
         """Wait for the live feed until a request is in one of these states."""

@@ -42,6 +42,20 @@ class Screen:
         return [text for text in self.complaints if not any(part in text for part in self.expected)]
 
 
+def request_id(number: int) -> str:
+    return f"req_{number:026d}"
+
+
+def settled(screen: Screen, path: str) -> Page:
+    """Go to a path and wait until its page stands."""
+    page = screen.open(path)
+    if path.startswith("/login"):
+        page.wait_for_load_state("networkidle")
+    else:
+        expect(page.locator("h1, h2").first).to_be_attached()
+    return page
+
+
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     if path_of_chromium() is None:

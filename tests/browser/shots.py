@@ -16,10 +16,11 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser.chromium import RunningConsole, launch
+from tests.browser.shots_slack import take_card
 from tests.fakes.console_api import ConsoleFake
 
 START = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
-WIDE, PHONE = (1440, 900), (390, 844)
+WIDE, PHONE = (1280, 760), (390, 844)
 
 
 def _nothing(_page: Page) -> None:
@@ -35,6 +36,7 @@ class Shot:
     scenario: str = "rich"
     before: Callable[[Page], None] = _nothing
     signed_in: bool = True
+    notices: bool = False
 
 
 def _request(number: int) -> str:
@@ -68,7 +70,7 @@ SHOTS = [
     Shot(name="record-denied", path=_request(24)),
     Shot(name="record-unknown", path=_request(23)),
     Shot(name="history", path="/history"),
-    Shot(name="agents", path="/agents"),
+    Shot(name="agents", path="/agents", notices=True),
     Shot(name="servers", path="/servers"),
     Shot(name="tools", path="/servers?name=payments", before=_unfold),
     Shot(name="people", path="/people"),
@@ -81,6 +83,7 @@ SHOTS = [
 def _console(shot: Shot) -> Iterator[RunningConsole]:
     fake = ConsoleFake.of(shot.scenario, START)
     fake.clock, fake.signed_in = (lambda: START), shot.signed_in
+    fake.notices = fake.notices if shot.notices else []
     running = RunningConsole(fake)
     try:
         yield running
@@ -132,6 +135,8 @@ def main() -> None:
         for shot in SHOTS:
             if chosen.only in shot.name:
                 take(browser, shot, chosen.folder)
+        if chosen.only in "slack-card":
+            take_card(browser, chosen.folder)
         browser.close()
     print(f"{len(list(chosen.folder.glob('*.png')))} pictures in {chosen.folder}")
 

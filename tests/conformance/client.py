@@ -36,6 +36,9 @@ class Agent:
     async def message(self, params: bytes) -> None:
         """Nothing to do."""
 
+    async def paused(self) -> None:
+        """The stream is followed again by itself."""
+
     async def told(self, method: str, params: bytes) -> None:
         """Nothing to do."""
 

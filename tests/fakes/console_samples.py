@@ -148,6 +148,8 @@ def held(start: datetime) -> list[Json]:
             severity="critical",
             waiting=False,
             rule="risk:destructive",
+            rule_reason="Nothing is destroyed without a person",
+            trace=[{"rule": "risk:destructive", "matched": True, "why": "the name of the tool says drop"}],
             arguments={"schema": "public", "table": "orders_2019", "cascade": True},
         ),
         sample(

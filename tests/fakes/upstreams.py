@@ -10,15 +10,24 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from gateway.upstreams import Outgoing, Upstream
+from gateway.upstreams import Outgoing, Relay, Result, RpcError, Upstream
 
+ROOT = Path(__file__).parents[2]
 SDK_SERVER = Path(__file__).with_name("mcp_sdk_server.py")
+RELAY_SERVER = [sys.executable, "-m", "tests.fakes.relay_server"]
 
 
 @contextmanager
 def sdk_http_server(mode: str) -> Iterator[str]:
     """The SDK's server in a process of its own; yields its url. It listens before its port is known."""
-    with subprocess.Popen([sys.executable, SDK_SERVER, mode], stdout=subprocess.PIPE) as process:
+    with http_server([sys.executable, str(SDK_SERVER), mode]) as url:
+        yield url
+
+
+@contextmanager
+def http_server(command: list[str]) -> Iterator[str]:
+    """A server that prints its port first."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT) as process:
         try:
             assert process.stdout is not None
             yield f"http://127.0.0.1:{int(process.stdout.readline())}/mcp"
@@ -40,3 +49,51 @@ async def running(upstream: Upstream) -> AsyncIterator[Any]:
 def call(tool: str, arguments: bytes = b"{}", *, agent: str = "ada", timeout: float = 10.0, **more: Any) -> Outgoing:
     """A call to send."""
     return Outgoing(tool=tool, arguments=arguments, agent=agent, timeout=timeout, **more)
+
+
+class Client:
+    """A peer that keeps what it is told, and answers questions by method."""
+
+    def __init__(self, **answers: bytes | RpcError) -> None:
+        """`answers` by the last word of the method: `create`, `createMessage`, `list`."""
+        self.answers = answers
+        self.steps: list[dict[str, Any]] = []
+        self.lines: list[bytes] = []
+        self.asked: list[tuple[str, bytes]] = []
+        self.heard: list[tuple[str, bytes]] = []
+        self.asking = asyncio.Event()
+        self.ended = asyncio.Event()
+
+    async def progress(self, params: dict[str, Any]) -> None:
+        self.steps.append(params)
+
+    async def message(self, params: bytes) -> None:
+        self.lines.append(params)
+
+    async def paused(self) -> None:
+        """Nothing to end."""
+
+    async def told(self, method: str, params: bytes) -> None:
+        self.heard.append((method, params))
+
+    async def ask(self, method: str, params: bytes) -> Result | RpcError:
+        self.asked.append((method, params))
+        self.asking.set()
+        answer = self.answers.get(method.rpartition("/")[2])
+        if answer is None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                self.ended.set()
+        return answer if isinstance(answer, RpcError) else Result(raw=answer or b"{}")
+
+
+def relay(method: str, params: bytes = b"{}", *, session: str = "ada", timeout: float = 10.0, **more: Any) -> Relay:
+    """A request to send."""
+    return Relay(method=method, params=params, session=session, timeout=timeout, **more)
+
+
+def tool_call(tool: str, arguments: bytes = b"{}", *, rest: bytes = b"", **more: Any) -> Relay:
+    """A `tools/call` to send; `rest` are further members of its params."""
+    params = b'{"name":"%s","arguments":%s%s}' % (tool.encode(), arguments, rest)
+    return relay("tools/call", params, name=tool, **more)

@@ -46,6 +46,9 @@ class FakeLine:
     async def told(self, method: str, params: bytes) -> None:
         self.heard.append((method, params))
 
+    async def pause(self) -> None:
+        self.heard.append(("pause", b""))
+
     async def ask(self, method: str, params: bytes) -> Result | RpcError:
         self.asked.append((method, params))
         return self.answer

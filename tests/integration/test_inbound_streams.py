@@ -371,6 +371,50 @@ async def test_a_question_is_asked_again_of_who_comes_back(gate: FakeGate, ada: 
         assert (await event(stream))[1]["result"] == {"roots": []}
 
 
+async def test_a_paused_call_is_come_back_for(gate: FakeGate, ada: Agent) -> None:
+    async def pausing(call: InboundCall, line: Line) -> Result:
+        await line.pause()
+        await line.relay({"progress": 1})
+        await line.pause()
+        await gate.release.wait()
+        await line.relay({"progress": 2})
+        await line.pause()
+        await line.pause()
+        return text_result("done")
+
+    gate.tools["wait"] = pausing
+    await ada.initialize()
+    async with ada.streaming(wait_call(token=1)) as stream:
+        await primed(stream)
+        seen, _ = await event(stream)
+        assert await stream.block() is None
+    # The connection is free again while the call goes on.
+    assert (await ada.post(rpc("ping", rpc_id=2))).status == 200
+    async with get(ada, seen) as stream:
+        await ada.post(rpc("ping", rpc_id=3))
+        gate.release.set()
+        seen, message = await event(stream)
+        assert message["params"]["progress"] == 2
+        assert await stream.block() is None
+    async with get(ada, seen) as stream:
+        assert "result" in (await event(stream))[1]
+
+
+@pytest.mark.parametrize("version", ["2025-06-18", None])
+async def test_where_there_is_no_way_back_nothing_is_paused(gate: FakeGate, ada: Agent, version: str | None) -> None:
+    async def pausing(call: InboundCall, line: Line) -> Result:
+        await line.open()
+        await line.pause()
+        return text_result("done")
+
+    gate.tools["wait"] = pausing
+    message, headers = (wait_call(), {}) if version else modern("tools/call", name="wait")
+    if version is not None:
+        await ada.initialize(version)
+    async with ada.streaming(message, headers=headers) as stream:
+        assert "result" in await stream.message()
+
+
 async def test_a_half_open_connection_is_taken_over(gate: FakeGate, ada: Agent) -> None:
     await ada.initialize()
     async with ada.streaming(wait_call(token=1)) as old:

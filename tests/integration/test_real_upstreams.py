@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 
 from gateway.catalog import Catalog
-from gateway.upstreams import Result, Upstream, nothing
+from gateway.upstreams import Result, Upstream, Wants, nothing
 from gateway.upstreams.http import HttpUpstream
 from gateway.upstreams.stdio import StdioUpstream
-from tests.fakes.upstreams import call, running
+from tests.fakes.upstreams import Client, call, running, tool_call
 
 SCRIPTS = Path(sys.executable).parent
 NPM = Path(__file__).parents[1] / "npm"
@@ -135,3 +135,51 @@ async def test_everything_over_http_is_used_by_two_agents_in_sessions_of_their_o
         for number, answer in enumerate(answers):
             assert isinstance(answer, Result)
             assert b"Echo: %d" % number in answer.raw
+
+
+ABLE = b'{"elicitation":{"form":{},"url":{}},"sampling":{},"roots":{"listChanged":true}}'
+
+
+async def everything_asks(upstream: Upstream) -> None:
+    """What server-everything asks of a client that can be asked, whatever the transport."""
+    client = Client(
+        create=b'{"action":"accept","content":{"name":"Ada"}}',
+        createMessage=b'{"role":"assistant","model":"m","content":{"type":"text","text":"four"}}',
+        list=b'{"roots":[{"uri":"file:///work-of-ada","name":"A"}]}',
+    )
+    watched, updated = "demo://resource/dynamic/text/1", asyncio.Event()
+
+    def hear(method: str, _params: bytes) -> None:
+        if method == "notifications/resources/updated":
+            updated.set()
+
+    hello = await upstream.hello(session="ada", capabilities=ABLE)
+    assert hello.capabilities["resources"] == {"subscribe": True, "listChanged": True}
+    listening = upstream.listen(Wants(uris=frozenset({watched})), session="ada", capabilities=ABLE, hear=hear)
+    async with listening as accepted:
+        assert accepted.uris == {watched}
+        for tool, arguments, expected in (
+            ("trigger-elicitation-request", b"{}", b"Name: Ada"),
+            ("trigger-sampling-request", b'{"prompt":"2+2"}', b"four"),
+            ("get-roots-list", b"{}", b"file:///work-of-ada"),
+            ("trigger-url-elicitation", b'{"url":"https://example.com"}', b"completed the URL elicitation"),
+            ("toggle-subscriber-updates", b"{}", b"Started"),
+        ):
+            answer = await upstream.request(tool_call(tool, arguments, capabilities=ABLE), peer=client, sent=nothing)
+            assert isinstance(answer, Result)
+            assert expected in answer.raw
+        async with asyncio.timeout(10):
+            await updated.wait()
+    asked = [method for method, _ in client.asked]
+    assert asked == ["elicitation/create", "sampling/createMessage", "roots/list", "elicitation/create"]
+    await upstream.forget("ada")
+
+
+async def test_everything_asks_its_client_over_stdio() -> None:
+    async with running(StdioUpstream(name="everything", command=npm_server("server-everything", "stdio"))) as upstream:
+        await everything_asks(upstream)
+
+
+async def test_everything_asks_its_client_over_http(everything_url: str) -> None:
+    async with running(HttpUpstream(name="everything", url=everything_url)) as upstream:
+        await everything_asks(upstream)

@@ -135,7 +135,9 @@ def says(make: Callable[[Seen], str | bytes]) -> Script:
 
 def progress(seen: Seen, message: str, value: float = 0) -> str:
     token = seen.message["params"]["_meta"]["progressToken"]
-    params = {"progressToken": token, "progress": value, "message": message}
+    params: dict[str, Any] = {"progressToken": token, "progress": value, "message": message}
+    if message.startswith("waiting for approval req_a"):
+        params["_meta"] = {"placet/request": "req_a"}
     return json.dumps({"jsonrpc": "2.0", "method": "notifications/progress", "params": params})
 
 

@@ -32,6 +32,9 @@ class Person:
 
     async def message(self, params: bytes) -> None: ...
 
+    async def paused(self) -> None:
+        """Nothing to end."""
+
     async def told(self, method: str, params: bytes) -> None: ...
 
     async def ask(self, method: str, params: bytes) -> Result | RpcError:

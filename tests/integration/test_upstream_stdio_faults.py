@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from gateway.upstreams import NoAnswer, Overlarge, Result, RpcError, Unsent, nothing
+from gateway.upstreams import pending as pending_module
 from gateway.upstreams import process as process_module
 from gateway.upstreams import stdio as stdio_module
 from gateway.upstreams.stdio import StdioUpstream
@@ -155,6 +156,7 @@ async def test_an_error_without_an_id_belongs_to_the_only_call_there_is() -> Non
 
 async def test_an_answer_over_the_cap_ends_only_its_own_call(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process_module, "MAX_ANSWER_BYTES", 100_000)
+    monkeypatch.setattr(pending_module, "MAX_ANSWER_BYTES", 100_000)
     async with running(server("legacy")) as upstream:
         with pytest.raises(Overlarge, match="peer answered with more than 100000 bytes"):
             await upstream.call_tool(call("big"), progress=None, sent=nothing)

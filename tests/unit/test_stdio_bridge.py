@@ -205,7 +205,12 @@ PAGE = "http://127.0.0.1:8642/requests/req_a"
     ],
 )
 def test_progress_says_what_a_call_waits_for(message: Any, found: Waiting | None) -> None:
-    assert waiting_in({"message": message}, URL) == found
+    assert waiting_in({"message": message, "_meta": {"placet/request": "req_a"}}, URL) == found
+
+
+@pytest.mark.parametrize("meta", [None, {}, [], {"placet/request": "req_b"}, {"placet/request": 7}])
+def test_an_upstreams_progress_cannot_say_that_a_call_is_held(meta: Any) -> None:
+    assert waiting_in({"message": f"waiting for approval req_a ({PAGE})", "_meta": meta}, URL) is None
 
 
 def result(**verdict: Any) -> bytes:

@@ -77,7 +77,7 @@ function absent(panel, error) {
     h(
       "div",
       { class: "empty panel-empty", role: "status" },
-      h("h2", { text: gone ? "There is no such request" : "The request could not be loaded" }),
+      h("h1", { text: gone ? "There is no such request" : "The request could not be loaded" }),
       h("p", { text: gone ? "The id is wrong, or you may not see it." : error.message }),
       h("button", { class: "button", type: "button", text: "Try again", on: { click: panel.refresh } }),
     ),

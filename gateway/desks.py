@@ -1,0 +1,41 @@
+"""What a desk of this gateway is made with: new ids, the name of this process, and where requests are announced.
+
+The service and the commands make their desks with the same.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import secrets
+import socket
+from collections.abc import Callable
+
+from approvals.domain.model import Terms
+from gateway.settings import Settings
+
+ID_BYTES = 16
+
+
+def new_id(kind: str) -> str:
+    """`kind_` and 26 characters of 128 random bits."""
+    return f"{kind}_{base64.b32encode(secrets.token_bytes(ID_BYTES)).decode().rstrip('=').lower()}"
+
+
+def holder() -> str:
+    """The name of this process among those that share the database."""
+    return f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
+
+
+def routes_of(settings: Settings) -> Callable[[Terms], list[tuple[str, str]]]:
+    """Where a request with given terms is announced: the rule's channels, else every configured one."""
+    default = settings.slack.channel if settings.slack is not None else None
+
+    def routes(terms: Terms) -> list[tuple[str, str]]:
+        if default is None:
+            return []
+        words = terms.channels or ("slack",)
+        asked = [word.partition(":") for word in words if word.partition(":")[0] == "slack"]
+        return [("slack", target or default) for _, _, target in asked]
+
+    return routes

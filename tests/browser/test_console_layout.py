@@ -1,0 +1,102 @@
+"""The console at the sizes people have: 320 px, a phone, a desk; nothing cut, nothing hidden, targets for fingers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Screen, request_id, settled
+
+Screens = Callable[..., Screen]
+PLAIN, HOSTILE = request_id(1), request_id(6)
+
+NOT_FOUND = ("status of 404",)
+PAGES = [
+    pytest.param("/", (), id="inbox"),
+    pytest.param(f"/?open={HOSTILE}", (), id="inbox with hostile text open"),
+    *(pytest.param(f"/requests/{request_id(n)}", (), id=f"request {n}") for n in (*range(1, 9), *range(21, 29))),
+    pytest.param("/requests/req_nope", NOT_FOUND, id="no such request"),
+    pytest.param("/history", (), id="history"),
+    pytest.param("/agents", (), id="agents"),
+    pytest.param("/people", (), id="people"),
+    pytest.param("/servers", (), id="servers"),
+    pytest.param("/servers?name=payments", (), id="tools"),
+    pytest.param("/servers?name=nope", NOT_FOUND, id="no such server"),
+    pytest.param("/login", (), id="sign-in without a link"),
+    pytest.param("/login#good-token", (), id="sign-in with a link"),
+    pytest.param("/nowhere", NOT_FOUND, id="no such page"),
+]
+
+
+@pytest.mark.parametrize(("path", "expected"), PAGES)
+def test_every_page_reflows_at_320_px_and_the_browser_has_nothing_to_complain_about(
+    screens: Screens, path: str, expected: tuple[str, ...]
+) -> None:
+    screen = screens(width=320, height=640, has_touch=True)
+    screen.expected = expected
+    page = settled(screen, path)
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        expect(page.locator("html")).to_have_attribute("data-theme", scheme)
+        width = page.evaluate("document.documentElement.scrollWidth")
+        assert width <= 320, f"{path} is {width} px wide"
+
+
+@pytest.mark.parametrize("width", [320, 390, 719])
+def test_the_pages_stand_in_a_bar_at_the_foot_of_a_phone(screens: Screens, width: int) -> None:
+    page = settled(screens(width=width, height=700, has_touch=True), "/history")
+    links = page.locator(".nav a")
+    expect(links).to_have_count(5)
+    for link in links.all():
+        box = link.bounding_box()
+        assert box is not None
+        assert (box["x"] >= 0, box["x"] + box["width"] <= width, box["y"] + box["height"] <= 700) == (True, True, True)
+        assert min(box["width"], box["height"]) >= 44
+        assert link.evaluate("(element) => element.scrollWidth <= element.clientWidth") is True
+    expect(page.get_by_role("button", name="You")).to_be_visible()
+    expect(page.get_by_role("button", name="Keys")).to_be_hidden()
+
+
+@pytest.mark.parametrize("path", ["/", f"/requests/{PLAIN}"], ids=["inbox", "request"])
+def test_more_time_can_be_asked_for_without_scrolling(screens: Screens, path: str) -> None:
+    page = settled(screens(width=1440, height=900), path)
+    button, bar = page.get_by_role("button", name="Add 15 minutes"), page.locator(".decision")
+    expect(button).to_be_visible()
+    lower, upper = button.bounding_box(), bar.bounding_box()
+    assert lower is not None
+    assert upper is not None
+    assert lower["y"] + lower["height"] < upper["y"]
+
+
+def test_a_row_of_the_history_is_two_lines_on_a_phone(screens: Screens) -> None:
+    page = settled(screens(width=390, height=844, has_touch=True), "/history")
+    first = page.locator("tbody tr").first
+    box = first.bounding_box()
+    assert box is not None
+    assert 44 <= box["height"] <= 72
+    first.click(position={"x": 300, "y": 40})
+    expect(page.locator(".request-title")).to_be_visible()
+
+
+def test_on_a_phone_the_request_is_a_sheet_that_back_closes(screens: Screens) -> None:
+    page = settled(screens(width=390, height=844, has_touch=True), "/")
+    page.locator("a.row", has_text="send_mail").click()
+    expect(page.get_by_role("button", name="Approve and run send_mail")).to_be_visible()
+    assert page.locator(".list").evaluate("(element) => element.inert") is True
+    page.go_back()
+    expect(page.locator(".detail")).to_be_hidden()
+    expect(page.locator("a.row", has_text="send_mail")).to_be_focused()
+
+
+SMALL_TARGETS = """() => [...document.querySelectorAll("button, summary, .nav a, .row, select, input.input")]
+    .filter((element) => element.checkVisibility())
+    .map((element) => [element.textContent.trim(), Math.round(element.getBoundingClientRect().height)])
+    .filter(([, height]) => height < 40)"""
+
+
+@pytest.mark.parametrize("path", ["/", f"/requests/{PLAIN}", "/history"])
+def test_targets_are_large_enough_for_fingers(screens: Screens, path: str) -> None:
+    page = settled(screens(width=390, height=844, has_touch=True, is_mobile=True), path)
+    assert page.evaluate(SMALL_TARGETS) == []
