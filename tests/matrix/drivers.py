@@ -47,10 +47,13 @@ class Job:
 
 @dataclass(slots=True, kw_only=True)
 class Heard:
-    """What a client made of it: the revision it spoke, the tools it saw, and an answer or an error for each call."""
+    """What a client made of it: the revision it spoke, the tools it saw, the tasks it asked after, and an answer
+    or an error for each call.
+    """
 
     version: str = ""
     tools: list[str] = field(default_factory=list)
+    tasks: list[str] = field(default_factory=list)
     answers: list[Said | str] = field(default_factory=list)
 
 
@@ -59,15 +62,16 @@ Run = Callable[[Job], Awaitable[Heard]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Driver:
-    """A client of the matrix. `speaks` is the revision that it must be heard to speak."""
+    """A client of the matrix. `speaks` is the revision that it must be heard to speak; one that takes tasks must have asked after
+    a held call as a task.
+    """
 
     name: str
     title: str
     package: str
     speaks: str
-    carries: str
+    takes_tasks: bool = False
     run: Run
-    note: str | None = None
 
 
 def _said(result: Any) -> Said:
@@ -123,8 +127,8 @@ def node(*, new: bool = False) -> str:
     return str(found[0]) if found else "node"
 
 
-async def program(argv: Sequence[str], stdin: bytes = b"", **env: str) -> bytes:
-    """Run a program to its end; what it printed.
+async def program(argv: Sequence[str], stdin: bytes = b"", *, fine: Sequence[int] = (0,), **env: str) -> bytes:
+    """Run a program to its end, with one of the exit codes that are fine; what it printed.
 
     Raises:
         Failed: it ended with an error, or not in time.
@@ -142,7 +146,7 @@ async def program(argv: Sequence[str], stdin: bytes = b"", **env: str) -> bytes:
         if process.returncode is None:
             process.kill()
             await process.communicate()
-    if process.returncode:
+    if process.returncode not in fine:
         raise Failed(f"it ended with {process.returncode}: {errors.decode(errors='replace')[-2000:]}")
     return output
 
@@ -156,11 +160,17 @@ def _by_program(*argv: str, mode: str = "") -> Run:
         for line in map(json.loads, output.splitlines()):
             if "version" in line:
                 heard.version, heard.tools = line["version"], line["tools"]
+            elif "task" in line:
+                heard.tasks.append(line["task"])
             else:
                 heard.answers.append(_said(line["result"]) if "result" in line else line["error"])
         return heard
 
     return run
+
+
+_IS_ERROR = 5
+"""What the Inspector ends with where a result says isError; it prints the result all the same."""
 
 
 def _by_inspector(era: str, version: str) -> Run:
@@ -176,7 +186,8 @@ def _by_inspector(era: str, version: str) -> Run:
         for tool, arguments in job.calls:
             call = ["--method", "tools/call", "--tool-name", tool, "--tool-args-json", json.dumps(arguments)]
             try:
-                heard.answers.append(_said(_inner(json.loads(await program(command(*call), **env)))))
+                printed = await program(command(*call), fine=(0, _IS_ERROR), **env)
+                heard.answers.append(_said(_inner(json.loads(printed))))
             except Failed as err:
                 heard.answers.append(str(err))
         return heard
@@ -189,14 +200,12 @@ def _inner(printed: Any) -> Any:
 
 
 _LEGACY = "2025-11-25"
-_STREAM = "an open stream"
 DRIVERS = (
     Driver(
         name="mcp2-auto",
         title="mcp 2, auto",
         package="mcp 2",
         speaks=MODERN,
-        carries=_STREAM,
         run=_mcp2(_over_http, "auto"),
     ),
     Driver(
@@ -204,7 +213,6 @@ DRIVERS = (
         title="mcp 2, modern",
         package="mcp 2",
         speaks=MODERN,
-        carries=_STREAM,
         run=_mcp2(_over_http, MODERN),
     ),
     Driver(
@@ -212,7 +220,6 @@ DRIVERS = (
         title="mcp 2, legacy",
         package="mcp 2",
         speaks=_LEGACY,
-        carries=_STREAM,
         run=_mcp2(_over_http, "legacy"),
     ),
     Driver(
@@ -220,7 +227,6 @@ DRIVERS = (
         title="mcp 1",
         package="mcp 1",
         speaks=_LEGACY,
-        carries=_STREAM,
         run=_by_program(str(MCP1_BIN / "python"), str(PROGRAMS / "mcp1.py")),
     ),
     Driver(
@@ -228,7 +234,6 @@ DRIVERS = (
         title="TS sdk 1",
         package="@modelcontextprotocol/sdk",
         speaks=_LEGACY,
-        carries=_STREAM,
         run=_by_program(node(), str(PROGRAMS / "sdk1.mjs")),
     ),
     Driver(
@@ -236,7 +241,6 @@ DRIVERS = (
         title="TS client 2, auto",
         package="@modelcontextprotocol/client",
         speaks=MODERN,
-        carries=_STREAM,
         run=_by_program(node(), str(PROGRAMS / "client2.mjs"), mode="auto"),
     ),
     Driver(
@@ -244,7 +248,6 @@ DRIVERS = (
         title="TS client 2, legacy",
         package="@modelcontextprotocol/client",
         speaks=_LEGACY,
-        carries=_STREAM,
         run=_by_program(node(), str(PROGRAMS / "client2.mjs"), mode="legacy"),
     ),
     Driver(
@@ -252,7 +255,6 @@ DRIVERS = (
         title="Inspector --cli",
         package="@modelcontextprotocol/inspector",
         speaks=_LEGACY,
-        carries=_STREAM,
         run=_by_inspector("legacy", _LEGACY),
     ),
     Driver(
@@ -260,7 +262,7 @@ DRIVERS = (
         title="fastmcp 4",
         package="fastmcp",
         speaks=MODERN,
-        carries="a task",
+        takes_tasks=True,
         run=_by_program(str(FASTMCP_BIN / "python"), str(PROGRAMS / "fastmcp4.py"), mode="auto"),
     ),
     Driver(
@@ -268,7 +270,6 @@ DRIVERS = (
         title="placet stdio, auto",
         package="mcp 2",
         speaks=MODERN,
-        carries=_STREAM,
         run=_mcp2(_over_stdio, "auto"),
     ),
     Driver(
@@ -276,7 +277,6 @@ DRIVERS = (
         title="placet stdio, legacy",
         package="mcp 2",
         speaks=_LEGACY,
-        carries=_STREAM,
         run=_mcp2(_over_stdio, "legacy"),
     ),
 )

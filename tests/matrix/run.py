@@ -25,6 +25,7 @@ from tests.matrix.outcomes import REASON, RULE_SAYS, Outcome
 from tests.matrix.servers import SERVERS, Place, Server
 
 AT_ONCE = 4
+TASK_TAKERS = {driver.name for driver in DRIVERS if driver.takes_tasks}
 Key = tuple[str, str, Outcome]
 
 
@@ -94,6 +95,7 @@ class World:
         """Approve and deny by what marks a call, for ever, as the live feed tells of new ones."""
         decided: set[str] = set()
         async with (
+            asyncio.TaskGroup() as group,
             aiohttp.ClientSession(headers=self.placet.bearer(self.placet.ada)) as http,
             http.get(self.placet.url + "/api/v1/events", timeout=aiohttp.ClientTimeout(total=None)) as stream,
         ):
@@ -102,11 +104,17 @@ class World:
                     if request["id"] in decided:
                         continue
                     decided.add(request["id"])
-                    if self.outcome_of(request) is Outcome.APPROVED:
-                        await self.ada.approve(request)
-                    else:
-                        await self.ada.deny(request, REASON)
+                    group.create_task(self._decide(request))
                 await stream.content.readline()
+
+    async def _decide(self, request: dict[str, Any]) -> None:
+        if request["agent"] in TASK_TAKERS:
+            # At first a task is a held call like any other; decided then, it would never be one.
+            await self.ada.until(request["id"], lambda shown: not shown["waiting"])
+        if self.outcome_of(request) is Outcome.APPROVED:
+            await self.ada.approve(request)
+        else:
+            await self.ada.deny(request, REASON)
 
     async def read(self) -> None:
         """What the gateway itself has on record."""
@@ -183,7 +191,10 @@ def _problem(it: World, driver: Driver, server: Server, outcome: Outcome, heard:
     answer = heard.answers[list(Outcome).index(outcome)]
     if isinstance(answer, str):
         return f"it raised an error: {answer}"
-    return _answer_problem(server, outcome, answer) or _record_problem(it, driver, server, outcome, answer)
+    if problem := _answer_problem(server, outcome, answer):
+        return problem
+    records = it.requests.get((driver.name, server.name, outcome), [])
+    return _record_problem(outcome, records, answer) or _task_problem(driver, records, heard)
 
 
 def _answer_problem(server: Server, outcome: Outcome, answer: Said) -> str | None:
@@ -202,12 +213,17 @@ def _answer_problem(server: Server, outcome: Outcome, answer: Said) -> str | Non
     return None
 
 
-def _record_problem(it: World, driver: Driver, server: Server, outcome: Outcome, answer: Said) -> str | None:
-    records = it.requests.get((driver.name, server.name, outcome), [])
+def _record_problem(outcome: Outcome, records: list[dict[str, Any]], answer: Said) -> str | None:
     states = [record["state"] for record in records]
     expected = {Outcome.APPROVED: ["succeeded"], Outcome.REFUSED: ["denied"]}.get(outcome, [])
     if states != expected:
         return f"the gateway has requests of states {states} on record, not {expected}"
     if records and answer.verdict["request"] != records[0]["id"]:
         return f"it was told of {answer.verdict['request']}, on record is {records[0]['id']}"
+    return None
+
+
+def _task_problem(driver: Driver, records: list[dict[str, Any]], heard: Heard) -> str | None:
+    if driver.takes_tasks and not {record["id"] for record in records} <= set(heard.tasks):
+        return f"it asked after the tasks {heard.tasks}, not after the held call"
     return None

@@ -4,7 +4,7 @@ import asyncio
 import json
 import sys
 
-import fastmcp_tasks  # the client declares the Tasks extension because this is imported
+import fastmcp_tasks.client  # the client declares the Tasks extension because this is imported
 from fastmcp import Client
 from fastmcp.client.transports import StreamableHttpTransport
 
@@ -13,8 +13,18 @@ def say(**line):
     print(json.dumps(line), flush=True)
 
 
+get = fastmcp_tasks.client._send_get
+
+
+async def tell_and_get(session, task_id, *more, **named):
+    say(task=task_id)
+    return await get(session, task_id, *more, **named)
+
+
+fastmcp_tasks.client._send_get = tell_and_get
+
+
 async def main(job):
-    assert fastmcp_tasks.TasksExtension
     transport = StreamableHttpTransport(job["url"], headers={"Authorization": f"Bearer {job['token']}"})
     async with Client(transport, mode=job["mode"], timeout=job.get("timeout")) as client:
         tools = [tool.name for tool in await client.list_tools()]
