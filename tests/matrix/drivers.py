@@ -1,6 +1,6 @@
 """The clients of the matrix, and how each makes a few calls through the gateway.
 
-The `mcp` 2.x client runs here; those of other environments are programs in `clients/` that read a job and write a line
+The `mcp` 2.x client runs here; those of other environments are programs that read a job and write a line
 for each thing that happens; the Inspector is a command, once a call.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +24,10 @@ from tests.acceptance.harness import BIN, MCP1_BIN, ROOT
 
 FOLDER = Path(__file__).parent
 PROGRAMS = FOLDER / "clients"
-INSPECTOR = FOLDER / "node_modules" / "@modelcontextprotocol" / "inspector" / "clients" / "launcher" / "build" / "index.js"
+FIXTURES = ROOT / "tests" / "fixtures"
+INSPECTOR = (
+    FOLDER / "node_modules" / "@modelcontextprotocol" / "inspector" / "clients" / "launcher" / "build" / "index.js"
+)
 FASTMCP_BIN = ROOT / ".venv-fastmcp" / "bin"
 PATIENCE_SECONDS = 90
 
@@ -62,8 +65,9 @@ Run = Callable[[Job], Awaitable[Heard]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Driver:
-    """A client of the matrix. `speaks` is the revision that it must be heard to speak; one that takes tasks must have asked after
-    a held call as a task.
+    """A client of the matrix. `speaks` is the revision that it must be heard to speak.
+
+    One that takes tasks must have asked after a held call as a task.
     """
 
     name: str
@@ -127,7 +131,9 @@ def node(*, new: bool = False) -> str:
     return str(found[0]) if found else "node"
 
 
-async def program(argv: Sequence[str], stdin: bytes = b"", *, fine: Sequence[int] = (0,), **env: str) -> bytes:
+async def program(
+    argv: Sequence[str], stdin: bytes = b"", *, fine: Sequence[int] = (0,), env: Mapping[str, str] | None = None
+) -> bytes:
     """Run a program to its end, with one of the exit codes that are fine; what it printed.
 
     Raises:
@@ -135,7 +141,7 @@ async def program(argv: Sequence[str], stdin: bytes = b"", *, fine: Sequence[int
     """
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
-        *argv, stdin=pipe, stdout=pipe, stderr=pipe, env={**os.environ, **env}
+        *argv, stdin=pipe, stdout=pipe, stderr=pipe, env={**os.environ, **(env or {})}
     )
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
@@ -181,12 +187,12 @@ def _by_inspector(era: str, version: str) -> Run:
             return [node(new=True), str(INSPECTOR), "--cli", *target, *ways, *what]
 
         env = {"HOME": str(job.folder)}
-        listed = json.loads(await program(command("--method", "tools/list"), **env))
+        listed = json.loads(await program(command("--method", "tools/list"), env=env))
         heard = Heard(version=version, tools=[tool["name"] for tool in _inner(listed)["tools"]])
         for tool, arguments in job.calls:
             call = ["--method", "tools/call", "--tool-name", tool, "--tool-args-json", json.dumps(arguments)]
             try:
-                printed = await program(command(*call), fine=(0, _IS_ERROR), **env)
+                printed = await program(command(*call), fine=(0, _IS_ERROR), env=env)
                 heard.answers.append(_said(_inner(json.loads(printed))))
             except Failed as err:
                 heard.answers.append(str(err))
@@ -227,7 +233,7 @@ DRIVERS = (
         title="mcp 1",
         package="mcp 1",
         speaks=_LEGACY,
-        run=_by_program(str(MCP1_BIN / "python"), str(PROGRAMS / "mcp1.py")),
+        run=_by_program(str(MCP1_BIN / "python"), str(FIXTURES / "matrix_mcp1.py")),
     ),
     Driver(
         name="sdk1",
@@ -260,10 +266,10 @@ DRIVERS = (
     Driver(
         name="fastmcp4",
         title="fastmcp 4",
-        package="fastmcp",
+        package="fastmcp 4",
         speaks=MODERN,
         takes_tasks=True,
-        run=_by_program(str(FASTMCP_BIN / "python"), str(PROGRAMS / "fastmcp4.py"), mode="auto"),
+        run=_by_program(str(FASTMCP_BIN / "python"), str(FIXTURES / "matrix_fastmcp4.py"), mode="auto"),
     ),
     Driver(
         name="stdio-auto",

@@ -14,7 +14,7 @@ class Outcome(StrEnum):
     REFUSED = "refused"
 
     @property
-    def title(self) -> str:
+    def label(self) -> str:
         """The name of it on the page."""
         return {"approved": "held and approved", "refused": "held and denied"}.get(self.value, self.value)
 

@@ -94,7 +94,9 @@ def _files(place: Place) -> dict[str, Any]:
 
 def _memory(place: Place) -> dict[str, Any]:
     file = place.made("memory") / "memory.jsonl"
-    entities = [{"type": "entity", "name": one.value, "entityType": "word", "observations": []} for one in Outcome]
+    entities: list[dict[str, Any]] = [
+        {"type": "entity", "name": one.value, "entityType": "word", "observations": []} for one in Outcome
+    ]
     file.write_text("\n".join(json.dumps(entity) for entity in entities))
     return {"command": _npm(MATRIX_BIN, "mcp-server-memory"), "env": {"MEMORY_FILE_PATH": str(file)}}
 

@@ -1,7 +1,8 @@
 // What the clients of npm have in common: a job on stdin, a JSON line for each thing that happens on stdout.
 //
-// A job is {url, token, mode, calls: [{tool, arguments}], timeout, reset, progress, until}. `until` is a code of a
-// verdict: a call is repeated while it is answered with it, as a model would that reads what it is told.
+// A job is {url, token, name, mode, calls: [{tool, arguments}], timeout, reset, progress, again}. `again` is the code of
+// the error that says that the client's own clock ran out: such a call, and one that is told that it is pending, is made
+// again, as a model would that reads what it is told.
 
 import { stdin, stdout } from "node:process";
 
@@ -25,11 +26,11 @@ async function again(job, one, call) {
     try {
       result = await call({ name: one.tool, arguments: one.arguments }, options);
     } catch (error) {
-      if (!job.until || error.code !== job.until) throw error;
+      if (!job.again || error.code !== job.again) throw error;
       say({ gave_up: String(error.message) });
       continue;
     }
-    if (!job.until || result._meta?.[VERDICT]?.code !== "approval_pending") return result;
+    if (!job.again || result._meta?.[VERDICT]?.code !== "approval_pending") return result;
     say({ pending: result });
   }
 }
