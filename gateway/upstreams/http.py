@@ -22,9 +22,7 @@ from gateway.upstreams import (
     Hello,
     InputRequired,
     NoAnswer,
-    Outgoing,
     Peer,
-    Progress,
     Relay,
     Result,
     RpcError,
@@ -34,8 +32,8 @@ from gateway.upstreams import (
     nothing,
 )
 from gateway.upstreams.asks import GATEWAY_ITSELF, Ask, Mark, canonical
+from gateway.upstreams.authorizer import Authorizer
 from gateway.upstreams.breaker import Breaker
-from gateway.upstreams.calls import send_call
 from gateway.upstreams.era import HEADER_MISMATCH
 from gateway.upstreams.headers import fault
 from gateway.upstreams.listening import Listening
@@ -50,19 +48,26 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _LISTEN_AGAIN_SECONDS = (1.0, 60.0)
+_SWEEP_SECONDS = 60.0
 
 
 class HttpUpstream:
     """One MCP server at one address."""
 
     def __init__(
-        self, *, name: str, url: str, headers: Mapping[str, str] | None = None, timeouts: Timeouts | None = None
+        self,
+        *,
+        name: str,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        timeouts: Timeouts | None = None,
+        authorizer: Authorizer | None = None,
     ) -> None:
         self.name = name
         self.on_tools_changed: Callable[[], None] = nothing
         self._timeouts = timeouts or Timeouts()
         self._breaker = Breaker(name)
-        self._wire = Wire(name=name, url=url, headers=headers or {}, timeouts=self._timeouts)
+        self._wire = Wire(name=name, url=url, headers=headers or {}, timeouts=self._timeouts, authorizer=authorizer)
         self._dialect: Dialect | None = None
         self._sessions: Dialect | None = None
         self._probing = asyncio.Lock()
@@ -86,12 +91,6 @@ class HttpUpstream:
         """What it says of itself."""
         with self._breaker.attempt():
             return await self._within_list_time("say what it is", self._hello((session, canonical(capabilities))))
-
-    async def call_tool(
-        self, call: Outgoing, *, progress: Progress | None, sent: Callable[[], None]
-    ) -> Result | RpcError:
-        """Send one `tools/call`."""
-        return await send_call(self, call, progress, sent)
 
     async def request(self, relay: Relay, *, peer: Peer, sent: Callable[[], None]) -> Result | RpcError | InputRequired:
         """Send one request."""
@@ -134,10 +133,10 @@ class HttpUpstream:
             await dialect.forget(session)
 
     async def run(self) -> None:
-        """Send courtesies and keep the standing streams, until closed or cancelled."""
+        """Send courtesies, keep the standing streams and end idle sessions, until closed or cancelled."""
         async with asyncio.TaskGroup() as group:
             holding = group.create_task(self._wire.nursery.hold(self._closed))
-            loops = [group.create_task(self._wire.send_courtesies()), group.create_task(self._listen())]
+            loops = [group.create_task(loop()) for loop in (self._wire.send_courtesies, self._listen, self._sweep)]
             await self._closed.wait()
             for loop in (*loops, holding):
                 loop.cancel()
@@ -258,6 +257,12 @@ class HttpUpstream:
             return await (await self._spoken()).follow(listening)
 
         await keep_up(listening, once, name=self.name, waits=_LISTEN_AGAIN_SECONDS)
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(_SWEEP_SECONDS)
+            for dialect in filter(None, {self._dialect, self._sessions}):
+                dialect.sweep()
 
     def _own_news(self, _method: str, _params: bytes) -> None:
         self._tools_changed()

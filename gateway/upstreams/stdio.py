@@ -22,9 +22,7 @@ from gateway.upstreams import (
     Hello,
     InputRequired,
     NoAnswer,
-    Outgoing,
     Peer,
-    Progress,
     Relay,
     Result,
     RpcError,
@@ -35,7 +33,6 @@ from gateway.upstreams import (
 )
 from gateway.upstreams.asks import GATEWAY_ITSELF, Ask, Mark, canonical
 from gateway.upstreams.breaker import Breaker
-from gateway.upstreams.calls import send_call
 from gateway.upstreams.following import follow
 from gateway.upstreams.listening import Listening
 from gateway.upstreams.listing import every_page
@@ -110,12 +107,6 @@ class StdioUpstream:
         """What it says of itself."""
         async with self._quickly("say what it is"):
             return await (await self._process((session, canonical(capabilities)))).ready()
-
-    async def call_tool(
-        self, call: Outgoing, *, progress: Progress | None, sent: Callable[[], None]
-    ) -> Result | RpcError:
-        """Send one `tools/call`."""
-        return await send_call(self, call, progress, sent)
 
     async def request(self, relay: Relay, *, peer: Peer, sent: Callable[[], None]) -> Result | RpcError | InputRequired:
         """Send one request."""
