@@ -180,6 +180,8 @@ _IS_ERROR = 5
 
 
 def _by_inspector(era: str, version: str) -> Run:
+    """It does not say which revision it spoke; in neither of these eras does it fall back to the other."""
+
     async def run(job: Job) -> Heard:
         def command(*what: str) -> list[str]:
             target = ["--server-url", job.url, "--transport", "http", "--header", f"Authorization: Bearer {job.token}"]
@@ -257,11 +259,18 @@ DRIVERS = (
         run=_by_program(node(), str(PROGRAMS / "client2.mjs"), mode="legacy"),
     ),
     Driver(
-        name="inspector",
-        title="Inspector --cli",
+        name="inspector-legacy",
+        title="Inspector --cli, legacy",
         package="@modelcontextprotocol/inspector",
         speaks=_LEGACY,
         run=_by_inspector("legacy", _LEGACY),
+    ),
+    Driver(
+        name="inspector-modern",
+        title="Inspector --cli, modern",
+        package="@modelcontextprotocol/inspector",
+        speaks=MODERN,
+        run=_by_inspector("modern", MODERN),
     ),
     Driver(
         name="fastmcp4",
