@@ -11,8 +11,10 @@ from typing import Any
 from approvals.domain import fingerprint
 from approvals.domain.model import Caller, Cause
 from approvals.errors import Refusal
+from gateway import heavy
 from gateway.callers import Callers
-from gateway.conversation import Side
+from gateway.catalog import Place
+from gateway.conversation import Side, relayable
 from gateway.inbound.gate import Answered, Called, InboundAsk, InboundCall, Line, Welcome
 from gateway.lookup import Down, Found, Lookup
 from gateway.pipeline import Parts, Visit, collect, handle_call
@@ -60,9 +62,11 @@ class Gateway:
         """How to work with a gateway that may hold a call."""
         return INSTRUCTIONS
 
-    async def list_tools(self, caller: Caller, server: str | None) -> Sequence[dict[str, Any]] | RpcError:
+    async def list_tools(
+        self, caller: Caller, server: str | None, *, session: str, capabilities: bytes
+    ) -> Sequence[dict[str, Any]] | RpcError:
         """The tools this caller could call."""
-        tools = await self._lookup.tools(caller, server)
+        tools = await self._lookup.tools(caller, server, Place(session, relayable(capabilities)))
         if isinstance(tools, RpcError) or not self._parts.holding.result_tool:
             return tools
         return [*tools, RESULT_TOOL]
@@ -109,7 +113,7 @@ class Gateway:
         """Find the tool a name means, then walk the call."""
         if call.name == RESULT_TOOL["name"] and self._parts.holding.result_tool:
             return await self._collect(caller, call, line)
-        found = await self._lookup.find(caller, server, call.name)
+        found = await self._lookup.find(caller, server, call.name, Place(call.session, relayable(call.capabilities)))
         if isinstance(found, RpcError):
             return found
         if isinstance(found, Down):
@@ -119,7 +123,7 @@ class Gateway:
         wrong = params_disagree(schema, call.arguments, call.params, required=call.era is Era.MODERN)
         if wrong is not None:
             return RpcError(code=HEADER_MISMATCH, message=wrong)
-        visit = self._visit(caller, found, call, line)
+        visit = await self._visit(caller, found, call, line)
         # The visit alone holds the arguments from here, and lets go of them once the call is judged.
         del call
         return await handle_call(self._parts, visit)
@@ -130,30 +134,36 @@ class Gateway:
         if request is None or request.caller.agent != caller.agent:
             problems = [("/request", "you have no request of this id; it stands in the answer that said to wait")]
             return Result(raw=answers.invalid_arguments(tool=call.name, problems=problems), is_error=True)
-        found = await self._lookup.find(caller, request.call.server, request.call.tool)
+        place = Place(call.session, relayable(call.capabilities))
+        found = await self._lookup.find(caller, request.call.server, request.call.tool, place)
         if not isinstance(found, Found):
             gone = answers.upstream_unavailable(
                 server=request.call.server, tool=call.name, why="its tools are not known"
             )
             return Result(raw=gone, is_error=True)
-        return await collect(self._parts, self._visit(caller, found, call, line), request)
+        return await collect(self._parts, await self._visit(caller, found, call, line), request)
 
-    async def cancelled(self, caller: Caller, line: Line, reason: str | None) -> None:
-        """The client cancelled in words: the request ends, unless it is running or has ended already."""
+    async def cancelled(self, caller: Caller, line: Line, reason: str | None) -> bool:
+        """The client cancelled in words: the request ends, unless it is running, has ended, or others wait for it."""
         if line.request is None:
-            return
+            return True
+        if self._parts.desk.waiters(line.request) > 1:
+            return False
         actor = f"agent:{caller.agent}"
         try:
             await self._parts.desk.cancel(line.request, actor=actor, cause=Cause.CLIENT_CANCELLED, note=reason)
         except Refusal:
-            return
+            return True
+        return True
 
     async def told(self, request_id: str) -> None:
         """A final outcome has been written to its agent."""
         self._parts.work.start(self._parts.desk.told(request_id))
 
-    def _visit(self, caller: Caller, found: Found, call: InboundCall, line: Line) -> Visit:
-        made = fingerprint.make_call(
+    async def _visit(self, caller: Caller, found: Found, call: InboundCall, line: Line) -> Visit:
+        made = await heavy.run(
+            heavy.weight(call.arguments),
+            fingerprint.make_call,
             server=found.server.name,
             tool=found.tool.name,
             arguments=call.arguments,

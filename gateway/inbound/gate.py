@@ -165,8 +165,13 @@ class Gate(Protocol):
         """What a client is told at its start. Answers within seconds, also where the server does not."""
         ...
 
-    async def list_tools(self, caller: Caller, server: str | None) -> Sequence[dict[str, Any]] | RpcError:
-        """The tools this caller could call, named as on this path (`server` None is the aggregate)."""
+    async def list_tools(
+        self, caller: Caller, server: str | None, *, session: str, capabilities: bytes
+    ) -> Sequence[dict[str, Any]] | RpcError:
+        """The tools this caller could call, named as on this path (`server` None is the aggregate).
+
+        `session` and `capabilities` are as in InboundAsk: some servers show tools only to who can do what they need.
+        """
         ...
 
     async def call_tool(self, caller: Caller, server: str | None, call: InboundCall, line: Line) -> Called:
@@ -209,6 +214,10 @@ class Gate(Protocol):
         """The final outcome of this approval request has been written to its agent, whole."""
         ...
 
-    async def cancelled(self, caller: Caller, line: Line, reason: str | None) -> None:
-        """The client cancelled in words the call that `line` belongs to; the call still answers by itself."""
+    async def cancelled(self, caller: Caller, line: Line, reason: str | None) -> bool:
+        """The client cancelled in words the call that `line` belongs to.
+
+        True: the call still answers by itself. False: the same agent waits for the same call on another line, and
+        only this line is to end.
+        """
         ...

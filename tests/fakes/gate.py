@@ -93,7 +93,9 @@ class FakeGate:
     async def hello(self, caller: Caller, server: str | None) -> Welcome:
         return Welcome(capabilities=CAPABILITIES, instructions=self.instructions(caller, server))
 
-    async def list_tools(self, caller: Caller, server: str | None) -> Sequence[dict[str, Any]] | RpcError:
+    async def list_tools(
+        self, caller: Caller, server: str | None, *, session: str, capabilities: bytes
+    ) -> Sequence[dict[str, Any]] | RpcError:
         return TOOLS
 
     async def call_tool(self, caller: Caller, server: str | None, call: InboundCall, line: Line) -> Called:
@@ -163,9 +165,10 @@ class FakeGate:
             self.watchers.remove(hear)
             self.unheard.set()
 
-    async def cancelled(self, caller: Caller, line: Line, reason: str | None) -> None:
+    async def cancelled(self, caller: Caller, line: Line, reason: str | None) -> bool:
         self.cancels.append((line, reason))
         self.cancelled_in_words.set()
+        return True
 
     async def told(self, request_id: str) -> None:
         self.tolds.append(request_id)
