@@ -57,8 +57,8 @@ shots: .venv/dev.stamp ## Screenshots of every page into docs/screenshots/
 
 lock: .venv/dev.stamp ## Pin the dependencies again (hashes, no addresses)
 	$(PIP) install uv
-	for f in run:pyproject.toml "dev:--extra dev pyproject.toml" mcp1:requirements/mcp1.in; do \
+	for f in run:pyproject.toml "dev:--extra dev pyproject.toml" mcp1:requirements/mcp1.in fastmcp:requirements/fastmcp.in; do \
 	  $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade $${f#*:} -o requirements/$${f%%:*}.txt; done
 
 clean: ## Remove what was made here, but no data
-	rm -rf .venv .venv-mcp1 tests/npm/node_modules tests/conformance/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info
+	rm -rf .venv .venv-mcp1 .venv-fastmcp tests/npm/node_modules tests/conformance/node_modules tests/matrix/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info

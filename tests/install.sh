@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What the tests need beside .venv: PostgreSQL, Chromium, Node with public MCP servers and the conformance suite,
-# and the mcp 1.x line.
+# What the tests need beside .venv: PostgreSQL, Chromium, Node with public MCP servers, clients and the conformance
+# suite, and environments of their own for the mcp 1.x line and for fastmcp.
 # Does nothing when it is all there; as root on Debian it installs what is missing, elsewhere it says what to do.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -19,7 +19,7 @@ if [ ${#missing[@]} -gt 0 ]; then
   fi
 fi
 
-for folder in tests/npm tests/conformance; do
+for folder in tests/npm tests/conformance tests/matrix; do
   stamp=$folder/node_modules/.stamp
   if [ ! -e "$stamp" ] || [ $folder/package-lock.json -nt "$stamp" ]; then
     (cd $folder && npm ci --no-audit --no-fund --loglevel=error)
@@ -27,9 +27,12 @@ for folder in tests/npm tests/conformance; do
   fi
 done
 
-stamp=.venv-mcp1/stamp
-if [ ! -e "$stamp" ] || [ requirements/mcp1.txt -nt "$stamp" ]; then
-  .venv/bin/python -m venv .venv-mcp1
-  .venv-mcp1/bin/python -m pip --disable-pip-version-check -q install --require-hashes -r requirements/mcp1.txt
-  touch "$stamp"
-fi
+for name in mcp1 fastmcp; do
+  stamp=.venv-$name/stamp
+  if [ ! -e "$stamp" ] || [ requirements/$name.txt -nt "$stamp" ]; then
+    .venv/bin/python -m venv .venv-$name
+    # Every package is pinned, so there is nothing to resolve: pip would stumble over an extra of a pinned one.
+    .venv-$name/bin/python -m pip --disable-pip-version-check -q install --no-deps --require-hashes -r requirements/$name.txt
+    touch "$stamp"
+  fi
+done

@@ -1,7 +1,7 @@
 """Whether the headers of a message say what its body says (security.md 2c.12).
 
 The body is what is judged; a header is only a cross-check, because a proxy in front may have routed on it. Agreement is
-demanded in every era, presence only from 2026-07-28 on.
+demanded in every era, presence only from 2026-07-28 on, and of Mcp-Name not where a task is asked after.
 """
 
 from __future__ import annotations
@@ -10,6 +10,10 @@ from gateway.protocol.headers import PARAM_PREFIX, Head, decode
 from gateway.protocol.jsonrpc import Notification, Request
 from gateway.protocol.methods import NAMED
 from gateway.protocol.strict import visible
+
+# The one client library that takes tasks (fastmcp 4.1) leaves Mcp-Name out of the calls about them, and the official
+# server of Python does not ask for it there. A name that is not sent can mislead no proxy.
+_MAY_GO_UNNAMED = frozenset({"tasks/get", "tasks/update", "tasks/cancel"})
 
 
 def headers_disagree(message: Request | Notification, head: Head, *, version: str | None, required: bool) -> str | None:
@@ -38,7 +42,7 @@ def _name_disagrees(message: Request | Notification, sent: str | None, *, requir
         return None if sent is None else f"The header Mcp-Name does not belong to {visible(message.method)}. Remove it."
     named = message.params.get(member)
     if sent is None:
-        if required and named is not None:
+        if required and named is not None and message.method not in _MAY_GO_UNNAMED:
             return f"The header Mcp-Name is missing. Send params.{member} in it."
         return None
     decoded = decode(sent)

@@ -285,6 +285,16 @@ async def test_a_task_is_read_answered_and_cancelled(gate: FakeGate, ada: Agent)
         assert (reply.status, reply.json["error"]["code"]) == (400, -32602)
 
 
+async def test_a_task_is_asked_after_without_its_name_in_the_headers(gate: FakeGate, ada: Agent) -> None:
+    gate.tasks["t1"] = b'{"taskId":"t1","status":"working"}'
+    meta = {**MODERN_META, V + "clientCapabilities": TASKS}
+    headers = {"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tasks/get"}
+    message = rpc("tasks/get", {"taskId": "t1", "_meta": meta})
+    assert (await ada.post(message, headers=headers)).json["result"]["status"] == "working"
+    reply = await ada.post(message, headers={**headers, "Mcp-Name": "t2"})
+    assert (reply.status, reply.json["error"]["code"]) == (400, -32020)
+
+
 async def test_tasks_are_for_who_declares_them(ada: Agent) -> None:
     message, headers = modern("tasks/get", taskId="t1")
     reply = await ada.post(message, headers={**headers, "Mcp-Name": "t1"})
