@@ -8,6 +8,7 @@ only between two of them.
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -20,9 +21,13 @@ HEAVY_FROM_BYTES = 64 * 1024
 """What is larger than this is worked on in a thread."""
 AT_ONCE = 2
 """How many large things one process works on at the same time; the others queue."""
+SWITCH_SECONDS = 0.001
+"""How long the loop waits for a thread to let it go on; Python's own 5 ms add up, for the loop waits after each read."""
 _VALUE_BYTES = 32
 
-_threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="heavy")
+_threads = ThreadPoolExecutor(
+    AT_ONCE, thread_name_prefix="heavy", initializer=sys.setswitchinterval, initargs=(SWITCH_SECONDS,)
+)
 
 
 async def run(size: int, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 import threading
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -56,6 +57,11 @@ async def test_small_work_is_done_at_once_and_large_work_in_a_thread() -> None:
     here = threading.get_ident()
     assert await heavy.run(heavy.HEAVY_FROM_BYTES, threading.get_ident) == here
     assert await heavy.run(heavy.HEAVY_FROM_BYTES + 1, threading.get_ident) != here
+
+
+async def test_threads_at_large_work_let_the_loop_go_on_often() -> None:
+    await heavy.run(1_000_000, int)
+    assert sys.getswitchinterval() == pytest.approx(heavy.SWITCH_SECONDS)
 
 
 async def test_what_large_work_raises_is_raised() -> None:
