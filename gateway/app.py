@@ -29,6 +29,7 @@ from approvals.storage.engine import Database
 from approvals.storage.sqlite import Part, sole_service
 from approvals.sweeper import Sweeper
 from approvals.web import mount
+from approvals.web.connections import Runner
 from approvals.web.parts import WebParts, WebSettings
 from gateway import health
 from gateway.callers import Callers, sync
@@ -333,10 +334,7 @@ async def _serve(service: Service, stop: asyncio.Event, ready: Callable[[Service
     await service.start(app)
     service.parts.held_max = _connections_to_hold()
     drain = max([server.call_seconds for server in service.servers], default=DRAIN_AT_LEAST_SECONDS)
-    # Handlers are cancelled when their client leaves: said out loud, because aiohttp's server does not by default.
-    runner = web.AppRunner(
-        app, handler_cancellation=True, access_log=None, keepalive_timeout=75, shutdown_timeout=drain
-    )
+    runner = Runner(app, https=service.web.https, shutdown_seconds=drain)
     await runner.setup()
     listen = service.reloader.settings.listen
     site = web.TCPSite(runner, listen.host, listen.port, backlog=4096)

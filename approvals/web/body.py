@@ -12,6 +12,7 @@ import re
 from typing import Any, NoReturn, TypeVar
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import BaseModel, ValidationError
 
 from approvals.web.problems import Problem
@@ -95,6 +96,8 @@ async def _read(request: web.Request) -> bytes:
                 received += chunk
                 if len(received) > MAX_BYTES:
                     raise _too_large()
+    except (HttpProcessingError, web.RequestPayloadError):
+        raise _bad("the body is not framed as its head says") from None
     except TimeoutError:
         raise Problem(408, "timed_out", f"The body did not arrive within {DEADLINE_SECONDS} seconds.") from None
     return bytes(received)

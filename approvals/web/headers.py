@@ -38,11 +38,16 @@ def set_headers(*, https: bool) -> Signal:
     """The prepare signal; `https` is whether the public URL is."""
 
     async def prepare(_request: web.Request, response: web.StreamResponse) -> None:
-        headers = response.headers
-        headers.update(ALWAYS)
-        headers["Content-Security-Policy"] = PAGE_POLICY if response.content_type in _PAGE_TYPES else DATA_POLICY
-        headers.setdefault("Cache-Control", "no-store")
-        if https:
-            headers["Strict-Transport-Security"] = STRICT_TRANSPORT
+        stamp(response, https=https)
 
     return prepare
+
+
+def stamp(response: web.StreamResponse, *, https: bool) -> None:
+    """Set the headers on one response, also one that no signal reaches."""
+    headers = response.headers
+    headers.update(ALWAYS)
+    headers["Content-Security-Policy"] = PAGE_POLICY if response.content_type in _PAGE_TYPES else DATA_POLICY
+    headers.setdefault("Cache-Control", "no-store")
+    if https:
+        headers["Strict-Transport-Security"] = STRICT_TRANSPORT
