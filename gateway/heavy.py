@@ -22,7 +22,7 @@ HEAVY_FROM_BYTES = 64 * 1024
 AT_ONCE = 2
 """How many large things one process works on at the same time; the others queue."""
 SWITCH_SECONDS = 0.001
-"""How long the loop waits for a thread to let it go on; Python's own 5 ms add up, for the loop waits after each read."""
+"""How long the loop waits for a thread to let it go on. Python's own 5 ms add up: the loop waits after each read."""
 _VALUE_BYTES = 32
 
 _threads = ThreadPoolExecutor(
