@@ -48,7 +48,10 @@ class Status:
         if self.reloader.difference is not None:
             found.append(Check(id="configuration", ok=False, text=self.reloader.difference))
         found += [
-            Check(id=f"channel {name}", ok=state.failing_since is None, text=state.last_error or "delivers")
+            # An error of the past is not what is wrong now.
+            Check(id=f"channel {name}", ok=False, text=state.last_error or "fails")
+            if state.failing_since is not None
+            else Check(id=f"channel {name}", ok=True, text="delivers")
             for name, state in self.outbox.delivery_health().items()
         ]
         if (problem := self.slack_problem()) is not None:
