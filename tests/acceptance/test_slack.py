@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 import pytest_asyncio
+from playwright.async_api import Page, Route, async_playwright, expect
 
 from approvals.testing.slack import Forgery
 from tests.acceptance.agents import OldAgent
+from tests.acceptance.harness import PATIENCE_SECONDS
 from tests.acceptance.office import Office, actions, open_office, payment
+from tests.browser.chromium import ARGUMENTS, PATIENCE_MS, path_of_chromium
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -116,6 +120,54 @@ async def test_ada_in_slack_and_bob_elsewhere_at_the_same_moment(by_socket: Offi
         assert len(it.whispers("ada")) == told_before
     assert it.whispers("bob") == []
     assert it.cards(asked) == [card]
+
+
+@asynccontextmanager
+async def console_of_bob(it: Office) -> AsyncIterator[Page]:
+    """Bob's browser, signed in."""
+    out, _ = await it.shop.placet.cli("people", "login-link", "bob@example.com")
+    link = next(word for word in out.split() if word.startswith("http"))
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=path_of_chromium(), args=ARGUMENTS)
+        page = await browser.new_page()
+        page.set_default_timeout(PATIENCE_MS)
+        await page.goto(link)
+        await page.get_by_role("button", name="Sign in").click()
+        await expect(page.get_by_role("heading", name="Inbox")).to_be_visible()
+        yield page
+        await browser.close()
+
+
+@pytest.mark.skipif(path_of_chromium() is None, reason="no Chromium on this machine")
+async def test_ada_in_slack_and_bob_on_the_page_at_the_same_moment(by_socket: Office) -> None:
+    it = by_socket
+    async with console_of_bob(it) as page, it.shop.agent() as agent, asyncio.TaskGroup() as group:
+        called = group.create_task(agent.call("pay", payment("both")))
+        asked, card = await it.asked("both")
+        clicked: asyncio.Future[Route] = asyncio.get_running_loop().create_future()
+        await page.route("**/decision", lambda route: clicked.set_result(route))
+        await page.goto(f"{it.shop.placet.url}/requests/{asked['id']}")
+        await page.get_by_role("button", name="Approve and run pay").click()
+        # Money moves: the page asks once more.
+        await page.get_by_role("dialog").get_by_role("button", name="Approve and run pay").click()
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            route = await clicked
+        _, pressed = await asyncio.gather(route.continue_(), it.press("ada", card, "approve"))
+        assert pressed.acked
+        assert (await called).text == "pay 5 to both"
+        (vote,) = (await it.shop.ada.show(asked["id"]))["votes"]
+        if vote["reviewer"] == "ada@example.com":
+            winner, where = "Ada", "Slack"
+            await expect(page.locator(".slot-said")).to_contain_text("came second and was not recorded")
+            await expect(page.locator(".slot-said")).to_contain_text("Ada")
+        else:
+            winner, where = "Bob", "the web page"
+            await it.whispered("ada", "Already approved by Bob at ")
+        await expect(page.locator(".verdict")).to_contain_text(
+            f"Approved by {winner} ({vote['reviewer']}) via {vote['via']}"
+        )
+        await it.repainted(card, f"Approved by {winner} at ", f"via {where}; ran, succeeded")
+        assert it.shop.seen("both") == 1
 
 
 def _at(shown: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""When the gateway is killed or Slack is in trouble: the page still decides, the people are told, the cards catch up."""
+"""A killed gateway, a Slack in trouble: the page still decides, people are told, and the cards catch up."""
 
 from __future__ import annotations
 
