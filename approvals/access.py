@@ -33,6 +33,8 @@ class Access(StrEnum):
     """An agent's token, judged by the gateway's inbound side; never a session."""
     SIGNED = "signed"
     """A signature over the raw body (Slack), judged by the handler."""
+    CALLBACK = "callback"
+    """The way back from an authorization server: a one-time state that a person began, judged by the handler; GET."""
     MACHINE = "machine"
     """Health and metrics: no secrets, no names of people; any Host, reading only."""
 
@@ -75,4 +77,6 @@ def _problem(route: web.AbstractRoute) -> str | None:
         return f"{name} has no access class"
     if kind in {Access.OPEN, Access.MACHINE} and route.method not in READING:
         return f"{name} is {kind} but not reading only"
+    if kind is Access.CALLBACK and route.method != "GET":
+        return f"{name} is {kind} but not GET"
     return None

@@ -12,6 +12,7 @@ import logging
 import resource
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
@@ -47,6 +48,9 @@ from gateway.learned import Learned
 from gateway.limits import Limits
 from gateway.lookup import Lookup
 from gateway.metrics import Metrics
+from gateway.oauth.resource import ProtectedResource, protected_resource
+from gateway.oauth.signin import SignIns
+from gateway.oauth.upstreams import UpstreamOauth
 from gateway.pins import Pins
 from gateway.pipeline import Holding, Parts
 from gateway.protocol.headers import Allowed
@@ -55,9 +59,13 @@ from gateway.relaying import Relaying
 from gateway.reload import Reloader
 from gateway.servers import Servers
 from gateway.settings import Settings, SlackSettings
+from gateway.signin import SignInRoutes
 from gateway.status import Status
 from gateway.tasks import Tasks
 from gateway.work import Work
+
+if TYPE_CHECKING:
+    from gateway.oauth.agents import AgentOauth
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +84,15 @@ def _slack(settings: SlackSettings, desk: Desk, page: Callable[[str], str]) -> S
         api_url=settings.api_url,
     )
     return SlackChannel(config, desk=desk, page=page)
+
+
+def _agent_oauth(settings: Settings) -> AgentOauth | None:
+    if settings.agent_oauth is None:
+        return None
+    # Of the optional extra `oidc`: imported only where it is configured, and the configuration checks that it is there.
+    from gateway.oauth.agents import agent_oauth
+
+    return agent_oauth(settings.agent_oauth)
 
 
 class Service:
@@ -100,7 +117,8 @@ class Service:
         self.channels: dict[str, Channel] = {"slack": self.slack} if self.slack is not None else {}
         self.outbox = Outbox(desk=self.desk, channels=self.channels, page=self.page)
         self.sweeper = Sweeper(self.desk)
-        self.callers = Callers(db, self.bus)
+        self.agent_oauth = _agent_oauth(settings)
+        self.callers = Callers(db, self.bus, self.agent_oauth)
         self.servers, self.catalog = Servers(), Catalog({}, compare=Pins(self.desk).compare)
         self.judge, self.limits = Judge(settings.approvals.defaults), Limits(db)
         self.metrics, self.journal = Metrics(), Journal(db)
@@ -146,7 +164,18 @@ class Service:
         self.console = Console(
             servers=self.servers, catalog=self.catalog, judge=self.judge, reloader=self.reloader, desk=self.desk
         )
-        self.fleet = Fleet(work=work, servers=self.servers, catalog=self.catalog)
+        self.upstream_oauth = UpstreamOauth(
+            db=db,
+            bus=self.bus,
+            holder=self.desk.holder,
+            keys=lambda: keys,
+            run=work.run,
+            changed=self.catalog.outdate,
+        )
+        self.sign_in = SignInRoutes(sign_ins=self._sign_ins)
+        self.fleet = Fleet(
+            work=work, servers=self.servers, catalog=self.catalog, authorize=self.upstream_oauth.authorizer
+        )
         self._loops: list[asyncio.Task[None]] = []
 
     def page(self, request_id: str) -> str:
@@ -157,6 +186,8 @@ class Service:
         """Put settings in force: agents, people, policies, servers."""
         await self.db.write(lambda tx: sync(tx, settings.agents))
         await self.callers.refresh()
+        if self.agent_oauth is not None:
+            self.agent_oauth.know(settings.agents)
         self.directory.replace(settings.people, settings.person_tokens)
         self.desk.reconfigure(caps=settings.approvals.caps, routes=routes_of(settings))
         self.judge.defaults = settings.approvals.defaults
@@ -204,8 +235,13 @@ class Service:
 
     def _mount(self, app: web.Application) -> Inbound:
         allowed = Allowed(hosts=self.web.hosts(), origins=self.web.origins())
-        inbound = add_agent_routes(app, self.gate, InboundSettings(version=self.version, allowed=allowed))
+        resource = self._resource()
+        inbound = add_agent_routes(
+            app, self.gate, InboundSettings(version=self.version, allowed=allowed, resource=resource)
+        )
         access(Access.AGENT)(inbound.handle)
+        if resource is not None:
+            resource.add_routes(app)
         checks = health.HealthParts(
             checks=self.status.checks, measure=self.status.measure, metrics=self.metrics, version=self.version
         )
@@ -222,10 +258,22 @@ class Service:
                 version=self.version,
                 features={"servers": True, "slack": self.slack is not None},
                 notices=self.status.notices,
-                endpoints=self.console.endpoints(),
+                endpoints=(*self.console.endpoints(), *self.sign_in.endpoints()),
             ),
         )
+        self.sign_in.add_callback(app)
         return inbound
+
+    def _sign_ins(self) -> SignIns:
+        return self.upstream_oauth.sign_ins(
+            public_url=self.reloader.settings.public_url, servers=lambda: self.reloader.settings.servers
+        )
+
+    def _resource(self) -> ProtectedResource | None:
+        settings = self.reloader.settings
+        if settings.agent_oauth is None:
+            return None
+        return protected_resource(settings.agent_oauth, settings.public_url)
 
     def _holding(self, settings: Settings) -> Holding:
         approvals = settings.approvals

@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from approvals import tokens
 from approvals.bus import Bus
@@ -19,6 +20,9 @@ from approvals.storage.agents import AgentRow, TokenRow
 from approvals.storage.engine import Database
 from approvals.storage.tx import Tx
 from gateway.settings import AgentSettings
+
+if TYPE_CHECKING:
+    from gateway.oauth.agents import AgentOauth
 
 REFRESH_SECONDS = 1.0
 NOTE_USE_SECONDS = 60.0
@@ -37,16 +41,32 @@ class _Known:
 
 
 class Callers:
-    """Who may call, as the database says."""
+    """Who may call, as the database says. With `oauth` agents are known by access tokens, and by nothing else."""
 
-    def __init__(self, db: Database, bus: Bus) -> None:
-        self._db, self._bus = db, bus
+    def __init__(self, db: Database, bus: Bus, oauth: AgentOauth | None = None) -> None:
+        self._db, self._bus, self._oauth = db, bus, oauth
         self._known = _Known({}, {}, None)
         self._used: set[str] = set()
         self._noted_at = float("-inf")
 
+    async def recognise(self, bearer: str | None) -> Caller | None:
+        """The caller behind whichever kind of credential this gateway takes.
+
+        Raises:
+            Refusal: an access token is good and leads to nobody who may call, or cannot be judged.
+        """
+        if self._oauth is None:
+            return self.identify(bearer)
+        found = await self._oauth.recognise(bearer)
+        if found is None:
+            return None
+        caller = self._caller(found.agent)
+        if caller is None:
+            raise self._oauth.unknown(found.subject)
+        return replace(caller, owner=found.owner, credential=found.credential)
+
     def identify(self, bearer: str | None) -> Caller | None:
-        """The caller behind a bearer token; without one, the anonymous agent if there is one."""
+        """The caller behind a key of ours; without one, the anonymous agent if there is one."""
         if bearer is None:
             return self._caller(self._known.anonymous)
         token = tokens.parse(tokens.Kind.AGENT, bearer)

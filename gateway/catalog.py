@@ -134,8 +134,11 @@ class Catalog:
         return [known[name] for name in sorted(known) if known[name].unusable is not None or known[name].drifted]
 
     def outdate(self, server: str) -> None:
-        """Ask this server again before its tools are used next."""
-        self._shelves[server].outdate()
+        """Ask this server again before its tools are used next, also where it could not be asked a moment ago."""
+        shelf = self._shelves.get(server)
+        if shelf is not None:
+            shelf.outdate()
+            shelf.failed_at = float("-inf")
 
     async def _known(self, server: str, max_age: float | None) -> dict[str, Tool]:
         shelf = self._shelves[server]

@@ -18,6 +18,7 @@ from approvals.filing import Caps
 from gateway.config_checks import Checks
 from gateway.config_env import Expander
 from gateway.config_file import AgentFile, ApprovalsFile, ConfigFile, ServerFile, TimeoutsFile
+from gateway.config_oauth import agent_oauth_of, server_oauth_of, servers_of
 from gateway.policy.loaders import PolicyErrors, load_policy
 from gateway.policy.model import Policy
 from gateway.policy.reading import read, validate
@@ -163,7 +164,7 @@ class _Loader:
             database=SecretStr(self.database(shape)),
             keys_file=self.folder / shape.keys.file,
             servers=servers,
-            agents={name: _agent(name, agent) for name, agent in shape.agents.items()},
+            agents={name: _agent(name, agent, shape) for name, agent in shape.agents.items()},
             people=people,
             person_tokens={p.token_sha256: PersonId(k.lower()) for k, p in shape.people.items() if p.token_sha256},
             approvals=_approvals(shape.approvals),
@@ -177,6 +178,7 @@ class _Loader:
             if slack
             else None,
             local_login=shape.login.local,
+            agent_oauth=agent_oauth_of(shape),
             files=tuple(stamp for stamp in map(_stamp, dict.fromkeys(self.files)) if stamp),
             notes=_notes(servers),
         )
@@ -187,6 +189,7 @@ class _Loader:
             name=name,
             url=server.url,
             headers=server.headers,
+            oauth=server_oauth_of(server),
             command=tuple(server.command or ()),
             env=server.env,
             cwd=self.folder / server.cwd if server.cwd else None,
@@ -221,16 +224,17 @@ def _host(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _agent(name: str, agent: AgentFile) -> AgentSettings:
+def _agent(name: str, agent: AgentFile, shape: ConfigFile) -> AgentSettings:
     digest = agent.token_sha256
     if agent.token is not None:
         digest = hashlib.sha256(agent.token.get_secret_value().encode()).hexdigest()
     return AgentSettings(
         name=name,
-        servers=tuple(agent.servers),
+        servers=servers_of(agent, shape),
         owner=PersonId(agent.owner.lower()) if agent.owner else None,
         token_sha256=digest,
         anonymous=agent.anonymous,
+        oauth_subject=agent.oauth_subject,
     )
 
 

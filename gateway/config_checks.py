@@ -16,6 +16,7 @@ from approvals.domain.model import Person, PersonId, Role, Terms
 from approvals.errors import Refusal
 from approvals.storage import url as database_url
 from gateway.config_file import AgentFile, ConfigFile, ServerFile
+from gateway.config_oauth import agent_credential, check_agent_oauth, check_server_oauth
 from gateway.policy.collecting import Collector, Path
 from gateway.policy.model import Policy
 from gateway.policy.routes import Asker, NobodyToAsk, askers, terms
@@ -29,7 +30,7 @@ _SLACK_ID = re.compile(r"[UW][A-Z0-9]{2,}")
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 LONGEST_NAME = 64
 CHANNELS = ("web", "slack")
-LATER = ("agent_oauth", "email", "webhooks", "notify")
+LATER = ("email", "webhooks", "notify")
 
 
 class Checks(Collector):
@@ -46,6 +47,7 @@ class Checks(Collector):
         for name, server in self._shape.servers.items():
             self._server(name, server)
         self._twins(self._shape.servers, "servers")
+        check_agent_oauth(self, self._shape)
         self._agents()
         self._people()
         self._slack()
@@ -113,6 +115,7 @@ class Checks(Collector):
             self.problem((*path, "headers"), "headers belong to a server with url; a command has env")
         if server.url is not None and (server.env or server.cwd):
             self.problem((*path, "env" if server.env else "cwd"), "env and cwd belong to a server with command")
+        check_server_oauth(self, server, path)
         for header, value in server.headers.items():
             if not _HEADER.fullmatch(header) or any(c in value.get_secret_value() for c in "\r\n\x00"):
                 self.problem((*path, "headers", header), f"{header!r} is not a header that can be sent")
@@ -154,9 +157,11 @@ class Checks(Collector):
             self.problem(("agents", anonymous[0], "anonymous"), message, "listen on 127.0.0.1, or give it a token")
 
     def _credential(self, agent: AgentFile, path: Path, seen: dict[str, str], name: str) -> None:
-        said = [agent.token is not None, agent.token_sha256 is not None, agent.anonymous]
-        if sum(said) != 1:
-            self.problem(path, "an agent has exactly one of token, token_sha256 and anonymous: true")
+        if (why := agent_credential(agent, oauth=self._shape.agent_oauth is not None)) is not None:
+            self.problem(path, *why)
+        if agent.oauth_subject is not None and seen.setdefault(f"subject {agent.oauth_subject}", name) != name:
+            first = seen[f"subject {agent.oauth_subject}"]
+            self.problem((*path, "oauth_subject"), f"the agents {first!r} and {name!r} have the same subject")
         digest = agent.token_sha256
         if agent.token is not None:
             token = tokens.parse(tokens.Kind.AGENT, agent.token.get_secret_value())

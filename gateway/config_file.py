@@ -67,11 +67,24 @@ class TimeoutsFile(Shape):
     idle: Length | None = Field(default=None, description="between bytes of a stream")
 
 
+class ServerOauthFile(Shape):
+    """How Placet gets access tokens of its own for a server."""
+
+    grant: Literal["client_credentials", "authorization_code"]
+    client_id: Words
+    client_secret: Secret | None = None
+    scopes: list[Words] = Field(default_factory=list)
+    issuer: Words | None = Field(None, description="the authorization server; its metadata names the endpoints")
+    token_url: Words | None = Field(None, description="instead of an issuer")
+    authorization_url: Words | None = Field(None, description="with token_url, for authorization_code")
+
+
 class ServerFile(Shape):
     """One upstream MCP server: exactly one of url and command."""
 
     url: Words | None = Field(None, description="streamable HTTP")
     headers: dict[str, Secret] = Field(default_factory=dict)
+    oauth: ServerOauthFile | None = Field(None, description="with url: tokens of our own, instead of a fixed header")
     command: list[str] | None = Field(None, min_length=1, description="stdio: program and arguments")
     env: dict[str, Secret] = Field(default_factory=dict, description="of the stdio process")
     cwd: Words | None = Field(None, description="working directory of the stdio process")
@@ -80,11 +93,12 @@ class ServerFile(Shape):
 
 
 class AgentFile(Shape):
-    """A program that may call, with exactly one of token, token_sha256 and anonymous."""
+    """A program that may call, with exactly one of token, token_sha256, anonymous, and (by OAuth) oauth_subject."""
 
     token_sha256: Hash | None = None
     token: Secret | None = None
     anonymous: bool = Field(default=False, description="no token needed; on loopback only")
+    oauth_subject: Words | None = Field(None, description="with agent_oauth: the subject of its access tokens")
     owner: Words | None = Field(None, description="the person behind it")
     servers: list[Words] = Field(default_factory=list)
 
@@ -146,6 +160,17 @@ class LoginFile(Shape):
     oidc: dict[str, Any] | None = None
 
 
+class AgentOauthFile(Shape):
+    """Agents come with access tokens of this issuer, and bearer keys are refused."""
+
+    issuer: Words
+    audience: Several = Field(description="what the tokens say they are for; exactly, one of them")
+    scopes: list[Words] = Field(default_factory=list, description="a token must have all of them")
+    agent_claim: Words = Field(default="sub", description="the claim that agents.NAME.oauth_subject is compared with")
+    owner_claim: Words | None = Field(None, description="the claim that names the person behind the agent")
+    servers: list[Words] | None = Field(None, description="for agents that name none themselves")
+
+
 class ConfigFile(Shape):
     """The configuration of Placet (contract.md 3)."""
 
@@ -161,7 +186,7 @@ class ConfigFile(Shape):
     approvals: ApprovalsFile = Field(default_factory=ApprovalsFile)
     slack: SlackFile | None = None
     login: LoginFile = Field(default_factory=LoginFile)
-    agent_oauth: dict[str, Any] | None = None
+    agent_oauth: AgentOauthFile | None = None
     email: dict[str, Any] | None = None
     webhooks: list[Any] | None = None
     notify: list[Any] | None = None

@@ -6,16 +6,20 @@ A transport is replaced only when what it was made from changed; a new policy le
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from gateway.catalog import Catalog
 from gateway.servers import Server, Servers
 from gateway.settings import ServerSettings
 from gateway.upstreams import Timeouts, Upstream
+from gateway.upstreams.authorizer import Authorizer
 from gateway.upstreams.http import HttpUpstream
 from gateway.upstreams.stdio import StdioUpstream
 from gateway.work import Work
+
+Authorize = Callable[[ServerSettings], Authorizer | None]
+"""Who has the credentials for a server that has no fixed ones. May raise ValueError."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +34,10 @@ class _Running:
 class Fleet:
     """Owns every upstream."""
 
-    def __init__(self, *, work: Work, servers: Servers, catalog: Catalog) -> None:
+    def __init__(
+        self, *, work: Work, servers: Servers, catalog: Catalog, authorize: Authorize = lambda _server: None
+    ) -> None:
+        self._authorize = authorize
         self._work, self._servers, self._catalog = work, servers, catalog
         self._running: dict[str, _Running] = {}
 
@@ -40,7 +47,11 @@ class Fleet:
         Raises:
             ValueError: a server's settings cannot be used; nothing was changed.
         """
-        fresh = {name: upstream_of(server) for name, server in wanted.items() if not self._fits(name, server)}
+        fresh = {
+            name: upstream_of(server, self._authorize)
+            for name, server in wanted.items()
+            if not self._fits(name, server)
+        }
         for name in [name for name in self._running if name not in wanted or name in fresh]:
             gone = self._running.pop(name)
             gone.loop.cancel()
@@ -69,7 +80,7 @@ class Fleet:
         return running is not None and replace(running.settings, policies=()) == replace(wanted, policies=())
 
 
-def upstream_of(settings: ServerSettings) -> Upstream:
+def upstream_of(settings: ServerSettings, authorize: Authorize = lambda _server: None) -> Upstream:
     """The transport a server's settings ask for.
 
     Raises:
@@ -83,6 +94,12 @@ def upstream_of(settings: ServerSettings) -> Upstream:
     )
     if settings.url is not None:
         headers = {name: value.get_secret_value() for name, value in settings.headers.items()}
-        return HttpUpstream(name=settings.name, url=settings.url, headers=headers, timeouts=timeouts)
+        return HttpUpstream(
+            name=settings.name,
+            url=settings.url,
+            headers=headers,
+            timeouts=timeouts,
+            authorizer=authorize(settings),
+        )
     env = {name: value.get_secret_value() for name, value in settings.env.items()}
     return StdioUpstream(name=settings.name, command=settings.command, env=env, cwd=settings.cwd, timeouts=timeouts)

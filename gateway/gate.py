@@ -50,7 +50,7 @@ class Gateway:
 
     async def identify(self, bearer: str | None) -> Caller | None:
         """The caller a token stands for."""
-        return self._callers.identify(bearer)
+        return await self._callers.recognise(bearer)
 
     def servers(self, caller: Caller) -> Sequence[str]:
         """The names of the servers this caller may use."""

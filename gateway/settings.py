@@ -44,12 +44,26 @@ class ServerTimeouts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ServerOauthSettings:
+    """How access tokens for a server are had. `grant` is `client_credentials` or `authorization_code`."""
+
+    grant: str
+    client_id: str
+    client_secret: SecretStr | None = None
+    scopes: tuple[str, ...] = ()
+    issuer: str | None = None
+    token_url: str | None = None
+    authorization_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSettings:
     """One upstream server: `url` and `headers`, or `command` and `env`. No policies = every tool denied."""
 
     name: str
     url: str | None = None
     headers: Mapping[str, SecretStr] = field(default_factory=dict)
+    oauth: ServerOauthSettings | None = None
     command: tuple[str, ...] = ()
     env: Mapping[str, SecretStr] = field(default_factory=dict)
     cwd: Path | None = None
@@ -59,13 +73,25 @@ class ServerSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentSettings:
-    """One agent of the configuration: known by the SHA-256 of its token, or anonymous on loopback."""
+    """One agent of the configuration: known by its token's SHA-256, by its OAuth subject, or anonymous on loopback."""
 
     name: str
     servers: tuple[str, ...]
     owner: PersonId | None = None
     token_sha256: str | None = None
     anonymous: bool = False
+    oauth_subject: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentOauthSettings:
+    """Agents are known by access tokens of this issuer, and by nothing else."""
+
+    issuer: str
+    audience: tuple[str, ...]
+    scopes: tuple[str, ...] = ()
+    agent_claim: str = "sub"
+    owner_claim: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +142,7 @@ class Settings:
     approvals: ApprovalSettings
     slack: SlackSettings | None = None
     local_login: bool = True
+    agent_oauth: AgentOauthSettings | None = None
     files: tuple[FileStamp, ...] = ()
     notes: tuple[str, ...] = ()
 

@@ -39,7 +39,8 @@ class Status:
         """What `/readyz` lists."""
         current = await self._schema_is_current()
         text = "answers, and its schema is current" if current else "does not answer, or its schema is not current"
-        unrecorded = f"{self.journal.waiting} calls are not recorded yet"
+        waiting = self.journal.waiting
+        unrecorded = f"{waiting} calls are not recorded yet" if waiting else "every call is recorded"
         found = [
             Check(id="database", ok=current, text=text, stops=True),
             Check(id="audit", ok=self.journal.room, text=unrecorded, stops=True),

@@ -22,6 +22,7 @@ from approvals.web.routes import API
 from gateway import schemas
 from gateway.cli.slack import as_yaml
 from gateway.console import Console
+from gateway.signin import SignInRoutes
 
 ROOT = Path(__file__).parent.parent
 DOCUMENT_VERSION = "v1"
@@ -70,7 +71,7 @@ def _architecture(root: Path) -> str:
 
 def _openapi(_root: Path) -> str:
     # Only its routes are asked for, and they need none of the running parts behind it.
-    endpoints = (*API, *Console.__new__(Console).endpoints())
+    endpoints = (*API, *Console.__new__(Console).endpoints(), *SignInRoutes.__new__(SignInRoutes).endpoints())
     document = write_document(endpoints, version=DOCUMENT_VERSION, cookie=COOKIE, public_url=PUBLIC_URL)
     return json.dumps(json.loads(document), indent=2, ensure_ascii=False) + "\n"
 

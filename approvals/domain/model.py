@@ -96,11 +96,15 @@ class Client:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who one call is for: the agent, the human behind it (or none), and its client."""
+    """Who one call is for: the agent, the human behind it (or none), and its client.
+
+    `credential` is what it was recognised by, where that outlives the one token it sent; sessions are bound to it.
+    """
 
     agent: str
     owner: PersonId | None = None
     client: Client = field(default_factory=Client)
+    credential: str | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -286,6 +286,31 @@ replicas = Table(
     Column("beat_at", Utc, nullable=False),
 )
 
+upstream_tokens = Table(
+    "upstream_tokens",
+    METADATA,
+    Column("server", Text, primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("saved_at", Utc, nullable=False),
+    Column("expires_at", Utc),
+    Column("holder", Text),
+    Column("leased_until", Utc),
+)
+
+upstream_logins = Table(
+    "upstream_logins",
+    METADATA,
+    Column("state_sha256", Text, primary_key=True),
+    Column("server", Text, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("created_at", Utc, nullable=False),
+    Column("expires_at", Utc, nullable=False, index=True),
+    Column("used_at", Utc),
+)
+
 tool_pins = Table(
     "tool_pins",
     METADATA,

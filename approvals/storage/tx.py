@@ -15,6 +15,7 @@ from approvals.storage.pins import Pins
 from approvals.storage.replicas import Replicas
 from approvals.storage.requests import Requests
 from approvals.storage.switches import Switches
+from approvals.storage.upstream_tokens import Secrets
 
 
 class Tx(Frame):
@@ -61,6 +62,11 @@ class Tx(Frame):
     def replicas(self) -> Replicas:
         """Which processes are alive."""
         return Replicas(self)
+
+    @property
+    def secrets(self) -> Secrets:
+        """Our credentials for upstream servers, sealed."""
+        return Secrets(self)
 
     @property
     def pins(self) -> Pins:

@@ -24,6 +24,7 @@ from approvals.web.sessions import VISITOR, Visitor, identify
 log = logging.getLogger(__name__)
 
 _PASSED_ON = frozenset({Access.AGENT, Access.MACHINE})
+_JUDGED_BY_THEMSELVES = frozenset({Access.OPEN, Access.SIGNED, Access.CALLBACK})
 _TOKENS = ("plc_agent_", "plc_person_")
 
 
@@ -65,7 +66,7 @@ async def _admit(request: web.Request, kind: Access | None) -> None:
             _check_browser(request, settings)
             _check_csrf(request, visitor)
         request[VISITOR] = visitor
-    elif kind is not Access.OPEN and kind is not Access.SIGNED:
+    elif kind not in _JUDGED_BY_THEMSELVES:
         raise problems.our_fault()
 
 

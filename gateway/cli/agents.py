@@ -42,6 +42,7 @@ def add(name: str, owner: str, servers: tuple[str, ...], config: Path | None, as
 
     async def job() -> None:
         async with opened(config) as session:
+            _takes_keys(session)
             chosen = _servers(session, servers)
             issued = await agents.add(session.db, name=name, owner=PersonId(owner.lower()), servers=chosen)
             _print(session, issued, chosen, as_json=as_json)
@@ -77,6 +78,7 @@ def rotate(name: str, config: Path | None, as_json: bool) -> None:
 
     async def job() -> None:
         async with opened(config) as session:
+            _takes_keys(session)
             issued = await agents.rotate(session.db, name)
             row = await session.db.read(lambda tx: tx.agents.get(name))
             _print(session, issued, row.servers if row is not None else (), as_json=as_json)
@@ -126,6 +128,15 @@ def _pause(name: str, config: Path | None, *, paused: bool, as_json: bool) -> No
         say({"agent": name, "paused": paused}, f"{name} is {'paused' if paused else 'active'}.", as_json=as_json)
 
     run(job)
+
+
+def _takes_keys(session: Session) -> None:
+    if session.settings.agent_oauth is not None:
+        fail(
+            f"Agents come with access tokens of {session.settings.agent_oauth.issuer}, and a key would be refused. "
+            "Add the agent to the configuration, with its oauth_subject.",
+            USAGE,
+        )
 
 
 def _servers(session: Session, asked: tuple[str, ...]) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "policy": ("gateway.cli.policy", "Check a policy, or explain what a call would get."),
     "agents": ("gateway.cli.agents", "Add agents, rotate and revoke their tokens."),
     "people": ("gateway.cli.people", "Add people, make sign-in links and tokens."),
-    "servers": ("gateway.cli.servers", "List upstream servers and tools; accept a tool that changed."),
+    "servers": ("gateway.cli.servers", "List upstream servers and tools; accept a tool that changed; sign in."),
     "requests": ("gateway.cli.requests", "List, show and decide the calls that wait."),
     "stdio": ("gateway.cli.stdio", "Bridge a stdio MCP client to the gateway."),
     "slack": ("gateway.cli.slack", "Print the app manifest to install in Slack."),

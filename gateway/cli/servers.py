@@ -12,6 +12,7 @@ from approvals.domain.plain import visible
 from approvals.errors import NotAllowed
 from approvals.storage.pins import Pin
 from gateway.cli.common import USAGE, config_option, fail, json_option, run, say
+from gateway.cli.servers_login import login, logout
 from gateway.cli.session import Session, as_option, opened
 from gateway.pins import accept as accept_pin
 from gateway.pins import difference
@@ -21,7 +22,11 @@ from gateway.policy.risk import classify
 
 @click.group()
 def command() -> None:
-    """List upstream servers and their tools; accept a tool that changed."""
+    """List upstream servers and their tools; accept a tool that changed; sign in to a server."""
+
+
+command.add_command(login)
+command.add_command(logout)
 
 
 @command.command(name="list")

@@ -35,9 +35,7 @@ class Story:
 
     async def _act(self, agent: DemoAgent) -> None:
         self._say("An agent works for the shop. Its calls go through Placet, which knows the shop's policy.\n")
-        await self._call(
-            agent, "find_order", {"order": "A-1002"}, "1. It looks an order up. The policy allows that."
-        )
+        await self._call(agent, "find_order", {"order": "A-1002"}, "1. It looks an order up. The policy allows that.")
         await self._call(
             agent, "delete_customer", {"customer": "Alan Turing"},
             "2. It wants to delete a customer. No rule allows that: denied, and nobody is bothered.",

@@ -30,6 +30,7 @@ from gateway.inbound.serve import Server
 from gateway.inbound.sessions import Session, SessionCaps, Sessions, credential_key
 from gateway.inbound.sse import Ticker
 from gateway.inbound.streams import Streams
+from gateway.oauth.resource import INSUFFICIENT_SCOPE, ProtectedResource
 from gateway.protocol.classify import LEGACY, SERVED, UNSUPPORTED_VERSION, Era, Route, classify, speaks_modern
 from gateway.protocol.headers import (
     UNAUTHORIZED,
@@ -68,6 +69,8 @@ class InboundSettings:
     body_seconds: float = 10.0
     bodies_in_flight: int = 256 * 1024 * 1024
     sessions: SessionCaps = field(default_factory=SessionCaps)
+    resource: ProtectedResource | None = None
+    """Where agents come with access tokens of an issuer: how they are told."""
     credential_rate: Rate = _TOKEN_RATE
     """For one token; for one address, where no token is needed."""
     stranger_rate: Rate = _STRANGER_RATE
@@ -138,14 +141,28 @@ class Inbound:
         try:
             work = await self._admit(http)
             # The coroutine is the only thing this frame holds while the call is held: no body, no arguments.
-            return refused(work) if isinstance(work, Rejection) else await work
+            return self._refused(work, http) if isinstance(work, Rejection) else await work
         except Refusal as refusal:
-            return refused(Rejection(status=refusal.http_status, code=refusal.http_status, message=refusal.agent_text))
+            told = Rejection(status=refusal.http_status, code=refusal.http_status, message=refusal.agent_text)
+            return self._refused(told, http, error=refusal.code)
         except Exception:  # the edge of the agents' side: logged with its traceback, and refused
             log.exception("inbound request failed", extra={"method": http.method})
             return refused(Rejection(status=500, code=-32603, message=_FAULT))
         finally:
             self._handling -= 1
+
+    def _refused(self, rejection: Rejection, http: web.Request, *, error: str | None = None) -> web.Response:
+        resource = self._settings.resource
+        if resource is None:
+            return refused(rejection)
+        if rejection.status == 401:
+            rejection = replace(rejection, message=resource.unauthorized())
+        response = refused(rejection)
+        # RFC 6750, 3.1: what a client can mend by another token; a refusal for another reason has no challenge.
+        if rejection.status == 401 or error == INSUFFICIENT_SCOPE:
+            path = http.raw_path.partition("?")[0]
+            response.headers["WWW-Authenticate"] = resource.challenge(path, error=error)
+        return response
 
     async def _admit(self, http: web.Request) -> Work | Rejection:
         if self._handling > self._settings.open_requests:
@@ -175,7 +192,7 @@ class Inbound:
         if caller is None:
             wait = self._strangers.take(http.remote)
             return UNAUTHORIZED if wait is None else _too_many(wait)
-        credential = credential_key(caller.agent, token)
+        credential = credential_key(caller.agent, caller.credential or token)
         if (wait := self._tokens.take(credential if token is not None else (credential, http.remote))) is not None:
             return _too_many(wait)
         path = _PATH.fullmatch(http.raw_path.partition("?")[0])

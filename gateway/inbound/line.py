@@ -35,6 +35,7 @@ class SseLine:
     """The line of one request. `request` and `tells` are the gateway's to set; `delivered`: the answer was written."""
 
     __slots__ = (
+        "__weakref__",
         "_ask_seconds",
         "_feed",
         "_http",

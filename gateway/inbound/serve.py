@@ -7,6 +7,7 @@ session, its subscriptions, its tasks, is answered here. Which methods exist, an
 from __future__ import annotations
 
 from dataclasses import replace
+from weakref import WeakValueDictionary
 
 from aiohttp import web
 
@@ -51,6 +52,8 @@ class Server:
         self._streams = streams
         self._listening = listening
         self._ask_seconds = ask_seconds
+        # Modern lines that a cancel in words can find; a line that is gone is gone from here.
+        self._standalone: WeakValueDictionary[tuple[bytes, str | None, RpcId], SseLine] = WeakValueDictionary()
 
     def work(self, visit: Visit, route: Route, session: Session | None, digest: str) -> Work | Rejection:
         """The coroutine that answers the message, not yet running."""
@@ -96,6 +99,8 @@ class Server:
             left=self._calls.left,
         )
         is_call = message.method == "tools/call"
+        if session is None:
+            self._standalone[visit.credential, visit.server, message.id] = line
         turn = Turn(
             caller=replace(visit.caller, client=client_of(route, session)),
             server=visit.server,
@@ -115,16 +120,21 @@ class Server:
     async def _take(
         self, visit: Visit, message: Notification | Response, session: Session | None
     ) -> web.StreamResponse:
-        if session is not None:
-            if isinstance(message, Response):
+        if isinstance(message, Response):
+            if session is not None:
                 session.questions.answered(message)
-            elif message.method == "notifications/cancelled":
-                await self._cancelled(visit, message, session)
+        elif message.method == "notifications/cancelled":
+            await self._cancelled(visit, message, session)
         return accepted()
 
-    async def _cancelled(self, visit: Visit, message: Notification, session: Session) -> None:
+    async def _cancelled(self, visit: Visit, message: Notification, session: Session | None) -> None:
         rpc_id, reason = message.params.get("requestId"), message.params.get("reason")
-        line = session.lines.get(rpc_id) if isinstance(rpc_id, str | int) and not isinstance(rpc_id, bool) else None
+        if not isinstance(rpc_id, str | int) or isinstance(rpc_id, bool):
+            return
+        # Over HTTP a modern client cancels by closing its stream, which ends no approval request. One that says it
+        # in words (our stdio bridge does, for its client) means the request.
+        named = visit.credential, visit.server, rpc_id
+        line = session.lines.get(rpc_id) if session is not None else self._standalone.get(named)
         if line is None:
             return
         words = reason if isinstance(reason, str) else None
@@ -132,7 +142,8 @@ class Server:
             # The client stopped waiting, which is a disconnect and no wish: the request stays as it is.
             line.hang_up()
             return
-        await self._gate.cancelled(replace(visit.caller, client=session.client), line, words)
+        client = session.client if session is not None else visit.caller.client
+        await self._gate.cancelled(replace(visit.caller, client=client), line, words)
 
     async def _initialize(self, visit: Visit, route: Route, message: Request) -> web.StreamResponse:
         said = await self._gate.hello(visit.caller, visit.server)

@@ -9,13 +9,10 @@ goes to the `Peer` of that request, and nowhere else.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
-
-Progress = Callable[[dict[str, Any]], Awaitable[None]]
-"""Receives the params of each `notifications/progress` the upstream sends for this call."""
 
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
 """The most an upstream may answer to one request, after decompression."""
@@ -151,23 +148,6 @@ Hear = Callable[[str, bytes], None]
 """Takes method and params text of what a standing subscription hears."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outgoing:
-    """One call to send. `arguments` are the canonical bytes, spliced verbatim into the body.
-
-    `agent` keys the upstream session. `meta` holds what passes unbound (traceparent, tracestate, baggage) or
-    was allow-listed; the transport adds its own progressToken and era fields. `timeout` is the whole call, in seconds.
-    `definition` is the tool as it was judged: HTTP takes the `Mcp-Param-*` headers from its schema.
-    """
-
-    tool: str
-    arguments: bytes
-    agent: str
-    timeout: float
-    meta: bytes = b"{}"
-    definition: dict[str, Any] | None = None
-
-
 class Upstream(Protocol):
     """One MCP server behind the gateway, whatever its transport and era."""
 
@@ -178,22 +158,11 @@ class Upstream(Protocol):
     async def list_tools(self) -> list[dict[str, Any]]:
         """All tool definitions, every page, as the server sent them.
 
+        Asked with no capabilities declared: a tool that a server shows only to clients that can be asked (for their
+        roots, say) is not among them.
+
         Raises:
             Unsent, NoAnswer: the server cannot be asked, in plain words.
-        """
-        ...
-
-    async def call_tool(
-        self, call: Outgoing, *, progress: Progress | None, sent: Callable[[], None]
-    ) -> Result | RpcError:
-        """Send once and wait for the answer. Calls `sent` just before the first byte goes out, once.
-
-        Never sends again after it, except where the server provably refused to take the request.
-        Cancelling the awaiting task tells the upstream and gives up.
-
-        Raises:
-            Unsent: nothing was sent.
-            NoAnswer: something was, and nobody knows.
         """
         ...
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from gateway.upstreams import Outgoing, Peer, Relay, nothing
+from gateway.upstreams import Peer, Relay, nothing
 from gateway.upstreams import bodies as text
 from gateway.upstreams.peers import NOBODY
 
@@ -85,20 +85,6 @@ def plain(method: str, params: dict[str, Any] | None = None, *, place: tuple[str
         repeatable=True,
     )
     return Ask(relay=relay)
-
-
-def calling(call: Outgoing, *, progress: bool) -> Relay:
-    """A `tools/call`."""
-    return Relay(
-        method="tools/call",
-        params=text.call_params(call.tool, call.arguments),
-        session=call.agent,
-        timeout=call.timeout,
-        name=call.tool,
-        meta=call.meta,
-        progress=progress,
-        definition=call.definition,
-    )
 
 
 def initialize(version: str, capabilities: str = "{}") -> Ask:

@@ -97,11 +97,6 @@ def meta_text(relay: Relay, *, version: str | None, token: int, client: dict[str
     return b"{" + b",".join(_text(name) + b":" + text for name, text in members.items()) + b"}"
 
 
-def call_params(tool: str, arguments: bytes) -> bytes:
-    """The params of `tools/call`; `arguments` is JSON text."""
-    return b'{"name":%s,"arguments":%s}' % (_text(tool), arguments)
-
-
 def dumps(value: Any) -> bytes:
     """Compact UTF-8 JSON."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()

@@ -22,9 +22,7 @@ from gateway.upstreams import (
     Hello,
     InputRequired,
     NoAnswer,
-    Outgoing,
     Peer,
-    Progress,
     Relay,
     Result,
     RpcError,
@@ -34,13 +32,14 @@ from gateway.upstreams import (
     nothing,
 )
 from gateway.upstreams.asks import GATEWAY_ITSELF, Ask, Mark, canonical
+from gateway.upstreams.authorizer import Authorizer
 from gateway.upstreams.breaker import Breaker
-from gateway.upstreams.calls import send_call
 from gateway.upstreams.era import HEADER_MISMATCH
 from gateway.upstreams.headers import fault
 from gateway.upstreams.listening import Listening
 from gateway.upstreams.listing import every_page
 from gateway.upstreams.modern import ModernDialect
+from gateway.upstreams.nursery import keep_up
 from gateway.upstreams.probing import probe, session_era
 from gateway.upstreams.standing import NOTHING_DECLARED
 from gateway.upstreams.wire import Dialect, Wire, WrongEra
@@ -49,19 +48,26 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _LISTEN_AGAIN_SECONDS = (1.0, 60.0)
+_SWEEP_SECONDS = 60.0
 
 
 class HttpUpstream:
     """One MCP server at one address."""
 
     def __init__(
-        self, *, name: str, url: str, headers: Mapping[str, str] | None = None, timeouts: Timeouts | None = None
+        self,
+        *,
+        name: str,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        timeouts: Timeouts | None = None,
+        authorizer: Authorizer | None = None,
     ) -> None:
         self.name = name
         self.on_tools_changed: Callable[[], None] = nothing
         self._timeouts = timeouts or Timeouts()
         self._breaker = Breaker(name)
-        self._wire = Wire(name=name, url=url, headers=headers or {}, timeouts=self._timeouts)
+        self._wire = Wire(name=name, url=url, headers=headers or {}, timeouts=self._timeouts, authorizer=authorizer)
         self._dialect: Dialect | None = None
         self._sessions: Dialect | None = None
         self._probing = asyncio.Lock()
@@ -85,12 +91,6 @@ class HttpUpstream:
         """What it says of itself."""
         with self._breaker.attempt():
             return await self._within_list_time("say what it is", self._hello((session, canonical(capabilities))))
-
-    async def call_tool(
-        self, call: Outgoing, *, progress: Progress | None, sent: Callable[[], None]
-    ) -> Result | RpcError:
-        """Send one `tools/call`."""
-        return await send_call(self, call, progress, sent)
 
     async def request(self, relay: Relay, *, peer: Peer, sent: Callable[[], None]) -> Result | RpcError | InputRequired:
         """Send one request."""
@@ -133,10 +133,10 @@ class HttpUpstream:
             await dialect.forget(session)
 
     async def run(self) -> None:
-        """Send courtesies and keep the standing streams, until closed or cancelled."""
+        """Send courtesies, keep the standing streams and end idle sessions, until closed or cancelled."""
         async with asyncio.TaskGroup() as group:
             holding = group.create_task(self._wire.nursery.hold(self._closed))
-            loops = [group.create_task(self._wire.send_courtesies()), group.create_task(self._listen())]
+            loops = [group.create_task(loop()) for loop in (self._wire.send_courtesies, self._listen, self._sweep)]
             await self._closed.wait()
             for loop in (*loops, holding):
                 loop.cancel()
@@ -253,17 +253,16 @@ class HttpUpstream:
         await self._follow(Listening(Wants(tools=True), place=(GATEWAY_ITSELF, NOTHING_DECLARED), hear=self._own_news))
 
     async def _follow(self, listening: Listening) -> None:
-        least, most = _LISTEN_AGAIN_SECONDS
-        pause, now = least, asyncio.get_running_loop().time
+        async def once(listening: Listening) -> bool:
+            return await (await self._spoken()).follow(listening)
+
+        await keep_up(listening, once, name=self.name, waits=_LISTEN_AGAIN_SECONDS)
+
+    async def _sweep(self) -> None:
         while True:
-            began, soon = now(), True
-            try:
-                soon = await (await self._spoken()).follow(listening)
-            except (Unsent, NoAnswer) as err:
-                listening.settled.set()
-                log.debug("subscription at upstream ended: %s", err, extra={"server": self.name})
-            pause = most if not soon else least if now() - began > most else min(pause * 2, most)
-            await asyncio.sleep(pause)
+            await asyncio.sleep(_SWEEP_SECONDS)
+            for dialect in filter(None, {self._dialect, self._sessions}):
+                dialect.sweep()
 
     def _own_news(self, _method: str, _params: bytes) -> None:
         self._tools_changed()

@@ -99,6 +99,10 @@ class LegacyDialect:
         """End the sessions of that key."""
         self._places.leave(session)
 
+    def sweep(self) -> None:
+        """End the sessions that were not used for long."""
+        self._places.sweep()
+
     async def close(self) -> None:
         """Tell the server that the sessions are over."""
         self._over.set()

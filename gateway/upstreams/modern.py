@@ -74,6 +74,9 @@ class ModernDialect:
     async def forget(self, session: str) -> None:
         """Nothing was begun."""
 
+    def sweep(self) -> None:
+        """Nothing was begun."""
+
     async def close(self) -> None:
         """Nothing was begun."""
 

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
+
+from gateway.upstreams import NoAnswer, Unsent
+from gateway.upstreams.listening import Listening
+
+log = logging.getLogger(__name__)
 
 _BEGIN_SECONDS = 1.0
 
@@ -46,3 +52,20 @@ class Nursery:
             async with asyncio.timeout(_BEGIN_SECONDS):
                 await self._opened.wait()
         return self.spawn(work)
+
+
+async def keep_up(
+    listening: Listening, once: Callable[[Listening], Awaitable[bool]], *, name: str, waits: tuple[float, float]
+) -> None:
+    """Follow a subscription again and again. `once` says whether it is worth coming back soon."""
+    least, most = waits
+    pause, now = least, asyncio.get_running_loop().time
+    while True:
+        began, soon = now(), True
+        try:
+            soon = await once(listening)
+        except (Unsent, NoAnswer) as err:
+            listening.settled.set()
+            log.debug("subscription at upstream ended: %s", err, extra={"server": name})
+        pause = most if not soon else least if now() - began > most else min(pause * 2, most)
+        await asyncio.sleep(pause)

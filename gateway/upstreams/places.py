@@ -1,12 +1,14 @@
 """The sessions of the session era over HTTP: one a session key and set of declared capabilities.
 
 A place is the room for a session; the session in it may be lost and begun anew. Places are bounded, all
-together and for one key, and the longest unused gives way; what is in use never does.
+together and for one key, and the longest unused gives way; what was not used for long ends as well. What is in
+use never does.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +20,7 @@ from gateway.upstreams.peers import Conversation
 
 MAX_SESSIONS = 1000
 MAX_SESSIONS_A_KEY = 4
+IDLE_SECONDS = 1800.0
 
 Key = tuple[str, str]
 
@@ -45,6 +48,7 @@ class Place:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     session: Session | None = None
     busy: int = 0
+    used_at: float = 0.0
     talks: set[Conversation] = field(default_factory=set)
     ears: set[Listening] = field(default_factory=set)
     uris: Counter[str] = field(default_factory=Counter)
@@ -67,10 +71,10 @@ class Place:
 
 
 class Places:
-    """All sessions with one server. `end` says goodbye to one."""
+    """All sessions with one server. `end` says goodbye to one; `clock` is monotonic seconds."""
 
-    def __init__(self, end: Callable[[Session], None]) -> None:
-        self._end = end
+    def __init__(self, end: Callable[[Session], None], clock: Callable[[], float] = time.monotonic) -> None:
+        self._end, self._clock = end, clock
         self._places: OrderedDict[Key, Place] = OrderedDict()
 
     @contextmanager
@@ -89,6 +93,7 @@ class Places:
         """The place of that key, made if it was not there."""
         place = self._places.setdefault(key, Place(key))
         self._places.move_to_end(key)
+        place.used_at = self._clock()
         return place
 
     def make_room(self, keep: Place) -> None:
@@ -97,6 +102,15 @@ class Places:
         for places, most in ((kin, MAX_SESSIONS_A_KEY), (list(self._places.values()), MAX_SESSIONS)):
             idle = [place for place in places if place.idle and place is not keep]
             for place in idle[: max(len(places) - most, 0)]:
+                self._give_up(place)
+
+    def sweep(self) -> None:
+        """End what was not used for long. To be busy or listened to is use: its time begins after that."""
+        now = self._clock()
+        for place in list(self._places.values()):
+            if not place.idle:
+                place.used_at = now
+            elif now - place.used_at > IDLE_SECONDS:
                 self._give_up(place)
 
     def leave(self, session: str) -> None:

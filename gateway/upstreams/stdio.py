@@ -22,9 +22,7 @@ from gateway.upstreams import (
     Hello,
     InputRequired,
     NoAnswer,
-    Outgoing,
     Peer,
-    Progress,
     Relay,
     Result,
     RpcError,
@@ -35,11 +33,10 @@ from gateway.upstreams import (
 )
 from gateway.upstreams.asks import GATEWAY_ITSELF, Ask, Mark, canonical
 from gateway.upstreams.breaker import Breaker
-from gateway.upstreams.calls import send_call
 from gateway.upstreams.following import follow
 from gateway.upstreams.listening import Listening
 from gateway.upstreams.listing import every_page
-from gateway.upstreams.nursery import Nursery
+from gateway.upstreams.nursery import Nursery, keep_up
 from gateway.upstreams.pool import Pool
 from gateway.upstreams.process import Process, Spec
 
@@ -111,12 +108,6 @@ class StdioUpstream:
         async with self._quickly("say what it is"):
             return await (await self._process((session, canonical(capabilities)))).ready()
 
-    async def call_tool(
-        self, call: Outgoing, *, progress: Progress | None, sent: Callable[[], None]
-    ) -> Result | RpcError:
-        """Send one `tools/call`."""
-        return await send_call(self, call, progress, sent)
-
     async def request(self, relay: Relay, *, peer: Peer, sent: Callable[[], None]) -> Result | RpcError | InputRequired:
         """Send one request."""
         ask = Ask(relay=relay, peer=peer, mark=Mark(sent))
@@ -157,7 +148,8 @@ class StdioUpstream:
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
-                own = Listening(Wants(tools=True), place=(GATEWAY_ITSELF, _NOTHING_DECLARED), hear=self._own_news)
+                # The process reports changed tools itself; the subscription is what makes it do so.
+                own = Listening(Wants(tools=True), place=(GATEWAY_ITSELF, _NOTHING_DECLARED), hear=lambda *_: None)
                 loops = [
                     group.create_task(self._nursery.hold(self._closing)),
                     group.create_task(self._follow(own)),
@@ -274,18 +266,11 @@ class StdioUpstream:
         return process
 
     async def _follow(self, listening: Listening) -> None:
-        least, most = _LISTEN_AGAIN_SECONDS
-        pause, now = least, asyncio.get_running_loop().time
-        while True:
-            began = now()
-            try:
-                process = await self._process(listening.place, alone=bool(listening.wants.uris))
-                await follow(process, listening)
-            except (Unsent, NoAnswer) as err:
-                listening.settled.set()
-                log.debug("subscription at upstream ended: %s", err, extra={"server": self.name})
-            pause = least if now() - began > most else min(pause * 2, most)
-            await asyncio.sleep(pause)
+        async def once(listening: Listening) -> bool:
+            await follow(await self._process(listening.place, alone=bool(listening.wants.uris)), listening)
+            return True
+
+        await keep_up(listening, once, name=self.name, waits=_LISTEN_AGAIN_SECONDS)
 
     def _ears_of(self, process: Process) -> Collection[Listening]:
         """Who listens to a process: the session it belongs to, or everybody who has none of their own."""
@@ -300,9 +285,6 @@ class StdioUpstream:
 
     def _tools_changed(self) -> None:
         self.on_tools_changed()
-
-    def _own_news(self, _method: str, _params: bytes) -> None:
-        """The process itself reports changed tools already."""
 
     def _down(self, why: str) -> None:
         self._shared, self._up, self._why = None, False, why

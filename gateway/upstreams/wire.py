@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,6 +18,7 @@ from multidict import CIMultiDict
 
 from gateway.upstreams import Hello, InputRequired, NoAnswer, Result, RpcError, Timeouts, Unsent, nothing
 from gateway.upstreams.asks import Ask
+from gateway.upstreams.authorizer import Authorizer
 from gateway.upstreams.exchange import Dialer, Reply
 from gateway.upstreams.listening import Listening
 from gateway.upstreams.nursery import Nursery
@@ -67,6 +68,10 @@ class Dialect(Protocol):
         """End what was begun for a session key."""
         ...
 
+    def sweep(self) -> None:
+        """End what was begun and not used for long."""
+        ...
+
     async def close(self) -> None:
         """End what was begun."""
         ...
@@ -88,7 +93,15 @@ class Courtesy:
 class Wire:
     """Sends requests of one upstream to its one address."""
 
-    def __init__(self, *, name: str, url: str, headers: Mapping[str, str], timeouts: Timeouts) -> None:
+    def __init__(
+        self,
+        *,
+        name: str,
+        url: str,
+        headers: Mapping[str, str],
+        timeouts: Timeouts,
+        authorizer: Authorizer | None = None,
+    ) -> None:
         for header in headers:
             if header.lower() in _OURS | _OURS_TOO or header.lower().startswith("mcp-"):
                 raise ValueError(f"servers.{name}.headers: {header} is set by Placet itself")
@@ -99,6 +112,7 @@ class Wire:
         self.nursery = Nursery()
         self._url = url
         self._headers = dict(headers)
+        self._authorizer = authorizer
         self._dialer = Dialer(name=name, connect=timeouts.connect, idle=timeouts.idle)
         self._ids = itertools.count(1)
         self._courtesies: asyncio.Queue[Courtesy] = asyncio.Queue(_MAX_COURTESIES)
@@ -164,6 +178,28 @@ class Wire:
     ) -> AbstractAsyncContextManager[Reply]:
         merged: CIMultiDict[str] = CIMultiDict(self._headers)
         merged.update(headers)
-        return self._dialer.exchange(
-            method, self._url, headers=merged, body=body, before_first_byte=before, forever=forever
-        )
+
+        def exchange() -> AbstractAsyncContextManager[Reply]:
+            return self._dialer.exchange(
+                method, self._url, headers=merged, body=body, before_first_byte=before, forever=forever
+            )
+
+        return exchange() if self._authorizer is None else _authorized(self._authorizer, merged, exchange)
+
+
+@asynccontextmanager
+async def _authorized(
+    authorizer: Authorizer, headers: CIMultiDict[str], exchange: Callable[[], AbstractAsyncContextManager[Reply]]
+) -> AsyncIterator[Reply]:
+    """Send with credentials; a second time with better ones, where the first were refused before anything was done."""
+    sent = await authorizer.headers()
+    headers.update(sent)
+    async with exchange() as reply:
+        challenge = reply.headers.get("WWW-Authenticate")
+        again = reply.status in {401, 403} and await authorizer.refused(sent, status=reply.status, challenge=challenge)
+        if not again:
+            yield reply
+            return
+    headers.update(await authorizer.headers())
+    async with exchange() as reply:
+        yield reply

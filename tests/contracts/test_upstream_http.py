@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from gateway.upstreams import Result, Upstream, nothing
+from gateway.upstreams import Result, Upstream
 from gateway.upstreams.http import HttpUpstream
 from tests.contracts.upstream_contract import UpstreamContract, text_of
-from tests.fakes.upstreams import call, running, sdk_http_server
+from tests.fakes.upstreams import running, sdk_http_server, send_call, tool_call
 
 
 @pytest.fixture(scope="module")
@@ -33,12 +33,12 @@ class TestModernHttp(UpstreamContract):
     async def test_an_argument_that_wants_a_header_gets_it(self, upstream: Upstream) -> None:
         """The SDK's server answers -32020 without it."""
         tools = {tool["name"]: tool for tool in await upstream.list_tools()}
-        asked = call("region", '{"name":"Köln"}'.encode(), definition=tools["region"])
-        answer = await upstream.call_tool(asked, progress=None, sent=nothing)
+        asked = tool_call("region", '{"name":"Köln"}'.encode(), definition=tools["region"])
+        answer = await send_call(upstream, asked)
         assert text_of(answer) == "in Köln"
 
     async def test_a_missing_header_is_found_out_and_the_call_sent_again(self, upstream: Upstream) -> None:
-        answer = await upstream.call_tool(call("region", b'{"name":"north"}'), progress=None, sent=nothing)
+        answer = await send_call(upstream, tool_call("region", b'{"name":"north"}'))
         assert isinstance(answer, Result)
         assert text_of(answer) == "in north"
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from gateway.upstreams import NoAnswer, Result, RpcError, Unsent, Upstream, nothing
-from tests.fakes.upstreams import call
+from gateway.upstreams import InputRequired, NoAnswer, Result, RpcError, Unsent, Upstream
+from tests.fakes.upstreams import send_call, tool_call
 
 
 class Sent:
@@ -22,7 +22,7 @@ class Sent:
         self.times += 1
 
 
-def text_of(answer: Result | RpcError) -> str:
+def text_of(answer: Result | RpcError | InputRequired) -> str:
     assert isinstance(answer, Result)
     return str(json.loads(answer.raw)["content"][0]["text"])
 
@@ -35,7 +35,7 @@ class UpstreamContract:
         assert tools["echo"]["description"] == "Say it back."
 
     async def test_a_result_is_the_servers_own_json_text(self, upstream: Upstream) -> None:
-        answer = await upstream.call_tool(call("add", b'{"a":1,"b":2}'), progress=None, sent=nothing)
+        answer = await send_call(upstream, tool_call("add", b'{"a":1,"b":2}'))
         assert text_of(answer) == "3"
         assert isinstance(answer, Result)
         assert not answer.is_error
@@ -43,18 +43,18 @@ class UpstreamContract:
         assert answer.raw.endswith(b"}")
 
     async def test_a_tool_that_failed_is_an_answer(self, upstream: Upstream) -> None:
-        answer = await upstream.call_tool(call("fail"), progress=None, sent=nothing)
+        answer = await send_call(upstream, tool_call("fail"))
         assert isinstance(answer, Result)
         assert answer.is_error
 
     async def test_an_unknown_tool_is_an_answer(self, upstream: Upstream) -> None:
-        answer = await upstream.call_tool(call("no_such_tool"), progress=None, sent=nothing)
-        assert isinstance(answer, RpcError) or answer.is_error
+        answer = await send_call(upstream, tool_call("no_such_tool"))
+        assert isinstance(answer, RpcError) or (isinstance(answer, Result) and answer.is_error)
 
     async def test_text_of_any_kind_arrives_and_comes_back_unchanged(self, upstream: Upstream) -> None:
         said = 'ünï "quoted" \\ \u2028 \u202e 🙂 \t end'
         arguments = json.dumps({"text": said}, ensure_ascii=False, separators=(",", ":")).encode()
-        assert text_of(await upstream.call_tool(call("echo", arguments), progress=None, sent=nothing)) == said
+        assert text_of(await send_call(upstream, tool_call("echo", arguments))) == said
 
     async def test_progress_comes_in_order_before_the_result(self, upstream: Upstream) -> None:
         heard: list[dict[str, Any]] = []
@@ -62,7 +62,7 @@ class UpstreamContract:
         async def progress(params: dict[str, Any]) -> None:
             heard.append(params)
 
-        answer = await upstream.call_tool(call("count", b'{"to":3}'), progress=progress, sent=nothing)
+        answer = await send_call(upstream, tool_call("count", b'{"to":3}'), progress=progress)
         assert text_of(answer) == "counted to 3"
         assert [(step["progress"], step["message"]) for step in heard] == [(1, "step 1"), (2, "step 2"), (3, "step 3")]
 
@@ -72,16 +72,14 @@ class UpstreamContract:
         async def progress(_params: dict[str, Any]) -> None:
             seen.append(sent.times)
 
-        await upstream.call_tool(call("count", b'{"to":1}'), progress=progress, sent=sent)
+        await send_call(upstream, tool_call("count", b'{"to":1}'), progress=progress, sent=sent)
         assert seen == [1]
         assert sent.times == 1
 
     async def test_many_calls_at_once_get_their_own_answers(self, upstream: Upstream) -> None:
         async def one(number: int) -> str:
             arguments = b'{"text":"marker %d"}' % number
-            answer = await upstream.call_tool(
-                call("echo", arguments, agent=f"a{number % 3}"), progress=None, sent=nothing
-            )
+            answer = await send_call(upstream, tool_call("echo", arguments, session=f"a{number % 3}"))
             return text_of(answer)
 
         answers = await asyncio.gather(*(one(number) for number in range(40)))
@@ -91,12 +89,12 @@ class UpstreamContract:
         await upstream.list_tools()
         sent = Sent()
         with pytest.raises(NoAnswer, match=r"peer did not answer within 0\.3 s"):
-            await upstream.call_tool(call("hang", timeout=0.3), progress=None, sent=sent)
+            await send_call(upstream, tool_call("hang", timeout=0.3), sent=sent)
         assert sent.times == 1
 
     async def test_a_cancelled_call_is_cancelled_at_the_server(self, upstream: Upstream) -> None:
         async def cancellations() -> int:
-            return int(text_of(await upstream.call_tool(call("cancellations"), progress=None, sent=nothing)))
+            return int(text_of(await send_call(upstream, tool_call("cancellations"))))
 
         before, hanging = await cancellations(), asyncio.Event()
 
@@ -104,7 +102,7 @@ class UpstreamContract:
             hanging.set()
 
         async with asyncio.TaskGroup() as group:
-            task = group.create_task(upstream.call_tool(call("hang"), progress=progress, sent=nothing))
+            task = group.create_task(send_call(upstream, tool_call("hang"), progress=progress))
             await hanging.wait()
             task.cancel()
         async with asyncio.timeout(5):
@@ -120,5 +118,5 @@ class UpstreamContract:
         await upstream.close()
         sent = Sent()
         with pytest.raises(Unsent, match="peer"):
-            await upstream.call_tool(call("echo", b'{"text":"x"}'), progress=None, sent=sent)
+            await send_call(upstream, tool_call("echo", b'{"text":"x"}'), sent=sent)
         assert sent.times == 0

@@ -5,16 +5,21 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from gateway.upstreams import Outgoing, Relay, Result, RpcError, Upstream
+from gateway.upstreams import InputRequired, Relay, Result, RpcError, Upstream, nothing
+from gateway.upstreams.peers import NOBODY, Nobody
 
 ROOT = Path(__file__).parents[2]
 SDK_SERVER = Path(__file__).with_name("mcp_sdk_server.py")
 RELAY_SERVER = [sys.executable, "-m", "tests.fakes.relay_server"]
+
+Progress = Callable[[dict[str, Any]], Awaitable[None]]
+"""Receives the params of each `notifications/progress` of one call."""
 
 
 @contextmanager
@@ -46,9 +51,23 @@ async def running(upstream: Upstream) -> AsyncIterator[Any]:
             await upstream.close()
 
 
-def call(tool: str, arguments: bytes = b"{}", *, agent: str = "ada", timeout: float = 10.0, **more: Any) -> Outgoing:
-    """A call to send."""
-    return Outgoing(tool=tool, arguments=arguments, agent=agent, timeout=timeout, **more)
+class Watching(Nobody):
+    """A peer that hears progress only."""
+
+    def __init__(self, heard: Progress) -> None:
+        self._heard = heard
+
+    async def progress(self, params: dict[str, Any]) -> None:
+        await self._heard(params)
+
+
+async def send_call(
+    upstream: Upstream, call: Relay, *, progress: Progress | None = None, sent: Callable[[], None] = nothing
+) -> Result | RpcError | InputRequired:
+    """Send a call that no client stands behind; `progress` asks the server to report, and hears it."""
+    if progress is None:
+        return await upstream.request(call, peer=NOBODY, sent=sent)
+    return await upstream.request(replace(call, progress=True), peer=Watching(progress), sent=sent)
 
 
 class Client:

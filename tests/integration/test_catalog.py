@@ -16,9 +16,7 @@ from gateway.upstreams import (
     Hello,
     InputRequired,
     NoAnswer,
-    Outgoing,
     Peer,
-    Progress,
     Relay,
     Result,
     RpcError,
@@ -53,11 +51,6 @@ class Listing:
         if self.failure is not None:
             raise self.failure
         return self.tools
-
-    async def call_tool(
-        self, call: Outgoing, *, progress: Progress | None, sent: Callable[[], None]
-    ) -> Result | RpcError:
-        raise AssertionError("the catalogue calls nothing")
 
     async def request(self, relay: Relay, *, peer: Peer, sent: Callable[[], None]) -> Result | RpcError | InputRequired:
         raise AssertionError("the catalogue asks for its tools and nothing else")

@@ -344,3 +344,20 @@ async def test_the_arguments_of_a_held_call_are_not_kept(era: str) -> None:
 
 def _marked(thing: Any) -> bool:
     return isinstance(thing, InboundCall) or (type(thing) is dict and "marker" in thing and len(thing) == 1)
+
+
+async def test_a_modern_call_that_is_cancelled_in_words_is_found_by_its_agent_and_id(
+    gate: FakeGate, ada: Agent
+) -> None:
+    message, headers = modern("tools/call", rpc_id="call-1", name="wait", token="t")
+    async with ada.streaming(message, headers=headers) as stream:
+        await soon(gate.entered)
+        words = {"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "notifications/cancelled"}
+        assert (await ada.post(cancel("call-2"), headers=words)).status == 202
+        assert gate.cancels == []
+        assert (await ada.post(cancel("call-1", "no longer wanted"), headers=words)).status == 202
+        await soon(gate.cancelled_in_words)
+        assert [words for _, words in gate.cancels] == ["no longer wanted"]
+        gate.release.set()
+        while "result" not in await stream.message():
+            pass

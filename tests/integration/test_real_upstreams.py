@@ -19,7 +19,7 @@ from gateway.catalog import Catalog
 from gateway.upstreams import Result, Upstream, Wants, nothing
 from gateway.upstreams.http import HttpUpstream
 from gateway.upstreams.stdio import StdioUpstream
-from tests.fakes.upstreams import Client, call, running, tool_call
+from tests.fakes.upstreams import Client, relay, running, send_call, tool_call
 
 SCRIPTS = Path(sys.executable).parent
 NPM = Path(__file__).parents[1] / "npm"
@@ -34,7 +34,7 @@ def npm_server(name: str, *arguments: str) -> list[str]:
 
 
 async def said(upstream: Upstream, tool: str, arguments: dict[str, Any]) -> Result:
-    answer = await upstream.call_tool(call(tool, json.dumps(arguments).encode()), progress=None, sent=nothing)
+    answer = await send_call(upstream, tool_call(tool, json.dumps(arguments).encode()))
     assert isinstance(answer, Result)
     return answer
 
@@ -95,8 +95,8 @@ async def everything(upstream: Upstream) -> None:
     async def progress(params: dict[str, Any]) -> None:
         steps.append(params["progress"])
 
-    long = call("trigger-long-running-operation", b'{"duration":0.2,"steps":2}')
-    await upstream.call_tool(long, progress=progress, sent=nothing)
+    long = tool_call("trigger-long-running-operation", b'{"duration":0.2,"steps":2}')
+    await send_call(upstream, long, progress=progress)
     assert steps == [1, 2]
 
 
@@ -128,7 +128,7 @@ async def test_everything_over_http_is_used_by_two_agents_in_sessions_of_their_o
     async with running(HttpUpstream(name="everything", url=everything_url)) as upstream:
         answers = await asyncio.gather(
             *(
-                upstream.call_tool(call("echo", b'{"message":"%d"}' % number, agent=agent), progress=None, sent=nothing)
+                send_call(upstream, tool_call("echo", b'{"message":"%d"}' % number, session=agent))
                 for number, agent in enumerate(["ada", "bob", "ada", "bob"])
             )
         )
@@ -153,6 +153,12 @@ async def everything_asks(upstream: Upstream) -> None:
         if method == "notifications/resources/updated":
             updated.set()
 
+    shown = await upstream.request(relay("tools/list", capabilities=ABLE), peer=client, sent=nothing)
+    assert isinstance(shown, Result)
+    names = {tool["name"] for tool in json.loads(shown.raw)["tools"]}
+    assert names - {tool["name"] for tool in await upstream.list_tools()} == {
+        "trigger-elicitation-request", "trigger-sampling-request", "get-roots-list", "trigger-url-elicitation",
+    }  # fmt: skip
     hello = await upstream.hello(session="ada", capabilities=ABLE)
     assert hello.capabilities["resources"] == {"subscribe": True, "listChanged": True}
     listening = upstream.listen(Wants(uris=frozenset({watched})), session="ada", capabilities=ABLE, hear=hear)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gateway.upstreams import NoAnswer, Result, RpcError, Unsent, nothing
+from gateway.upstreams import NoAnswer, Result, RpcError, Unsent
 from gateway.upstreams.http import HttpUpstream
 from tests.contracts.upstream_contract import Sent
 from tests.fakes.raw_http import (
@@ -24,7 +24,7 @@ from tests.fakes.raw_http import (
     legacy,
     modern,
 )
-from tests.fakes.upstreams import call, running
+from tests.fakes.upstreams import running, send_call, tool_call
 
 OLD_VERSIONS = '{"jsonrpc":"2.0","id":$ID,"result":{"supportedVersions":["2025-11-25"]}}'
 OK = '{"jsonrpc":"2.0","id":$ID,"result":{"content":[]}}'
@@ -105,7 +105,7 @@ async def test_a_server_of_other_modern_versions_only_cannot_be_used() -> None:
             await upstream.list_tools()
         sent = Sent()
         with pytest.raises(Unsent, match="2027-01-01"):
-            await upstream.call_tool(call("echo"), progress=None, sent=sent)
+            await send_call(upstream, tool_call("echo"), sent=sent)
         await upstream.close()
     assert sent.times == 0
     assert not peer.calls("initialize")
@@ -124,7 +124,7 @@ async def test_an_outage_is_no_verdict_and_is_asked_again() -> None:
     async with RawHttp(script) as peer:
         upstream = HttpUpstream(name="peer", url=peer.url)
         with pytest.raises(Unsent, match=r"peer failed \(HTTP 503\)"):
-            await upstream.call_tool(call("echo"), progress=None, sent=nothing)
+            await send_call(upstream, tool_call("echo"))
         down = False
         assert await upstream.list_tools() == [ECHO]
         await upstream.close()
@@ -156,7 +156,7 @@ async def test_a_server_that_changes_its_era_is_probed_again(first: str) -> None
         await upstream.list_tools()
         now = "legacy" if first == "modern" else "modern"
         if first == "modern":  # refused before it was handed to anything, so even the call goes again
-            answer = await upstream.call_tool(call("echo"), progress=None, sent=nothing)
+            answer = await send_call(upstream, tool_call("echo"))
             assert isinstance(answer, Result)
         await upstream.list_tools()
         await upstream.close()
@@ -167,7 +167,7 @@ async def test_each_agent_has_a_session_and_the_negotiated_version() -> None:
     async with RawHttp(legacy(ok)) as peer:
         upstream = HttpUpstream(name="peer", url=peer.url)
         for agent in ("ada", "bob", "ada"):
-            await upstream.call_tool(call("echo", agent=agent), progress=None, sent=nothing)
+            await send_call(upstream, tool_call("echo", session=agent))
         await upstream.close()
     assert [seen.headers["mcp-session-id"] for seen in peer.calls()] == ["s1", "s2", "s1"]
     assert {seen.headers["mcp-protocol-version"] for seen in peer.calls()} == {"2025-06-18"}
@@ -204,7 +204,7 @@ async def test_a_call_that_the_transport_refused_goes_again_in_a_new_session(bod
     sent = Sent()
     async with RawHttp(losing(refuses(body, status))) as peer:
         upstream = HttpUpstream(name="peer", url=peer.url)
-        answer = await upstream.call_tool(call("echo"), progress=None, sent=sent)
+        answer = await send_call(upstream, tool_call("echo"), sent=sent)
         await upstream.close()
     assert answer == Result(raw=b'{"content":[]}')
     assert [seen.headers["mcp-session-id"] for seen in peer.calls()] == ["s1", "s2"]
@@ -215,9 +215,9 @@ async def test_a_call_that_may_have_been_taken_is_not_repeated() -> None:
     async with RawHttp(losing(refuses("", "404 Not Found"))) as peer:
         upstream = HttpUpstream(name="peer", url=peer.url)
         with pytest.raises(NoAnswer, match="its session was lost, and whether the call ran is not known"):
-            await upstream.call_tool(call("echo"), progress=None, sent=nothing)
+            await send_call(upstream, tool_call("echo"))
         assert len(peer.calls()) == 1
-        await upstream.call_tool(call("echo"), progress=None, sent=nothing)
+        await send_call(upstream, tool_call("echo"))
         await upstream.close()
     assert [seen.headers["mcp-session-id"] for seen in peer.calls()] == ["s1", "s2"]
 
@@ -226,11 +226,21 @@ async def test_an_error_that_names_the_call_is_its_answer_whatever_the_status() 
     body, status = error(-32001, status="404 Not Found")
     async with RawHttp(legacy(refuses(body, status))) as peer:
         upstream = HttpUpstream(name="peer", url=peer.url)
-        assert await upstream.call_tool(call("echo"), progress=None, sent=nothing) == RpcError(
-            code=-32001, message="no"
-        )
+        assert await send_call(upstream, tool_call("echo")) == RpcError(code=-32001, message="no")
         await upstream.close()
     assert len(peer.calls()) == 1
+
+
+async def test_the_older_era_has_no_results_that_ask_for_input() -> None:
+    wish = '{"jsonrpc":"2.0","id":$ID,"result":{"resultType":"input_required","inputRequests":{}}}'
+    async with RawHttp(legacy(refuses(wish, "200 OK"))) as peer:
+        upstream = HttpUpstream(name="peer", url=peer.url)
+        assert await send_call(upstream, tool_call("echo")) == RpcError(
+            code=-32021,
+            message="The upstream server wanted to go on with 'input_required', which it was not offered",
+            data={"requiredCapabilities": {}},
+        )
+        await upstream.close()
 
 
 async def test_a_list_goes_again_after_any_lost_session() -> None:
@@ -244,9 +254,7 @@ async def test_a_session_that_is_refused_again_and_again_is_given_up() -> None:
     body, status = error(-32001, status="404 Not Found", id="null")
     async with RawHttp(legacy(refuses(body, status))) as peer:
         upstream = HttpUpstream(name="peer", url=peer.url)
-        assert await upstream.call_tool(call("echo"), progress=None, sent=nothing) == RpcError(
-            code=-32001, message="no"
-        )
+        assert await send_call(upstream, tool_call("echo")) == RpcError(code=-32001, message="no")
         await upstream.close()
     assert len(peer.calls()) == 2
 
@@ -262,7 +270,7 @@ async def test_a_server_may_keep_no_sessions() -> None:
 
     async with RawHttp(script) as peer:
         upstream = HttpUpstream(name="peer", url=peer.url)
-        await upstream.call_tool(call("echo"), progress=None, sent=nothing)
+        await send_call(upstream, tool_call("echo"))
         await upstream.close()
     assert "mcp-session-id" not in peer.calls()[0].headers
     assert not [seen for seen in peer.seen if seen.verb == "DELETE"]
@@ -289,7 +297,7 @@ async def test_a_handshake_that_settles_nothing_sends_nothing(answer: str, sente
     async with RawHttp(script) as peer:
         upstream = HttpUpstream(name="peer", url=peer.url)
         with pytest.raises(Unsent, match=sentence):
-            await upstream.call_tool(call("echo"), progress=None, sent=sent)
+            await send_call(upstream, tool_call("echo"), sent=sent)
         await upstream.close()
     assert (sent.times, peer.calls()) == (0, [])
 
@@ -314,7 +322,7 @@ async def test_the_servers_own_requests_are_answered_while_the_call_waits() -> N
 
     async with RawHttp(legacy(on_call)) as peer:
         upstream = HttpUpstream(name="peer", url=peer.url)
-        await upstream.call_tool(call("echo"), progress=None, sent=nothing)
+        await send_call(upstream, tool_call("echo"))
         await upstream.close()
     assert answered["p"]["result"] == {}
     assert answered["e"]["result"] == {"action": "decline"}
@@ -345,7 +353,7 @@ async def test_a_stream_that_broke_is_resumed_from_its_last_event() -> None:
     resumed = [SSE_HEAD + event("", id="8"), SSE_HEAD, SSE_HEAD + event(OK, id="9")]
     async with RawHttp(dropping(resumed)) as peer:
         upstream = HttpUpstream(name="peer", url=peer.url)
-        answer = await upstream.call_tool(call("echo"), progress=None, sent=nothing)
+        answer = await send_call(upstream, tool_call("echo"))
         await upstream.close()
     assert answer == Result(raw=b'{"content":[]}')
     assert [seen.headers["last-event-id"] for seen in peer.seen if seen.verb == "GET"] == ["7", "8", "8"]
@@ -366,7 +374,7 @@ async def test_a_stream_that_cannot_be_resumed_leaves_the_outcome_unknown(
     async with RawHttp(script) as peer:
         upstream = HttpUpstream(name="peer", url=peer.url)
         with pytest.raises(NoAnswer, match=sentence):
-            await upstream.call_tool(call("echo"), progress=None, sent=nothing)
+            await send_call(upstream, tool_call("echo"))
         await upstream.close()
     assert len([seen for seen in peer.seen if seen.verb == "GET"]) == gets
     assert len(peer.calls()) == 1
@@ -387,7 +395,7 @@ async def test_a_cancelled_call_is_cancelled_in_words_in_the_legacy_era() -> Non
 
     async with RawHttp(script) as peer, running(HttpUpstream(name="peer", url=peer.url)) as upstream:
         async with asyncio.TaskGroup() as group:
-            task = group.create_task(upstream.call_tool(call("echo"), progress=None, sent=nothing))
+            task = group.create_task(send_call(upstream, tool_call("echo")))
             await arrived.wait()
             task.cancel()
         async with asyncio.timeout(5):
@@ -414,7 +422,7 @@ async def test_a_modern_call_is_cancelled_by_closing_its_stream() -> None:
     async with RawHttp(modern(hang)) as peer:
         upstream = HttpUpstream(name="peer", url=peer.url)
         async with asyncio.TaskGroup() as group:
-            task = group.create_task(upstream.call_tool(call("echo"), progress=None, sent=nothing))
+            task = group.create_task(send_call(upstream, tool_call("echo")))
             await arrived.wait()
             task.cancel()
         async with asyncio.timeout(5):
@@ -482,7 +490,7 @@ async def test_a_bound_tool_that_changed_is_not_called_under_its_new_definition(
         upstream = HttpUpstream(name="peer", url=peer.url)
         upstream.on_tools_changed = changed.set
         before = {**ECHO, "description": "as it was approved"}
-        answer = await upstream.call_tool(call("echo", definition=before), progress=None, sent=nothing)
+        answer = await send_call(upstream, tool_call("echo", definition=before))
         await upstream.close()
     assert answer == RpcError(code=-32020, message="no")
     assert len(peer.calls()) == 1

@@ -9,12 +9,12 @@ from collections.abc import Callable
 
 import pytest
 
-from gateway.upstreams import NoAnswer, Overlarge, Result, RpcError, Timeouts, Unsent, nothing
+from gateway.upstreams import InputRequired, NoAnswer, Overlarge, Result, RpcError, Timeouts, Unsent
 from gateway.upstreams import replies as replies_module
 from gateway.upstreams.http import HttpUpstream
 from tests.contracts.upstream_contract import Sent
 from tests.fakes.raw_http import SSE_HEAD, RawHttp, Seen, bytes_for, event, http, modern
-from tests.fakes.upstreams import call
+from tests.fakes.upstreams import send_call, tool_call
 
 OK = '{"jsonrpc":"2.0","id":$ID,"result":{"content":[],"resultType":"complete"}}'
 FIXED = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
@@ -81,7 +81,7 @@ async def test_what_is_no_valid_answer_leaves_the_outcome_unknown(raw: bytes, se
     async with RawHttp(modern(bytes_for(raw))) as peer:
         upstream = HttpUpstream(name="peer", url=peer.url)
         with pytest.raises(NoAnswer, match=sentence) as caught:
-            await upstream.call_tool(call("echo"), progress=None, sent=sent)
+            await send_call(upstream, tool_call("echo"), sent=sent)
         await upstream.close()
     assert str(caught.value).startswith("peer ")
     assert sent.times == 1
@@ -118,21 +118,26 @@ typed(TEXT, kind="Application/JSON; charset=utf-8"),
     ),
     pytest.param(
         typed('{"jsonrpc":"2.0","id":$ID,"result":{"resultType":"input_required","inputRequests":{}}}'),
+        InputRequired(raw=b'{"resultType":"input_required","inputRequests":{}}'),
+        id="a wish for input",
+    ),
+    pytest.param(
+        typed('{"jsonrpc":"2.0","id":$ID,"result":{"resultType":"task","taskId":"1"}}'),
         RpcError(
             code=-32021,
-            message="The upstream server wanted to go on with 'input_required', which it was not offered",
+            message="The upstream server wanted to go on with 'task', which it was not offered",
             data={"requiredCapabilities": {}},
         ),
-        id="input that was not offered",
+        id="a way to go on that was not offered",
     ),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("raw", "answer"), ANSWERS)
-async def test_an_answer_is_given_as_it_is(raw: bytes, answer: Result | RpcError) -> None:
+async def test_an_answer_is_given_as_it_is(raw: bytes, answer: Result | RpcError | InputRequired) -> None:
     async with RawHttp(modern(bytes_for(raw))) as peer:
         upstream = HttpUpstream(name="peer", url=peer.url)
-        assert await upstream.call_tool(call("echo"), progress=None, sent=nothing) == answer
+        assert await send_call(upstream, tool_call("echo")) == answer
         await upstream.close()
     assert upstream.up is True
 
@@ -150,7 +155,7 @@ async def test_an_answer_over_the_cap_is_cut_off(monkeypatch: pytest.MonkeyPatch
         async with RawHttp(modern(bytes_for(raw))) as peer:
             upstream = HttpUpstream(name="peer", url=peer.url)
             with pytest.raises(Overlarge, match=r"peer answered .*more than 50000 bytes|longer than 50000 bytes"):
-                await upstream.call_tool(call("echo"), progress=None, sent=nothing)
+                await send_call(upstream, tool_call("echo"))
             await upstream.close()
 
 
@@ -161,7 +166,7 @@ async def test_a_server_that_goes_silent_in_its_answer_is_given_up() -> None:
     async with RawHttp(modern(half)) as peer:
         upstream = HttpUpstream(name="peer", url=peer.url, timeouts=Timeouts(idle=0.2))
         with pytest.raises(NoAnswer, match=r"sent nothing for 0\.2 s in the middle of its answer"):
-            await upstream.call_tool(call("echo"), progress=None, sent=nothing)
+            await send_call(upstream, tool_call("echo"))
         await upstream.close()
 
 
@@ -176,7 +181,7 @@ async def test_a_server_that_drips_is_given_up_at_the_deadline() -> None:
     async with RawHttp(modern(drip)) as peer:
         upstream = HttpUpstream(name="peer", url=peer.url, timeouts=Timeouts(idle=5))
         with pytest.raises(NoAnswer, match=r"peer did not answer within 0\.5 s"):
-            await upstream.call_tool(call("echo", timeout=0.5), progress=None, sent=nothing)
+            await send_call(upstream, tool_call("echo", timeout=0.5))
         await upstream.close()
 
 
@@ -204,7 +209,7 @@ async def test_what_could_not_be_connected_to_was_sent_nothing(url: Callable[[in
     async with await asyncio.start_server(plain, "127.0.0.1", 0) as server:
         upstream = HttpUpstream(name="peer", url=url(server.sockets[0].getsockname()[1]))
         with pytest.raises(Unsent, match=f"peer cannot be reached: .*{sentence.removeprefix('cannot be reached: ')}"):
-            await upstream.call_tool(call("echo"), progress=None, sent=sent)
+            await send_call(upstream, tool_call("echo"), sent=sent)
         await upstream.close()
     assert sent.times == 0
     assert upstream.up is False
@@ -213,10 +218,10 @@ async def test_what_could_not_be_connected_to_was_sent_nothing(url: Callable[[in
 async def test_a_server_that_goes_away_between_calls_was_sent_nothing() -> None:
     async with RawHttp(modern(bytes_for(typed(OK)))) as peer:
         upstream = HttpUpstream(name="peer", url=peer.url)
-        await upstream.call_tool(call("echo"), progress=None, sent=nothing)
+        await send_call(upstream, tool_call("echo"))
     sent = Sent()
     with pytest.raises(Unsent, match="peer cannot be reached"):
-        await upstream.call_tool(call("echo"), progress=None, sent=sent)
+        await send_call(upstream, tool_call("echo"), sent=sent)
     await upstream.close()
     assert sent.times == 0
 
@@ -234,7 +239,7 @@ async def test_a_name_that_leads_to_a_link_local_address_is_not_connected_to(
     monkeypatch.setattr("aiohttp.ThreadedResolver.resolve", rebound)
     upstream = HttpUpstream(name="peer", url="http://metadata.example/mcp")
     with pytest.raises(Unsent, match="peer cannot be reached: its name leads to a link-local address"):
-        await upstream.call_tool(call("echo"), progress=None, sent=nothing)
+        await send_call(upstream, tool_call("echo"))
     await upstream.close()
 
 
@@ -245,7 +250,7 @@ async def test_only_configured_headers_and_the_protocols_own_go_out() -> None:
     async with RawHttp(modern(answer)) as peer:
         upstream = HttpUpstream(name="peer", url=peer.url, headers={"Authorization": "Bearer ours"})
         for _ in range(2):
-            await upstream.call_tool(call("echo", b'{"text":"x"}'), progress=None, sent=nothing)
+            await send_call(upstream, tool_call("echo", b'{"text":"x"}'))
         await upstream.close()
     first, second = peer.calls()
     assert first.headers.keys() - {"host", "content-length"} == {
@@ -275,7 +280,7 @@ async def test_approved_arguments_go_out_byte_for_byte_and_meta_passes() -> None
         meta = (
             b'{"traceparent":"00-1-2-01","progressToken":"theirs","io.modelcontextprotocol/clientInfo":{"name":"evil"}}'
         )
-        await upstream.call_tool(call("echo", arguments, meta=meta), progress=None, sent=nothing)
+        await send_call(upstream, tool_call("echo", arguments, meta=meta))
         await upstream.close()
     (seen,) = peer.calls()
     assert b'"arguments":' + arguments + b"," in seen.body
@@ -290,7 +295,7 @@ async def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.Monkey
         for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
             monkeypatch.setenv(name, f"http://127.0.0.1:{canary.port}")
         upstream = HttpUpstream(name="peer", url=peer.url)
-        await upstream.call_tool(call("echo"), progress=None, sent=nothing)
+        await send_call(upstream, tool_call("echo"))
         await upstream.close()
     assert canary.seen == []
 

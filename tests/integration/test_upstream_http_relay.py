@@ -162,6 +162,33 @@ async def test_capabilities_are_declared_when_the_session_begins_and_others_begi
     assert sorted(seen.headers["mcp-session-id"] for seen in peer.seen if seen.verb == "DELETE") == ["s1", "s2"]
 
 
+async def test_a_session_that_nobody_used_for_long_is_ended_and_the_next_request_begins_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(places_module, "IDLE_SECONDS", 0.0)
+    monkeypatch.setattr(http_module, "_SWEEP_SECONDS", 0.01)
+    ended: asyncio.Queue[str] = asyncio.Queue()
+
+    async def on_get(_seen: Seen, writer: asyncio.StreamWriter) -> None:
+        writer.write(http("", status="405 Method Not Allowed", kind=None))
+
+    serve = session_server(on_get)
+
+    async def script(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        if seen.verb == "DELETE":
+            ended.put_nowait(seen.headers["mcp-session-id"])
+        await serve(seen, writer)
+
+    async with RawHttp(script) as peer, running(HttpUpstream(name="peer", url=peer.url)) as upstream:
+        calls: list[str] = []
+        for _ in range(2):
+            await upstream.request(tool_call("echo"), peer=Client(), sent=nothing)
+            calls.append(peer.calls("tools/call")[-1].headers["mcp-session-id"])
+            async with asyncio.timeout(5):
+                assert await ended.get() == calls[-1]
+    assert calls[0] != calls[1]
+
+
 async def test_sessions_of_one_client_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(places_module, "MAX_SESSIONS_A_KEY", 2)
 
@@ -203,7 +230,7 @@ async def test_a_server_that_waits_for_an_answer_may_be_silent_for_long() -> Non
     ))  # fmt: skip
     client, sent = Slow(b'{"action":"accept","content":{"n":1.0}}'), Sent()
     async with RawHttp(script) as peer:
-        upstream = HttpUpstream(name="peer", url=peer.url, timeouts=Timeouts(idle=0.1))
+        upstream = HttpUpstream(name="peer", url=peer.url, timeouts=Timeouts(idle=1.0))
         answer = await upstream.request(tool_call("echo", capabilities=FORMS), peer=client, sent=sent)
         await upstream.close()
     assert answer == Result(raw=b'{"action": "accept", "content": {"n": 1.0}}')
@@ -221,7 +248,7 @@ class Slow(Client):
         super().__init__(create=answer)
 
     async def ask(self, method: str, params: bytes) -> Any:
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(1.5)
         return await super().ask(method, params)
 
 

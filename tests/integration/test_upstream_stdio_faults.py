@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from gateway.upstreams import NoAnswer, Overlarge, Result, RpcError, Unsent, nothing
+from gateway.upstreams import NoAnswer, Overlarge, Result, RpcError, Unsent
 from gateway.upstreams import pending as pending_module
 from gateway.upstreams import process as process_module
 from gateway.upstreams import stdio as stdio_module
 from gateway.upstreams.stdio import StdioUpstream
 from tests.contracts.upstream_contract import Sent
-from tests.fakes.upstreams import call, running
+from tests.fakes.upstreams import running, send_call, tool_call
 
 SCRIPT = Path(__file__).parents[1] / "fakes" / "stdio_script.py"
 
@@ -28,7 +28,7 @@ def server(mode: str, *more: str, **options: Any) -> StdioUpstream:
 
 
 async def result_of(upstream: StdioUpstream, tool: str) -> Any:
-    answer = await upstream.call_tool(call(tool), progress=None, sent=nothing)
+    answer = await send_call(upstream, tool_call(tool))
     assert isinstance(answer, Result)
     return json.loads(answer.raw)
 
@@ -58,7 +58,7 @@ async def test_what_cannot_be_started_was_sent_nothing(command: list[str], sente
     sent = Sent()
     async with running(StdioUpstream(name="peer", command=command)) as upstream:
         with pytest.raises(Unsent, match=f"^peer .*{sentence}"):
-            await upstream.call_tool(call("echo"), progress=None, sent=sent)
+            await send_call(upstream, tool_call("echo"), sent=sent)
         assert upstream.up is False
     assert sent.times == 0
 
@@ -124,7 +124,7 @@ async def test_a_call_in_a_process_that_ends_is_unknown_and_the_next_process_tak
         await upstream.list_tools()
         upstream.on_tools_changed = up.set
         with pytest.raises(NoAnswer, match=f"peer {how} before it answered"):
-            await upstream.call_tool(call(tool), progress=None, sent=sent)
+            await send_call(upstream, tool_call(tool), sent=sent)
         assert sent.times == 1
         async with asyncio.timeout(10):
             await up.wait()
@@ -136,9 +136,9 @@ async def test_while_it_waits_to_start_again_calls_are_told_why(monkeypatch: pyt
     upstream, sent = server("legacy"), Sent()
     async with running(upstream):
         with pytest.raises(NoAnswer):
-            await upstream.call_tool(call("exit"), progress=None, sent=nothing)
+            await send_call(upstream, tool_call("exit"))
         with pytest.raises(Unsent, match=r"peer (is ending|ended with exit code 7)"):
-            await upstream.call_tool(call("echo"), progress=None, sent=sent)
+            await send_call(upstream, tool_call("echo"), sent=sent)
     assert sent.times == 0
 
 
@@ -150,7 +150,7 @@ async def test_foreign_and_second_answers_are_dropped() -> None:
 
 async def test_an_error_without_an_id_belongs_to_the_only_call_there_is() -> None:
     async with running(server("legacy")) as upstream:
-        answer = await upstream.call_tool(call("null-id"), progress=None, sent=nothing)
+        answer = await send_call(upstream, tool_call("null-id"))
     assert answer == RpcError(code=-32700, message="Parse error")
 
 
@@ -159,7 +159,7 @@ async def test_an_answer_over_the_cap_ends_only_its_own_call(monkeypatch: pytest
     monkeypatch.setattr(pending_module, "MAX_ANSWER_BYTES", 100_000)
     async with running(server("legacy")) as upstream:
         with pytest.raises(Overlarge, match="peer answered with more than 100000 bytes"):
-            await upstream.call_tool(call("big"), progress=None, sent=nothing)
+            await send_call(upstream, tool_call("big"))
         assert await result_of(upstream, "echo") == {"content": [], "arguments": {}}
 
 
@@ -214,4 +214,4 @@ async def test_a_process_that_will_not_end_is_killed_with_its_children(tmp_path:
         while any(_runs(pid) for pid in pids):  # noqa: ASYNC110 - nobody tells us of grandchildren
             await asyncio.sleep(0)
     with pytest.raises(Unsent, match="peer was stopped"):
-        await upstream.call_tool(call("echo"), progress=None, sent=nothing)
+        await send_call(upstream, tool_call("echo"))

@@ -87,6 +87,20 @@ async def test_a_route_open_to_all_that_could_change_something_refuses_to_start(
         await check_routes(app)
 
 
+async def test_a_callback_is_served_by_get_alone() -> None:
+    async def back(_request: web.Request) -> web.StreamResponse:
+        return web.Response()
+
+    access(Access.CALLBACK)(back)
+    good, bad = web.Application(), web.Application()
+    good.router.add_get("/back", back, allow_head=False)
+    await check_routes(good)
+    bad.router.add_get("/back", back)  # brings HEAD with it
+    bad.router.add_post("/back", back)
+    with pytest.raises(UnguardedRoute, match="HEAD /back is callback but not GET; POST /back is callback but not GET"):
+        await check_routes(bad)
+
+
 async def test_a_bound_method_carries_its_class_too() -> None:
     class Part:
         @access(Access.SIGNED)

@@ -19,6 +19,16 @@ from tests import generated
 from tests.fakes.pages import fenced
 
 ROOT = Path(__file__).parents[2]
+
+
+def _parsed(text: str) -> ast.Module:
+    try:
+        return ast.parse(text)
+    except SystemError:
+        # CPython 3.11 can miscount its depth when garbage is collected in the middle of a parse; once more is enough.
+        return ast.parse(text)
+
+
 ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
 PRODUCT = ("approvals", "gateway", "migrations")
 MODULES = sorted(path for folder in PRODUCT for path in (ROOT / folder).rglob("*.py"))
@@ -53,7 +63,7 @@ def test_every_decision_names_paths_that_exist_and_what_would_change_our_mind() 
 
 @pytest.mark.parametrize(("path", "function"), A_FUNCTION.findall(ARCHITECTURE))
 def test_every_function_of_the_walk_is_where_it_is_said_to_be(path: str, function: str) -> None:
-    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+    tree = _parsed((ROOT / path).read_text(encoding="utf-8"))
     body: list[ast.stmt] = tree.body
     found: ast.stmt | None = None
     for part in function.split("."):
@@ -98,8 +108,8 @@ def test_every_dependency_has_its_reason_and_is_used() -> None:
     table = ARCHITECTURE.partition("## Dependencies")[2].partition("Not used on purpose")[0]
     rows = [row.split("|")[1] for row in table.splitlines() if row.startswith("| ")][1:]
     listed = {word.strip() for cell in rows for word in cell.split("(")[0].split(",")}
-    assert listed == wanted | {"asyncpg"}
-    for extra in ("dev", "postgres"):
+    assert listed == wanted | {"asyncpg", "joserfc"}
+    for extra in ("dev", "oidc", "postgres"):
         for line in project["optional-dependencies"][extra]:
             match = bare.match(line)
             assert match is not None
@@ -147,7 +157,7 @@ def test_no_file_is_longer_than_the_hard_limit() -> None:
 def test_tasks_are_started_in_a_task_group_and_nowhere_else() -> None:
     """Ruff bans `asyncio.create_task`; here it is looked for on loops and under other names."""
     found = [
-        f"{name(path)}:{line}" for path in MODULES for line in _stray_tasks(ast.parse(path.read_text(encoding="utf-8")))
+        f"{name(path)}:{line}" for path in MODULES for line in _stray_tasks(_parsed(path.read_text(encoding="utf-8")))
     ]
     assert found == []
 
@@ -158,9 +168,9 @@ def test_the_look_for_stray_tasks_sees_them() -> None:
         "asyncio.ensure_future(x())\nasyncio.create_task(x())\ncreate_task(x())\n"
         "asyncio.run_coroutine_threadsafe(x(), loop)"
     )
-    assert list(_stray_tasks(ast.parse(bad))) == [1, 2, 3, 4, 5, 6, 7]
+    assert list(_stray_tasks(_parsed(bad))) == [1, 2, 3, 4, 5, 6, 7]
     assert (
-        list(_stray_tasks(ast.parse("group.create_task(x())\nself._group.create_task(x())\ninner.create_task(x())")))
+        list(_stray_tasks(_parsed("group.create_task(x())\nself._group.create_task(x())\ninner.create_task(x())")))
         == []
     )
 

@@ -15,7 +15,7 @@ from approvals import tokens
 from approvals.domain.model import Person, PersonId, Role
 from gateway.config import ConfigErrors, changed, database_of, default_file, load_config
 from gateway.schemas import MODELS, rendered, write_schemas
-from gateway.settings import MASK, Settings, show
+from gateway.settings import MASK, AgentOauthSettings, Settings, show
 
 EXAMPLE = Path(__file__).parent.parent.parent / "config"
 HASH = "a" * 64
@@ -169,7 +169,6 @@ REFUSED: list[tuple[str, str, str]] = [
     ),
     ("slack: {channel: c, app_token: y}", "'bot_token' is missing", "no bot"),
     ("login: {oidc: {issuer: x}}", "'login.oidc' is not supported yet", "oidc"),
-    ("agent_oauth: {issuer: x}", "'agent_oauth' is not supported yet", "agent_oauth"),
     ("email: {smtp: x}", "'email' is not supported yet", "email"),
     ("webhooks: [{url: x}]", "'webhooks' is not supported yet", "webhooks"),
     ("notify: [x]", "'notify' is not supported yet", "notify"),
@@ -334,3 +333,93 @@ def test_a_token_is_kept_only_as_its_hash(tmp_path: Path) -> None:
     settings = load(tmp_path, 'agents: {a: {token: "${env:T}"}}', env={"T": TOKEN.text})
     assert settings.agents["a"].token_sha256 == hashlib.sha256(TOKEN.text.encode()).hexdigest()
     assert TOKEN.text not in repr(settings)
+
+
+OAUTH = "agent_oauth: {issuer: 'https://login.example.com', audience: 'https://gw'}"
+GRANT = "grant: client_credentials, client_id: c, client_secret: s"
+CODE = "grant: authorization_code, client_id: c"
+
+OAUTH_REFUSED: list[tuple[str, str, str]] = [
+    ("agent_oauth: {issuer: 'https://x'}", "audience", "no audience"),
+    ("agent_oauth: {audience: a}", "issuer", "no issuer"),
+    ("agent_oauth: {issuer: 'http://login.example.com', audience: a}", "plain http to another machine", "plain http"),
+    ("agent_oauth: {issuer: 'https://x?y=z', audience: a}", "it has a query", "an issuer with a query"),
+    ("agent_oauth: {issuer: nonsense, audience: a}", "is not an http(s) address", "an issuer that is none"),
+    ("agent_oauth: {issuer: 'https://x', audience: a, scopes: ['a b']}", "is not one scope", "two scopes in one"),
+    ("agent_oauth: {issuer: 'https://x', audience: a, servers: [t]}", "there is no server 't'", "unknown server"),
+    (f"{OAUTH}\nagents: {{a: {{token_sha256: {HASH}}}}}", "known by its oauth_subject alone", "a key beside OAuth"),
+    (f"{OAUTH}\nagents: {{a: {{anonymous: true}}}}", "known by its oauth_subject alone", "anonymous beside OAuth"),
+    (
+        f"{OAUTH}\nagents: {{a: {{oauth_subject: s, token_sha256: {HASH}}}}}",
+        "known by its oauth_subject alone",
+        "a key and a subject",
+    ),
+    (f"{OAUTH}\nagents: {{a: {{}}}}", "known by its oauth_subject alone", "an agent without a subject"),
+    (f"{OAUTH}\nagents: {{a: {{oauth_subject: s}}, b: {{oauth_subject: s}}}}", "have the same subject", "one subject"),
+    ("agents: {a: {oauth_subject: s}}", "oauth_subject needs the section agent_oauth", "a subject without OAuth"),
+    (f"servers: {{s: {{command: [x], oauth: {{{GRANT}, issuer: 'https://i'}}}}}}", "a server with url", "a command"),
+    (
+        f"servers: {{s: {{url: 'https://x', headers: {{authorization: a}}, oauth: {{{GRANT}, issuer: 'https://i'}}}}}}",
+        "either fixed or OAuth's",
+        "a header as well",
+    ),
+    (f"servers: {{s: {{url: 'http://x', oauth: {{{GRANT}, issuer: 'https://i'}}}}}}", "plain http", "a plain server"),
+    (f"servers: {{s: {{url: 'https://x', oauth: {{{GRANT}, issuer: 'http://i'}}}}}}", "plain http", "a plain issuer"),
+    (f"servers: {{s: {{url: 'https://x', oauth: {{{GRANT}}}}}}}", "must not choose where", "a secret for anybody"),
+    (
+        f"servers: {{s: {{url: 'https://x', oauth: {{{GRANT}, issuer: 'https://i', token_url: 'https://t'}}}}}}",
+        "not both",
+        "issuer and token_url",
+    ),
+    (
+        "servers: {s: {url: 'https://x', oauth: {grant: client_credentials, client_id: c, issuer: 'https://i'}}}",
+        "needs client_secret",
+        "credentials without a secret",
+    ),
+    (
+        f"servers: {{s: {{url: 'https://x', oauth: {{{CODE}, token_url: 'https://t'}}}}}}",
+        "go together",
+        "token_url alone",
+    ),
+    ("servers: {s: {url: 'https://x', oauth: {grant: password, client_id: c}}}", "grant", "another grant"),
+]
+
+
+@pytest.mark.parametrize(("text", "message"), [pytest.param(t, m, id=i) for t, m, i in OAUTH_REFUSED])
+def test_what_oauth_must_not_be_is_refused(text: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigErrors) as refused:
+        load(tmp_path, text)
+    assert message in str(refused.value)
+
+
+def test_oauth_arrives_as_it_was_said(tmp_path: Path) -> None:
+    settings = load(
+        tmp_path,
+        f"""
+servers:
+  s: {{url: 'https://x/mcp', oauth: {{{GRANT}, issuer: 'https://i', scopes: [a]}}}}
+  t: {{url: 'https://y/mcp', oauth: {{{CODE}}}}}
+agent_oauth: {{issuer: 'https://login.example.com', audience: [a, b], scopes: [mcp], owner_claim: email, servers: [t]}}
+agents:
+  one: {{oauth_subject: "1", servers: [s]}}
+  two: {{oauth_subject: "2"}}
+  none: {{oauth_subject: "3", servers: []}}
+""",
+    )
+    assert settings.agent_oauth == AgentOauthSettings(
+        issuer="https://login.example.com", audience=("a", "b"), scopes=("mcp",), owner_claim="email"
+    )
+    assert [settings.agents[name].servers for name in ("one", "two", "none")] == [("s",), ("t",), ()]
+    assert settings.agents["two"].oauth_subject == "2"
+    own, signed_in = settings.servers["s"].oauth, settings.servers["t"].oauth
+    assert own is not None
+    assert signed_in is not None
+    assert (own.grant, own.issuer, own.scopes) == ("client_credentials", "https://i", ("a",))
+    assert signed_in.grant == "authorization_code"
+    assert '"s"' not in json.dumps(show(settings)["servers"]["s"]["oauth"])
+
+
+def test_agent_oauth_without_its_package_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    with pytest.raises(ConfigErrors, match=r"pip install 'placet\[oidc\]'"):
+        load(tmp_path, OAUTH)

@@ -141,7 +141,6 @@ def test_the_configuration_page_has_every_key_and_no_other() -> None:
 
 
 LATER = {
-    "agent_oauth": "agent_oauth: {issuer: x}",
     "email": "email: {from: x}",
     "webhooks": "webhooks: [{url: x}]",
     "notify": "notify: [x]",
