@@ -2,150 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-import os
 import re
 import signal
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
 from playwright.async_api import async_playwright, expect
 
-from tests.acceptance.harness import BIN, PATIENCE_SECONDS
+from tests.acceptance.showing import HELD, demo, seen, workspace, you
 from tests.browser.chromium import ARGUMENTS, PATIENCE_MS, path_of_chromium
 
-HELD = "placet holds the call"
 CONNECT = r'claude mcp add --transport http shop (\S+/mcp/shop) --header "(Authorization): (Bearer plc_agent_\S+)"'
 REFUNDED = "shop   did it: refunded 349 USD on order A-1002"
-
-
-class Demo:
-    """A running demo: what it has printed, and the two addresses it named."""
-
-    def __init__(self, process: asyncio.subprocess.Process, folder: Path) -> None:
-        self.process, self.folder = process, folder
-        self.lines: list[str] = []
-        self._more = asyncio.Event()
-        self._reader = asyncio.get_running_loop().create_task(self._read())
-
-    async def _read(self) -> None:
-        assert self.process.stdout is not None
-        while line := await self.process.stdout.readline():
-            self.lines.append(line.decode().rstrip())
-            self._more.set()
-
-    @property
-    def text(self) -> str:
-        """Everything that was printed."""
-        return "\n".join(self.lines)
-
-    async def says(self, part: str) -> str:
-        """Wait for the line with this in it."""
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while True:
-                self._more.clear()
-                for line in self.lines:
-                    if part in line:
-                        return line
-                assert self.process.returncode is None, self.text
-                await self._more.wait()
-
-    async def ended(self) -> str:
-        """Wait for a good end, which leaves nothing behind; everything that was printed."""
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            code = await self.process.wait()
-            await self._reader
-        assert code == 0, self.text
-        assert list(self.folder.iterdir()) == []
-        assert "Traceback" not in self.text
-        return self.text
-
-    async def close(self) -> None:
-        """End it, however it stands."""
-        if self.process.returncode is None:
-            self.process.kill()
-            await self.process.wait()
-        await self._reader
-
-    async def console(self) -> str:
-        """The link that signs in."""
-        return (await self.says("Console, signed in as You:")).split()[-1]
-
-    async def slack(self) -> str:
-        """The address of the look-alike."""
-        return (await self.says("Look-alike of Slack:")).split()[-1]
-
-    def story(self) -> str:
-        """What the agent's part says up to the held call."""
-        return self.text[: self.text.index(HELD)]
-
-
-@asynccontextmanager
-async def demo(folder: Path, *options: str) -> AsyncIterator[Demo]:
-    """Run it with a temporary folder of its own."""
-    process = await asyncio.create_subprocess_exec(
-        str(BIN / "placet"), "demo", *(options or ("--port", "0", "--exit-after")),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        cwd=folder,
-        env={**os.environ, "TMPDIR": str(folder), "PYTHONUNBUFFERED": "1"},
-    )  # fmt: skip
-    running = Demo(process, folder)
-    try:
-        yield running
-    finally:
-        await running.close()
-
-
-class You:
-    """The person of the demo, signed in by the printed link."""
-
-    def __init__(self, http: aiohttp.ClientSession, base: str, csrf: str) -> None:
-        self._http, self._base = http, base
-        self._headers = {"X-CSRF-Token": csrf, "Origin": base}
-
-    async def held(self) -> dict[str, Any]:
-        """The one request that waits."""
-        async with self._http.get(f"{self._base}/api/v1/requests?state=pending") as answer:
-            (request,) = (await answer.json())["requests"]
-            return dict(request)
-
-    async def decide(self, request: dict[str, Any], **decision: str) -> None:
-        """Decide it, by the binding that was shown."""
-        path = f"{self._base}/api/v1/requests/{request['id']}/decision"
-        body = {"binding": request["binding"], **decision}
-        async with self._http.post(path, json=body, headers=self._headers) as answer:
-            assert answer.status == 200, await answer.text()
-
-
-async def sign_in(http: aiohttp.ClientSession, link: str) -> tuple[int, Any]:
-    """Spend a link."""
-    parts = urlsplit(link)
-    assert (parts.path, parts.fragment.startswith("plc_login_")) == ("/login", True)
-    base = f"{parts.scheme}://{parts.netloc}"
-    body, headers = {"token": parts.fragment}, {"Origin": base}
-    async with http.post(f"{base}/api/v1/login", json=body, headers=headers) as answer:
-        return answer.status, await answer.json()
-
-
-@asynccontextmanager
-async def you(running: Demo) -> AsyncIterator[You]:
-    """Sign in by the printed link, which works once."""
-    link = await running.console()
-    jar = aiohttp.CookieJar(unsafe=True)
-    async with aiohttp.ClientSession(cookie_jar=jar) as http, aiohttp.ClientSession() as somebody:
-        status, me = await sign_in(http, link)
-        assert (status, me["person"]["name"]) == (200, "You")
-        status, problem = await sign_in(somebody, link)
-        assert (status, problem["code"]) == (401, "link_invalid")
-        yield You(http, link.partition("/login")[0], me["csrf"])
 
 
 async def test_the_story_meets_the_four_verdicts_and_the_refund_happens_once_when_you_say_so(tmp_path: Path) -> None:
@@ -180,29 +51,6 @@ async def test_a_denial_is_told_to_the_agent_and_nothing_is_paid(tmp_path: Path)
     assert "refunded" not in text
     told = next(line for line in running.lines if "is told (approval_denied): " in line)
     assert '"The box was opened"' in told
-
-
-@asynccontextmanager
-async def workspace(running: Demo) -> AsyncIterator[tuple[aiohttp.ClientSession, str]]:
-    """What the page of the look-alike itself uses, and who looks at it."""
-    parts = urlsplit(await running.slack())
-    given = parse_qs(parts.fragment)
-    async with aiohttp.ClientSession(
-        f"{parts.scheme}://{parts.netloc}", headers={"X-Page-Key": given["key"][0]}
-    ) as http:
-        yield http, given["as"][0]
-
-
-async def seen(http: aiohttp.ClientSession, who: str, part: str) -> dict[str, Any]:
-    """Wait until the person sees a message with this in it."""
-    async with asyncio.timeout(PATIENCE_SECONDS), http.get("/view/events?key=" + http.headers["X-Page-Key"]) as stream:
-        while True:
-            async with http.get("/view/state", params={"as": who}) as answer:
-                messages = (await answer.json())["messages"]
-            for message in messages:
-                if part in json.dumps(message, ensure_ascii=False):
-                    return dict(message)
-            await stream.content.readline()
 
 
 async def test_the_refund_can_be_approved_in_the_look_alike(tmp_path: Path) -> None:
