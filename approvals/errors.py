@@ -29,10 +29,16 @@ class Refusal(Exception):
 
 
 class NotFound(Refusal):
-    """It is not there, or this person may not see it: the same answer for both."""
+    """It is not there, or this person may not see it: the same answer for both. Field: what.
+
+    `name` is what was asked for, where whoever asked typed it.
+    """
 
     code, http_status = "not_found", 404
-    for_people = "There is no {what} like that, or you may not see it."
+    for_people = "There is no {what}, or you may not see it."
+
+    def __init__(self, *, what: str, name: str | None = None) -> None:
+        super().__init__(what=f"{what} like that" if name is None else f"{what} {name}")
 
 
 class AlreadyDecided(Refusal):

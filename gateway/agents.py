@@ -121,7 +121,7 @@ async def pause(db: Database, name: str, *, paused: bool) -> None:
 def _existing(tx: Tx, name: str) -> AgentRow:
     row = tx.agents.get(name)
     if row is None:
-        raise NotFound(what=f"agent {name!r}")
+        raise NotFound(what="agent", name=repr(name))
     return row
 
 

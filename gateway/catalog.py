@@ -15,7 +15,8 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 from approvals.domain.fingerprint import of_tool
 from approvals.errors import Unavailable
@@ -64,11 +65,28 @@ class Tool:
         return {name: value for name, value in self.definition.items() if name != "execution"}
 
 
+class Place(NamedTuple):
+    """Whose list it is: the client's session with the upstream, and what the client declared, as JSON text.
+
+    Some servers show tools only to clients that can do what those need.
+    """
+
+    session: str
+    capabilities: bytes
+
+
+NOWHERE = Place("", b"{}")
+"""The gateway's own list, of what every client is shown."""
+VARIANTS = 16
+"""How many different declarations are asked about per server; further clients see what every client is shown."""
+
+
 @dataclass(slots=True)
 class _Shelf:
     """The tools of one upstream, and when they were asked for."""
 
     upstream: Upstream
+    place: Place = NOWHERE
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     tools: dict[str, Tool] | None = None
     at: float = float("-inf")
@@ -95,6 +113,7 @@ class Catalog:
         self._ttl, self._compare = ttl, compare
         self._clock = clock
         self._shelves: dict[str, _Shelf] = {}
+        self._more: dict[str, dict[bytes, _Shelf]] = {}
         self.replace(upstreams)
 
     def replace(self, upstreams: Mapping[str, Upstream]) -> None:
@@ -105,11 +124,12 @@ class Catalog:
             shelf = kept[name]
             if shelf is None or shelf.upstream is not upstream:
                 shelf = _Shelf(upstream)
-                upstream.on_tools_changed = shelf.outdate
+                self._more.pop(name, None)
+                upstream.on_tools_changed = partial(self._outdate_all, name)
             self._shelves[name] = shelf
 
-    async def tools(self, server: str, *, max_age: float | None = None) -> list[Tool]:
-        """The tools that can be used, sorted by name.
+    async def tools(self, server: str, *, place: Place = NOWHERE, max_age: float | None = None) -> list[Tool]:
+        """The tools that can be used, sorted by name; with a place, those its client alone is shown besides.
 
         While the server cannot be asked, its last list is given, unless `max_age` (seconds) demands a newer one.
 
@@ -117,16 +137,19 @@ class Catalog:
             KeyError: no such server.
             Unsent, NoAnswer: the server cannot be asked, and there is no list that would do.
         """
-        known = await self._known(server, max_age)
+        known = {**await self._besides(server, place, max_age), **await self._known(server, max_age)}
         return [known[name] for name in sorted(known) if known[name].unusable is None and not known[name].drifted]
 
-    async def tool(self, server: str, name: str, *, max_age: float | None = None) -> Tool | None:
-        """The tool of exactly this name, usable or not; None if the server has none.
+    async def tool(
+        self, server: str, name: str, *, place: Place = NOWHERE, max_age: float | None = None
+    ) -> Tool | None:
+        """The tool of exactly this name, usable or not; None if the server has none for the client of the place.
 
         Raises:
             KeyError, Unsent, NoAnswer: as for `tools`.
         """
-        return (await self._known(server, max_age)).get(name)
+        found = (await self._known(server, max_age)).get(name)
+        return found if found is not None else (await self._besides(server, place, max_age)).get(name)
 
     def withheld(self, server: str) -> list[Tool]:
         """The tools last listed that cannot be used or have drifted, for operators. Asks nobody."""
@@ -135,13 +158,38 @@ class Catalog:
 
     def outdate(self, server: str) -> None:
         """Ask this server again before its tools are used next, also where it could not be asked a moment ago."""
-        shelf = self._shelves.get(server)
-        if shelf is not None:
+        for shelf in self._of(server):
             shelf.outdate()
             shelf.failed_at = float("-inf")
 
+    def _of(self, server: str) -> list[_Shelf]:
+        own = self._shelves.get(server)
+        return [*([own] if own is not None else []), *self._more.get(server, {}).values()]
+
+    def _outdate_all(self, server: str) -> None:
+        for shelf in self._of(server):
+            shelf.outdate()
+
+    async def _besides(self, server: str, place: Place, max_age: float | None) -> dict[str, Tool]:
+        """What the server shows to the client of a place; nothing where it cannot be asked for that."""
+        if place.capabilities == NOWHERE.capabilities:
+            return {}
+        variants = self._more.setdefault(server, {})
+        shelf = variants.get(place.capabilities)
+        if shelf is None:
+            if len(variants) >= VARIANTS:
+                return {}
+            shelf = variants[place.capabilities] = _Shelf(self._shelves[server].upstream)
+        shelf.place = place
+        try:
+            return await self._shelved(server, shelf, max_age)
+        except (Unsent, NoAnswer):
+            return {}
+
     async def _known(self, server: str, max_age: float | None) -> dict[str, Tool]:
-        shelf = self._shelves[server]
+        return await self._shelved(server, self._shelves[server], max_age)
+
+    async def _shelved(self, server: str, shelf: _Shelf, max_age: float | None) -> dict[str, Tool]:
         began = self._clock()
         if shelf.tools is not None and began - shelf.at <= (self._ttl if max_age is None else max_age):
             return shelf.tools
@@ -162,7 +210,9 @@ class Catalog:
         asked_at = self._clock()
         shelf.at = asked_at  # before asking, so that a change announced meanwhile outdates the answer
         try:
-            definitions = await shelf.upstream.list_tools()
+            definitions = await shelf.upstream.list_tools(
+                session=shelf.place.session, capabilities=shelf.place.capabilities
+            )
         except (Unsent, NoAnswer) as err:
             shelf.at = float("-inf")
             shelf.failed_at, shelf.failure = self._clock(), err

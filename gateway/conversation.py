@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from gateway.catalog import Place
 from gateway.inbound.gate import Line
 from gateway.protocol.raw import dump, join_object, split_object, with_members
 from gateway.protocol.state_token import NONCE_BYTES, Bound, seal, unseal
@@ -60,6 +61,11 @@ class Side:
     log_level: str | None = None
     answers: bytes | None = None
     state: str | None = None
+
+    @property
+    def place(self) -> Place:
+        """Whose list of tools counts for it."""
+        return Place(self.session, relayable(self.capabilities))
 
     @property
     def can_be_asked(self) -> bool:

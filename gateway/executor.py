@@ -21,7 +21,7 @@ from approvals.domain.model import ApprovalRequest, Cause, Outcome, State, ToolC
 from approvals.errors import NotClaimable, Refusal, StaleBinding, Unavailable
 from approvals.storage.requests import Query
 from gateway.callers import Callers
-from gateway.catalog import Catalog, Tool
+from gateway.catalog import NOWHERE, Catalog, Place, Tool
 from gateway.conversation import Answer, Conversations, NobodyThere, QuietPeer, Side, relayable
 from gateway.judge import Judge, Judgement
 from gateway.limits import Exceeded, Limits, waived_by
@@ -47,6 +47,11 @@ class Via:
 
     side: Side | None = None
     trace: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def place(self) -> Place:
+        """Whose list of tools counts."""
+        return self.side.place if self.side is not None else NOWHERE
 
 
 BY_ITSELF = Via()
@@ -87,7 +92,7 @@ class Executor:
         if server is None or request.call.server not in self._callers.servers(request.caller.agent):
             return await self._cancel(request, Cause.REVOKED)
         try:
-            checked = await self._check(server, request)
+            checked = await self._check(server, request, via)
         except (Unsent, NoAnswer) as err:
             return await self._cannot(server, request, str(err))
         if isinstance(checked, Cause):
@@ -157,14 +162,14 @@ class Executor:
         finally:
             self._alone.discard(request.id)
 
-    async def _check(self, server: Server, request: ApprovalRequest) -> tuple[Tool, Judgement] | Cause:
+    async def _check(self, server: Server, request: ApprovalRequest, via: Via) -> tuple[Tool, Judgement] | Cause:
         """Tool and policy as they are now, asked of the server itself.
 
         Raises:
             Unsent, NoAnswer: it cannot be asked.
         """
         call = request.call
-        tool = await self._catalog.tool(call.server, call.tool, max_age=0)
+        tool = await self._catalog.tool(call.server, call.tool, place=via.place, max_age=0)
         if tool is None or tool.unusable is not None or tool.fingerprint != call.tool_fingerprint:
             return Cause.TOOL_CHANGED
         judgement = self._judge.again(server, tool, request)

@@ -12,7 +12,8 @@ from approvals.domain import fingerprint
 from approvals.domain.model import Caller, Cause
 from approvals.errors import Refusal
 from gateway.callers import Callers
-from gateway.conversation import Side
+from gateway.catalog import Place
+from gateway.conversation import Side, relayable
 from gateway.inbound.gate import Answered, Called, InboundAsk, InboundCall, Line, Welcome
 from gateway.lookup import Down, Found, Lookup
 from gateway.pipeline import Parts, Visit, collect, handle_call
@@ -60,9 +61,11 @@ class Gateway:
         """How to work with a gateway that may hold a call."""
         return INSTRUCTIONS
 
-    async def list_tools(self, caller: Caller, server: str | None) -> Sequence[dict[str, Any]] | RpcError:
+    async def list_tools(
+        self, caller: Caller, server: str | None, *, session: str, capabilities: bytes
+    ) -> Sequence[dict[str, Any]] | RpcError:
         """The tools this caller could call."""
-        tools = await self._lookup.tools(caller, server)
+        tools = await self._lookup.tools(caller, server, Place(session, relayable(capabilities)))
         if isinstance(tools, RpcError) or not self._parts.holding.result_tool:
             return tools
         return [*tools, RESULT_TOOL]
@@ -109,7 +112,7 @@ class Gateway:
         """Find the tool a name means, then walk the call."""
         if call.name == RESULT_TOOL["name"] and self._parts.holding.result_tool:
             return await self._collect(caller, call, line)
-        found = await self._lookup.find(caller, server, call.name)
+        found = await self._lookup.find(caller, server, call.name, Place(call.session, relayable(call.capabilities)))
         if isinstance(found, RpcError):
             return found
         if isinstance(found, Down):
@@ -130,7 +133,8 @@ class Gateway:
         if request is None or request.caller.agent != caller.agent:
             problems = [("/request", "you have no request of this id; it stands in the answer that said to wait")]
             return Result(raw=answers.invalid_arguments(tool=call.name, problems=problems), is_error=True)
-        found = await self._lookup.find(caller, request.call.server, request.call.tool)
+        place = Place(call.session, relayable(call.capabilities))
+        found = await self._lookup.find(caller, request.call.server, request.call.tool, place)
         if not isinstance(found, Found):
             gone = answers.upstream_unavailable(
                 server=request.call.server, tool=call.name, why="its tools are not known"

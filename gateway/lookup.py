@@ -15,7 +15,7 @@ from typing import Any
 
 from approvals.domain.model import Caller
 from gateway.callers import Callers
-from gateway.catalog import Catalog, Tool
+from gateway.catalog import NOWHERE, Catalog, Place, Tool
 from gateway.judge import Judge
 from gateway.policy.evaluate import listing
 from gateway.servers import Server, Servers
@@ -61,10 +61,12 @@ class Lookup:
         """Every server there is, whoever may use it."""
         return list(self._servers)
 
-    async def tools(self, caller: Caller, server: str | None) -> Sequence[dict[str, Any]] | RpcError:
+    async def tools(
+        self, caller: Caller, server: str | None, place: Place = NOWHERE
+    ) -> Sequence[dict[str, Any]] | RpcError:
         """Every tool a call of which could be allowed or asked about, named as on this path."""
         asked = self.servers(caller, server)
-        answers = await asyncio.gather(*(self._list(one) for one in asked))
+        answers = await asyncio.gather(*(self._list(one, place) for one in asked))
         down = [f"{one.name}: {answer}" for one, answer in zip(asked, answers, strict=True) if isinstance(answer, str)]
         for line in down:
             log.warning("tools of a server cannot be listed: %s", line)
@@ -79,7 +81,9 @@ class Lookup:
             if listing(one.policies, tool.name, self._judge.risk(tool).kind)
         ]
 
-    async def find(self, caller: Caller, server: str | None, name: str) -> Found | Down | RpcError:
+    async def find(
+        self, caller: Caller, server: str | None, name: str, place: Place = NOWHERE
+    ) -> Found | Down | RpcError:
         """What a called name means on this path."""
         asked = self.servers(caller, server)
         prefixed = server is None and len(asked) > 1
@@ -90,7 +94,7 @@ class Lookup:
             if own is None:
                 continue
             try:
-                tool = await self._catalog.tool(one.name, own)
+                tool = await self._catalog.tool(one.name, own, place=place)
             except (Unsent, NoAnswer) as err:
                 down = Down(server=one, tool=own, why=str(err))
                 continue
@@ -110,9 +114,9 @@ class Lookup:
             message=f"There is no tool {name[:128]!r} here. tools/list gives the names that can be called.",
         )
 
-    async def _list(self, server: Server) -> Sequence[Tool] | str:
+    async def _list(self, server: Server, place: Place) -> Sequence[Tool] | str:
         try:
-            return await self._catalog.tools(server.name)
+            return await self._catalog.tools(server.name, place=place)
         except (Unsent, NoAnswer) as err:
             return str(err)
 

@@ -73,7 +73,7 @@ class Reloader:
 
     def _refuse(self, why: str) -> None:
         if why != self.difference:
-            log.error("configuration on disk not taken, the old one stays in force: %s", why)
+            log.error("configuration on disk not taken, the old one stays in force: %s", "; ".join(why.splitlines()))
         self.difference = why
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from approvals.errors import Unavailable
-from approvals.outbox import Outbox
+from approvals.outbox import ChannelHealth, Outbox
 from approvals.storage import migrate
 from approvals.storage.engine import Database
 from approvals.storage.numbers import Change
@@ -48,13 +48,7 @@ class Status:
         found += [Check(id="policy", ok=False, text=text) for text in self._unruled()]
         if self.reloader.difference is not None:
             found.append(Check(id="configuration", ok=False, text=self.reloader.difference))
-        found += [
-            # An error of the past is not what is wrong now.
-            Check(id=f"channel {name}", ok=False, text=state.last_error or "fails")
-            if state.failing_since is not None
-            else Check(id=f"channel {name}", ok=True, text="delivers")
-            for name, state in self.outbox.delivery_health().items()
-        ]
+        found += [_channel(name, state) for name, state in self.outbox.delivery_health().items()]
         if (problem := self.slack_problem()) is not None:
             found.append(Check(id="slack", ok=False, text=problem))
         return found
@@ -118,3 +112,9 @@ class Status:
             return await migrate.current(self.db) == migrate.head()
         except Unavailable:
             return False
+
+
+def _channel(name: str, state: ChannelHealth) -> Check:
+    # The last error is kept after the channel has recovered; it is no news then.
+    works = state.failing_since is None
+    return Check(id=f"channel {name}", ok=works, text="delivers" if works else state.last_error or "fails")

@@ -181,6 +181,11 @@ def _comment(tx: Tx, id_: str, person: Person, text: str) -> ApprovalRequest:
     found = tx.requests.get(id_, lock=True)
     if found is None:
         raise problems.not_found("request")
+    if not quorum.may_cancel(person, found):
+        # Who may take a call back has a part in it; who only reads (viewer, auditor) leaves no trace in the ledger.
+        raise Problem(
+            403, "not_allowed", "Only its reviewers, the agent's owner and operators may write here; you may read it."
+        )
     tx.requests.append(
         note(found, Note.COMMENTED, actor=person.id, at=tx.now, before=found.state, detail={"note": text.strip()})
     )

@@ -29,7 +29,14 @@ def _no_control_characters(text: str) -> str:
     return text
 
 
+def _some_words(text: str) -> str:
+    if not text.strip():
+        raise ValueError("at least a word is needed here, not only space")
+    return text
+
+
 Text = Annotated[str, Field(max_length=MAX_TEXT), AfterValidator(_no_control_characters)]
+Words = Annotated[Text, Field(min_length=1), AfterValidator(_some_words)]
 Reason = Annotated[Text, Field(description="Free text; the agent gets it quoted, as data, never as instructions.")]
 
 
@@ -74,14 +81,14 @@ class CancelIn(Model):
 class CommentIn(Model):
     """A note for the other people; the agent never gets it."""
 
-    text: Text = Field(min_length=1)
+    text: Words
 
 
 class ResolveIn(Model):
     """What a person found out about an `unknown`."""
 
     ran: bool
-    note: Text = Field(min_length=1)
+    note: Words
 
 
 class LoginIn(Model):

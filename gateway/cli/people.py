@@ -103,7 +103,7 @@ def remove(email: str, config: Path | None, as_json: bool) -> None:
         async with opened(config) as session:
             _refuse_configured(session, key)
             if not await session.db.write(lambda tx: tx.people.remove(key)):
-                raise NotFound(what=f"person {email}")
+                raise NotFound(what="person", name=email)
         say({"removed": key}, f"{key} is removed.", as_json=as_json)
 
     run(job)
@@ -152,7 +152,7 @@ def token(email: str, config: Path | None, as_json: bool) -> None:
 def _link(tx: Tx, session: Session, email: str) -> str:
     person = session.desk.directory.person(tx, email)
     if person is None:
-        raise NotFound(what=f"person {email}")
+        raise NotFound(what="person", name=email)
     return make_login_link(tx, person.id, tx.now, secrets.token_bytes(tokens.RANDOM_BYTES))
 
 

@@ -26,6 +26,7 @@ from gateway.cli.session import Session, as_option, opened
 from gateway.policy.durations import duration
 
 WATCH_SECONDS = 1.0
+EVERY = "all"
 SETTLED = frozenset(State) - {State.PENDING, State.APPROVED, State.EXECUTING}
 
 
@@ -38,8 +39,8 @@ def command() -> None:
 
 
 @command.command(name="list")
-@click.option("--state", type=click.Choice([state.value for state in State]), help="Default: pending.")
-@click.option("--all", "every", is_flag=True, help="Every state, newest first.")
+@click.option("--state", type=click.Choice([*(state.value for state in State), EVERY]), help="Default: pending.")
+@click.option("--all", "every", is_flag=True, help="Every state, newest first, like --state all.")
 @click.option("--server")
 @click.option("--tool")
 @click.option("--agent")
@@ -59,6 +60,7 @@ def list_(
     as_json: bool,
 ) -> None:
     """List requests you may see."""
+    every = every or state == EVERY
     states = frozenset() if every else frozenset({State(state or "pending")})
     query = Query(states=states, server=server, tool=tool, agent=agent, limit=limit, oldest_first=not every)
 
@@ -135,6 +137,7 @@ def extend(request_id: str, by: str, actor: str | None, config: Path | None, as_
     async def job() -> None:
         async with opened(config) as session:
             person = await session.actor(actor)
+            await _get(session, request_id, person)
             request = await session.desk.extend(request_id, reviewer=person.id, by=longer)
             (shown,) = await _shown(session, [request], person)
         say(shown, f"{request.id} can be decided until {request.expires_at:%Y-%m-%d %H:%M:%S} UTC.", as_json=as_json)
@@ -208,7 +211,7 @@ def _decide(
 async def _get(session: Session, request_id: str, person: Person) -> ApprovalRequest:
     found = await session.desk.get(request_id, person)
     if found is None:
-        raise NotFound(what=f"request {request_id}")
+        raise NotFound(what="request", name=request_id)
     return found
 
 

@@ -165,8 +165,13 @@ class Gate(Protocol):
         """What a client is told at its start. Answers within seconds, also where the server does not."""
         ...
 
-    async def list_tools(self, caller: Caller, server: str | None) -> Sequence[dict[str, Any]] | RpcError:
-        """The tools this caller could call, named as on this path (`server` None is the aggregate)."""
+    async def list_tools(
+        self, caller: Caller, server: str | None, *, session: str, capabilities: bytes
+    ) -> Sequence[dict[str, Any]] | RpcError:
+        """The tools this caller could call, named as on this path (`server` None is the aggregate).
+
+        `session` and `capabilities` are as in InboundAsk: some servers show tools only to who can do what they need.
+        """
         ...
 
     async def call_tool(self, caller: Caller, server: str | None, call: InboundCall, line: Line) -> Called:

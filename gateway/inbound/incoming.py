@@ -53,7 +53,7 @@ def inbound_call(visit: Visit, route: Route, message: Request, session: Session 
         trace=_trace(params),
         meta=_foreign(params),
         params=param_headers(visit.head),
-        session=_key(visit, session),
+        session=key_of(visit, session),
         capabilities=session.capabilities if session else route.capabilities,
         tasks=route.tasks,
         log_level=session.log_level if session else route.log_level,
@@ -75,7 +75,7 @@ def inbound_ask(visit: Visit, route: Route, message: Request, session: Session |
         era=route.era,
         version=_version(route, session),
         client=client_of(route, session),
-        session=_key(visit, session),
+        session=key_of(visit, session),
         capabilities=session.capabilities if session else route.capabilities,
         log_level=session.log_level if session else route.log_level,
         progress_token=params.get("_meta", {}).get("progressToken"),
@@ -97,7 +97,8 @@ def _version(route: Route, session: Session | None) -> str:
     return session.version if session else route.version or ASSUMED_LEGACY
 
 
-def _key(visit: Visit, session: Session | None) -> str:
+def key_of(visit: Visit, session: Session | None) -> str:
+    """What keys all that belongs to this client alone: see InboundAsk."""
     return session.key if session else session_key(visit.caller.agent, "")
 
 

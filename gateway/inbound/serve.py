@@ -14,7 +14,7 @@ from aiohttp import web
 from gateway.inbound.calls import Calls, Turn
 from gateway.inbound.feed import Feed
 from gateway.inbound.gate import Gate
-from gateway.inbound.incoming import Visit, client_of, inbound_ask, inbound_call
+from gateway.inbound.incoming import Visit, client_of, inbound_ask, inbound_call, key_of
 from gateway.inbound.line import SseLine
 from gateway.inbound.listening import Listening
 from gateway.inbound.reply import Work, accepted, failed, plain, refused, result
@@ -170,7 +170,12 @@ class Server:
         return await result(message.id, raw)
 
     async def _list(self, visit: Visit, route: Route, rpc_id: RpcId, session: Session | None) -> web.StreamResponse:
-        tools = await self._gate.list_tools(visit.caller, visit.server)
+        tools = await self._gate.list_tools(
+            visit.caller,
+            visit.server,
+            session=key_of(visit, session),
+            capabilities=session.capabilities if session is not None else route.capabilities,
+        )
         if isinstance(tools, RpcError):
             return plain(*failed(rpc_id, tools, era=route.era, method="tools/list"))
         body = envelope(rpc_id, listed(tools, era=route.era, info=self._info))

@@ -155,11 +155,8 @@ class Upstream(Protocol):
     on_tools_changed: Callable[[], None]
     """Called when the server says that its tools changed, or may have (it was started again)."""
 
-    async def list_tools(self) -> list[dict[str, Any]]:
-        """All tool definitions, every page, as the server sent them.
-
-        Asked with no capabilities declared: a tool that a server shows only to clients that can be asked (for their
-        roots, say) is not among them.
+    async def list_tools(self, *, session: str = "", capabilities: bytes = b"{}") -> list[dict[str, Any]]:
+        """All tool definitions, every page, as the server sent them to a client that declared these capabilities.
 
         Raises:
             Unsent, NoAnswer: the server cannot be asked, in plain words.

@@ -82,10 +82,11 @@ class HttpUpstream:
         """Whether the last contact worked; None before the first."""
         return self._up
 
-    async def list_tools(self) -> list[dict[str, Any]]:
+    async def list_tools(self, *, session: str = GATEWAY_ITSELF, capabilities: bytes = b"{}") -> list[dict[str, Any]]:
         """All tools; modern ones whose header marks are wrong are left out, with a warning."""
         with self._breaker.attempt():
-            return await self._within_list_time("list its tools", self._tools())
+            tools = self._tools((session, canonical(capabilities)))
+            return await self._within_list_time("list its tools", tools)
 
     async def hello(self, *, session: str = GATEWAY_ITSELF, capabilities: bytes = b"{}") -> Hello:
         """What it says of itself."""
@@ -161,11 +162,11 @@ class HttpUpstream:
         self._up = True
         return done
 
-    async def _tools(self) -> list[dict[str, Any]]:
-        tools = await every_page(self.name, self._ask)
+    async def _tools(self, place: tuple[str, str] = (GATEWAY_ITSELF, NOTHING_DECLARED)) -> list[dict[str, Any]]:
+        tools = await every_page(self.name, self._ask, place)
         if self._dialect is not None and self._dialect.filters_tools:
             tools = [tool for tool in tools if self._callable(tool)]
-        self._definitions = {str(tool.get("name")): tool for tool in tools}
+        self._definitions |= {str(tool.get("name")): tool for tool in tools}
         return tools
 
     async def _hello(self, key: tuple[str, str]) -> Hello:

@@ -18,9 +18,9 @@ _THREAD_FROM_BYTES = 256 * 1024
 
 
 async def every_page(
-    name: str, ask: Callable[[Ask], Awaitable[Result | RpcError | InputRequired]]
+    name: str, ask: Callable[[Ask], Awaitable[Result | RpcError | InputRequired]], place: tuple[str, str] = ("", "{}")
 ) -> list[dict[str, Any]]:
-    """All tool definitions of upstream `name`.
+    """All tool definitions of upstream `name`, as it lists them in the session of `place`.
 
     Raises:
         NoAnswer, Overlarge: an error, something that is no tool list, or more than the bounds.
@@ -30,7 +30,7 @@ async def every_page(
     seen: set[str] = set()
     size = 0
     for _ in range(MAX_PAGES):
-        answer = await ask(plain("tools/list", {} if cursor is None else {"cursor": cursor}))
+        answer = await ask(plain("tools/list", {} if cursor is None else {"cursor": cursor}, place=place))
         if isinstance(answer, InputRequired):
             raise NoAnswer(f"{name} asks for input before it lists its tools, which it was not offered")
         if isinstance(answer, RpcError):

@@ -98,10 +98,11 @@ class StdioUpstream:
         """Whether the process is ready; None before it first was or was not."""
         return self._up
 
-    async def list_tools(self) -> list[dict[str, Any]]:
-        """All tools, as the shared process lists them."""
+    async def list_tools(self, *, session: str = GATEWAY_ITSELF, capabilities: bytes = b"{}") -> list[dict[str, Any]]:
+        """All tools, as the process of that session lists them."""
+        place = (session, canonical(capabilities))
         async with self._quickly("list its tools"):
-            return await every_page(self.name, (await self._ready()).ask)
+            return await every_page(self.name, (await self._process(place)).ask, place)
 
     async def hello(self, *, session: str = GATEWAY_ITSELF, capabilities: bytes = b"{}") -> Hello:
         """What it says of itself."""

@@ -93,7 +93,9 @@ class FakeGate:
     async def hello(self, caller: Caller, server: str | None) -> Welcome:
         return Welcome(capabilities=CAPABILITIES, instructions=self.instructions(caller, server))
 
-    async def list_tools(self, caller: Caller, server: str | None) -> Sequence[dict[str, Any]] | RpcError:
+    async def list_tools(
+        self, caller: Caller, server: str | None, *, session: str, capabilities: bytes
+    ) -> Sequence[dict[str, Any]] | RpcError:
         return TOOLS
 
     async def call_tool(self, caller: Caller, server: str | None, call: InboundCall, line: Line) -> Called:

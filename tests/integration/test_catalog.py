@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from approvals.domain.fingerprint import of_tool
-from gateway.catalog import Catalog
+from gateway.catalog import VARIANTS, Catalog, Place
 from gateway.upstreams import (
     Hear,
     Hello,
@@ -45,7 +45,7 @@ class Listing:
         self.gate.set()
         self.up: bool | None = None
 
-    async def list_tools(self) -> list[dict[str, Any]]:
+    async def list_tools(self, *, session: str = "", capabilities: bytes = b"{}") -> list[dict[str, Any]]:
         self.asked += 1
         await self.gate.wait()
         if self.failure is not None:
@@ -347,3 +347,31 @@ async def test_a_reload_keeps_what_is_known_of_unchanged_servers() -> None:
     assert await names(catalog) == ["new"]
     with pytest.raises(KeyError):
         await catalog.tools("more")
+
+
+class Picky(Listing):
+    """Shows one more tool to a client that declares sampling."""
+
+    async def list_tools(self, *, session: str = "", capabilities: bytes = b"{}") -> list[dict[str, Any]]:
+        base = await super().list_tools(session=session, capabilities=capabilities)
+        return [*base, tool("sample")] if b"sampling" in capabilities else base
+
+
+async def test_a_tool_that_a_server_shows_to_able_clients_is_there_for_them_alone() -> None:
+    peer = Picky(tool())
+    catalog = Catalog({"peer": peer})
+    able = Place("s1", b'{"sampling":{}}')
+    assert [one.name for one in await catalog.tools("peer")] == ["echo"]
+    assert [one.name for one in await catalog.tools("peer", place=able)] == ["echo", "sample"]
+    assert await catalog.tool("peer", "sample") is None
+    found = await catalog.tool("peer", "sample", place=Place("s2", able.capabilities))
+    assert found is not None
+    assert [one.name for one in await catalog.tools("peer")] == ["echo"]
+
+
+async def test_only_so_many_declarations_are_asked_about() -> None:
+    peer = Picky(tool())
+    catalog = Catalog({"peer": peer})
+    for number in range(VARIANTS + 5):
+        await catalog.tools("peer", place=Place("s", b'{"sampling":{"n":%d}}' % number))
+    assert peer.asked == VARIANTS + 1

@@ -388,7 +388,9 @@ async def test_a_store_that_is_away_is_said_before_anything_is_read(ada: Agent, 
 
 
 async def test_a_list_that_cannot_be_had_is_an_error(gate: FakeGate, ada: Agent, monkeypatch: Any) -> None:
-    async def none(self: FakeGate, caller: Caller, server: str | None) -> RpcError:
+    async def none(
+        self: FakeGate, caller: Caller, server: str | None, *, session: str, capabilities: bytes
+    ) -> RpcError:
         return RpcError(code=503, message="files is down")
 
     monkeypatch.setattr(FakeGate, "list_tools", none)

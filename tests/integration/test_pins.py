@@ -34,7 +34,7 @@ class Server:
     def __init__(self) -> None:
         self.tools: list[dict[str, Any]] = [PAY]
 
-    async def list_tools(self) -> list[dict[str, Any]]:
+    async def list_tools(self, *, session: str = "", capabilities: bytes = b"{}") -> list[dict[str, Any]]:
         return self.tools
 
 

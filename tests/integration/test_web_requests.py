@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from approvals.domain.lifecycle import Event, Happened
+from approvals.domain.lifecycle import Event, Happened, Note
 from approvals.domain.model import ApprovalRequest, Cause, Factor, Outcome, Person, PersonId, Role, State
 from approvals.storage.engine import Database
 from approvals.web import models
@@ -304,6 +304,40 @@ async def test_a_comment_and_every_step_are_in_the_timeline(console: Console) ->
         ("vetoed", "pending", "denied", ADA, "Ada"),
     ]
     assert answer.json()["events"][1]["detail"] == {"note": "asked them by phone"}
+
+
+@pytest.mark.parametrize("who", [VERA, AUDREY])
+async def test_who_only_reads_writes_nothing_to_the_ledger(console: Console, who: PersonId) -> None:
+    request = await console.file()
+    reader = await console.sign_in(who)
+    bodies = {
+        "comment": {"text": "me too"},
+        "cancel": {"note": "stop"},
+        "extend": {"by": "15m"},
+        "resolve": {"ran": True, "note": "it ran"},
+        "decision": {"decision": "deny", "binding": request.binding},
+    }
+    for name, body in bodies.items():
+        got = await console.post(f"/api/v1/requests/{request.id}/{name}", reader, body)
+        assert (got.status, got.json()["code"]) == (403, "not_allowed"), name
+    assert [row.event for row in await console.desk.timeline(request.id)] == [Note.FILED]
+
+
+async def test_an_operator_may_comment_on_what_others_decide(console: Console) -> None:
+    request = await console.file()
+    otto = await console.sign_in(OTTO)
+    assert (await console.post(f"/api/v1/requests/{request.id}/comment", otto, {"text": "known"})).status == 200
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\n\t \n"])
+async def test_a_comment_of_nothing_is_refused(console: Console, blank: str) -> None:
+    request = await console.file()
+    ada = await console.sign_in(ADA)
+    got = await console.post(f"/api/v1/requests/{request.id}/comment", ada, {"text": blank})
+    assert (got.status, got.json()["field"]) == (422, "text")
+    got = await console.post(f"/api/v1/requests/{request.id}/resolve", ada, {"ran": True, "note": blank})
+    assert (got.status, got.json()["field"]) == (422, "note")
+    assert [row.event for row in await console.desk.timeline(request.id)] == [Note.FILED]
 
 
 async def test_the_list_is_paged_without_losing_or_repeating_a_row(console: Console) -> None:

@@ -1,0 +1,50 @@
+"""What `/readyz` and the pages say of the running parts."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from approvals.outbox import ChannelHealth
+from approvals.storage.engine import Database
+from gateway.journal import Journal
+from gateway.metrics import Metrics
+from gateway.servers import Servers
+from gateway.status import Status
+
+FAILING = ChannelHealth(failing_since=datetime(2026, 11, 24, tzinfo=UTC), last_error="Slack does not answer")
+RECOVERED = ChannelHealth(last_error="Slack does not answer", delivered=3)
+
+
+def status_of(db: Database, health: ChannelHealth) -> Status:
+    outbox: Any = SimpleNamespace(delivery_health=lambda: {"slack": health})
+    reloader: Any = SimpleNamespace(difference=None, settings=SimpleNamespace(agents={}))
+    return Status(
+        db=db,
+        journal=Journal(db),
+        servers=Servers(),
+        outbox=outbox,
+        reloader=reloader,
+        metrics=Metrics(),
+        slack_problem=lambda: None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("health", "ok", "text"),
+    [
+        pytest.param(ChannelHealth(), True, "delivers", id="nothing was ever wrong"),
+        pytest.param(FAILING, False, "Slack does not answer", id="it fails now"),
+        pytest.param(RECOVERED, True, "delivers", id="it failed once, and delivers again"),
+    ],
+)
+async def test_a_channel_is_said_to_fail_only_while_it_does(
+    database: Database, health: ChannelHealth, ok: bool, text: str
+) -> None:
+    status = status_of(database, health)
+    found = {check.id: (check.ok, check.text) for check in await status.checks()}
+    assert found["channel slack"] == (ok, text)
+    assert bool(status.notices()) == (not ok)
