@@ -6,6 +6,7 @@ The gateway is the real process; the look-alike runs in the test, so that a test
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -105,6 +106,13 @@ class Office:
             body = await answer.json()
             assert (answer.status, body["ready"]) == (200, True), body
             return next((dict(one) for one in body["checks"] if one["id"] == name), {})
+
+    async def delivered(self) -> int:
+        """How many times a card was brought up to date, and that saved, since the gateway started."""
+        async with aiohttp.ClientSession() as http, http.get(self.shop.placet.url + "/metrics") as answer:
+            text = await answer.text()
+        found = re.search(r'^placet_deliveries_total\{channel="slack",result="delivered"\} (\d+)', text, re.MULTILINE)
+        return int(found[1]) if found else 0
 
     async def notices(self) -> str:
         """What stands on top of every page."""

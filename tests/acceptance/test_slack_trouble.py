@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.acceptance.harness import PATIENCE_SECONDS
 from tests.acceptance.office import CHANNEL, VAULT, Office, Way, actions, closed_office, open_office, payment, until
 
 DELIVERY, SOCKET = "channel slack", "slack"
@@ -21,6 +22,7 @@ async def test_the_cards_of_before_a_kill_still_decide(tmp_path: Path, way: Way)
         async with asyncio.TaskGroup() as group:
             calls = [group.create_task(agent.lost_call("pay", payment(name))) for name in names]
             before = {name: await it.asked(name) for name in names}
+            await until(lambda: has_delivered(it, len(names)))
             await it.shop.placet.stop(signal.SIGKILL)
         assert [call.result() for call in calls] == [None, None, None]
 
@@ -44,6 +46,28 @@ async def test_the_cards_of_before_a_kill_still_decide(tmp_path: Path, way: Way)
             request, card = before[name]
             await it.repainted(card, "Denied by Bob" if name == "cid" else "Approved by Ada")
             assert it.cards(request) == [card]
+
+
+async def has_delivered(it: Office, count: int) -> bool:
+    return await it.delivered() >= count
+
+
+async def test_a_card_that_was_being_posted_at_a_kill_is_posted_soon_after(tmp_path: Path) -> None:
+    async with open_office(tmp_path) as it, it.shop.agent() as agent:
+        gate = it.slack.hold("chat.postMessage")
+        async with asyncio.TaskGroup() as group:
+            group.create_task(agent.lost_call("pay", payment("cut short")))
+            asked = await it.shop.ada.pending_of(to="cut short")
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await gate.reached.wait()
+            await it.shop.placet.stop(signal.SIGKILL)
+        assert it.slack.messages(CHANNEL) == []
+        await it.start()
+        card = await it.card(asked)
+        await it.press("ada", card, "approve")
+        await it.shop.ada.until_state(asked["id"], "approved")
+        assert (await agent.call("pay", payment("cut short"))).text == "pay 5 to cut short"
+        assert it.shop.seen("cut short") == 1
 
 
 TROUBLES = [
