@@ -3,7 +3,7 @@
 What happens inside the transaction is in `filing`, `deciding` and `executing`; whether it may is in
 `domain.quorum`; where it leads is in `domain.lifecycle`. The desk itself keeps only two things in
 memory, both of which may be lost: how many held connections wait for each request, and a guess of
-which calls have an open request.
+which tools have requests that the same call, made again, would find.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from approvals import deciding, executing, filing
 from approvals.bus import Bus
 from approvals.deciding import Result, Room
 from approvals.directory import Directory
-from approvals.domain import quorum
+from approvals.domain import quorum, schedule
 from approvals.domain.lifecycle import Happened, Record
 from approvals.domain.model import ApprovalRequest, Cause, Decision, Person, PersonId
 from approvals.errors import Conflict, Refusal
@@ -34,6 +34,8 @@ PAGE_MAX = 200
 PAGES_MAX = 60
 """How many pages a search for one person reads at most: more than the cap on pending requests holds."""
 REFRESH_SECONDS = 2.0
+REPEATS_WITHIN = timedelta(days=1)
+"""An outcome or a denial older than this is no answer to the same call."""
 
 
 class Desk:
@@ -54,8 +56,8 @@ class Desk:
         self._new_id, self._caps, self._routes = new_id, caps, routes
         self._attached: Counter[str] = Counter()
         self._showing: set[str] = set()
-        self._open: frozenset[tuple[str, str]] | None = None
-        self._opened_since: set[tuple[str, str]] = set()
+        self._asked: frozenset[tuple[str, str]] | None = None
+        self._asked_since: set[tuple[str, str]] = set()
 
     def reconfigure(self, *, caps: Caps, routes: Routes) -> None:
         """Take over a reloaded configuration."""
@@ -73,7 +75,7 @@ class Desk:
         filed = await self.db.write(
             lambda tx: filing.file_in(tx, what, request_id=request_id, caps=caps, routes=routes, holder=self.holder)
         )
-        self._opened_since.add((what.call.server, what.call.tool))
+        self._asked_since.add((what.call.server, what.call.tool))
         if not what.waiting or filed.kind not in (FiledAs.SAVED, FiledAs.JOINED):
             return filed
         if filed.kind is FiledAs.SAVED:
@@ -185,33 +187,52 @@ class Desk:
         """The request's ledger, oldest first."""
         return await self.db.read(lambda tx: tx.requests.events(request_id))
 
-    async def open_for(self, agent: str, call_key: str) -> ApprovalRequest | None:
-        """The open request of this very call, if there is one."""
-        found = await self.db.read(lambda tx: tx.requests.open_by_key(call_key))
-        return found if found is not None and found.caller.agent == agent else None
+    def waiters(self, request_id: str) -> int:
+        """How many connections of this process wait for the request."""
+        return self._attached[request_id]
 
-    def may_be_open(self, server: str, tool: str) -> bool:
-        """Could a request for this tool be open? No misses for our own, two seconds for other replicas'."""
-        if self._open is None:
+    async def repeat(self, call_key: str, cooldown: timedelta) -> Filed | None:
+        """What the call of this key finds when it is made again, as `file` would; None if it is a new one.
+
+        Raises:
+            Unavailable.
+        """
+
+        def look(tx: Tx) -> tuple[Filed | None, Happened | None]:
+            found = filing.existing(tx, call_key, cooldown)
+            return found, schedule.due(found.request, tx.now) if found is not None else None
+
+        while True:
+            found, by_time = await self.db.read(look)
+            if found is not None and found.kind is FiledAs.COLLECT:
+                # Behind what is still being written: its agent may just have been told.
+                found, by_time = await self.db.write(look)
+            if found is None or by_time is None:
+                return found
+            # The sweeper has not come by yet.
+            await self.apply(found.request.id, by_time)
+
+    def may_repeat(self, server: str, tool: str) -> bool:
+        """Could a call of this tool find anything? No misses for our own, two seconds for other replicas'."""
+        if self._asked is None:
             return True
-        return (server, tool) in self._open or (server, tool) in self._opened_since
+        return (server, tool) in self._asked or (server, tool) in self._asked_since
 
     async def run(self) -> None:
-        """Keep the guess of `may_be_open` fresh, for ever."""
+        """Keep the guess of `may_repeat` fresh, for ever."""
         while True:
             await self.refresh()
             await asyncio.sleep(REFRESH_SECONDS)
 
     async def refresh(self) -> None:
-        """Read once which tools have open requests."""
+        """Read once which tools have requests that a repeat can find."""
         # What is filed while the read is under way may be missing from it, so it is kept for a round.
-        self._opened_since, before = set(), self._opened_since
+        self._asked_since, before = set(), self._asked_since
         try:
-            calls = await self.db.read(lambda tx: tx.requests.open_calls())
+            self._asked = await self.db.read(lambda tx: tx.requests.repeatable(REPEATS_WITHIN))
         except BaseException:
-            self._opened_since |= before
+            self._asked_since |= before
             raise
-        self._open = frozenset((server, tool) for _, server, tool in calls)
 
     async def _show_waiting(self, request_id: str) -> None:
         # One writer per id, which looks again when it is done: quick attach and detach cannot cross.

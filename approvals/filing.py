@@ -96,6 +96,18 @@ def repeat_of(last: ApprovalRequest, ended: datetime, now: datetime, cooldown: t
     return None
 
 
+def existing(tx: Tx, key: str, cooldown: timedelta) -> Filed | None:
+    """What the same call finds, None if it is a new one. Changes nothing: a joined request may be overdue."""
+    current = tx.requests.open_by_key(key)
+    if current is not None:
+        return Filed(kind=FiledAs.JOINED, request=current)
+    last = tx.requests.last_ended_by_key(key)
+    if last is None:
+        return None
+    kind = repeat_of(last, _end_of(last, tx.requests.events(last.id)), tx.now, cooldown)
+    return Filed(kind=kind, request=last) if kind is not None else None
+
+
 def file_in(tx: Tx, filing: Filing, *, request_id: str, caps: Caps, routes: Routes, holder: str) -> Filed:
     """The whole of filing, inside one transaction.
 
@@ -126,19 +138,13 @@ def file_in(tx: Tx, filing: Filing, *, request_id: str, caps: Caps, routes: Rout
 
 
 def _existing(tx: Tx, key: str, filing: Filing) -> Filed | None:
-    current = tx.requests.open_by_key(key)
-    if current is not None:
-        by_time = due(current, tx.now)
+    while (found := existing(tx, key, filing.deny_cooldown)) is not None and found.kind is FiledAs.JOINED:
+        by_time = due(found.request, tx.now)
         if by_time is None:
-            return Filed(kind=FiledAs.JOINED, request=current)
+            break
         # The sweeper has not come by yet; a call must not join what time has ended.
-        tx.requests.commit(advance(current, by_time, tx.now))
-        return _existing(tx, key, filing)
-    last = tx.requests.last_ended_by_key(key)
-    if last is None:
-        return None
-    kind = repeat_of(last, _end_of(last, tx.requests.events(last.id)), tx.now, filing.deny_cooldown)
-    return Filed(kind=kind, request=last) if kind is not None else None
+        tx.requests.commit(advance(found.request, by_time, tx.now))
+    return found
 
 
 def _end_of(last: ApprovalRequest, history: list[Record]) -> datetime:

@@ -146,10 +146,13 @@ class Service:
             tasks=Tasks(self.desk, work, self.page),
             holding=self._holding(settings),
         )
-        self.lookup = Lookup(servers=self.servers, catalog=self.catalog, callers=self.callers, judge=self.judge)
+        self.lookup = Lookup(
+            servers=self.servers, catalog=self.catalog, callers=self.callers, judge=self.judge, work=work
+        )
         self.relaying = Relaying(
             self.lookup, conversations, key=keys.for_purpose("cursor"), instructions=INSTRUCTIONS, tasks=True
         )
+        self.lookup.on_late = self.relaying.tools_changed
         self.gate = Gateway(self.parts, callers=self.callers, lookup=self.lookup, relaying=self.relaying)
         self.reloader = Reloader(settings, env=dict(env), db=db, apply=self.apply)
         self.status = Status(
@@ -162,7 +165,12 @@ class Service:
             slack_problem=lambda: self.slack.problem if self.slack is not None else None,
         )
         self.console = Console(
-            servers=self.servers, catalog=self.catalog, judge=self.judge, reloader=self.reloader, desk=self.desk
+            servers=self.servers,
+            catalog=self.catalog,
+            judge=self.judge,
+            reloader=self.reloader,
+            desk=self.desk,
+            work=work,
         )
         self.upstream_oauth = UpstreamOauth(
             db=db,

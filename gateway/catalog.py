@@ -138,7 +138,7 @@ class Catalog:
             Unsent, NoAnswer: the server cannot be asked, and there is no list that would do.
         """
         known = {**await self._besides(server, place, max_age), **await self._known(server, max_age)}
-        return [known[name] for name in sorted(known) if known[name].unusable is None and not known[name].drifted]
+        return _usable(known)
 
     async def tool(
         self, server: str, name: str, *, place: Place = NOWHERE, max_age: float | None = None
@@ -150,6 +150,11 @@ class Catalog:
         """
         found = (await self._known(server, max_age)).get(name)
         return found if found is not None else (await self._besides(server, place, max_age)).get(name)
+
+    def last(self, server: str) -> list[Tool] | None:
+        """The tools that could be used when the server last said; None if it never has. Asks nobody."""
+        shelf = self._shelves.get(server)
+        return None if shelf is None or shelf.tools is None else _usable(shelf.tools)
 
     def withheld(self, server: str) -> list[Tool]:
         """The tools last listed that cannot be used or have drifted, for operators. Asks nobody."""
@@ -241,6 +246,10 @@ class Catalog:
         for name, why in sorted(found - shelf.warned):
             log.warning("upstream tool left out: %s", why, extra={"server": server, "tool": name})
         shelf.warned = found
+
+
+def _usable(known: Mapping[str, Tool]) -> list[Tool]:
+    return [known[name] for name in sorted(known) if known[name].unusable is None and not known[name].drifted]
 
 
 def _last_list(shelf: _Shelf) -> dict[str, Tool]:

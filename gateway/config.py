@@ -99,12 +99,11 @@ class _Loader:
         shape = self.shape()
         if shape is None:
             raise ConfigErrors(self.problems)
-        readable = not self.problems
+        unread = frozenset(problem.pointer for problem in self.problems)
         settings = self._settings(shape)
         checks = Checks(self.node, self.name, shape)
         checks.sections()
-        if readable and not any(problem for problem in self.problems if problem.file != self.name):
-            checks.rules(settings, people)
+        checks.rules(settings, people, unread)
         self.problems.extend(checks.problems)
         if self.problems:
             raise ConfigErrors(self.problems)

@@ -6,6 +6,7 @@ whether every rule that needs people can be satisfied by people who exist (secur
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
 import re
 from collections.abc import Iterable, Mapping
@@ -39,6 +40,7 @@ class Checks(Collector):
     def __init__(self, node: Node, file: str, shape: ConfigFile) -> None:
         super().__init__(node, file)
         self._shape = shape
+        self._unread: frozenset[str] = frozenset()
 
     def sections(self) -> None:
         """Everything that the file alone can tell."""
@@ -56,8 +58,12 @@ class Checks(Collector):
                 ("approvals", "on_timeout"), "silence can mean yes only where a rule says so itself; write deny here"
             )
 
-    def rules(self, settings: Settings, more_people: Iterable[Person]) -> None:
-        """Every rule that asks people: are there any, may they decide, are there enough?"""
+    def rules(self, settings: Settings, more_people: Iterable[Person], unread: frozenset[str] = frozenset()) -> None:
+        """Every rule that asks people: are there any, may they decide, are there enough?
+
+        `unread` are the pointers of what could not be read: what hangs on it is not complained of.
+        """
+        self._unread = _sections(unread)
         people = {person.id: person for person in more_people} | dict(settings.people)
         policies = {p.name: p for server in settings.servers.values() for p in server.policies}
         for policy in policies.values():
@@ -222,17 +228,45 @@ class Checks(Collector):
         try:
             wanted = terms(asker.spec, settings.approvals.defaults)
         except NobodyToAsk:
+            if "approvals" in self._unread:
+                return
             message = f"the rule {asker.rule} needs approval, and nobody is named to give it"
             complain(message, "add approval.reviewers here, or approvals.reviewers in the configuration")
             return
-        for message, hint in _unmeetable(wanted, people, settings):
+        for message, hint in self._unmeetable(wanted, people, settings):
             complain(message, hint)
 
     def _members(self, path: Path, members: Iterable[str], people: Mapping[PersonId, Person]) -> None:
         for index, member in enumerate(members):
-            message, hint = _missing(member, people)
+            message, hint = self._missing(member, people)
             if message is not None:
                 self.problem((*path, index), message, hint)
+
+    def _unmeetable(
+        self, wanted: Terms, people: Mapping[PersonId, Person], settings: Settings
+    ) -> Iterable[tuple[str, str | None]]:
+        for factor in wanted.factors:
+            wrong = [(message, hint) for message, hint in (self._missing(m, people) for m in factor.members) if message]
+            yield from wrong
+            able = {p for member in factor.members for p in _able(member, people)}
+            if not wrong and len(able) < factor.count and "people" not in self._unread:
+                yield f"{factor.count} of {', '.join(factor.members)} must approve, and only {len(able)} can", None
+        for channel in wanted.channels:
+            word = channel.partition(":")[0]
+            if word not in CHANNELS:
+                yield f"unknown channel {channel!r}", nearest(word, CHANNELS) or "known: web, slack, slack:#channel"
+            elif word == "slack" and settings.slack is None and "slack" not in self._unread:
+                yield f"the channel {channel!r} needs the section slack in the configuration", None
+
+    def _missing(self, member: str, people: Mapping[PersonId, Person]) -> tuple[str | None, str | None]:
+        """What is wrong with a reviewer that a rule names, if anything."""
+        if "people" not in self._unread:
+            return _missing(member, people)
+        # What some people may do, and their groups, could not be read. That somebody is not there at all can be told.
+        named = self.node.child("people")
+        if named is None or not isinstance(named.value, dict) or member.startswith("group:"):
+            return None, None
+        return (None, None) if member in {key.lower() for key in named.value} else _missing(member, people)
 
 
 def is_loopback(host: str) -> bool:
@@ -243,21 +277,13 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _unmeetable(
-    wanted: Terms, people: Mapping[PersonId, Person], settings: Settings
-) -> Iterable[tuple[str, str | None]]:
-    for factor in wanted.factors:
-        wrong = [(message, hint) for message, hint in (_missing(m, people) for m in factor.members) if message]
-        yield from wrong
-        able = {p for member in factor.members for p in _able(member, people)}
-        if not wrong and len(able) < factor.count:
-            yield f"{factor.count} of {', '.join(factor.members)} must approve, and only {len(able)} can", None
-    for channel in wanted.channels:
-        word = channel.partition(":")[0]
-        if word not in CHANNELS:
-            yield f"unknown channel {channel!r}", nearest(word, CHANNELS) or "known: web, slack, slack:#channel"
-        elif word == "slack" and settings.slack is None:
-            yield f"the channel {channel!r} needs the section slack in the configuration", None
+def _sections(pointers: Iterable[str]) -> frozenset[str]:
+    """The sections with something in them that could not be read; a misspelt one counts as what was meant."""
+    words = {pointer.split("/")[1] for pointer in pointers if pointer.startswith("/")}
+    if "" in pointers:
+        return frozenset(ConfigFile.model_fields)
+    meant = (difflib.get_close_matches(word, ConfigFile.model_fields, n=1, cutoff=0.6) for word in words)
+    return frozenset(word for found in meant for word in found)
 
 
 def _able(member: str, people: Mapping[PersonId, Person]) -> set[PersonId]:

@@ -5,6 +5,7 @@ The REST endpoints of contract.md 4 that `approvals` cannot know. Their rights a
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,9 +30,12 @@ from gateway.policy.evaluate import listing, version_of
 from gateway.reload import Reloader
 from gateway.servers import Server, Servers
 from gateway.upstreams import NoAnswer, Unsent
+from gateway.work import Work
 
 SEES = frozenset({Role.REVIEWER, Role.OPERATOR, Role.ADMIN, Role.AUDITOR})
 RELOADS = frozenset({Role.OPERATOR, Role.ADMIN})
+PATIENCE_SECONDS = 3.0
+"""How long the page of servers waits for their tools."""
 
 
 class ServerOut(Model):
@@ -107,6 +111,8 @@ class Console:
     judge: Judge
     reloader: Reloader
     desk: Desk
+    work: Work
+    patience: float = PATIENCE_SECONDS
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         """The routes, for the table of the people's side."""
@@ -137,7 +143,12 @@ class Console:
     async def list_servers(self, request: web.Request) -> web.StreamResponse:
         """The upstream servers, whether they answer, and the policy in force for each."""
         _check(request, SEES, "see the servers: a viewer reads requests only")
-        shown = [await self._server(server) for server in self.servers]
+        # Jobs of the service: what is not waited for here goes on, and the catalogue knows it the next time.
+        jobs = [(server, self.work.run(self._listed(server))) for server in self.servers]
+        if jobs:
+            await asyncio.wait([job for _, job in jobs], timeout=self.patience)
+        late = f"it has not answered for {self.patience:g} seconds; the page shows its tools once it has"
+        shown = [self._server(server, job.result() if job.done() else late) for server, job in jobs]
         return answer(request, dumps({"servers": shown, "next_cursor": None}))
 
     async def list_tools(self, request: web.Request) -> web.StreamResponse:
@@ -172,21 +183,23 @@ class Console:
         done = await self.reloader.reload()
         return answer(request, dumps({"reloaded": done, "difference": self.reloader.difference}))
 
-    async def _server(self, server: Server) -> dict[str, Any]:
-        tools: Sequence[Tool] | None = None
-        error: str | None = None
+    async def _listed(self, server: Server) -> Sequence[Tool] | str:
         try:
-            tools = await self.catalog.tools(server.name)
+            return await self.catalog.tools(server.name)
         except (Unsent, NoAnswer) as err:
-            error = str(err)
+            return str(err)
+        except KeyError:
+            return "it was taken out of the configuration"
+
+    def _server(self, server: Server, listed: Sequence[Tool] | str) -> dict[str, Any]:
         settings = self.reloader.settings.servers.get(server.name)
         http = settings is not None and settings.url is not None
         return {
             "name": server.name,
             "transport": "http" if http else "stdio",
             "up": server.upstream.up,
-            "error": error,
-            "tools": len(tools) if tools is not None else None,
+            "error": listed if isinstance(listed, str) else None,
+            "tools": None if isinstance(listed, str) else len(listed),
             "policy": ", ".join(policy.name for policy in server.policies) or None,
             "policy_version": version_of(server.policies) if server.policies else None,
         }

@@ -11,6 +11,7 @@ from typing import Any
 from approvals.domain import fingerprint
 from approvals.domain.model import Caller, Cause
 from approvals.errors import Refusal
+from gateway import heavy
 from gateway.callers import Callers
 from gateway.catalog import Place
 from gateway.conversation import Side, relayable
@@ -122,7 +123,7 @@ class Gateway:
         wrong = params_disagree(schema, call.arguments, call.params, required=call.era is Era.MODERN)
         if wrong is not None:
             return RpcError(code=HEADER_MISMATCH, message=wrong)
-        visit = self._visit(caller, found, call, line)
+        visit = await self._visit(caller, found, call, line)
         # The visit alone holds the arguments from here, and lets go of them once the call is judged.
         del call
         return await handle_call(self._parts, visit)
@@ -140,24 +141,29 @@ class Gateway:
                 server=request.call.server, tool=call.name, why="its tools are not known"
             )
             return Result(raw=gone, is_error=True)
-        return await collect(self._parts, self._visit(caller, found, call, line), request)
+        return await collect(self._parts, await self._visit(caller, found, call, line), request)
 
-    async def cancelled(self, caller: Caller, line: Line, reason: str | None) -> None:
-        """The client cancelled in words: the request ends, unless it is running or has ended already."""
+    async def cancelled(self, caller: Caller, line: Line, reason: str | None) -> bool:
+        """The client cancelled in words: the request ends, unless it is running, has ended, or others wait for it."""
         if line.request is None:
-            return
+            return True
+        if self._parts.desk.waiters(line.request) > 1:
+            return False
         actor = f"agent:{caller.agent}"
         try:
             await self._parts.desk.cancel(line.request, actor=actor, cause=Cause.CLIENT_CANCELLED, note=reason)
         except Refusal:
-            return
+            return True
+        return True
 
     async def told(self, request_id: str) -> None:
         """A final outcome has been written to its agent."""
         self._parts.work.start(self._parts.desk.told(request_id))
 
-    def _visit(self, caller: Caller, found: Found, call: InboundCall, line: Line) -> Visit:
-        made = fingerprint.make_call(
+    async def _visit(self, caller: Caller, found: Found, call: InboundCall, line: Line) -> Visit:
+        made = await heavy.run(
+            heavy.weight(call.arguments),
+            fingerprint.make_call,
             server=found.server.name,
             tool=found.tool.name,
             arguments=call.arguments,

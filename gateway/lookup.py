@@ -2,15 +2,18 @@
 
 On `/mcp/{server}` a server's own names stand as they are. On `/mcp` they are `{server}__{tool}`, unless the
 agent has exactly one server. A name is found by looking the catalogues up, never by splitting it, so that
-`a__b` + `c` is not taken for `a` + `b__c` (security.md 2c.9). One server that is down does not hide the others.
+`a__b` + `c` is not taken for `a` + `b__c` (security.md 2c.9). One server that is down does not hide the others,
+and one that is slow does not hold them up: its last list is given, or it is left out until it has answered.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from asyncio import FIRST_COMPLETED, Future
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from approvals.domain.model import Caller
@@ -19,7 +22,8 @@ from gateway.catalog import NOWHERE, Catalog, Place, Tool
 from gateway.judge import Judge
 from gateway.policy.evaluate import listing
 from gateway.servers import Server, Servers
-from gateway.upstreams import NoAnswer, RpcError, Unsent
+from gateway.upstreams import NoAnswer, RpcError, Unsent, nothing
+from gateway.work import Work
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +31,11 @@ SEPARATOR = "__"
 INVALID_PARAMS = -32602
 UNREACHABLE = 1
 """Our own code for a list that cannot be had: outside the ranges of JSON-RPC and MCP (protocol.md 1.1)."""
+PATIENCE_SECONDS = 5.0
+"""How long one server of several may keep the tools of the others waiting."""
+
+Listed = Sequence[Tool] | str
+"""What a server lists, or why that cannot be told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +58,20 @@ class Down:
 class Lookup:
     """Resolves names for one caller at a time."""
 
-    def __init__(self, *, servers: Servers, catalog: Catalog, callers: Callers, judge: Judge) -> None:
+    def __init__(
+        self,
+        *,
+        servers: Servers,
+        catalog: Catalog,
+        callers: Callers,
+        judge: Judge,
+        work: Work,
+        patience: float = PATIENCE_SECONDS,
+    ) -> None:
         self._servers, self._catalog, self._callers, self._judge = servers, catalog, callers, judge
+        self._work, self._patience = work, patience
+        self.on_late: Callable[[], None] = nothing
+        """Called when a server that was not waited for has answered with something else than was given for it."""
 
     def servers(self, caller: Caller, server: str | None) -> list[Server]:
         """The servers a path gives this caller."""
@@ -66,7 +87,7 @@ class Lookup:
     ) -> Sequence[dict[str, Any]] | RpcError:
         """Every tool a call of which could be allowed or asked about, named as on this path."""
         asked = self.servers(caller, server)
-        answers = await asyncio.gather(*(self._list(one, place) for one in asked))
+        answers = await self._lists(asked, place)
         down = [f"{one.name}: {answer}" for one, answer in zip(asked, answers, strict=True) if isinstance(answer, str)]
         for line in down:
             log.warning("tools of a server cannot be listed: %s", line)
@@ -114,11 +135,35 @@ class Lookup:
             message=f"There is no tool {name[:128]!r} here. tools/list gives the names that can be called.",
         )
 
-    async def _list(self, server: Server, place: Place) -> Sequence[Tool] | str:
+    async def _lists(self, asked: Sequence[Server], place: Place) -> list[Listed]:
+        # Jobs of the service: an agent that leaves, or does not wait, ends no asking that others may wait for.
+        jobs = [self._work.run(self._list(one, place)) for one in asked]
+        if len(jobs) > 1:
+            await asyncio.wait(jobs, timeout=self._patience)
+        while open_jobs := [job for job in jobs if not job.done()]:
+            if any(job.done() and not isinstance(job.result(), str) for job in jobs):
+                break
+            await asyncio.wait(open_jobs, return_when=FIRST_COMPLETED)
+        return [job.result() if job.done() else self._instead(one, job) for one, job in zip(asked, jobs, strict=True)]
+
+    def _instead(self, server: Server, job: Future[Listed]) -> Listed:
+        """What is given for a server that is not waited for."""
+        last = self._catalog.last(server.name)
+        given: Listed = last if last is not None else f"it has not answered for {self._patience:g} seconds"
+        job.add_done_callback(partial(self._came_late, given))
+        return given
+
+    def _came_late(self, given: Listed, job: Future[Listed]) -> None:
+        if not job.cancelled() and not isinstance(job.result(), str) and job.result() != given:
+            self.on_late()
+
+    async def _list(self, server: Server, place: Place) -> Listed:
         try:
             return await self._catalog.tools(server.name, place=place)
         except (Unsent, NoAnswer) as err:
             return str(err)
+        except KeyError:
+            return "it was taken out of the configuration"
 
 
 def _own_name(server: Server, name: str, *, prefixed: bool) -> str | None:

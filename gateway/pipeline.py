@@ -20,6 +20,7 @@ from approvals.domain.model import OPEN_STATES, ApprovalRequest, Caller, Cause, 
 from approvals.errors import AlreadyDecided, Expired, NotClaimable, QueueFull, Refusal
 from approvals.filing import Filed, FiledAs, Filing
 from approvals.storage.calls import CallRow
+from gateway import heavy
 from gateway.conversation import Side
 from gateway.executor import Executor, Via
 from gateway.inbound.gate import Called, TaskCreated
@@ -42,6 +43,7 @@ RUNS_AT_LEAST_SECONDS = 8.0
 QUEUE_RETRY = timedelta(seconds=60)
 TASK_GRACE = timedelta(seconds=3)
 """How long a client that takes tasks is held first: a quick answer saves it the polling."""
+RETOLD = frozenset({FiledAs.COLLECT, FiledAs.COOLDOWN})
 NO_RECORD = "The gateway cannot record calls just now, and a call that leaves no record does not run."
 
 
@@ -122,48 +124,55 @@ async def collect(parts: Parts, visit: Visit, request: ApprovalRequest) -> Calle
 
 async def _judged(parts: Parts, visit: Visit, judgement: Judgement) -> Called:
     ruling = judgement.ruling
+    repeat = await _repeat(parts, visit)
+    if repeat is not None and repeat.kind in RETOLD:
+        return _about(parts, visit, repeat.request)
+    current = repeat.request if repeat is not None else None
+    if current is not None and current.state is State.EXECUTING:
+        return await _join(parts, visit, current)
     if visit.found.tool.drifted:
         visit.outcome = "tool_changed"
         return _told(answers.tool_changed(tool=visit.name))
+    if current is not None and ruling.verdict is not Verdict.REQUIRE_APPROVAL:
+        # What was asked before, people need not decide any more, unless it has just been decided.
+        said = await _end_as_changed(parts, visit, current)
+        if said is not None:
+            return said
     if ruling.verdict is Verdict.DENY:
-        await _withdraw(parts, visit)
         return _told(answers.policy_denied(tool=visit.name, rule=ruling.rule, reason=ruling.reason))
-    problems = visit.found.tool.problems(visit.arguments)
+    problems = await heavy.run(len(visit.call.arguments), visit.found.tool.problems, visit.arguments)
     visit.arguments = {}
     if problems:
         visit.outcome = "invalid_arguments"
         return _told(answers.invalid_arguments(tool=visit.name, problems=[(p.pointer, p.message) for p in problems]))
-    current = await _open(parts, visit)
     if ruling.verdict is Verdict.REQUIRE_APPROVAL and ruling.approval is not None:
         if current is None and isinstance(room := await parts.limits.check(ruling.limits, judgement.facts), Exceeded):
             return await _exceeded(parts, visit, judgement, room)
         return await _ask(parts, visit, judgement, ruling.approval, ruling.rule, ruling.reason)
-    if current is not None:
-        if current.state is State.EXECUTING:
-            return await _join(parts, visit, current)
-        await _end_as_changed(parts, current)
     return await _allowed(parts, visit, judgement)
 
 
-async def _withdraw(parts: Parts, visit: Visit) -> None:
-    """The policy forbids now what it asked about before: nobody is left to decide a call that cannot run."""
-    current = await _open(parts, visit)
-    if current is not None and current.state is not State.EXECUTING:
-        await _end_as_changed(parts, current)
+async def _repeat(parts: Parts, visit: Visit) -> Filed | None:
+    """What the same call has come to, whatever the policy says of it now: what ran is told, never run again."""
+    call = visit.call
+    if not parts.desk.may_repeat(call.server, call.tool):
+        return None
+    return await parts.desk.repeat(fingerprint.call_key(visit.caller.agent, call), parts.holding.deny_cooldown)
 
 
-async def _end_as_changed(parts: Parts, request: ApprovalRequest) -> None:
+async def _end_as_changed(parts: Parts, visit: Visit, request: ApprovalRequest) -> Called | None:
+    """End what the policy no longer asks about; an answer if somebody was first, and it ran or was denied."""
     try:
         await parts.desk.cancel(request.id, actor="placet", cause=Cause.POLICY_CHANGED)
-    except (AlreadyDecided, Expired, NotClaimable):
-        return
-
-
-async def _open(parts: Parts, visit: Visit) -> ApprovalRequest | None:
-    call = visit.call
-    if not parts.desk.may_be_open(call.server, call.tool):
-        return None
-    return await parts.desk.open_for(visit.caller.agent, fingerprint.call_key(visit.caller.agent, call))
+    except (AlreadyDecided, Expired, NotClaimable) as refused:
+        current: ApprovalRequest = refused.fields["request"]
+        if current.state is State.EXECUTING:
+            return await _join(parts, visit, current)
+        if current.state not in {State.EXPIRED, State.CANCELLED}:
+            return _about(parts, visit, current)
+    # This call goes on by today's policy, so its agent needs no word of the request.
+    await parts.desk.told(request.id)
+    return None
 
 
 async def _exceeded(parts: Parts, visit: Visit, judgement: Judgement, over: Exceeded) -> Called:
@@ -193,14 +202,13 @@ async def _ask(
         )
     )
     filed = await attached(parts.work, parts.desk, filing, _attached_to)
-    visit.request = visit.side.line.request = filed.request.id
     if _attached_to(filed) is None:
         return _about(parts, visit, filed.request)
     return await _hold(parts, visit, filed.request)
 
 
 def _attached_to(filed: Filed) -> str | None:
-    return None if filed.kind in {FiledAs.COLLECT, FiledAs.COOLDOWN} else filed.request.id
+    return None if filed.kind in RETOLD else filed.request.id
 
 
 async def _join(parts: Parts, visit: Visit, request: ApprovalRequest) -> Called:
@@ -300,6 +308,7 @@ def _limited(visit: Visit, over: Exceeded) -> Result:
 def _about(parts: Parts, visit: Visit, request: ApprovalRequest) -> Result | RpcError:
     """Step 8: what this agent is told of the request; the line says when a final outcome has been written."""
     visit.outcome = request.state.value
+    visit.request = visit.side.line.request = request.id
     if request.state not in OPEN_STATES:
         visit.side.line.tells = request.id
     said = answers.about(request, url=parts.holding.page(request.id))

@@ -13,7 +13,22 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, delete, exists, func, literal, or_, select, true, tuple_, union_all, update
+from sqlalchemy import (
+    Row,
+    Select,
+    and_,
+    delete,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    tuple_,
+    union,
+    union_all,
+    update,
+)
 from sqlalchemy.sql.expression import ColumnElement
 
 from approvals.domain.lifecycle import Effect, Record, Step
@@ -35,6 +50,7 @@ from approvals.storage.tables import (
     IS_EXECUTING,
     IS_OPEN,
     IS_PENDING,
+    IS_RETOLD,
     events,
     replicas,
     requests,
@@ -201,10 +217,12 @@ class Requests(Group):
         oldest: datetime | None = self._run(statement).scalar_one()
         return oldest
 
-    def open_calls(self) -> set[tuple[str, str, str]]:
-        """Every (agent, server, tool) with an open request."""
-        statement = select(requests.c.agent, requests.c.server, requests.c.tool).where(IS_OPEN).distinct()
-        return {(row.agent, row.server, row.tool) for row in self._run(statement)}
+    def repeatable(self, within: timedelta) -> frozenset[tuple[str, str]]:
+        """Every (server, tool) with a request that is open, or ended `within` and was not told, or was denied."""
+        of_tool = select(requests.c.server, requests.c.tool)
+        lately = requests.c.changed_at > self._tx.time_ago(within)
+        found = union(of_tool.where(IS_OPEN), of_tool.where(IS_RETOLD, lately))
+        return frozenset((row.server, row.tool) for row in self._run(found))
 
     def events(self, id: str) -> list[Record]:
         """The ledger of one request, oldest first."""

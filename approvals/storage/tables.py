@@ -44,6 +44,8 @@ IS_APPROVED = text("state = 'approved'")
 IS_EXECUTING = text("state = 'executing'")
 IS_QUEUED = text("state = 'queued'")
 IS_DEAD = text("state = 'dead'")
+IS_RETOLD = text("told_at IS NULL OR state = 'denied'")
+"""The same call made again may be told of it: nobody was told yet, or a person said no."""
 IS_CHANGE = text("kind = 'change'")
 IS_IN_FORCE = text("ended_at IS NULL")
 STATES = (
@@ -106,6 +108,7 @@ requests = Table(
     Index("ix_requests_state", "state", "created_at", "id"),
     Index("ix_requests_agent", "agent", "created_at", "id"),
     Index("ix_requests_waiting", "waiting_holder"),
+    Index("ix_requests_retold", "changed_at", "server", "tool", sqlite_where=IS_RETOLD, postgresql_where=IS_RETOLD),
 )
 
 votes = Table(

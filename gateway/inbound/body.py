@@ -1,4 +1,4 @@
-"""The body of a POST: read whole, within a cap, a deadline and a budget, parsed, and let go.
+"""The body of a POST: read whole, within a cap, a rate, a deadline and a budget, parsed, and let go.
 
 Over a number is a refusal, never a judgement of what has been read so far (security.md 2b). Large bodies are
 parsed in a worker thread, so that one client's megabyte does not hold up everybody's answers.
@@ -9,17 +9,18 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+from collections.abc import Hashable
 
 from aiohttp import ClientPayloadError, web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from gateway import heavy
+from gateway.inbound.flood import Buckets
 from gateway.protocol.headers import Rejection
 from gateway.protocol.jsonrpc import INVALID_REQUEST, Malformed, Message, parse
 from gateway.protocol.strict import MAX_BYTES
 
 log = logging.getLogger(__name__)
-
-_THREAD_FROM_BYTES = 64 * 1024
 
 Read = tuple[Message | Malformed, str]
 """What the body says, and the SHA-256 of its bytes."""
@@ -28,15 +29,19 @@ Read = tuple[Message | Malformed, str]
 class Bodies:
     """Reads bodies; knows how many bytes of them are in memory."""
 
-    def __init__(self, *, seconds: float, budget: int) -> None:
+    def __init__(self, *, seconds: float, budget: int, rate: Buckets) -> None:
         self._seconds = seconds
         self._budget = budget
+        self._rate = rate
         self._held = 0
 
-    async def read(self, http: web.Request) -> Read | Rejection:
-        """The parsed body and its hash, or why it was not read."""
-        if http.content_length is not None and http.content_length > MAX_BYTES:
+    async def read(self, http: web.Request, payer: Hashable) -> Read | Rejection:
+        """The parsed body and its hash, or why it was not read; its bytes count against the rate of `payer`."""
+        declared = http.content_length
+        if declared is not None and declared > MAX_BYTES:
             return _TOO_LARGE
+        if declared is not None and (wait := self._rate.take(payer, declared)) is not None:
+            return _too_fast(wait)
         parts: list[bytes] = []
         try:
             async with asyncio.timeout(self._seconds):
@@ -44,9 +49,9 @@ class Bodies:
             if problem is not None:
                 return problem
             body = b"".join(parts)
-            if len(body) > _THREAD_FROM_BYTES:
-                return await asyncio.to_thread(_digest, body)
-            return _digest(body)
+            if declared is None and (wait := self._rate.take(payer, len(body))) is not None:
+                return _too_fast(wait)
+            return await heavy.run(len(body), _digest, body)
         except TimeoutError:
             return Rejection(
                 status=408,
@@ -72,6 +77,11 @@ class Bodies:
                     status=503, code=503, message="The gateway reads too much at once just now. Try again in a second."
                 )
         return None
+
+
+def _too_fast(seconds: int) -> Rejection:
+    why = f"Too many bytes in a short time. Wait {seconds} s, and send fewer or smaller requests."
+    return Rejection(status=429, code=429, message=why, retry_after=seconds)
 
 
 _TOO_LARGE = Rejection(

@@ -214,6 +214,10 @@ class Gate(Protocol):
         """The final outcome of this approval request has been written to its agent, whole."""
         ...
 
-    async def cancelled(self, caller: Caller, line: Line, reason: str | None) -> None:
-        """The client cancelled in words the call that `line` belongs to; the call still answers by itself."""
+    async def cancelled(self, caller: Caller, line: Line, reason: str | None) -> bool:
+        """The client cancelled in words the call that `line` belongs to.
+
+        True: the call still answers by itself. False: the same agent waits for the same call on another line, and
+        only this line is to end.
+        """
         ...

@@ -56,6 +56,7 @@ _METHODS = ("POST", "GET", "DELETE")
 _TICK_SECONDS = 1.0
 _TOKEN_RATE = Rate(per_second=5_000, burst=10_000)
 _STRANGER_RATE = Rate(per_second=20, burst=200)
+_BYTES_RATE = Rate(per_second=16 * 1024 * 1024, burst=64 * 1024 * 1024)
 _EXPIRE_EVERY_TICKS = 60
 _FAULT = "The gateway failed by a fault of its own, and refused. It is in its log. Try again, or tell your user."
 
@@ -75,6 +76,8 @@ class InboundSettings:
     """For one token; for one address, where no token is needed."""
     stranger_rate: Rate = _STRANGER_RATE
     """For one address, of requests that no valid token came with."""
+    bytes_rate: Rate = _BYTES_RATE
+    """For the bodies of one token; of one address, where no token is needed."""
     open_requests: int = 50_000
     open_subscriptions: int = 100
     """Of one token."""
@@ -93,7 +96,8 @@ class Inbound:
     def __init__(self, gate: Gate, settings: InboundSettings) -> None:
         self._gate = gate
         self._settings = settings
-        self._bodies = Bodies(seconds=settings.body_seconds, budget=settings.bodies_in_flight)
+        bytes_rate = Buckets(settings.bytes_rate, settings.clock)
+        self._bodies = Bodies(seconds=settings.body_seconds, budget=settings.bodies_in_flight, rate=bytes_rate)
         self._tokens = Buckets(settings.credential_rate, settings.clock)
         self._strangers = Buckets(settings.stranger_rate, settings.clock)
         self._handling = 0
@@ -193,19 +197,20 @@ class Inbound:
             wait = self._strangers.take(http.remote)
             return UNAUTHORIZED if wait is None else _too_many(wait)
         credential = credential_key(caller.agent, caller.credential or token)
-        if (wait := self._tokens.take(credential if token is not None else (credential, http.remote))) is not None:
+        payer = credential if token is not None else (credential, http.remote)
+        if (wait := self._tokens.take(payer)) is not None:
             return _too_many(wait)
         path = _PATH.fullmatch(http.raw_path.partition("?")[0])
         server = path.group(1) if path else None
         servers = self._gate.servers(caller)
         if path is None or (server is not None and server not in servers):
             return _unknown_path(servers)
-        return Visit(http=http, head=head, caller=caller, credential=credential, server=server)
+        return Visit(http=http, head=head, caller=caller, credential=credential, payer=payer, server=server)
 
     async def _post(self, visit: Visit) -> Work | Rejection:
         if (problem := check_body_headers(visit.head)) is not None:
             return problem
-        read = await self._bodies.read(visit.http)
+        read = await self._bodies.read(visit.http, visit.payer)
         if isinstance(read, Rejection):
             return read
         message, digest = read

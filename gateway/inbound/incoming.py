@@ -6,7 +6,7 @@ rest is for the gateway to allow or drop (security.md 2c.11).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,12 +28,13 @@ _SET_APART = RESUMING | {"_meta"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visit:
-    """One HTTP request of a signed-in agent. `server` is None on the aggregate."""
+    """One HTTP request of a signed-in agent. `server` is None on the aggregate; `payer` is whose rate counts."""
 
     http: web.Request
     head: Head
     caller: Caller
     credential: bytes
+    payer: Hashable
     server: str | None
 
 

@@ -143,7 +143,8 @@ class Server:
             line.hang_up()
             return
         client = session.client if session is not None else visit.caller.client
-        await self._gate.cancelled(replace(visit.caller, client=client), line, words)
+        if not await self._gate.cancelled(replace(visit.caller, client=client), line, words):
+            line.hang_up()
 
     async def _initialize(self, visit: Visit, route: Route, message: Request) -> web.StreamResponse:
         said = await self._gate.hello(visit.caller, visit.server)

@@ -175,7 +175,7 @@ class Upstream(Protocol):
         """Send once and wait for the answer; meanwhile what the server says and asks goes to `peer`.
 
         Calls `sent` just before the first byte goes out, once. What is not `repeatable` is never sent again after it,
-        except where the server provably refused to take the request. Cancelling the awaiting task tells the upstream.
+        whatever the server says. Cancelling the awaiting task tells the upstream.
 
         Raises:
             Unsent: nothing was sent.

@@ -24,6 +24,7 @@ from gateway.upstreams.era import (
     judge_discover,
     judge_initialize,
 )
+from gateway.upstreams.pending import Garbled
 
 Asking = Callable[[Ask, str | None], Awaitable[Result | RpcError | InputRequired]]
 """Sends an ask in the modern version given, or in the legacy era, and waits."""
@@ -67,7 +68,7 @@ async def _discovered(ask: Asking, version: str, probe_seconds: float) -> Verdic
         try:
             async with asyncio.timeout(probe_seconds):
                 answer = await ask(discovering(), version)
-        except TimeoutError:
+        except (TimeoutError, Garbled):
             return Legacy()
         verdict = judge_discover(answer, asked=version)
         if not isinstance(verdict, AskAgain):

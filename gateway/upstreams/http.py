@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
@@ -111,6 +110,8 @@ class HttpUpstream:
                     raise Unsent(str(err)) from err
                 raise
         self._up = True
+        if isinstance(answer, RpcError) and answer.code == HEADER_MISMATCH and relay.method == "tools/call":
+            await self._outdated()
         return answer
 
     @asynccontextmanager
@@ -178,17 +179,14 @@ class HttpUpstream:
             return await self._ask(ask)
         if relay.definition is None:
             relay = replace(relay, definition=self._definitions.get(relay.name or ""))
-        answer = await self._ask(replace(ask, relay=relay))
-        if not isinstance(answer, RpcError) or answer.code != HEADER_MISMATCH:
-            return answer
-        # Refused before it ran (the code says so), because our view of the tool's schema is old. The call
-        # may go again only as what was judged: a tool that changed is another tool.
-        await self._tools()
-        fresh = self._definitions.get(relay.name or "")
-        if fresh is None or (relay.definition is not None and not _same(fresh, relay.definition)):
-            self.on_tools_changed()
-            return answer
-        return await self._ask(replace(ask, relay=replace(relay, definition=fresh)))
+        return await self._ask(replace(ask, relay=relay))
+
+    async def _outdated(self) -> None:
+        """The server wanted other headers of a call: what we know of its tools is old. The call is not sent again."""
+        with contextlib.suppress(Unsent, NoAnswer, TimeoutError):
+            async with asyncio.timeout(self._timeouts.list):
+                await self._tools()
+        self.on_tools_changed()
 
     async def _ask(self, ask: Ask) -> Result | RpcError | InputRequired:
         dialect = await self._spoken_to(ask)
@@ -196,17 +194,16 @@ class HttpUpstream:
             return await dialect.ask(ask)
         except WrongEra as err:
             self._forget(dialect)
-            if not ask.harmless and not err.rejected:
-                raise
+            if not ask.harmless:
+                self.on_tools_changed()
+                return _answer_of(err)
             log.info("upstream contradicts its era, probed again", extra={"server": self.name})
         dialect = await self._spoken()
         try:
             return await dialect.ask(ask)
         except WrongEra as err:
             self._forget(dialect)
-            if err.error is None:
-                raise
-            return err.error
+            return _answer_of(err)
 
     async def _spoken_to(self, ask: Ask) -> Dialect:
         """The session era for a client that can be asked, if the server has it; else what the server was found in."""
@@ -269,5 +266,7 @@ class HttpUpstream:
         self._tools_changed()
 
 
-def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+def _answer_of(err: WrongEra) -> RpcError:
+    if err.error is None:
+        raise err
+    return err.error

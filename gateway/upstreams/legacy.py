@@ -1,9 +1,9 @@
 """The session era over HTTP: `initialize`, then requests in a session, one session a session key.
 
-A session that the server no longer knows is opened again once. The request is then repeated only
-if it is harmless, or if the refusal is a JSON-RPC error that answers no request of ours: a transport
-that refuses so has not handed the request to anything. A stream that drops before the answer is
-resumed from its last event id. A disconnect is not a cancellation here: that takes words.
+A session that the server no longer knows is opened again, and what may be repeated goes again in the new
+one. A call never does, whatever the refusal says: nothing proves that it did not run. So a session that was
+silent for a while is pinged before a call. A stream that drops before the answer is resumed from its last
+event id. A disconnect is not a cancellation here: that takes words.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ from gateway.upstreams.listening import Listening, hoped_for, offered
 from gateway.upstreams.peers import Conversation
 from gateway.upstreams.places import Key, Place, Places, Session
 from gateway.upstreams.replies import Dropped, Receiver, StatusError
-from gateway.upstreams.rpc import not_offered
+from gateway.upstreams.rpc import METHOD_NOT_FOUND, not_offered
 from gateway.upstreams.standing import NOTHING_DECLARED, Standing
+from gateway.upstreams.trust import ASSURANCE_SECONDS
 from gateway.upstreams.wire import Courtesy, Wire, WrongEra
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ _MAX_RESUMES_IN_A_ROW = 5
 _RETRY_SECONDS = (0.05, 1.0, 30.0)  # least, when the server names none, most
 _MAX_SESSION_ID = 1024
 _NO_VERDICT = frozenset({401, 403, 408, 429})
+_REFUSALS = frozenset({400, 404})
 
 
 class LegacyDialect:
@@ -47,20 +49,25 @@ class LegacyDialect:
         self._over = asyncio.Event()
 
     async def ask(self, ask: Ask) -> Result | RpcError:
-        """Send in its session, opening it first, or once more where that is safe."""
+        """Send in its session, opening it first; once more in a new one, if it may be repeated."""
         with self._places.used(ask.place) as place:
-            return await self._ask(ask, place)
+            try:
+                return await self._ask(ask, place)
+            except (Unsent, NoAnswer):
+                self._places.doubt()
+                raise
 
     async def _ask(self, ask: Ask, place: Place) -> Result | RpcError:
-        session = await self._session(place)
+        session = await (self._session(place) if ask.relay.repeatable else self._assured(place))
         await self._standing.begun(place)
         try:
             return await self._once(ask, place, session)
         except StatusError as err:
             if not _session_refused(err, session, ask):
+                place.trust.doubt()  # some name the request even where they no longer know its session
                 return _answer_of(err)
             self._lost(place, session)
-            if not ask.relay.repeatable and err.error is None:
+            if not ask.relay.repeatable:
                 raise NoAnswer(f"{err}; its session was lost, and whether the call ran is not known") from err
             log.info("upstream session lost, opened again", extra={"server": self._wire.name})
         session = await self._session(place)
@@ -125,6 +132,7 @@ class LegacyDialect:
             raise
         finally:
             place.talks.discard(talk)
+        place.trust.answered()
         return not_offered("input_required") if isinstance(answer, InputRequired) else answer
 
     async def _received(
@@ -133,7 +141,9 @@ class LegacyDialect:
         receiver = Receiver(name=self._wire.name, request_id=request_id, listener=talk)
         body = ask.text(request_id, version=None)
         try:
-            async with self._wire.post(body, session.headers(), before=ask.mark) as answer:
+            async with self._wire.post(
+                body, session.headers(), before=ask.mark, once=not ask.relay.repeatable
+            ) as answer:
                 return await receiver.receive(answer)
         except Dropped as err:
             if err.last_id is not None and err.retry is not None:
@@ -162,10 +172,31 @@ class LegacyDialect:
                 dropped = err
         raise dropped
 
+    async def _assured(self, place: Place) -> Session:
+        """Its session, surely known to the server: pinged if it was silent for a while, opened again if it was lost."""
+        async with place.trust.lock:
+            session = await self._session(place)
+            if place.trust.fresh:
+                return session
+            try:
+                async with asyncio.timeout(ASSURANCE_SECONDS):
+                    await self._once(plain("ping", place=place.key), place, session)
+            except StatusError as err:
+                if err.status >= 500 or err.status in _NO_VERDICT:
+                    raise
+                if _knows_no_ping(err):
+                    place.trust.answered()
+                elif err.status in _REFUSALS:
+                    self._lost(place, session)
+            except (NoAnswer, TimeoutError) as err:
+                log.debug("ping of an upstream session told nothing: %s", err, extra={"server": self._wire.name})
+        return await self._session(place)
+
     async def _session(self, place: Place) -> Session:
         async with place.lock:
             if place.session is None:
                 session = place.session = await self._open(place)
+                place.trust.answered()
                 self._places.make_room(place)
                 for uri in list(place.uris):
                     await self._granted(place, session, uri)
@@ -192,11 +223,11 @@ class LegacyDialect:
             if err.error is None:
                 if err.status >= 500 or err.status in _NO_VERDICT:
                     raise
-                raise WrongEra(str(err), rejected=True) from err
+                raise WrongEra(str(err)) from err
             outcome = err.error
         agreed = judge_initialize(outcome)
         if not isinstance(agreed, Agreed):
-            raise WrongEra(f"{self._wire.name} cannot be used: {agreed.why}", rejected=True)
+            raise WrongEra(f"{self._wire.name} cannot be used: {agreed.why}")
         if session_id is not None and not _is_session_id(session_id):
             raise NoAnswer(f"{self._wire.name} gave a session id that is not visible ASCII")
         session = Session(id=session_id, hello=agreed.hello)
@@ -253,7 +284,11 @@ class LegacyDialect:
 
 
 def _session_refused(err: StatusError, session: Session, ask: Ask) -> bool:
-    return err.status in (400, 404) and (ask.relay.repeatable or (session.id is not None and not err.ours))
+    return err.status in _REFUSALS and (ask.relay.repeatable or (session.id is not None and not err.ours))
+
+
+def _knows_no_ping(err: StatusError) -> bool:
+    return err.ours and err.error is not None and err.error.code == METHOD_NOT_FOUND
 
 
 def _answer_of(err: StatusError) -> RpcError:

@@ -16,14 +16,24 @@ from typing import Any
 from gateway.upstreams import MAX_ANSWER_BYTES, InputRequired, NoAnswer, Overlarge, Result, RpcError
 from gateway.upstreams.asks import Ask
 from gateway.upstreams.peers import Conversation
-from gateway.upstreams.rpc import Answer, Asked, Told
+from gateway.upstreams.rpc import Answer, Asked, Garbage, Told
 
 log = logging.getLogger(__name__)
 
 _MAX_QUEUED = 1000
+_GRACE_SECONDS = 2.0
+"""How long the answer may take after a line of prose that quotes it: some servers log what they are about to say."""
 _ID = re.compile(rb'"id"\s*:\s*(\d{1,18})\s*[,}]')
 
 Outcome = Result | RpcError | InputRequired
+
+
+class Garbled(NoAnswer):
+    """Something came in the place of the answer. `prose`: in a line that may be a log, so the answer may come yet."""
+
+    def __init__(self, why: str, *, prose: bool = False) -> None:
+        super().__init__(why)
+        self.prose = prose
 
 
 @dataclass(slots=True, eq=False)
@@ -51,8 +61,20 @@ class Pending:
         Raises:
             NoAnswer: there will be none.
         """
+        doubt: NoAnswer | None = None
+        until: float | None = None
         while True:
-            match await self.heard.get():
+            try:
+                async with asyncio.timeout_at(until):
+                    heard = await self.heard.get()
+            except TimeoutError:
+                if doubt is None:
+                    raise
+                raise doubt from None
+            match heard:
+                case Garbled(prose=True) as err:
+                    if until is None:
+                        doubt, until = err, asyncio.get_running_loop().time() + _GRACE_SECONDS
                 case NoAnswer() as err:
                     raise err
                 case Told() | Asked() as message:
@@ -89,10 +111,22 @@ class Pendings:
         pending = self.get(answer.id)
         if answer.id is None and len(self._pending) == 1:
             (pending,) = self._pending.values()  # it could not read the id, but nothing else was asked
+        if pending is None and isinstance(answer.id, str) and re.fullmatch("[0-9]{1,18}", answer.id):
+            pending = self.get(int(answer.id))
+            if pending is not None:
+                why = f"{self._name} answered under the id {answer.id!r}, a string, instead of the number"
+                pending.heard.put_nowait(Garbled(why))
+                return
         if pending is None:
             log.debug("upstream answered nothing that is waited for", extra={"server": self._name})
             return
         pending.heard.put_nowait(answer.outcome)
+
+    def garbled(self, garbage: Garbage, *, prose: bool) -> None:
+        """A line that is no message; the request that it was meant to answer gets no other answer."""
+        pending = self.get(garbage.answers)
+        if pending is not None:
+            pending.heard.put_nowait(Garbled(f"{self._name} answered something that {garbage.why}", prose=prose))
 
     def too_long(self, ends: bytes) -> None:
         """An answer was over the bound; `ends` are the first and last bytes of it, one of which has the id."""

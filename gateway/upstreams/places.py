@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from gateway.upstreams import Hello
 from gateway.upstreams.listening import Listening
 from gateway.upstreams.peers import Conversation
+from gateway.upstreams.trust import Trust
 
 MAX_SESSIONS = 1000
 MAX_SESSIONS_A_KEY = 4
@@ -47,6 +48,7 @@ class Place:
     key: Key
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     session: Session | None = None
+    trust: Trust = field(default_factory=Trust)
     busy: int = 0
     used_at: float = 0.0
     talks: set[Conversation] = field(default_factory=set)
@@ -129,6 +131,11 @@ class Places:
         """Forget everything without a word: the server is another one now."""
         while self._places:
             self._places.popitem()[1].stop_standing()
+
+    def doubt(self) -> None:
+        """The server could not be reached, or failed: it may have been started again, without its sessions."""
+        for place in self._places.values():
+            place.trust.doubt()
 
     def _give_up(self, place: Place) -> None:
         if self._places.get(place.key) is place:

@@ -1,8 +1,8 @@
 """One life of a server process: from its start over the handshake to its end, and everything said meanwhile.
 
 Requests run side by side by id. Lines on standard output that are no messages (banners) are logged and
-skipped. The reader never waits for anybody: what a slow client does not take is queued, up to a bound.
-What was asked of a process that ended is lost: `NoAnswer`.
+skipped, unless they stand where an answer should. The reader never waits for anybody: what a slow client
+does not take is queued, up to a bound. What was asked of a process that ended is lost: `NoAnswer`.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ log = logging.getLogger(__name__)
 
 MAX_UNREAD_BYTES = 32 * 1024 * 1024
 _THREAD_FROM_BYTES = 256 * 1024
+_PROSE_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,6 +236,9 @@ class Process:
                 await self._take(line)
             elif line.strip():
                 self._noise.line(line)
+                garbage = read(line[:_PROSE_BYTES])
+                if isinstance(garbage, Garbage):
+                    self._pending.garbled(garbage, prose=True)
         self._leave()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(1.0):
@@ -252,6 +256,7 @@ class Process:
                 await self._heard(message)
             case Garbage():
                 self._noise.line(line)
+                self._pending.garbled(message, prose=False)
 
     async def _heard(self, message: Told | Asked) -> None:
         meta = message.params.get("_meta") if isinstance(message, Told) else None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gateway.protocol.raw import split_object
@@ -23,6 +23,10 @@ ASKABLE = frozenset({"elicitation/create", "sampling/createMessage", "roots/list
 """What a server may ask of a client, as a request of its own or inside an input_required result."""
 MAX_INPUT_REQUESTS = 64
 MAX_STATE_CHARACTERS = 64 * 1024
+_ENDS_BYTES = 1024
+_ID = re.compile(rb'"id"\s*:\s*(\d{1,18})\s*[,}]')
+_ANSWERS = re.compile(rb'"(?:result|error)"\s*:')
+_ASKS = re.compile(rb'"method"\s*:')
 _ESCAPED = re.compile(rb"\\.", re.DOTALL)
 _STRING = re.compile(rb'"[^"]*"')
 _NOT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
@@ -58,9 +62,13 @@ class Told:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Garbage:
-    """Not a JSON-RPC message; `why` continues the words "it answered something that …"."""
+    """Not a JSON-RPC message; `why` continues the words "it answered something that …".
+
+    `answers` is the id of the request that it was meant to answer, where that can be seen.
+    """
 
     why: str
+    answers: Id | None = None
 
 
 Message = Answer | Asked | Told | Garbage
@@ -69,14 +77,29 @@ Message = Answer | Asked | Told | Garbage
 def read(raw: bytes) -> Message:
     """One message from its text. Never raises."""
     if not raw.lstrip().startswith(b"{"):
-        return Garbage(why="is not a JSON object")
+        return _unread(raw, "is not a JSON object")
     if too_deep(raw):
-        return Garbage(why=f"is nested deeper than {MAX_DEPTH} levels")
+        return _unread(raw, f"is nested deeper than {MAX_DEPTH} levels")
     try:
         members = split_object(raw)
         parsed = {name: _loads(text) for name, text in members.items()}
     except (ValueError, RecursionError) as err:
-        return Garbage(why=f"is not valid JSON ({str(err)[:120]})")
+        return _unread(raw, f"is not valid JSON ({str(err)[:120]})")
+    message = _message(parsed, members)
+    if isinstance(message, Garbage) and "method" not in parsed and is_id(parsed.get("id")):
+        return replace(message, answers=parsed["id"] if parsed.keys() & {"jsonrpc", "result", "error"} else None)
+    return message
+
+
+def _unread(raw: bytes, why: str) -> Garbage:
+    """A text that is no JSON may hold an answer to somebody all the same."""
+    ends = raw[:_ENDS_BYTES] + b"\n" + raw[-_ENDS_BYTES:]
+    found = _ID.search(ends)
+    answers = found is not None and _ANSWERS.search(ends) is not None and _ASKS.search(ends) is None
+    return Garbage(why=why, answers=int(found[1]) if found is not None and answers else None)
+
+
+def _message(parsed: dict[str, Any], members: dict[str, bytes]) -> Message:
     if parsed.get("jsonrpc") != "2.0":
         return Garbage(why='is not JSON-RPC 2.0 (no "jsonrpc": "2.0")')
     if "method" in parsed:

@@ -3,7 +3,8 @@
 Schemas come from upstreams, so they are measured before they are compiled: references that multiply are
 refused, and where a schema refers to itself no error tree is built, because building one can take
 exponential time (measured: 16 nested objects under a two-branched recursive anyOf take 6 s, 20 do not end),
-while the yes-or-no check stays fast. Nothing is ever fetched.
+while the yes-or-no check stays fast. For the same reason only the first error is built for long arguments: each error
+holds a copy of what it is about, and all are built at once. Nothing is ever fetched.
 """
 
 from __future__ import annotations
@@ -17,17 +18,21 @@ from typing import Any
 import jsonschema_rs
 
 MAX_SCHEMA_BYTES = 256 * 1024
-MAX_PROBLEMS = 10
+MAX_PROBLEMS = 5
 _MAX_EXPANDED = 100_000
 _MAX_EXPLAINED = 5_000
 _MAX_CHAIN = 200
+_MAX_COPIED = 8 * 1024 * 1024
+_PER_VALUE = 4
 _MAX_MESSAGE = 300
 _PATTERNS = jsonschema_rs.FancyRegexOptions(backtrack_limit=50_000, size_limit=1_000_000)
 
 _ONE = ("items", "contains", "unevaluatedItems", "additionalItems", "additionalProperties", "propertyNames")
 _ONE_MORE = ("unevaluatedProperties", "not", "if", "then", "else", "contentSchema")
 _LISTS = ("allOf", "anyOf", "oneOf", "prefixItems", "items")
-_MAPS = ("properties", "patternProperties", "dependentSchemas", "dependencies")
+_PATTERNED = "patternProperties"
+_BRANCHES = ("anyOf", "oneOf")
+_MAPS = ("properties", _PATTERNED, "dependentSchemas", "dependencies")
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 
 
@@ -69,15 +74,38 @@ class ArgumentCheck:
             raise UnusableSchema(f"its input schema is not valid: {_cut(getattr(err, 'message', str(err)))}") from err
         self._schema = schema
         self._explains = not measure.recursive and expanded <= _MAX_EXPLAINED
+        self._branches = measure.branches
 
     def problems(self, arguments: dict[str, Any]) -> tuple[Problem, ...]:
         """Everything that is wrong, up to `MAX_PROBLEMS`; empty when the arguments fit."""
         if self._validator.is_valid(arguments):
             return ()
-        if not self._explains:
-            return tuple(islice(_plain_problems(self._schema, arguments), MAX_PROBLEMS)) or _UNEXPLAINED
-        errors = islice(self._validator.iter_errors(arguments), MAX_PROBLEMS)
-        return tuple(Problem(pointer=_pointer(err.instance_path), message=_message(err)) for err in errors)
+        if self._explains and _copied_at_worst(arguments) <= _MAX_COPIED:
+            return tuple(_problem(err) for err in islice(self._validator.iter_errors(arguments), MAX_PROBLEMS))
+        plain = tuple(islice(_plain_problems(self._schema, arguments), MAX_PROBLEMS))
+        if plain or not self._explains or self._branches:
+            return plain or _UNEXPLAINED
+        try:
+            self._validator.validate(arguments)
+        except jsonschema_rs.ValidationError as err:
+            return (_problem(err),)
+        return _UNEXPLAINED
+
+
+def _copied_at_worst(arguments: dict[str, Any]) -> int:
+    """How many characters the errors of a schema may hold, if there is one for every value, about the whole."""
+    values, characters, todo = 0, 0, [arguments]
+    while todo:
+        node: Any = todo.pop()
+        values += 1
+        if isinstance(node, str):
+            characters += len(node)
+        elif isinstance(node, dict):
+            todo += node.keys()
+            todo += node.values()
+        elif isinstance(node, list):
+            todo += node
+    return values * (characters + _PER_VALUE * values)
 
 
 _UNEXPLAINED = (Problem(pointer="", message="they do not fit the tool's input schema; read it again"),)
@@ -88,10 +116,14 @@ def _plain_problems(schema: dict[str, Any], arguments: dict[str, Any]) -> Iterat
     for name in required if isinstance(required, list) else ():
         if name not in arguments:
             yield Problem(pointer="", message=_cut(f"{json.dumps(name)} is required: add it"))
-    if schema.get("additionalProperties") is False and isinstance(properties, dict):
+    if schema.get("additionalProperties") is False and isinstance(properties, dict) and not schema.get(_PATTERNED):
         for name in arguments:
             if name not in properties:
                 yield Problem(pointer=_pointer([name]), message="the tool takes no such argument: remove it")
+
+
+def _problem(err: Any) -> Problem:
+    return Problem(pointer=_pointer(err.instance_path), message=_message(err))
 
 
 def _message(err: Any) -> str:
@@ -121,6 +153,7 @@ class _Measure:
         self._sizes: dict[int, int] = {}
         self._open: set[int] = set()
         self.recursive = False
+        self.branches = False
         self._find_anchors()
 
     def expanded(self) -> int:
@@ -137,6 +170,7 @@ class _Measure:
             return 1
         if key not in self._sizes:
             self._open.add(key)
+            self.branches = self.branches or any(keyword in node for keyword in _BRANCHES)
             self._sizes[key] = 1 + sum(self._size(child, depth + 1) for child in self._applied(node))
             self._open.discard(key)
         return self._sizes[key]

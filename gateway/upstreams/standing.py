@@ -77,6 +77,7 @@ class Standing:
             except (Unsent, NoAnswer) as err:
                 place.stood.set()
                 log.debug("standing stream of upstream ended: %s", err, extra={"server": self._wire.name})
+            place.trust.doubt()  # a server that is restarted ends its streams first
             pause = least if now() - began > most else min(pause * 2, most)
             await asyncio.sleep(pause if reader.retry is None else min(max(reader.retry, _LEAST_RETRY_SECONDS), most))
 

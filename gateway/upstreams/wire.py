@@ -32,11 +32,10 @@ _OURS_TOO = frozenset({"te", "upgrade", "origin", "expect", "accept-encoding", "
 
 
 class WrongEra(NoAnswer):
-    """The server no longer speaks as the probe found. `rejected`: it provably did not take the request."""
+    """The server no longer speaks as the probe found. `error` is what it answered to the request, if it did."""
 
-    def __init__(self, why: str, *, rejected: bool, error: RpcError | None = None) -> None:
+    def __init__(self, why: str, *, error: RpcError | None = None) -> None:
         super().__init__(why)
-        self.rejected = rejected
         self.error = error
 
 
@@ -122,11 +121,17 @@ class Wire:
         return next(self._ids)
 
     def post(
-        self, body: bytes, headers: Mapping[str, str], *, before: Callable[[], None] = nothing, forever: bool = False
+        self,
+        body: bytes,
+        headers: Mapping[str, str],
+        *,
+        before: Callable[[], None] = nothing,
+        forever: bool = False,
+        once: bool = False,
     ) -> AbstractAsyncContextManager[Reply]:
-        """POST one message."""
+        """POST one message. `once`: not a second time either where credentials were refused that can be renewed."""
         every = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream", **headers}
-        return self._send("POST", every, body=body, before=before, forever=forever)
+        return self._send("POST", every, body=body, before=before, forever=forever, once=once)
 
     def get(self, headers: Mapping[str, str], *, forever: bool = False) -> AbstractAsyncContextManager[Reply]:
         """GET an event stream."""
@@ -175,6 +180,7 @@ class Wire:
         body: bytes | None = None,
         before: Callable[[], None] = nothing,
         forever: bool = False,
+        once: bool = False,
     ) -> AbstractAsyncContextManager[Reply]:
         merged: CIMultiDict[str] = CIMultiDict(self._headers)
         merged.update(headers)
@@ -184,20 +190,24 @@ class Wire:
                 method, self._url, headers=merged, body=body, before_first_byte=before, forever=forever
             )
 
-        return exchange() if self._authorizer is None else _authorized(self._authorizer, merged, exchange)
+        return exchange() if self._authorizer is None else _authorized(self._authorizer, merged, exchange, once=once)
 
 
 @asynccontextmanager
 async def _authorized(
-    authorizer: Authorizer, headers: CIMultiDict[str], exchange: Callable[[], AbstractAsyncContextManager[Reply]]
+    authorizer: Authorizer,
+    headers: CIMultiDict[str],
+    exchange: Callable[[], AbstractAsyncContextManager[Reply]],
+    *,
+    once: bool,
 ) -> AsyncIterator[Reply]:
-    """Send with credentials; a second time with better ones, where the first were refused before anything was done."""
+    """Send with credentials; a second time with better ones where they were refused, unless it may go only `once`."""
     sent = await authorizer.headers()
     headers.update(sent)
     async with exchange() as reply:
         challenge = reply.headers.get("WWW-Authenticate")
         again = reply.status in {401, 403} and await authorizer.refused(sent, status=reply.status, challenge=challenge)
-        if not again:
+        if once or not again:
             yield reply
             return
     headers.update(await authorizer.headers())

@@ -29,6 +29,18 @@ async def change(it: Shop, rule: Any) -> None:
     await it.placet.reload()
 
 
+async def ran_untold(it: Shop, agent: Agent, to: str) -> dict[str, Any]:
+    """A call that ran after its agent had lost the connection."""
+    await change(it, {**ASKS, "rate_limit": "1/hour", "approval": {"execute_on_approve": True}})
+    async with asyncio.TaskGroup() as group:
+        lost = group.create_task(agent.call("pay", payment(to)))
+        asked = await it.ada.pending_of(to=to)
+        lost.cancel()
+    await it.ada.until(asked["id"], lambda shown: not shown["waiting"])
+    await it.ada.approve(asked)
+    return await it.ada.until_state(asked["id"], "succeeded")
+
+
 @pytest.mark.parametrize(
     "rule",
     [
@@ -74,6 +86,57 @@ async def test_what_was_approved_before_the_policy_allowed_it_runs_once_as_appro
         await it.ada.approve(asked)
         assert (await called).code == "approved"
     assert it.seen("both") == 1
+
+
+async def test_what_ran_and_was_not_told_is_told_though_the_policy_allows_it_now(it: Shop) -> None:
+    async with it.agent() as agent:
+        ran = await ran_untold(it, agent, "late")
+        await change(it, {})
+        said = await agent.call("pay", payment("late"))
+        assert (said.code, said.verdict["request"]) == ("approved", ran["id"])
+        assert it.seen("late") == 1
+        assert (await agent.call("pay", payment("late"))).verdict == {}
+    assert it.seen("late") == 2
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        pytest.param({"action": "deny", "reason": "no more"}, id="denied now"),
+        pytest.param({**ASKS, "rate_limit": "1/hour"}, id="no more of them now"),
+    ],
+)
+async def test_what_ran_and_was_not_told_is_told_though_it_may_not_run_now(it: Shop, rule: Any) -> None:
+    await change(it, {**ASKS, "rate_limit": "1/hour"})
+    async with it.agent() as agent:
+        ran = await ran_untold(it, agent, "gone")
+        await change(it, rule)
+        said = await agent.call("pay", payment("gone"))
+        assert (said.code, said.verdict["request"]) == ("approved", ran["id"])
+    assert it.seen("gone") == 1
+
+
+async def test_a_person_s_no_is_kept_to_though_the_policy_allows_it_now(it: Shop) -> None:
+    async with it.agent() as agent:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(agent.call("pay", payment("no")))
+            await it.ada.deny(await it.ada.pending_of(to="no"), "wrong account")
+        await change(it, {})
+        assert (await agent.call("pay", payment("no"))).code == "approval_denied"
+    assert it.seen("no") == 0
+
+
+async def test_a_call_allowed_while_it_is_approved_runs_once_whoever_is_first(it: Shop) -> None:
+    for number in range(12):
+        await change(it, ASKS)
+        to = f"race-{number}"
+        async with it.agent() as agent, it.agent() as again, asyncio.TaskGroup() as group:
+            group.create_task(agent.call("pay", payment(to)))
+            asked = await it.ada.pending_of(to=to)
+            await change(it, {})
+            group.create_task(it.ada.decide(asked, "approve"))
+            group.create_task(again.call("pay", payment(to)))
+        assert it.seen(to) == 1
 
 
 async def test_a_policy_that_says_the_same_in_other_words_changes_nothing(it: Shop) -> None:

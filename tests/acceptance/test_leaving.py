@@ -11,6 +11,7 @@ import pytest_asyncio
 
 from tests.acceptance.agents import Agent, OldAgent
 from tests.acceptance.counting import Shop, open_shop
+from tests.acceptance.harness import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -37,6 +38,15 @@ async def left(it: Shop, agent: Agent, message: tuple[Any, dict[str, str]], to: 
         asked = await it.ada.pending_of(to=to)
         called.cancel()
     return await it.ada.until(asked["id"], lambda one: not one["waiting"])
+
+
+async def held(agent: Agent, count: int) -> None:
+    """Wait until the gateway holds so many connections."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            async with agent.http.get(f"{agent.placet.url}/metrics") as answer:
+                if f"placet_held_calls {count}.0" in await answer.text():
+                    return
 
 
 async def test_an_agent_of_the_modern_era_that_left_collects_by_asking_again(it: Shop) -> None:
@@ -84,6 +94,21 @@ async def test_a_cancel_in_words_ends_the_request(it: Shop) -> None:
         assert (status, problem["code"], problem["state"]) == (409, "already_decided", "cancelled")
         assert (await called).code == "approval_cancelled"
     assert it.seen("stop") == 0
+
+
+async def test_a_cancel_in_words_of_one_connection_leaves_the_request_to_the_others(it: Shop) -> None:
+    async with OldAgent(it.placet, "shop") as first, it.agent() as second, asyncio.TaskGroup() as group:
+        await first.open()
+        called = group.create_task(first.post(first.old_call("pay", payment("shared"), 7)))
+        asked = await it.ada.pending_of(to="shared")
+        other = group.create_task(second.call("pay", payment("shared")))
+        await held(second, 2)
+        assert (await first.post(cancel(7, "the user pressed stop"))).status == 202
+        assert (await called).body is None
+        assert (await it.ada.show(asked["id"]))["state"] == "pending"
+        await it.ada.approve(asked)
+        assert (await other).code == "approved"
+    assert it.seen("shared") == 1
 
 
 async def test_a_cancel_because_the_clients_clock_ran_out_is_only_a_leaving(it: Shop) -> None:

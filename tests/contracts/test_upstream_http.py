@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from gateway.upstreams import Result, Upstream
+from gateway.upstreams import Result, RpcError, Upstream
 from gateway.upstreams.http import HttpUpstream
 from tests.contracts.upstream_contract import UpstreamContract, text_of
 from tests.fakes.upstreams import running, sdk_http_server, send_call, tool_call
@@ -37,7 +38,14 @@ class TestModernHttp(UpstreamContract):
         answer = await send_call(upstream, asked)
         assert text_of(answer) == "in Köln"
 
-    async def test_a_missing_header_is_found_out_and_the_call_sent_again(self, upstream: Upstream) -> None:
+    async def test_a_missing_header_is_found_out_for_the_next_call_and_this_one_is_not_sent_again(
+        self, upstream: Upstream
+    ) -> None:
+        changed = asyncio.Event()
+        upstream.on_tools_changed = changed.set
+        refused = await send_call(upstream, tool_call("region", b'{"name":"north"}'))
+        assert isinstance(refused, RpcError)
+        assert (refused.code, changed.is_set()) == (-32020, True)
         answer = await send_call(upstream, tool_call("region", b'{"name":"north"}'))
         assert isinstance(answer, Result)
         assert text_of(answer) == "in north"

@@ -165,9 +165,10 @@ class FakeGate:
             self.watchers.remove(hear)
             self.unheard.set()
 
-    async def cancelled(self, caller: Caller, line: Line, reason: str | None) -> None:
+    async def cancelled(self, caller: Caller, line: Line, reason: str | None) -> bool:
         self.cancels.append((line, reason))
         self.cancelled_in_words.set()
+        return True
 
     async def told(self, request_id: str) -> None:
         self.tolds.append(request_id)

@@ -193,6 +193,14 @@ SIZE: list[Row] = [
     ("10,001 numbers", value("[" + "1," * 10_000 + "1]"), INVALID, "at most 10000"),
     ("10,001 empty arrays", value("[" + "[]," * 10_000 + "[]]"), INVALID, "at most 10000"),
     ("10,001 empty strings", value("[" + '"",' * 10_000 + '""]'), INVALID, "at most 10000"),
+    ("half a million closed brackets", b"[]" * 500_000, INVALID, "at most 10000"),
+    ("more closing than opening brackets", b"[" * 65 + b"]" * 100_000, INVALID, "deeper than 64"),
+    ("a million quotes in an array", b"[,,[" + b",[" * 9_999 + b'"' * 900_000, INVALID, "at most 10000"),
+    ("strings of a backslash", value("[" + r'"\\",' * 40_000 + "1]"), INVALID, "at most 10000"),
+    ("10,001 values behind an escaped quote", value(r'["\"",' + "1," * 10_000 + "1]"), INVALID, "at most 10000"),
+    ("10,001 values behind a backslash", value(r'["\\",' + "1," * 10_000 + "1]"), INVALID, "at most 10000"),
+    ("depth 65 behind a backslash", value(r'["\\",' + "[" * 62 + "]" * 62 + "]"), INVALID, "deeper than 64"),
+    ("a million quotes", b'{"a":' + b'"' * 1_000_000 + b"}", PARSE, "not valid JSON"),
     ("10,001 members", wrap("{" + ",".join(f'"k{n}":1' for n in range(10_001)) + "}"), INVALID, "at most 10000"),
 ]
 

@@ -51,12 +51,6 @@ def called(mode: str, request: dict[str, Any]) -> None:
             sys.exit(7)
         case "big":
             answer(request, {"content": [], "x": "y" * 200_000})
-        case "foreign":
-            say({"jsonrpc": "2.0", "id": 999_999, "result": {"content": []}})
-            answer(request, {"content": [], "own": True})
-            answer(request, {"content": [], "second": True})
-        case "null-id":
-            say({"jsonrpc": "2.0", "id": None, "error": {"code": -32700, "message": "Parse error"}})
         case "asks":
             say({"jsonrpc": "2.0", "id": "p", "method": "ping"})
             say({"jsonrpc": "2.0", "id": "e", "method": "elicitation/create", "params": {}})
@@ -68,19 +62,42 @@ def called(mode: str, request: dict[str, Any]) -> None:
             say({"jsonrpc": "2.0", "method": "notifications/tools/list_changed"})
             answer(request, {"content": []})
         case _:
+            said(name, request)
+
+
+def said(name: str, request: dict[str, Any]) -> None:
+    match name:
+        case "foreign":
+            say({"jsonrpc": "2.0", "id": 999_999, "result": {"content": []}})
+            answer(request, {"content": [], "own": True})
+            answer(request, {"content": [], "second": True})
+        case "says":
+            for line in request["params"]["arguments"]["lines"]:
+                say(line.replace("$ID", str(request["id"])))
+        case "null-id":
+            say({"jsonrpc": "2.0", "id": None, "error": {"code": -32700, "message": "Parse error"}})
+        case _:
             answer(request, {"content": [], "arguments": request["params"].get("arguments")})
+
+
+def discovered(mode: str, request: dict[str, Any]) -> None:
+    match mode:
+        case "dies-of-discover":
+            sys.exit(1)
+        case "silent-discover":
+            pass
+        case "garbled-discover":
+            say({"id": request["id"], "error": "what?"})
+        case _:
+            refuse(request, -32601)
 
 
 def serve(mode: str) -> None:
     for line in sys.stdin:
         request = json.loads(line)
         match request.get("method"):
-            case "server/discover" if mode == "dies-of-discover":
-                sys.exit(1)
-            case "server/discover" if mode == "silent-discover":
-                pass
             case "server/discover":
-                refuse(request, -32601)
+                discovered(mode, request)
             case "initialize" if mode == "refuses":
                 refuse(request, -32000)
             case "initialize":

@@ -214,9 +214,52 @@ async def test_problems_are_bounded_in_number_and_length() -> None:
     catalog, _ = catalog_of(Listing(tool(inputSchema=schema)))
     found = await catalog.tool("peer", "echo")
     assert found is not None
-    problems = found.problems({f"k{number}": "x" * 100_000 for number in range(50)})
-    assert len(problems) == 10
+    problems = found.problems({f"k{number}": "x" * 1_000 for number in range(50)})
+    assert len(problems) == 5
     assert all(len(str(problem)) < 700 for problem in problems)
+
+
+LONG = {f"k{number}": "x" * 80 for number in range(9_000)}
+"""So much that the errors of each value, each with a copy of the whole, would fill gigabytes."""
+
+
+@pytest.mark.parametrize(
+    ("schema", "problems"),
+    [
+        pytest.param(
+            {"properties": {"a": {}}, "additionalProperties": False},
+            [f"/k{n}: the tool takes no such argument: remove it" for n in range(5)],
+            id="arguments it does not take",
+        ),
+        pytest.param({"propertyNames": {"pattern": "^[a-j]"}}, ['the arguments: "k0" does not match'], id="names"),
+        pytest.param({"additionalProperties": {"type": "integer"}}, ["/k0: "], id="values"),
+        pytest.param(
+            {"patternProperties": {"^k": {"type": "integer"}}, "properties": {}, "additionalProperties": False},
+            ["/k0: "],
+            id="values of a pattern",
+        ),
+        pytest.param(
+            {"anyOf": [{"propertyNames": {"pattern": "^a"}}, {"propertyNames": {"pattern": "^b"}}]},
+            ["the arguments: they do not fit the tool's input schema; read it again"],
+            id="branches",
+        ),
+        pytest.param(
+            {"required": ["a"], "anyOf": [{"propertyNames": {"pattern": "^a"}}]},
+            ['the arguments: "a" is required: add it'],
+            id="one missing, and branches",
+        ),
+    ],
+)
+async def test_what_is_wrong_with_many_arguments_is_said_without_copying_them_for_each(
+    schema: dict[str, Any], problems: list[str]
+) -> None:
+    catalog, _ = catalog_of(Listing(tool(inputSchema={"type": "object", **schema})))
+    found = await catalog.tool("peer", "echo")
+    assert found is not None
+    told = [str(problem) for problem in found.problems(LONG)]
+    assert len(told) == len(problems)
+    assert all(said.startswith(start) for said, start in zip(told, problems, strict=True))
+    assert all(len(said) < 700 for said in told)
 
 
 async def test_a_schema_that_refers_to_itself_is_checked_without_its_error_tree() -> None:

@@ -13,7 +13,7 @@ from approvals.errors import Invalid, QueueFull
 from approvals.filing import Caps, Filed, FiledAs
 from approvals.storage.requests import Query
 from approvals.testing import samples
-from tests.fakes.desk import ROUTES, House, filing, house
+from tests.fakes.desk import ROUTES, House, filing, house, returned
 
 
 @pytest.fixture
@@ -164,26 +164,51 @@ async def test_many_connections_coming_and_going_leave_the_truth(at: House) -> N
         assert not (await at.now(asked)).waiting
 
 
-async def test_the_guess_of_open_calls_never_misses_our_own(at: House) -> None:
-    assert at.desk.may_be_open("binance", "new_order")
-    await at.desk.refresh()
-    assert not at.desk.may_be_open("binance", "new_order")
+async def test_the_guess_of_what_a_repeat_may_find_never_misses_our_own(at: House) -> None:
+    async def guess() -> bool:
+        await at.desk.refresh()
+        return at.desk.may_repeat("binance", "new_order")
+
+    assert at.desk.may_repeat("binance", "new_order")
+    assert not await guess()
     asked = await at.file()
-    assert at.desk.may_be_open("binance", "new_order")
-    await at.desk.refresh()
-    assert at.desk.may_be_open("binance", "new_order")
-    assert not at.desk.may_be_open("binance", "other")
-    await at.deny(asked)
-    await at.desk.refresh()
-    assert not at.desk.may_be_open("binance", "new_order")
+    assert at.desk.may_repeat("binance", "new_order")
+    assert await guess()
+    assert not at.desk.may_repeat("binance", "other")
+    await at.approve(asked)
+    await at.claim(asked)
+    done = await at.desk.settle(asked.id, returned())
+    assert await guess()
+    await at.desk.told(done.id)
+    assert not await guess()
+    denied = await at.deny(await at.file())
+    await at.desk.told(denied.id)
+    assert await guess()
+    at.clock.move(hours=25)
+    assert not await guess()
 
 
-async def test_an_open_call_is_found_by_its_agent_only(at: House) -> None:
+async def test_a_look_finds_what_a_filing_would_and_saves_nothing(at: House) -> None:
+    five = timedelta(minutes=5)
     asked = await at.file()
-    assert await at.desk.open_for("claude-ada", asked.call_key) == asked
-    assert await at.desk.open_for("other", asked.call_key) is None
-    await at.deny(asked)
-    assert await at.desk.open_for("claude-ada", asked.call_key) is None
+    assert await at.desk.repeat(asked.call_key, five) == Filed(kind=FiledAs.JOINED, request=asked)
+    assert await at.desk.repeat("another", five) is None
+    denied = await at.deny(asked)
+    assert await at.desk.repeat(asked.call_key, five) == Filed(kind=FiledAs.COLLECT, request=denied)
+    await at.desk.told(denied.id)
+    found = await at.desk.repeat(asked.call_key, five)
+    assert found is not None
+    assert (found.kind, found.request.id) == (FiledAs.COOLDOWN, denied.id)
+    at.clock.move(minutes=5)
+    assert await at.desk.repeat(asked.call_key, five) is None
+
+
+async def test_a_look_ends_what_is_overdue(at: House) -> None:
+    asked = await at.file()
+    at.clock.move(hours=200)
+    found = await at.desk.repeat(asked.call_key, timedelta(minutes=5))
+    assert found is not None
+    assert (found.kind, found.request.state) == (FiledAs.COLLECT, State.EXPIRED)
 
 
 async def test_a_justification_is_bounded(at: House) -> None:

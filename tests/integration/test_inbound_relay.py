@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -15,7 +15,7 @@ from gateway.inbound.http import InboundSettings
 from gateway.protocol.classify import Era
 from gateway.upstreams import InputRequired, Result, RpcError
 from tests.fakes.gate import BOB, FakeGate, Served, served, text_result
-from tests.fakes.wire import MODERN_META, Agent, V, agent, modern, rpc, soon
+from tests.fakes.wire import MODERN_META, Agent, Reply, V, agent, modern, rpc, soon
 
 TASKS: dict[str, Any] = {"extensions": {V + "tasks": {}}}
 
@@ -317,6 +317,36 @@ async def test_agents_without_a_token_share_by_address(gate: FakeGate) -> None:
     async with served(gate, settings) as running, agent(running.url, None) as nobody, agent(running.url) as ada:
         assert [(await nobody.modern("tools/list")).status for _ in range(2)] == [200, 429]
         assert (await ada.modern("tools/list")).status == 200
+
+
+async def declared(by: Agent, body: bytes, headers: dict[str, str], path: str) -> Reply:
+    return await by.post(body, headers=headers, path=path)
+
+
+async def chunked(by: Agent, body: bytes, headers: dict[str, str], path: str) -> Reply:
+    async def parts() -> AsyncIterator[bytes]:
+        yield body[:1_000]
+        yield body[1_000:]
+
+    sent = by.headers({"Content-Type": "application/json", **headers})
+    return await by.send("POST", path, data=parts(), headers=sent)
+
+
+@pytest.mark.parametrize("send", [declared, chunked])
+async def test_too_many_bytes_of_one_token_are_told_when_to_come_back(
+    gate: FakeGate, send: Callable[[Agent, bytes, dict[str, str], str], Awaitable[Reply]]
+) -> None:
+    settings = InboundSettings(version="0", clock=lambda: 0.0, bytes_rate=Rate(per_second=1_000, burst=2_500))
+    message, headers = modern("tools/call", name="echo", arguments={"a": "x" * 1_500})
+    body = json.dumps(message).encode()
+    async with served(gate, settings) as running, agent(running.url) as ada, agent(running.url, BOB) as bob:
+        assert (await send(ada, body, headers, "/mcp/files")).status == 200
+        reply = await send(ada, body, headers, "/mcp/files")
+        assert (reply.status, reply.headers["Retry-After"], reply.json["id"]) == (429, "2", None)
+        assert "Too many bytes" in reply.json["error"]["message"]
+        assert (await ada.modern("tools/list")).status == 200
+        assert (await send(bob, body, headers, "/mcp/shared")).status == 200
+    assert len(gate.calls) == 2
 
 
 async def test_more_open_requests_than_can_be_carried_are_refused(gate: FakeGate) -> None:

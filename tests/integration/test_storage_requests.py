@@ -270,11 +270,14 @@ async def test_the_oldest_pending_request_is_known(database: Database) -> None:
     assert await database.read(lambda tx: tx.requests.oldest_pending()) == NOON
 
 
-async def test_calls_with_an_open_request_are_listed_once(database: Database) -> None:
+async def test_tools_with_requests_that_a_repeat_finds_are_listed_once(database: Database) -> None:
     await file(database)
     await file(database)
     await commit(database, denied(await file(database, tool="refund")))
-    assert await database.read(lambda tx: tx.requests.open_calls()) == {("claude-ada", "bank", "pay")}
+    assert await database.read(lambda tx: tx.requests.repeatable(timedelta(hours=1))) == {
+        ("bank", "pay"),
+        ("bank", "refund"),
+    }
 
 
 SEARCHES = [

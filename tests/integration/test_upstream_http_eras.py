@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from typing import Any
 
 import pytest
 
-from gateway.upstreams import NoAnswer, Result, RpcError, Unsent
+from gateway.upstreams import NoAnswer, Result, RpcError, Unsent, trust
+from gateway.upstreams import legacy as legacy_module
 from gateway.upstreams.http import HttpUpstream
 from tests.contracts.upstream_contract import Sent
 from tests.fakes.raw_http import (
@@ -26,6 +28,7 @@ from tests.fakes.raw_http import (
 )
 from tests.fakes.upstreams import running, send_call, tool_call
 
+AGENT = tool_call("echo").session
 OLD_VERSIONS = '{"jsonrpc":"2.0","id":$ID,"result":{"supportedVersions":["2025-11-25"]}}'
 OK = '{"jsonrpc":"2.0","id":$ID,"result":{"content":[]}}'
 
@@ -155,10 +158,12 @@ async def test_a_server_that_changes_its_era_is_probed_again(first: str) -> None
         upstream = HttpUpstream(name="peer", url=peer.url)
         await upstream.list_tools()
         now = "legacy" if first == "modern" else "modern"
-        if first == "modern":  # refused before it was handed to anything, so even the call goes again
-            answer = await send_call(upstream, tool_call("echo"))
-            assert isinstance(answer, Result)
+        if first == "modern":
+            with pytest.raises(NoAnswer, match="peer refused the request"):
+                await send_call(upstream, tool_call("echo"))
+            assert len(peer.calls()) == 1
         await upstream.list_tools()
+        assert isinstance(await send_call(upstream, tool_call("echo")), Result)
         await upstream.close()
     assert known == {"modern", "legacy"}
 
@@ -200,26 +205,206 @@ REFUSALS = [
 
 
 @pytest.mark.parametrize(("body", "status"), REFUSALS)
-async def test_a_call_that_the_transport_refused_goes_again_in_a_new_session(body: str, status: str) -> None:
+async def test_a_refused_call_is_not_sent_again_and_the_next_one_has_a_new_session(body: str, status: str) -> None:
     sent = Sent()
     async with RawHttp(losing(refuses(body, status))) as peer:
         upstream = HttpUpstream(name="peer", url=peer.url)
-        answer = await send_call(upstream, tool_call("echo"), sent=sent)
-        await upstream.close()
-    assert answer == Result(raw=b'{"content":[]}')
-    assert [seen.headers["mcp-session-id"] for seen in peer.calls()] == ["s1", "s2"]
-    assert sent.times == 1
-
-
-async def test_a_call_that_may_have_been_taken_is_not_repeated() -> None:
-    async with RawHttp(losing(refuses("", "404 Not Found"))) as peer:
-        upstream = HttpUpstream(name="peer", url=peer.url)
         with pytest.raises(NoAnswer, match="its session was lost, and whether the call ran is not known"):
-            await send_call(upstream, tool_call("echo"))
-        assert len(peer.calls()) == 1
-        await send_call(upstream, tool_call("echo"))
+            await send_call(upstream, tool_call("echo"), sent=sent)
+        assert (len(peer.calls()), sent.times) == (1, 1)
+        assert await send_call(upstream, tool_call("echo")) == Result(raw=b'{"content":[]}')
         await upstream.close()
     assert [seen.headers["mcp-session-id"] for seen in peer.calls()] == ["s1", "s2"]
+
+
+def restarted(ping: Script) -> Script:
+    """An old server that no longer knows session `s1`, and answers what is asked in it by `ping`."""
+    rest = legacy(ok)
+
+    async def script(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        lost = seen.headers.get("mcp-session-id") == "s1" and seen.method in {"ping", "tools/call"}
+        await (ping if lost else rest)(seen, writer)
+
+    return script
+
+
+@pytest.mark.parametrize(
+    ("body", "status"), [*REFUSALS, pytest.param(*error(-32001, status="404 Not Found"), id="under our id")]
+)
+async def test_a_session_that_was_silent_is_found_lost_before_a_call_is_sent(
+    body: str, status: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with RawHttp(restarted(refuses(body, status))) as peer:
+        upstream = HttpUpstream(name="peer", url=peer.url)
+        await upstream.hello(session=AGENT)
+        monkeypatch.setattr(trust, "TRUSTED_SECONDS", 0.0)
+        assert await send_call(upstream, tool_call("echo")) == Result(raw=b'{"content":[]}')
+        await upstream.close()
+    assert [seen.headers["mcp-session-id"] for seen in peer.calls()] == ["s2"]
+    assert len(peer.calls("ping")) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        pytest.param('{"jsonrpc":"2.0","id":$ID,"result":{}}', "200 OK", id="a pong"),
+        pytest.param(*error(-32601, status="404 Not Found"), id="no such method"),
+        pytest.param(*error(-32601, status="200 OK"), id="no such method, with 200"),
+        pytest.param("", "405 Method Not Allowed", id="no answer at all"),
+        pytest.param("[]", "200 OK", id="nothing of sense"),
+    ],
+)
+async def test_a_session_stays_where_a_ping_does_not_show_that_it_is_lost(
+    body: str, status: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A session may hold what an agent has done in it, so it is not given up lightly."""
+    pinged = refuses(body, status)
+    rest = legacy(ok)
+
+    async def script(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        await (pinged if seen.method == "ping" else rest)(seen, writer)
+
+    async with RawHttp(script) as peer:
+        upstream = HttpUpstream(name="peer", url=peer.url)
+        await upstream.hello(session=AGENT)
+        monkeypatch.setattr(trust, "TRUSTED_SECONDS", 0.0)
+        assert isinstance(await send_call(upstream, tool_call("echo")), Result)
+        await upstream.close()
+    assert [seen.headers["mcp-session-id"] for seen in peer.calls()] == ["s1"]
+    assert len(peer.calls("ping")) == 1
+
+
+async def test_a_ping_that_nobody_answers_holds_a_call_up_for_a_moment_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(legacy_module, "ASSURANCE_SECONDS", 0.05)
+    rest, over = legacy(ok), asyncio.Event()
+
+    async def script(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        await (over.wait() if seen.method == "ping" else rest(seen, writer))
+
+    async with RawHttp(script) as peer:
+        upstream = HttpUpstream(name="peer", url=peer.url)
+        await upstream.hello(session=AGENT)
+        monkeypatch.setattr(trust, "TRUSTED_SECONDS", 0.0)
+        assert isinstance(await send_call(upstream, tool_call("echo")), Result)
+        over.set()
+        await upstream.close()
+    assert len(peer.calls()) == 1
+
+
+async def test_a_call_to_a_server_that_fails_when_pinged_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = Sent()
+    async with RawHttp(restarted(refuses("", "503 Service Unavailable"))) as peer:
+        upstream = HttpUpstream(name="peer", url=peer.url)
+        await upstream.hello(session=AGENT)
+        monkeypatch.setattr(trust, "TRUSTED_SECONDS", 0.0)
+        with pytest.raises(Unsent, match=r"peer failed \(HTTP 503\)"):
+            await send_call(upstream, tool_call("echo"), sent=sent)
+        await upstream.close()
+    assert (len(peer.calls()), sent.times) == (0, 0)
+
+
+async def test_calls_in_a_session_that_has_just_answered_are_sent_without_a_ping() -> None:
+    async with RawHttp(legacy(ok)) as peer:
+        upstream = HttpUpstream(name="peer", url=peer.url)
+        for _ in range(3):
+            await send_call(upstream, tool_call("echo"))
+        await upstream.close()
+    assert (len(peer.calls()), len(peer.calls("ping"))) == (3, 0)
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        pytest.param("", "500 Internal Server Error", id="it failed"),
+        pytest.param(*error(-32001, status="404 Not Found"), id="it named the call in a 404"),
+        pytest.param("[]", "200 OK", id="it answered nonsense"),
+    ],
+)
+async def test_after_a_failure_the_next_call_is_sent_to_a_session_that_is_surely_there(body: str, status: str) -> None:
+    refuse = refuses(body, status)
+    async with RawHttp(restarted(refuse)) as peer:
+        upstream = HttpUpstream(name="peer", url=peer.url)
+        await upstream.hello(session=AGENT)
+        with contextlib.suppress(NoAnswer):
+            assert await send_call(upstream, tool_call("echo")) == RpcError(code=-32001, message="no")
+        assert (len(peer.calls()), len(peer.calls("ping"))) == (1, 0)
+        with contextlib.suppress(Unsent, NoAnswer):
+            await send_call(upstream, tool_call("echo"))
+        await upstream.close()
+    assert len(peer.calls("ping")) == 1
+
+
+async def test_many_calls_at_once_ask_once_whether_their_session_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    refuse = refuses(*error(-32001, status="404 Not Found", id="null"))
+
+    async def pinged(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        monkeypatch.setattr(trust, "TRUSTED_SECONDS", 60.0)
+        await refuse(seen, writer)
+
+    async with RawHttp(restarted(pinged)) as peer:
+        upstream = HttpUpstream(name="peer", url=peer.url)
+        await upstream.hello(session=AGENT)
+        monkeypatch.setattr(trust, "TRUSTED_SECONDS", 0.0)
+        async with asyncio.TaskGroup() as group:
+            for _ in range(5):
+                group.create_task(send_call(upstream, tool_call("echo")))
+        await upstream.close()
+    assert [seen.headers["mcp-session-id"] for seen in peer.calls()] == ["s2"] * 5
+    assert (len(peer.calls("ping")), len(peer.calls("initialize"))) == (1, 2)
+
+
+@pytest.mark.parametrize("code", [-32020, -32021, -32022])
+async def test_a_modern_refusal_under_our_id_is_the_answer_and_the_call_is_not_sent_again(code: int) -> None:
+    body, status = error(code, data={"supported": ["2025-11-25"]} if code == -32022 else None)
+    async with RawHttp(modern(refuses(body, status))) as peer:
+        upstream = HttpUpstream(name="peer", url=peer.url)
+        await upstream.list_tools()
+        changes: list[int] = []
+        upstream.on_tools_changed = lambda: changes.append(code)
+        answer = await send_call(upstream, tool_call("echo"))
+        assert isinstance(answer, RpcError)
+        assert answer.code == code
+        await upstream.list_tools()
+        await upstream.close()
+    assert len(peer.calls()) == 1
+    assert changes == ([] if code == -32021 else [code])
+    assert len(peer.calls("server/discover")) == (2 if code == -32022 else 1)  # probed again for the next request
+    assert len(peer.calls("tools/list")) == (3 if code == -32020 else 2)
+
+
+@pytest.mark.parametrize("code", [-32020, -32022, -32600])
+async def test_a_modern_refusal_that_names_no_call_leaves_it_unknown(code: int) -> None:
+    body, status = error(code, id="null")
+    sent = Sent()
+    async with RawHttp(modern(refuses(body, status))) as peer:
+        upstream = HttpUpstream(name="peer", url=peer.url)
+        with pytest.raises(NoAnswer, match="peer refused the request"):
+            await send_call(upstream, tool_call("echo"), sent=sent)
+        await upstream.list_tools()
+        await upstream.close()
+    assert (len(peer.calls()), sent.times) == (1, 1)
+    assert len(peer.calls("server/discover")) == 2
+
+
+async def test_a_modern_server_that_was_silent_is_asked_what_it_speaks_before_a_call(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scripts = [modern(ok), legacy(ok)]
+    now = scripts[0]
+
+    async def script(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        await now(seen, writer)
+
+    async with RawHttp(script) as peer:
+        upstream = HttpUpstream(name="peer", url=peer.url)
+        await upstream.list_tools()
+        monkeypatch.setattr(trust, "TRUSTED_SECONDS", 0.0)
+        assert isinstance(await send_call(upstream, tool_call("echo")), Result)
+        assert len(peer.calls("server/discover")) == 2
+        now = scripts[1]
+        assert isinstance(await send_call(upstream, tool_call("echo")), Result)
+        await upstream.close()
+    assert ["mcp-session-id" in seen.headers for seen in peer.calls()] == [False, True]
 
 
 async def test_an_error_that_names_the_call_is_its_answer_whatever_the_status() -> None:
@@ -254,9 +439,11 @@ async def test_a_session_that_is_refused_again_and_again_is_given_up() -> None:
     body, status = error(-32001, status="404 Not Found", id="null")
     async with RawHttp(legacy(refuses(body, status))) as peer:
         upstream = HttpUpstream(name="peer", url=peer.url)
-        assert await send_call(upstream, tool_call("echo")) == RpcError(code=-32001, message="no")
+        with pytest.raises(NoAnswer, match=r"peer answered tools/list with an error: no \(code -32001\)"):
+            await upstream.list_tools()
         await upstream.close()
-    assert len(peer.calls()) == 2
+    assert len(peer.calls("tools/list")) == 2
+    assert len(peer.calls("initialize")) == 2
 
 
 async def test_a_server_may_keep_no_sessions() -> None:

@@ -184,15 +184,18 @@ class Borrowed:
 
 
 @pytest.mark.parametrize(
-    ("authorizer", "status", "seen"),
+    ("authorizer", "once", "status", "seen"),
     [
-        pytest.param(Borrowed("good"), 200, ["good"], id="taken"),
-        pytest.param(Borrowed("old", "good"), 200, ["old", "good"], id="renewed"),
-        pytest.param(Borrowed("old", "older"), 401, ["old", "older"], id="refused twice, and no third time"),
-        pytest.param(Borrowed("old", "good", again=False), 401, ["old"], id="not worth another try"),
+        pytest.param(Borrowed("good"), False, 200, ["good"], id="taken"),
+        pytest.param(Borrowed("old", "good"), False, 200, ["old", "good"], id="renewed"),
+        pytest.param(Borrowed("old", "older"), False, 401, ["old", "older"], id="refused twice, and no third time"),
+        pytest.param(Borrowed("old", "good", again=False), False, 401, ["old"], id="not worth another try"),
+        pytest.param(Borrowed("old", "good"), True, 401, ["old"], id="what must not go twice does not"),
     ],
 )
-async def test_a_refused_request_is_sent_once_more_at_most(authorizer: Borrowed, status: int, seen: list[str]) -> None:
+async def test_a_refused_request_is_sent_once_more_at_most(
+    authorizer: Borrowed, status: int, seen: list[str], *, once: bool
+) -> None:
     asked: list[str] = []
 
     async def judge(request: web.Request) -> web.StreamResponse:
@@ -208,10 +211,13 @@ async def test_a_refused_request_is_sent_once_more_at_most(authorizer: Borrowed,
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     url = f"http://127.0.0.1:{runner.addresses[0][1]}/mcp"
     wire = Wire(name="shop", url=url, headers={}, timeouts=Timeouts(), authorizer=authorizer)
-    async with wire.post(b"{}", {}) as reply:
+    async with wire.post(b"{}", {}, once=once) as reply:
         assert reply.status == status
     assert asked == seen
     assert [told[1:] for told in authorizer.told] == [(401, 'Bearer scope="a"')] * (1 if seen != ["good"] else 0)
+    if once:  # what was renewed is there for the next request
+        async with wire.post(b"{}", {}, once=once) as reply:
+            assert reply.status == 200
     await wire.close()
     await runner.cleanup()
 

@@ -148,6 +148,58 @@ async def test_foreign_and_second_answers_are_dropped() -> None:
         assert await result_of(upstream, "echo") == {"content": [], "arguments": {}}
 
 
+GARBAGE = [
+    pytest.param('{"jsonrpc":"2.0","id":$ID,"result":["no"]}', "has a result that is not an object", id="a list"),
+    pytest.param('{"id": $ID, "result": {}}', "is not JSON-RPC 2.0", id="no jsonrpc"),
+    pytest.param('{"jsonrpc":"2.0","id":$ID}', "not exactly one of result and error", id="neither"),
+    pytest.param('{"jsonrpc":"2.0","id":$ID,"error":"no"}', "error that is not an object", id="a bare error"),
+    pytest.param('{"jsonrpc":"2.0","id":$ID,"result":{},"result":{}}', "twice", id="result named twice"),
+    pytest.param('{"jsonrpc":"2.0","id":$ID,"result":{"a":', "is not valid JSON", id="cut off"),
+    pytest.param(
+        '{"jsonrpc":"2.0","id":"$ID","result":{}}', "a string, instead of the number", id="the id as a string"
+    ),
+    pytest.param('[{"jsonrpc":"2.0","id":$ID,"result":{}}]', "is not a JSON object", id="a batch"),
+    pytest.param('Done: {"id": $ID, "result": ["no"]}', "is not a JSON object", id="prose"),
+]
+
+
+@pytest.mark.parametrize(("line", "why"), GARBAGE)
+async def test_garbage_in_the_place_of_an_answer_ends_its_call_at_once(
+    line: str, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pending_module, "_GRACE_SECONDS", 0.05)
+    sent = Sent()
+    async with running(server("legacy")) as upstream:
+        async with asyncio.timeout(60):
+            with pytest.raises(NoAnswer, match=f"^peer answered .*{why}"):
+                await send_call(upstream, tool_call("says", json.dumps({"lines": [line]}).encode()), sent=sent)
+        assert await result_of(upstream, "echo") == {"content": [], "arguments": {}}
+    assert sent.times == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param('sending {"jsonrpc":"2.0","id":$ID,"result":{"content":[]}}', id="prose that quotes the answer"),
+        pytest.param('got {"jsonrpc":"2.0","id":$ID,"method":"tools/call","error":1}', id="prose that quotes the call"),
+        pytest.param('{"level":"info","id":$ID,"message":"working"}', id="a log in JSON"),
+        pytest.param('{"jsonrpc":"1.0","result":{"id":$ID}}', id="the number elsewhere"),
+        pytest.param('{"id":999999,"result":[]}', id="somebody else's"),
+        pytest.param("call $ID is done", id="prose with the number"),
+    ],
+)
+async def test_a_line_that_may_be_a_log_leaves_its_call_the_time_to_be_answered(line: str) -> None:
+    answer = '{"jsonrpc":"2.0","id":$ID,"result":{"content":[]}}'
+    async with running(server("legacy")) as upstream:
+        said = tool_call("says", json.dumps({"lines": [line, answer]}).encode())
+        assert await send_call(upstream, said) == Result(raw=b'{"content":[]}')
+
+
+async def test_a_server_that_answers_discover_with_garbage_is_met_with_initialize() -> None:
+    async with running(server("garbled-discover")) as upstream:
+        assert await result_of(upstream, "echo") == {"content": [], "arguments": {}}
+
+
 async def test_an_error_without_an_id_belongs_to_the_only_call_there_is() -> None:
     async with running(server("legacy")) as upstream:
         answer = await send_call(upstream, tool_call("null-id"))

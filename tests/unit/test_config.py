@@ -228,6 +228,50 @@ def test_a_rule_that_needs_people_names_people_who_exist(tmp_path: Path, block: 
     assert found[0].startswith("p.yaml:3:23: ")
 
 
+NOBODY_NAMED = "nobody is named to give it"
+NO_PERSON = "there is no person"
+NO_GROUP = "nobody is in a group"
+ASKS_ALL = """\
+version: "1"
+default: deny
+tools:
+  pay: {action: require_approval}
+  send: {action: require_approval, approval: {reviewers: [z@x]}}
+  burn: {action: require_approval, approval: {reviewers: ["group:f"]}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "also"),
+    [
+        pytest.param("listen: {port: many}\n", {NOBODY_NAMED, NO_PERSON, NO_GROUP}, id="another section is wrong"),
+        pytest.param("freez: yes\n", {NOBODY_NAMED, NO_PERSON, NO_GROUP}, id="an unknown section"),
+        pytest.param(
+            "agents:\n  a: {anonymous: true}\n  a: {anonymous: true}\n", {NOBODY_NAMED, NO_PERSON, NO_GROUP}, id="twice"
+        ),
+        pytest.param(
+            "people:\n  z@x: {rolse: []}\n", {NOBODY_NAMED}, id="a person is there, what they may is not known"
+        ),
+        pytest.param("people:\n  y@x: 7\n", {NOBODY_NAMED, NO_PERSON}, id="another person is not known"),
+        pytest.param("people: 7\n", {NOBODY_NAMED}, id="no person is known"),
+        pytest.param("pepole: {}\n", {NOBODY_NAMED}, id="people, misspelt"),
+        pytest.param("approvals: {reviewers: 7}\n", {NO_PERSON, NO_GROUP}, id="the reviewers are not known"),
+        pytest.param("aprovals: {}\n", {NO_PERSON, NO_GROUP}, id="approvals, misspelt"),
+    ],
+)
+def test_rules_are_checked_as_far_as_the_rest_could_be_read(tmp_path: Path, text: str, also: set[str]) -> None:
+    said = "\n".join(problems(tmp_path, SERVER + text, ASKS_ALL))
+    assert "placet.yaml:" in said
+    assert {part for part in (NOBODY_NAMED, NO_PERSON, NO_GROUP) if part in said} == also
+
+
+def test_the_rules_of_a_good_policy_are_checked_beside_a_bad_one(tmp_path: Path) -> None:
+    (tmp_path / "bad.yaml").write_text("version: 7\n")
+    said = "\n".join(problems(tmp_path, SERVER + "  t: {url: http://127.0.0.1:1/mcp, policy: bad.yaml}\n", ASKS))
+    assert "bad.yaml:1:" in said
+    assert NOBODY_NAMED in said
+
+
 def test_people_of_the_database_count_too(tmp_path: Path) -> None:
     path = write(tmp_path, SERVER + 'approvals: {reviewers: ["group:night"]}\n', ASKS)
     person = Person(id=PersonId("n@x"), roles=frozenset({Role.REVIEWER}), groups=frozenset({"night"}))

@@ -40,3 +40,19 @@ def test_only_so_many_keys_are_remembered(monkeypatch: pytest.MonkeyPatch) -> No
     buckets = Buckets(Rate(per_second=1, burst=1), Clock())
     assert [buckets.take(key) for key in "abcb"] == [None, None, None, 1]
     assert buckets.take("a") is None
+
+
+def test_many_tokens_are_taken_at_once_or_none_of_them() -> None:
+    clock = Clock()
+    buckets = Buckets(Rate(per_second=10, burst=100), clock)
+    assert [buckets.take("a", 60), buckets.take("a", 60), buckets.take("a", 40)] == [None, 2, None]
+    clock.now += 2
+    assert [buckets.take("a", 60), buckets.take("a", 20)] == [4, None]
+
+
+def test_more_than_a_bucket_holds_is_had_for_a_full_one() -> None:
+    clock = Clock()
+    buckets = Buckets(Rate(per_second=10, burst=100), clock)
+    assert [buckets.take("a", 500), buckets.take("a", 500)] == [None, 10]
+    clock.now += 10
+    assert buckets.take("a", 500) is None

@@ -74,6 +74,10 @@ def test_a_value_with_one_meaning_is_read_as_it_stands(text: str, expected: Any)
     [
         pytest.param(value("[" * 61 + "]" * 61), id="depth 64"),
         pytest.param(value("[" + ",".join(["1"] * 9_990) + "]"), id="just below 10,000 values"),
+        pytest.param(value('"' + ",[{" * 30_000 + '"'), id="commas and brackets of one string"),
+        pytest.param(value('["' + r"\\\"[,{" * 20_000 + '"]'), id="quotes and brackets behind backslashes"),
+        pytest.param(value('"' + r"\"" * 100_000 + '"'), id="a string of escaped quotes"),
+        pytest.param(value("[" + "[]," * 9_980 + "[]]"), id="just below 10,000 empty arrays"),
         pytest.param(wrap("{" + ",".join(f'"k{n}":""' for n in range(9_990)) + "}"), id="just below 10,000 members"),
         pytest.param(value('"' + "x" * (256 * 1024) + '"'), id="a string of 256 KiB"),
         pytest.param(wrap('{"' + "n" * 256 + '":1}'), id="a name of 256 bytes"),
