@@ -101,8 +101,10 @@ class Sweeper:
             for holder in tx.replicas.live(tx.now):
                 tx.requests.clear_waiting(holder)
                 tx.replicas.leave(holder)
-            # Nobody else can be running anything: what a dead process had claimed is not waited for any longer.
+            # Nobody else can be running anything: what a dead process had claimed is not waited for any longer,
+            # and the cards it was sending when it died reach their people now.
             tx.requests.end_leases(tx.now)
+            tx.messages.end_leases()
         tx.requests.clear_waiting(self._holder)
         tx.replicas.heartbeat(self._holder, tx.now)
 

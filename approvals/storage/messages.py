@@ -98,6 +98,11 @@ class Messages(Group):
         rows = self._run(lease_them.returning(messages)).all()
         return sorted((_message(row) for row in rows), key=lambda row: (row.next_at, row.id))
 
+    def end_leases(self) -> None:
+        """Let every card be taken anew: whoever was sending them is known to be gone."""
+        leased = update(messages).where(IS_QUEUED, messages.c.leased_until.is_not(None))
+        self._run(leased.values(holder=None, leased_until=None))
+
     def done(self, id: str, ref: Mapping[str, Any] | None, shown_revision: int) -> None:
         """Note what a card shows now; it stays queued if a newer revision is wanted by now."""
         shown = func.coalesce(messages.c.shown_revision, 0)

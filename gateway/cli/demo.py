@@ -68,6 +68,8 @@ Placet is running on this machine.
         click.echo(f"Connect your own agent, then ask it to refund order A-1002:\n\n   {connect}\n")
     else:
         await story.play(endpoint, stage.token)
+        if stop.is_set():
+            return  # ended by hand in the middle of the story: there is no page any more to send anybody to
         click.echo(f"That is all. The page keeps the record. To try it with your own agent:\n\n   {connect}\n")
     if exit_after:
         stop.set()
