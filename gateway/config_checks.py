@@ -110,9 +110,8 @@ class Checks(Collector):
 
     def _server(self, name: str, server: ServerFile) -> None:
         path: Path = ("servers", name)
-        if not _SERVER_NAME.fullmatch(name) or len(name) > LONGEST_NAME:
-            allowed = f"letters, digits, and single '-' or '_' between them, at most {LONGEST_NAME}"
-            self.problem(path, f"{name!r} cannot name a server: {allowed}")
+        if (why := wrong_server_name(name)) is not None:
+            self.problem(path, why)
         if (server.url is None) == (server.command is None):
             self.problem(path, "a server has exactly one of url and command")
         if server.url is not None:
@@ -131,21 +130,16 @@ class Checks(Collector):
                 self.problem((*path, "timeouts", key), "a timeout is longer than nothing")
 
     def _server_url(self, url: str, path: Path) -> None:
-        parts = _split(url)
-        if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname or parts.fragment:
-            self.problem(path, f"{url!r} is not an http(s) address")
-        elif parts.username is not None or parts.password is not None:
-            self.problem(path, "credentials do not belong into the address; put them into headers")
+        if (why := wrong_server_url(url)) is not None:
+            self.problem(path, why)
 
     def _agents(self) -> None:
         seen: dict[str, str] = {}
         anonymous: list[str] = []
         for name, agent in self._shape.agents.items():
             path: Path = ("agents", name)
-            if not _AGENT_NAME.fullmatch(name) or len(name) > LONGEST_NAME:
-                self.problem(
-                    path, f"{name!r} cannot name an agent: letters, digits, '.', '-' and '_', at most {LONGEST_NAME}"
-                )
+            if (why := wrong_agent_name(name)) is not None:
+                self.problem(path, why)
             self._credential(agent, path, seen, name)
             if agent.anonymous:
                 anonymous.append(name)
@@ -153,8 +147,8 @@ class Checks(Collector):
                 if server not in self._shape.servers:
                     hint = nearest(server, self._shape.servers)
                     self.problem((*path, "servers", index), f"there is no server {server!r} under servers", hint)
-            if agent.owner is not None and not _ADDRESS.fullmatch(agent.owner):
-                self.problem((*path, "owner"), f"{agent.owner!r} is not an e-mail address")
+            if agent.owner is not None and (why := wrong_address(agent.owner)) is not None:
+                self.problem((*path, "owner"), why)
         self._twins(self._shape.agents, "agents")
         for name in anonymous[1:]:
             self.problem(("agents", name), f"only one agent can be anonymous, and {anonymous[0]!r} is already")
@@ -267,6 +261,36 @@ class Checks(Collector):
         if named is None or not isinstance(named.value, dict) or member.startswith("group:"):
             return None, None
         return (None, None) if member in {key.lower() for key in named.value} else _missing(member, people)
+
+
+def wrong_server_name(name: str) -> str | None:
+    """Why this cannot name a server, or None."""
+    if _SERVER_NAME.fullmatch(name) and len(name) <= LONGEST_NAME:
+        return None
+    allowed = f"letters, digits, and single '-' or '_' between them, at most {LONGEST_NAME}"
+    return f"{name!r} cannot name a server: {allowed}"
+
+
+def wrong_agent_name(name: str) -> str | None:
+    """Why this cannot name an agent, or None."""
+    if _AGENT_NAME.fullmatch(name) and len(name) <= LONGEST_NAME:
+        return None
+    return f"{name!r} cannot name an agent: letters, digits, '.', '-' and '_', at most {LONGEST_NAME}"
+
+
+def wrong_address(text: str) -> str | None:
+    """Why this is not an e-mail address, or None."""
+    return None if _ADDRESS.fullmatch(text) else f"{text!r} is not an e-mail address"
+
+
+def wrong_server_url(url: str) -> str | None:
+    """Why a server cannot be reached at this address, or None."""
+    parts = _split(url)
+    if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname or parts.fragment:
+        return f"{url!r} is not an http(s) address"
+    if parts.username is not None or parts.password is not None:
+        return "credentials do not belong into the address; put them into headers"
+    return None
 
 
 def is_loopback(host: str) -> bool:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shlex
+import shutil
+import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -27,6 +30,16 @@ def config_file(given: Path | None) -> Path:
     from gateway.config import default_file
 
     return given if given is not None else default_file(os.environ, Path.cwd())
+
+
+def program() -> str:
+    """How this command was started, as it can be typed again: `placet`, or where it is, or the module."""
+    started = Path(sys.argv[0])
+    if started.name == "__main__.py":
+        return f"{shlex.quote(sys.executable)} -m {started.parent.name}"
+    if started.name != "placet" or shutil.which("placet") == str(started):
+        return "placet"
+    return shlex.quote(str(started))
 
 
 def fail(text: str, code: int = FAILED) -> NoReturn:
