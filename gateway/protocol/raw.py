@@ -125,8 +125,11 @@ def one_line(raw: bytes) -> bytes:
 
 
 def _lacks(raw: bytes, names: Mapping[str, bytes] | frozenset[str] | tuple[str, ...]) -> bool:
-    # True only when no spelling of the names can be in the text: no escape, and not the letters themselves.
-    return b"\\u" not in raw and not any(name.encode("utf-8") in raw for name in names)
+    # True only when no spelling of the names can be in the text. Without these two kinds of escape, JSON has one
+    # spelling for each name (RFC 8259, 7).
+    if b"\\u" in raw or b"\\/" in raw:
+        return False
+    return not any(json.dumps(name, ensure_ascii=False)[1:-1].encode("utf-8") in raw for name in names)
 
 
 def _in_front(raw: bytes, extra: Mapping[str, bytes]) -> bytes:

@@ -102,6 +102,19 @@ def test_members_are_cut_out_and_the_rest_is_not_touched() -> None:
     assert raw.without(untouched, frozenset({"b"})) is untouched
 
 
+@pytest.mark.parametrize("spelt", ["a\\/b", "a\\u002fb", "a/b"])
+def test_a_name_with_a_slash_is_known_however_it_is_spelt(spelt: str) -> None:
+    text = b'{"' + spelt.encode() + b'":1,"n":2}'
+    assert raw.without(text, frozenset({"a/b"})) == b'{"n":2}'
+    assert raw.with_members(text, {"a/b": b"3"}) == b'{"a/b":3,"n":2}'
+
+
+@pytest.mark.parametrize("name", ["\r", "\n", '"', "\\", "\b", "\x00", "é"])
+def test_a_name_that_is_written_escaped_is_known(name: str) -> None:
+    text = json.dumps({name: None}).encode()
+    assert raw.with_members(text, {name: b"[]"}) == json.dumps({name: []}).encode().replace(b" ", b"")
+
+
 def test_nothing_to_add_leaves_the_text_alone() -> None:
     assert raw.with_members(ODD, {}) is ODD
     assert raw.with_meta(ODD, {}) is ODD
