@@ -1,4 +1,4 @@
-"""One Chromium for the session, and the console's fake API on a loop of its own for each test.
+"""One Chromium for each module, and the console's fake API on a loop of its own for each test.
 
 A page fixture fails its test when anything was written to the browser's error console that the test did
 not expect: a blocked style, a refused source, a broken script. Nothing here sleeps; waits are Playwright's.
@@ -56,8 +56,10 @@ def settled(screen: Screen, path: str) -> Page:
     return page
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
+    # Playwright's synchronous interface keeps this thread's event loop running: it must be gone when the tests of
+    # other folders want loops of their own.
     if path_of_chromium() is None:
         pytest.skip("no Chromium on this machine")
     with sync_playwright() as playwright:
