@@ -75,6 +75,16 @@ def test_a_call_is_approved_with_the_keyboard_alone(screen: Screen, console: Run
     assert console.fake.requests[MAIL]["state"] == "approved"
 
 
+@pytest.mark.parametrize(("roles", "count"), [(["viewer"], 0), (["auditor", "viewer"], 0), (["reviewer"], 1)])
+def test_who_only_reads_is_not_offered_to_comment(
+    screen: Screen, console: RunningConsole, roles: list[str], count: int
+) -> None:
+    console.fake.me["roles"] = roles
+    page = settled(screen, f"/requests/{PLAIN}")
+    expect(page.get_by_role("heading", name="Timeline")).to_be_visible()
+    expect(page.get_by_role("button", name="Comment…")).to_have_count(count)
+
+
 def test_a_call_is_denied_with_a_preset_reason_and_the_keyboard_alone(screen: Screen, console: RunningConsole) -> None:
     page = settled(screen, f"/requests/{MAIL}")
     expect(page.get_by_role("button", name="Deny and tell the agent")).to_be_enabled()

@@ -42,6 +42,7 @@ class ConsoleFake:
     notices: list[Json] = field(default_factory=list)
     features: Json = field(default_factory=lambda: {"agents": True, "people": True, "servers": True, "slack": True})
     signed_in: bool = True
+    me: Json = field(default_factory=lambda: dict(ME))
     streams: set[asyncio.Queue[str]] = field(default_factory=set)
     servers: list[Json] = field(default_factory=list)
     tools: list[Json] = field(default_factory=list)
@@ -198,7 +199,7 @@ async def _me(request: web.Request) -> web.Response:
     fake = request.app[FAKE]
     return web.json_response(
         {
-            "person": ME,
+            "person": fake.me,
             "csrf": CSRF,
             "server_time": samples.stamp(fake.clock()),
             "version": "0.1.0",

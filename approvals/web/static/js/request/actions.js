@@ -42,7 +42,8 @@ function offered(request, me, act) {
     };
     list.push(["It ran…", note(true)], ["It did not run…", note(false)]);
   }
-  list.push(["Comment…", () => comment(act)]);
+  const reads = roles.length > 0 && roles.every((role) => ["viewer", "auditor"].includes(role));
+  if (request.may_cancel || !reads) list.push(["Comment…", () => comment(act)]);
   if (request.may_cancel) list.push(["Take the call back…", () => takeBack(act)]);
   return list;
 }
