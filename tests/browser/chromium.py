@@ -16,7 +16,7 @@ from tests.fakes import console_api
 from tests.fakes.console_api import ConsoleFake
 
 ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--no-first-run"]
-PATIENCE_MS = 5_000
+PATIENCE_MS = 15_000
 
 
 def path_of_chromium() -> str | None:

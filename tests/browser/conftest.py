@@ -16,6 +16,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from tests.browser.chromium import PATIENCE_MS, RunningConsole, launch, path_of_chromium
 from tests.fakes.console_api import ConsoleFake
 
+expect.set_options(timeout=PATIENCE_MS)
+
 
 class Screen:
     """A browser page with what its error console said."""

@@ -98,6 +98,7 @@ def test_a_call_is_denied_with_a_preset_reason_and_the_keyboard_alone(screen: Sc
 
 def test_the_focus_moves_to_the_next_row_after_a_decision(screen: Screen) -> None:
     page = settled(screen, f"/?open={MAIL}")
+    expect(page.get_by_role("button", name="Approve and run")).to_be_visible()
     page.keyboard.press("d")
     page.keyboard.press("1")
     page.keyboard.press("Enter")
