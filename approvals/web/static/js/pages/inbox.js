@@ -220,7 +220,8 @@ function afterDecision(box, request) {
 }
 
 function step(box, by) {
-  const ids = box.rows.ids();
+  // A row can be known and not drawn: a decided one on its way out.
+  const ids = box.rows.ids().filter((id) => box.rows.link(id));
   if (!ids.length) return;
   const focused = document.activeElement?.closest?.("a.row")?.dataset.id;
   const from = ids.indexOf(focused ?? box.panel?.id);
