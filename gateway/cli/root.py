@@ -6,10 +6,11 @@ so that `placet --help` and `placet version` answer at once.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
 
 import click
+
+from gateway.cli.lazy import LazyGroup
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "demo": ("gateway.cli.demo", "See the whole story in five minutes: no account, no key, nothing to set up."),
@@ -17,7 +18,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "serve": ("gateway.cli.serve", "Run the gateway and the web console."),
     "check": ("gateway.cli.check", "Say everything that is wrong with the configuration and its policies."),
     "config": ("gateway.cli.config", "Print the effective configuration or its JSON Schema."),
-    "policy": ("gateway.cli.policy", "Check a policy, or explain what a call would get."),
+    "policy": ("gateway.cli.policy", "Check policies, and explain what a call would get."),
     "agents": ("gateway.cli.agents", "Add agents, rotate and revoke their tokens."),
     "people": ("gateway.cli.people", "Add people, make sign-in links and tokens."),
     "servers": ("gateway.cli.servers", "List upstream servers and tools; accept a tool that changed; sign in."),
@@ -29,29 +30,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 }
 
 
-class LazyGroup(click.Group):
-    """A group whose commands are imported when they are run."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click's signature)
-        """The nouns, in the order of a first visit."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 (click's signature)
-        """Import the module of one noun."""
-        if cmd_name not in COMMANDS:
-            return None
-        command = importlib.import_module(COMMANDS[cmd_name][0]).command
-        if not isinstance(command, click.Command):
-            raise TypeError(f"{COMMANDS[cmd_name][0]}.command is not a click command")
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 (click's signature)
-        """List the commands from the table, without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
-
-
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, table=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="placet", prog_name="placet", message="%(prog)s %(version)s")
 def main() -> None:
     """Placet, the approval gateway for AI agents.
