@@ -99,7 +99,7 @@ class Executor:
             return await self._cancel(request, checked)
         tool, judgement = checked
         uses = judgement.ruling.limits
-        taken = await self._limits.reserve(uses, judgement.facts, waived_by(request.rule, uses))
+        taken = await self._limits.reserve(uses, waived_by(request.rule, uses))
         if isinstance(taken, Exceeded):
             return taken
         try:
@@ -131,7 +131,7 @@ class Executor:
         Raises:
             Unsent, NoAnswer: as the upstream says.
         """
-        taken = await self._limits.reserve(judgement.ruling.limits, judgement.facts)
+        taken = await self._limits.reserve(judgement.ruling.limits)
         if isinstance(taken, Exceeded):
             return taken
         relay = _relay(server, call, tool, Via(side=side, trace=trace))

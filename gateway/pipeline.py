@@ -146,7 +146,7 @@ async def _judged(parts: Parts, visit: Visit, judgement: Judgement) -> Called:
         visit.outcome = "invalid_arguments"
         return _told(answers.invalid_arguments(tool=visit.name, problems=[(p.pointer, p.message) for p in problems]))
     if ruling.verdict is Verdict.REQUIRE_APPROVAL and ruling.approval is not None:
-        if current is None and isinstance(room := await parts.limits.check(ruling.limits, judgement.facts), Exceeded):
+        if current is None and isinstance(room := await parts.limits.check(ruling.limits), Exceeded):
             return await _exceeded(parts, visit, judgement, room)
         return await _ask(parts, visit, judgement, ruling.approval, ruling.rule, ruling.reason)
     return await _allowed(parts, visit, judgement)

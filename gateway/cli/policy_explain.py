@@ -72,7 +72,7 @@ async def _explain(
         risk=classify({"name": tool}),
     )
     ruling = evaluate(settings.policies, facts)
-    checked = await Limits(session.db).check(ruling.limits, facts)
+    checked = await Limits(session.db).check(ruling.limits)
     over = isinstance(checked, Exceeded) and ruling.verdict is Verdict.ALLOW
     return {
         "verdict": _verdict(ruling.verdict, checked),

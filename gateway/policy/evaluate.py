@@ -10,10 +10,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from functools import lru_cache
 
 from gateway.policy.conditions import Side, both
+from gateway.policy.costs import Uncountable, cost
 from gateway.policy.model import (
     Action,
     ApprovalBlock,
@@ -29,10 +29,7 @@ from gateway.policy.model import (
     ToolRules,
     Verdict,
 )
-from gateway.policy.operators import Unfit, number
-from gateway.policy.paths import ArgumentPath, Missing
 from gateway.policy.routes import overlay
-from gateway.policy.shapes import LARGEST_AMOUNT, SMALLEST_DIGIT
 from gateway.policy.texts import shown
 
 NO_POLICY = "There is no policy for this server, so every tool is denied."
@@ -236,31 +233,14 @@ def _holds(rule: Rule, facts: Facts, side: Side) -> tuple[bool | None, str]:
 
 
 def _cost(policy: Policy, facts: Facts, limit: Limit, route: ApprovalBlock, sheet: _Sheet) -> None:
-    amount, why = _amount(limit, facts)
-    if amount is None:
-        reason = f"The policy limits what this call may cost, and {why}."
-        _note(policy, sheet, _Say(verdict=Verdict.DENY, rule=limit.pointer, reason=reason, why=why))
-        return
-    sheet.limits.append(LimitUse(limit=limit, amount=amount, approval=ApprovalSpec(parts=(route,))))
-
-
-def _amount(limit: Limit, facts: Facts) -> tuple[Decimal | None, str]:
-    """What the call costs, or why nobody can say: then it is denied (policy.md 1.4, nos. 2 to 5)."""
-    if not isinstance(limit.amount, ArgumentPath):
-        return limit.amount, ""
     try:
-        where, value = limit.amount.values(facts.arguments)[0]
-        exact = number(value)
-    except Missing as err:
-        return None, str(err)
-    except (Unfit, ArithmeticError) as err:
-        return None, f"{limit.amount.text} {err}"
-    if exact <= 0:
-        return None, f"{where} {shown(value)} is not above 0"
-    exponent = exact.as_tuple().exponent
-    if exact > LARGEST_AMOUNT or not isinstance(exponent, int) or exponent < -SMALLEST_DIGIT:
-        return None, f"{where} {shown(value)} is out of range"
-    return exact, ""
+        paid = cost(limit, facts)
+    except Uncountable as err:
+        reason = f"The policy limits what this call may cost, and {err}."
+        _note(policy, sheet, _Say(verdict=Verdict.DENY, rule=limit.pointer, reason=reason, why=str(err)))
+        return
+    spec = ApprovalSpec(parts=(route,))
+    sheet.limits.append(LimitUse(limit=limit, amount=paid.amount, keys=paid.keys, approval=spec))
 
 
 def _note(policy: Policy, sheet: _Sheet, say: _Say) -> None:

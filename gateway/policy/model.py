@@ -70,6 +70,10 @@ UNKNOWN_RISK = Risk(evidence=("nothing is known of this tool",))
 """A tool nobody has classified is never taken for a reader (policy.md 3.5)."""
 
 
+CounterKey = tuple[str, str]
+"""Whose budget: the counter with its window, and the values of its scope."""
+
+
 class OnExceed(StrEnum):
     """What happens to a call that a limit has no room for."""
 
@@ -237,10 +241,14 @@ class Considered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitUse:
-    """A limit that applies to one call, with what the call costs. `approval`: whom to ask when it is exceeded."""
+    """A limit that applies to one call: what the call costs, and each of the budgets that pays it.
+
+    `approval`: whom to ask when it is exceeded.
+    """
 
     limit: Limit
     amount: Decimal
+    keys: tuple[CounterKey, ...]
     approval: ApprovalSpec = field(default_factory=ApprovalSpec)
 
 
