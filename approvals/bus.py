@@ -87,7 +87,7 @@ def _give_up(future: asyncio.Future[bool]) -> None:
 
 
 class Bus:
-    """Publish and subscribe by subject: a request's id, or `agents`, `people`, `switches`."""
+    """Publish and subscribe by subject: a request's id, or `agents`, `people`, `switches`, `policies`."""
 
     def __init__(self, db: Database) -> None:
         self._db = db

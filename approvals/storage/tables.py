@@ -3,8 +3,8 @@
 Enumerated words are kept as text with a CHECK, times as `Utc`, JSON as canonical text, hashed bytes as BLOB.
 The predicates of the partial indexes are constants here, because a query only finds such an index when it
 repeats the predicate word for word. The three for deadlines begin with `state` although it is constant in them:
-otherwise SQLite prefers the index on all states, and reads every pending row. `events` is append-only: the
-migration adds triggers that say so.
+otherwise SQLite prefers the index on all states, and reads every pending row. `events` and `policy_versions` are
+append-only: their migrations add triggers that say so.
 """
 
 from __future__ import annotations
@@ -287,6 +287,7 @@ replicas = Table(
     Column("holder", Text, primary_key=True),
     Column("started_at", Utc, nullable=False),
     Column("beat_at", Utc, nullable=False),
+    Column("in_force", Json),
 )
 
 upstream_tokens = Table(
@@ -338,4 +339,18 @@ patience = Table(
     Column("gave_up_after", Json, nullable=False),
     Column("seen_at", Utc, nullable=False),
     PrimaryKeyConstraint("client_name", "client_version", "progress"),
+)
+
+policy_versions = Table(
+    "policy_versions",
+    METADATA,
+    Column("server", Text, nullable=False),
+    Column("number", Integer, CheckConstraint("number >= 1", name="number"), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("at", Utc, nullable=False),
+    Column("note", FreeText),
+    Column("restores", Integer),
+    PrimaryKeyConstraint("server", "number"),
 )

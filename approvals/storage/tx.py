@@ -12,6 +12,7 @@ from approvals.storage.numbers import Numbers
 from approvals.storage.patience import Patience
 from approvals.storage.people import People
 from approvals.storage.pins import Pins
+from approvals.storage.policies import Policies
 from approvals.storage.replicas import Replicas
 from approvals.storage.requests import Requests
 from approvals.storage.switches import Switches
@@ -72,6 +73,11 @@ class Tx(Frame):
     def pins(self) -> Pins:
         """Tools as accepted and as last seen."""
         return Pins(self)
+
+    @property
+    def policies(self) -> Policies:
+        """Policies that are edited on the page."""
+        return Policies(self)
 
     @property
     def patience(self) -> Patience:
