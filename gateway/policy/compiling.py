@@ -87,4 +87,5 @@ class Compiler(Collector):
             conditions=conditions(self, shape.conditions, (*path, "conditions"), side),
             on_deny=shape.on_deny,
             approval=approval(self, shape.approval, (*path, "approval")),
+            id=shape.id,
         )

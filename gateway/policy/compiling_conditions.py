@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from gateway.policy.collecting import Collector, Path
 from gateway.policy.conditions import Condition, Group, Side
-from gateway.policy.operands import prepare
+from gateway.policy.operands import FOLDED, prepare
 from gateway.policy.operators import OPERATORS
 from gateway.policy.paths import ArgumentPath, parse_path
 from gateway.policy.shapes import ConditionShape
 from gateway.policy.source import nearest, pointer
-from gateway.policy.texts import printed, shown
+from gateway.policy.texts import shown
+
+EQUALITIES = ("eq", "neq", "in", "not_in")
+PRESENCES = ("exists", "not_exists")
 
 
 def conditions(
@@ -45,21 +47,21 @@ def condition(notes: Collector, shape: ConditionShape, path: Path, side: Side) -
     if shape.op is None:
         notes.problem(path, "'op' is missing")
         return None
-    if shape.op in {"exists", "not_exists"}:
+    _options(notes, shape, path)
+    if shape.op in PRESENCES:
         return _presence(notes, shape, where, path)
     op = OPERATORS.get(shape.op)
     if op is None:
-        known = [*OPERATORS, "exists", "not_exists"]
-        notes.problem(
-            (*path, "op"), f"unknown op {shape.op!r}", nearest(shape.op, known) or "known: " + ", ".join(known)
-        )
+        known = [*OPERATORS, *PRESENCES]
+        hint = nearest(shape.op, known) or "known: " + ", ".join(known)
+        notes.problem((*path, "op"), f"unknown op {shape.op!r}", hint)
         return None
     if "value" not in shape.model_fields_set:
         notes.problem(path, f"'value' is missing: what is {shape.op!r} to compare with?")
         return None
     full = shape.full if shape.full is not None else side is Side.REQUIRE
     try:
-        ready = prepare(op, shape.value, full=full, fold=shape.fold)
+        ready = prepare(op, shape.value, full=full, fold=shape.fold, coerce=shape.coerce)
     except ValueError as err:
         notes.problem((*path, "value"), str(err))
         return None
@@ -73,7 +75,22 @@ def condition(notes: Collector, shape: ConditionShape, path: Path, side: Side) -
         ready=ready,
         said=shown(shape.value),
         fold=shape.fold,
+        full=shape.full,
+        coerce=shape.coerce,
     )
+
+
+def _options(notes: Collector, shape: ConditionShape, path: Path) -> None:
+    """An option that would change nothing is a mistake: its author believes that it does."""
+    op = OPERATORS.get(shape.op or "")
+    if op is None and shape.op not in PRESENCES:
+        return
+    if shape.fold and (op is None or op.wants not in FOLDED):
+        notes.problem((*path, "fold"), f"{shape.op} compares no letters, so fold changes nothing; take it out")
+    if shape.full is not None and (op is None or op.wants != "pattern"):
+        notes.problem((*path, "full"), f"full belongs to regex; {shape.op} has no pattern")
+    if shape.coerce and (op is None or op.name not in EQUALITIES):
+        notes.problem((*path, "coerce"), f"coerce belongs to {', '.join(EQUALITIES)}; {shape.op} compares no texts")
 
 
 def _presence(notes: Collector, shape: ConditionShape, where: ArgumentPath | None, path: Path) -> Condition | None:
@@ -84,15 +101,6 @@ def _presence(notes: Collector, shape: ConditionShape, where: ArgumentPath | Non
     if where is None:
         return None
     return Condition(pointer=pointer(path), path=where, op=None, exists=wanted is (shape.op == "exists"))
-
-
-def coerced(plain: Condition) -> Condition:
-    """The condition with the equality of Intercept: numbers by value, everything else by its printed text."""
-    if plain.op is None or plain.op.name not in {"eq", "neq", "in", "not_in"}:
-        return plain
-    wanted = plain.ready
-    ready = [printed(item) for item in wanted] if isinstance(wanted, list) else printed(wanted)
-    return replace(plain, coerce=True, ready=ready)
 
 
 def argument_path(notes: Collector, text: str | None, path: Path) -> ArgumentPath | None:

@@ -40,7 +40,7 @@ class Judged:
 class Condition:
     """`path op value`. `ready` is the value prepared for the operator, `said` for the trace.
 
-    `coerce`: compare printed text, as Intercept does.
+    `coerce`: compare printed text, as Intercept does. `full` is as it was written, for a pattern.
     """
 
     pointer: str
@@ -51,6 +51,7 @@ class Condition:
     ready: Any = field(default=None, compare=False, repr=False)
     said: str = field(default="", compare=False, repr=False)
     fold: bool = False
+    full: bool | None = None
     coerce: bool = False
 
     def judge(self, arguments: Mapping[str, Any], side: Side) -> Judged:

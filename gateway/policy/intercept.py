@@ -15,7 +15,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field
 
 from gateway.policy.compiling import Compiler
-from gateway.policy.compiling_conditions import argument_path, coerced, condition
+from gateway.policy.compiling_conditions import EQUALITIES, argument_path, condition
 from gateway.policy.compiling_limits import rate, window_of
 from gateway.policy.conditions import Condition, Side
 from gateway.policy.dialects import is_exact, star_or_exact
@@ -149,9 +149,16 @@ def _split(
             on_state.append((index, shape))
         elif shape.op not in _OPS:
             compiler.problem(here, f"{shape.op!r} is not an op of Intercept; known: {', '.join(sorted(_OPS))}")
-        elif (found := condition(compiler, shape.model_copy(update={"full": False}), here, side)) is not None:
-            on_args.append(coerced(found))
+        elif (found := condition(compiler, shape.model_copy(update=_loosely(shape)), here, side)) is not None:
+            on_args.append(found)
     return tuple(on_args), on_state
+
+
+def _loosely(shape: ConditionShape) -> dict[str, bool]:
+    """How Intercept compares: patterns match anywhere, and equality is of numbers by value, else of printed texts."""
+    if shape.op in EQUALITIES:
+        return {"coerce": True}
+    return {"full": False} if shape.op == "regex" else {}
 
 
 def _limits(

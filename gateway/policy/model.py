@@ -164,6 +164,7 @@ class Rule:
     conditions: tuple[Condition | Group, ...] = ()
     on_deny: str | None = None
     approval: ApprovalBlock | None = None
+    id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,21 +16,26 @@ import re2
 
 from gateway.policy.names import compile_glob
 from gateway.policy.operators import Operator, Unfit, number
-from gateway.policy.texts import normal, normalised
+from gateway.policy.texts import normal, normalised, printed
 
 MAX_LENGTH = 10_000_000
 """No text or list of a call is longer."""
 
 
-def prepare(op: Operator, value: Any, *, full: bool, fold: bool) -> Any:
+def prepare(op: Operator, value: Any, *, full: bool, fold: bool, coerce: bool = False) -> Any:
     """The policy's value, checked and made ready for `op.test`.
 
     Raises:
         ValueError: the operator cannot work with such a value, in words for the author of the file.
     """
     if op.wants == "pattern":
-        return _pattern(_text(op, value), full=full, fold=fold)
-    return normalised(_READY[op.wants](op, value), fold=fold) if op.wants in _TEXTUAL else _READY[op.wants](op, value)
+        return _pattern(normal(_text(op, value)), full=full, fold=fold)
+    if op.wants == "glob":
+        return compile_glob(normal(_text(op, value), fold=fold))
+    ready = _READY[op.wants](op, value)
+    if coerce:
+        ready = [printed(item) for item in ready] if op.wants == "list" else printed(ready)
+    return normalised(ready, fold=fold) if op.wants in _TEXTUAL else ready
 
 
 def _any(_op: Operator, value: Any) -> Any:
@@ -72,10 +77,6 @@ def _text(op: Operator, value: Any) -> str:
     return value
 
 
-def _glob(op: Operator, value: Any) -> Any:
-    return compile_glob(normal(_text(op, value)))
-
-
 def _texts(op: Operator, value: Any) -> list[str]:
     items = value if isinstance(value, list) else [value]
     if not items or not all(isinstance(item, str) and item for item in items):
@@ -113,7 +114,9 @@ def _pattern(source: str, *, full: bool, fold: bool) -> Any:
         raise ValueError(f"the pattern {source!r} is not RE2: {said}") from err
 
 
-_TEXTUAL = {"any", "list", "text"}
+_TEXTUAL = frozenset({"any", "list", "text", "directories"})
+FOLDED = _TEXTUAL | {"pattern", "glob"}
+"""The kinds of value that can be compared without regard to case."""
 _READY: dict[str, Callable[[Operator, Any], Any]] = {
     "any": _any,
     "number": _number,
@@ -121,7 +124,6 @@ _READY: dict[str, Callable[[Operator, Any], Any]] = {
     "range": _range,
     "list": _list,
     "text": _text,
-    "glob": _glob,
     "networks": _networks,
     "hosts": _hosts,
     "directories": _directories,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.policy.dumping import dump_json, dump_yaml
 from gateway.policy.evaluate import evaluate, listing
 from gateway.policy.loaders import PolicyErrors, load_policy
 from gateway.policy.model import Facts, Policy, Verdict
@@ -106,6 +108,13 @@ def test_a_tool_that_is_not_listed_can_never_be_called(policy: Policy, given_arg
 def test_a_rule_about_a_missing_argument_always_counts_against_the_call(policy: Policy) -> None:
     for considered in evaluate(policy, call({})).trace:
         assert considered.matched or "missing" not in considered.why or considered.why.startswith("shadow")
+
+
+@EXAMPLES
+@given(policies)
+def test_a_policy_that_is_written_back_loads_as_the_same_rules(policy: Policy) -> None:
+    for text, name in ((dump_yaml(policy), "p.yaml"), (dump_json(policy), "p.json")):
+        assert replace(load_policy(text, name), version=policy.version, name=policy.name) == policy
 
 
 @EXAMPLES

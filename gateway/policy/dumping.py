@@ -1,0 +1,211 @@
+"""A Policy back into the text of a file in our own format: loading what is dumped gives the same rules.
+
+Whatever dialect a policy was read from, it is written as contract.md 7 has it. Entries of one name become one,
+since every rule of every entry counts anyway. What the tree does not hold (descriptions, tests, …) is taken over
+from the source, where the source was in our format.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+from approvals.domain.model import Factor
+from gateway.policy.compiling_limits import NAMED_WINDOWS
+from gateway.policy.conditions import Condition, Group
+from gateway.policy.durations import written
+from gateway.policy.model import Action, ApprovalBlock, Limit, OnExceed, Policy, Rule, Scope, ToolRules, Verdict
+from gateway.policy.paths import ArgumentPath
+from gateway.policy.writing import as_json, as_yaml
+
+_STRICTNESS = [Action.ALLOW, Action.REQUIRE_APPROVAL, Action.DENY, Action.HIDE]
+_REWRITTEN = frozenset({"increment", "increment_from", "rate_limit"})
+"""Keys that are always written from the tree, or are other spellings of one that is."""
+
+
+def dump(policy: Policy) -> dict[str, Any]:
+    """The policy as the plain data of a file in our format."""
+    entries = _one_a_name(policy)
+    tools = {entry.pattern.text: _tool(entry) for entry in entries}
+    plain: dict[str, Any] = {
+        "version": "1",
+        "default": policy.default.value,
+        **_said("list_denied", policy.list_denied),
+        **_said("hide", [name.text for _, name in policy.hide]),
+        **({"all_tools": {"limits": [_limit(limit) for limit in policy.limits]}} if policy.limits else {}),
+        "tools": tools,
+        **_default("resources", policy.resources_default, policy.default),
+        **_default("prompts", policy.prompts_default, policy.default),
+    }
+    if policy.dialect == "placet" and policy.source is not None:
+        _take_over(plain, policy.source.plain())
+    return plain
+
+
+def dump_yaml(policy: Policy) -> str:
+    """The policy as a YAML file."""
+    return as_yaml(dump(policy))
+
+
+def dump_json(policy: Policy) -> str:
+    """The policy as a JSON file."""
+    return as_json(dump(policy)) + "\n"
+
+
+def _said(key: str, value: Any) -> dict[str, Any]:
+    return {key: value} if value else {}
+
+
+def _default(key: str, verdict: Verdict, otherwise: Verdict) -> dict[str, Any]:
+    return {} if verdict is otherwise else {key: {"default": verdict.value}}
+
+
+def _one_a_name(policy: Policy) -> list[ToolRules]:
+    """The entries with one for each name; what names no tool by itself is added to those that do."""
+    named = [entry for entry in policy.tools if entry.names_tools or policy.default is Verdict.ALLOW]
+    others = [entry for entry in policy.tools if not entry.names_tools and policy.default is not Verdict.ALLOW]
+    groups: dict[str, list[ToolRules]] = {}
+    for entry in named:
+        groups.setdefault(entry.pattern.text, []).append(entry)
+    return [_merged([*group, *others]) for group in groups.values()]
+
+
+def _merged(group: Sequence[ToolRules]) -> ToolRules:
+    if len(group) == 1:
+        return group[0]
+    strictest = max(group, key=lambda entry: _STRICTNESS.index(entry.action))
+    return replace(
+        group[0],
+        action=strictest.action,
+        action_said=strictest.action_said,
+        reason=strictest.reason,
+        require=_rules(group, lambda entry: entry.require),
+        deny_if=_rules(group, lambda entry: entry.deny_if),
+        approve_if=_rules(group, lambda entry: entry.approve_if),
+        limits=tuple(limit for entry in group for limit in entry.limits),
+        id=None,
+    )
+
+
+def _rules(group: Iterable[ToolRules], of: Callable[[ToolRules], tuple[Rule, ...]]) -> tuple[Rule, ...]:
+    return tuple(replace(rule, id=rule.id or entry.id) for entry in group for rule in of(entry))
+
+
+def _tool(entry: ToolRules) -> dict[str, Any]:
+    rate = next((limit for limit in entry.limits if _is_rate(limit, entry.pattern.text)), None)
+    limits = [_limit(limit) for limit in entry.limits if limit is not rate]
+    return {
+        **_said("id", entry.id),
+        **({"action": entry.action.value} if entry.action_said or entry.action is not Action.ALLOW else {}),
+        **_said("reason", entry.reason),
+        **_said("require", [_rule(rule) for rule in entry.require]),
+        **_said("deny_if", [_rule(rule) for rule in entry.deny_if]),
+        **_said("approve_if", [_rule(rule) for rule in entry.approve_if]),
+        **_said("limits", limits),
+        **({"rate_limit": _rate(rate)} if rate is not None else {}),
+        **({"approval": _approval(entry.approval)} if entry.approval is not None else {}),
+        **({"mode": "shadow"} if entry.shadow else {}),
+    }
+
+
+def _rule(rule: Rule) -> dict[str, Any]:
+    return {
+        **_said("id", rule.id),
+        **_said("conditions", [_condition(part) for part in rule.conditions]),
+        **_said("on_deny", rule.on_deny),
+        **({"approval": _approval(rule.approval)} if rule.approval is not None else {}),
+    }
+
+
+def _condition(part: Condition | Group) -> dict[str, Any]:
+    if isinstance(part, Group):
+        inner = [_condition(one) for one in part.of]
+        return {part.kind: inner[0] if part.kind == "not" else inner}
+    if part.op is None:
+        return {"path": part.path.text, "op": "exists" if part.exists else "not_exists"}
+    return {
+        "path": part.path.text,
+        "op": part.op.name,
+        "value": part.value,
+        **({"full": part.full} if part.full is not None else {}),
+        **_said("fold", part.fold),
+        **_said("coerce", part.coerce),
+    }
+
+
+def _is_rate(limit: Limit, tool: str) -> bool:
+    return limit.pointer.endswith("/rate_limit") and limit == Limit(
+        pointer=limit.pointer, counter=f"{tool}_rate_{limit.window.name}", window=limit.window, max=limit.max
+    )
+
+
+def _rate(limit: Limit) -> str | dict[str, Any]:
+    count = int(limit.max)
+    if limit.window.name in NAMED_WINDOWS:
+        return f"{count}/{limit.window.name}"
+    return {"max": count, "window": written(limit.window.length)}
+
+
+def _limit(limit: Limit) -> dict[str, Any]:
+    named = limit.window.name in NAMED_WINDOWS
+    amount = limit.amount.text if isinstance(limit.amount, ArgumentPath) else limit.amount
+    return {
+        "counter": limit.counter,
+        "window": limit.window.name if named else written(limit.window.length),
+        "max": _plain(limit.max),
+        **({"kind": "sliding" if named else "fixed"} if limit.window.rolling is named else {}),
+        **({} if amount == Decimal(1) else {"amount": _plain(amount)}),
+        **({} if limit.scope is Scope.GRANT else {"scope": limit.scope.value}),
+        **({} if limit.on_exceed is OnExceed.DENY else {"on_exceed": limit.on_exceed.value}),
+        **_said("on_deny", limit.reason),
+    }
+
+
+def _plain(value: Any) -> Any:
+    """A whole number as one, so that it is written without decimals."""
+    whole = isinstance(value, Decimal) and value == value.to_integral_value() and value.adjusted() < 18
+    return int(value) if whole else value
+
+
+def _approval(block: ApprovalBlock) -> dict[str, Any]:
+    plain = {
+        "reviewers": block.reviewers and list(block.reviewers),
+        "quorum": block.quorum,
+        "factors": block.factors and [_factor(factor) for factor in block.factors],
+        "four_eyes": block.four_eyes,
+        "timeout": block.timeout and written(block.timeout),
+        "on_timeout": block.on_timeout and block.on_timeout.value,
+        "escalate": block.escalate and [{"after": written(e.after), "to": list(e.to)} for e in block.escalate],
+        "channels": block.channels and list(block.channels),
+        "edit": block.edit,
+        "justification": block.justification,
+        "cancel_window": None if block.cancel_window is None else written(block.cancel_window),
+        "execute_on_approve": block.execute_on_approve,
+        "self_service": block.self_service,
+        "grants": block.grants,
+    }
+    return {key: value for key, value in plain.items() if value is not None}
+
+
+def _factor(factor: Factor) -> dict[str, Any]:
+    return {"group": factor.members[0].removeprefix("group:"), "count": factor.count}
+
+
+def _take_over(plain: dict[str, Any], source: dict[str, Any]) -> None:
+    """Add what the source says besides: its order stays ours, its conditions are written already."""
+    for key, said in source.items():
+        if key not in plain:
+            if key not in _REWRITTEN:
+                plain[key] = said
+        elif key != "conditions":
+            _take_over_inside(plain[key], said)
+
+
+def _take_over_inside(plain: Any, said: Any) -> None:
+    if isinstance(plain, dict) and isinstance(said, dict):
+        _take_over(plain, said)
+    elif isinstance(plain, list) and isinstance(said, list) and len(plain) == len(said):
+        for one, other in zip(plain, said, strict=True):
+            _take_over_inside(one, other)
