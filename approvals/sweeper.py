@@ -28,9 +28,10 @@ FORGET_REPLICAS = timedelta(days=1)
 
 
 class Sweeper:
-    """The one loop that lets time pass."""
+    """The one loop that lets time pass. `keep` is how long recorded arguments are kept; None: for ever."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, keep: timedelta | None = None) -> None:
+        self.keep = keep
         self._desk, self._db, self._holder = desk, desk.db, desk.holder
 
     async def run(self) -> None:
@@ -57,8 +58,11 @@ class Sweeper:
         await self._db.write(lambda tx: tx.replicas.heartbeat(self._holder, tx.now))
 
     async def tidy(self) -> None:
-        """Delete what can never matter again: old sessions, links, counters and processes."""
+        """Delete what can never matter again: old sessions, links, counters, processes and recordings."""
         await self._db.write(_tidy)
+        keep = self.keep
+        while keep is not None and await self._db.write(lambda tx: tx.recordings.forget(tx.now - keep)):
+            pass
 
     async def leave(self) -> None:
         """Say, at a clean end, that this process holds nothing any more."""

@@ -56,6 +56,7 @@ from gateway.pins import Pins
 from gateway.pipeline import Holding, Parts
 from gateway.protocol.headers import Allowed
 from gateway.protocol.patience import Hold
+from gateway.recording import Recorder
 from gateway.relaying import Relaying
 from gateway.reload import Reloader
 from gateway.servers import Servers
@@ -123,6 +124,7 @@ class Service:
         self.servers, self.catalog = Servers(), Catalog({}, compare=Pins(self.desk).compare)
         self.judge, self.limits = Judge(settings.approvals.defaults), Limits(db)
         self.metrics, self.journal = Metrics(), Journal(db)
+        self.recorder = Recorder.of(keys)
         conversations = Conversations(work, keys.for_purpose("state"))
         self.learned = Learned(db, self.bus)
         self.executor = Executor(
@@ -201,6 +203,8 @@ class Service:
         self.desk.reconfigure(caps=settings.approvals.caps, routes=routes_of(settings))
         self.judge.defaults = settings.approvals.defaults
         self.parts.holding = self._holding(settings)
+        self.journal.recorder = self.recorder if settings.recording.arguments else None
+        self.sweeper.keep = settings.recording.keep
         await self.fleet.apply(settings.servers)
         self.relaying.tools_changed()
 

@@ -17,7 +17,7 @@ from approvals.domain.model import OnTimeout, Person, PersonId, Role
 from approvals.filing import Caps
 from gateway.config_checks import Checks
 from gateway.config_env import Expander
-from gateway.config_file import AgentFile, ApprovalsFile, ConfigFile, ServerFile, TimeoutsFile
+from gateway.config_file import AgentFile, ApprovalsFile, ConfigFile, RecordingFile, ServerFile, TimeoutsFile
 from gateway.config_oauth import agent_oauth_of, server_oauth_of, servers_of
 from gateway.policy.loaders import PolicyErrors, load_policy
 from gateway.policy.model import Policy
@@ -29,6 +29,7 @@ from gateway.settings import (
     ApprovalSettings,
     FileStamp,
     Listen,
+    RecordingSettings,
     ServerSettings,
     ServerTimeouts,
     Settings,
@@ -167,6 +168,7 @@ class _Loader:
             people=people,
             person_tokens={p.token_sha256: PersonId(k.lower()) for k, p in shape.people.items() if p.token_sha256},
             approvals=_approvals(shape.approvals),
+            recording=_recording(shape.recording),
             slack=SlackSettings(
                 bot_token=slack.bot_token,
                 channel=slack.channel,
@@ -268,6 +270,10 @@ def _approvals(section: ApprovalsFile) -> ApprovalSettings:
         deny_cooldown=_or(section.deny_cooldown, plain.deny_cooldown),
         result_tool=section.result_tool,
     )
+
+
+def _recording(section: RecordingFile) -> RecordingSettings:
+    return RecordingSettings(arguments=section.arguments, keep=_or(section.keep, RecordingSettings().keep))
 
 
 def _timeouts(section: TimeoutsFile) -> ServerTimeouts:

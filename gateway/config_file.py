@@ -171,6 +171,13 @@ class AgentOauthFile(Shape):
     servers: list[Words] | None = Field(None, description="for agents that name none themselves")
 
 
+class RecordingFile(Shape):
+    """What is kept of calls, so that another policy can be tried on them."""
+
+    arguments: bool = Field(default=False, description="keep the arguments of every call, encrypted")
+    keep: Length | None = Field(default=None, description="how long they are kept")
+
+
 class ConfigFile(Shape):
     """The configuration of Placet (contract.md 3)."""
 
@@ -184,6 +191,7 @@ class ConfigFile(Shape):
     agents: dict[str, AgentFile] = Field(default_factory=dict)
     people: dict[str, PersonFile] = Field(default_factory=dict)
     approvals: ApprovalsFile = Field(default_factory=ApprovalsFile)
+    recording: RecordingFile = Field(default_factory=RecordingFile)
     slack: SlackFile | None = None
     login: LoginFile = Field(default_factory=LoginFile)
     agent_oauth: AgentOauthFile | None = None

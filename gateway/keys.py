@@ -46,6 +46,18 @@ def load_or_make(path: Path) -> Keys:
     if not path.exists():
         make(path)
         log.info("keys made", extra={"file": str(path)})
+    return load(path)
+
+
+def load(path: Path) -> Keys:
+    """The installation's keys, for who opens what another process has sealed: fresh ones would open nothing.
+
+    Raises:
+        ValueError: there is no such file, it is not one of ours, or others can read it.
+        OSError: it cannot be read.
+    """
+    if not path.exists():
+        raise ValueError(f"there is no key file {path}; copy it from where the service runs, or say keys.file")
     if path.stat().st_mode & 0o077:
         raise ValueError(f"{path} can be read by others. Its keys seal what nobody else may open: chmod 600 {path}")
     for line in path.read_text(encoding="ascii").splitlines():

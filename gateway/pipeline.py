@@ -328,7 +328,7 @@ def _told(raw: bytes) -> Result:
 
 def _record(parts: Parts, visit: Visit, judgement: Judgement) -> None:
     row = _row(visit, judgement)
-    parts.journal.write(row)
+    parts.journal.write(row, visit.call.arguments)
     parts.metrics.calls.labels(row.server, row.verdict).inc()
     parts.metrics.call_seconds.observe(time.monotonic() - visit.began)
 

@@ -107,6 +107,14 @@ class ApprovalSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingSettings:
+    """The `recording` section. What was kept is forgotten after `keep`, also when nothing more is recorded."""
+
+    arguments: bool = False
+    keep: timedelta = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SlackSettings:
     """The Slack app: `app_token` for Socket Mode, `signing_secret` for signed HTTP, or both."""
 
@@ -140,6 +148,7 @@ class Settings:
     people: Mapping[PersonId, Person]
     person_tokens: Mapping[str, PersonId]
     approvals: ApprovalSettings
+    recording: RecordingSettings = field(default_factory=RecordingSettings)
     slack: SlackSettings | None = None
     local_login: bool = True
     agent_oauth: AgentOauthSettings | None = None

@@ -1,7 +1,7 @@
 """The audit row of every `tools/call`: who, what, which ruling by which rule, and what came of it.
 
 Rows come in batches (one commit for many calls) and are never changed. Arguments are not kept here, only
-their hash; a call that was held names its request.
+their hash; a call that was held names its request. What is kept of them, where that is wanted, is in `recordings`.
 """
 
 from __future__ import annotations
@@ -16,13 +16,19 @@ from sqlalchemy import RowMapping, literal, select, tuple_
 from approvals.storage.frame import Group
 from approvals.storage.tables import calls
 
+_LISTS = ("trace", "limits", "shadow")
 MAX_LIST = 500
 """No list is longer, whatever was asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallRow:
-    """One tool call as it was judged. `ms` is how long it took, upstream included."""
+    """One tool call as it was judged. `ms` is how long it took, upstream included.
+
+    `counted_at`: when its limits were looked at, by the store's clock. `ran_at`: when it was sent without being asked
+    about, having taken what its `limits` cost; None where it was not, or gave that back. `shadow` is what rules in
+    shadow would have done.
+    """
 
     id: str
     at: datetime
@@ -39,6 +45,12 @@ class CallRow:
     request_id: str | None = None
     outcome: str | None = None
     ms: int | None = None
+    risk: str | None = None
+    severity: str | None = None
+    counted_at: datetime | None = None
+    ran_at: datetime | None = None
+    limits: tuple[Mapping[str, Any], ...] = ()
+    shadow: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +94,8 @@ class Calls(Group):
 
 def _values(row: CallRow) -> dict[str, Any]:
     values = {field.name: getattr(row, field.name) for field in fields(row)}
-    return {**values, "trace": [dict(step) for step in row.trace]}
+    return values | {name: [dict(one) for one in values[name]] for name in _LISTS}
 
 
 def _call(row: RowMapping) -> CallRow:
-    return CallRow(**{**row, "trace": tuple(row["trace"])})
+    return CallRow(**{**row, **{name: tuple(row[name] or ()) for name in _LISTS}})

@@ -262,9 +262,23 @@ calls = Table(
     Column("request_id", Text, index=True),
     Column("outcome", Text),
     Column("ms", Integer),
+    Column("risk", Text),
+    Column("severity", Text),
+    Column("counted_at", Utc),
+    Column("ran_at", Utc),
+    Column("limits", Json),
+    Column("shadow", Json),
     Index("ix_calls_at", "at", "id"),
     Index("ix_calls_agent", "agent", "at", "id"),
     Index("ix_calls_server", "server", "at", "id"),
+)
+
+recordings = Table(
+    "recordings",
+    METADATA,
+    Column("call_id", Text, primary_key=True),
+    Column("at", Utc, nullable=False, index=True),
+    Column("sealed", LargeBinary, nullable=False),
 )
 
 switches = Table(

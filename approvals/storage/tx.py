@@ -13,6 +13,7 @@ from approvals.storage.patience import Patience
 from approvals.storage.people import People
 from approvals.storage.pins import Pins
 from approvals.storage.policies import Policies
+from approvals.storage.recordings import Recordings
 from approvals.storage.replicas import Replicas
 from approvals.storage.requests import Requests
 from approvals.storage.switches import Switches
@@ -53,6 +54,11 @@ class Tx(Frame):
     def calls(self) -> Calls:
         """The audit of every call."""
         return Calls(self)
+
+    @property
+    def recordings(self) -> Recordings:
+        """Arguments that were kept, and calls as they were judged."""
+        return Recordings(self)
 
     @property
     def switches(self) -> Switches:

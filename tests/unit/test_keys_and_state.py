@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.keys import Keys, load_or_make, make
+from gateway.keys import Keys, load, load_or_make, make
 from gateway.protocol.state_token import NONCE_BYTES, Bound, seal, unseal
 
 KEY = bytes(range(32))
@@ -32,6 +32,14 @@ def test_keys_that_others_can_read_are_refused_with_the_command_that_mends_it(tm
     path.chmod(0o644)
     with pytest.raises(ValueError, match="chmod 600"):
         load_or_make(path)
+
+
+def test_who_opens_what_another_process_sealed_is_told_to_bring_its_keys_and_makes_none(tmp_path: Path) -> None:
+    path = tmp_path / "placet.keys"
+    with pytest.raises(ValueError, match="copy it from where the service runs"):
+        load(path)
+    assert not path.exists()
+    assert load_or_make(path) == load(path)
 
 
 @pytest.mark.parametrize(
