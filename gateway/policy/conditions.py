@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from gateway.policy.operators import Operator, Unfit
+from gateway.policy.operators import Operator
 from gateway.policy.paths import ArgumentPath, Missing
+from gateway.policy.places import Unfit
 from gateway.policy.texts import hides_something, normalised, printed, shown
 
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from gateway.policy.model import CounterKey, Facts, Limit, Scope
-from gateway.policy.operators import Unfit, number
+from gateway.policy.operators import number
 from gateway.policy.paths import ArgumentPath, Missing
+from gateway.policy.places import Unfit
 from gateway.policy.shapes import LARGEST_AMOUNT, SMALLEST_DIGIT
 from gateway.policy.texts import shown
 

@@ -6,8 +6,6 @@ could never work with is an error of the file, not of the first call that meets 
 
 from __future__ import annotations
 
-import ipaddress
-import posixpath
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -15,7 +13,8 @@ from typing import Any
 import re2
 
 from gateway.policy.names import compile_glob
-from gateway.policy.operators import Operator, Unfit, number
+from gateway.policy.operators import Operator, number
+from gateway.policy.places import Network, Unfit, host_name, network_of, plain_path
 from gateway.policy.texts import normal, normalised, printed
 
 MAX_LENGTH = 10_000_000
@@ -38,7 +37,9 @@ def prepare(op: Operator, value: Any, *, full: bool, fold: bool, coerce: bool = 
     return normalised(ready, fold=fold) if op.wants in _TEXTUAL else ready
 
 
-def _any(_op: Operator, value: Any) -> Any:
+def _any(op: Operator, value: Any) -> Any:
+    if value == "" and op.name in {"contains", "not_contains"}:
+        raise ValueError(f"every text contains the empty text; {op.name} needs something to look for")
     return value
 
 
@@ -84,22 +85,30 @@ def _texts(op: Operator, value: Any) -> list[str]:
     return items
 
 
-def _networks(op: Operator, value: Any) -> list[Any]:
-    return [ipaddress.ip_network(item) for item in _texts(op, value)]
+def _networks(op: Operator, value: Any) -> list[Network]:
+    return [network_of(item) for item in _texts(op, value)]
 
 
 def _hosts(op: Operator, value: Any) -> list[str]:
-    hosts = _texts(op, value)
-    if any("/" in item or ":" in item or "*" in item.removeprefix("*.") for item in hosts):
-        raise ValueError("host_in needs host names, or *.name, without scheme, port or path")
-    return [item.lower().rstrip(".") for item in hosts]
+    return [_host(item) for item in _texts(op, value)]
+
+
+def _host(text: str) -> str:
+    name = text.removeprefix("*.")
+    if not name.isascii():
+        raise ValueError(f"{text!r} is not ASCII; write the host as it is looked up, xn--…")
+    try:
+        plain = host_name(name.removeprefix("[").removesuffix("]"))
+    except ValueError as err:
+        raise ValueError("host_in needs host names, or *.name, without scheme, port or path") from err
+    return text[: len(text) - len(name)] + plain
 
 
 def _directories(op: Operator, value: Any) -> list[str]:
-    roots = _texts(op, value)
-    if any(not item.startswith("/") or ".." in item.split("/") for item in roots):
-        raise ValueError("path_under needs absolute directories without '..'")
-    return ["/" + posixpath.normpath(item).strip("/") for item in roots]
+    try:
+        return [plain_path(item) for item in _texts(op, value)]
+    except Unfit as err:
+        raise ValueError("path_under needs absolute directories without '..'") from err
 
 
 def _pattern(source: str, *, full: bool, fold: bool) -> Any:

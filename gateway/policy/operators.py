@@ -6,19 +6,14 @@ which counts against the call on whatever side the condition stands (policy.md 3
 
 from __future__ import annotations
 
-import ipaddress
-import posixpath
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
-from urllib.parse import urlsplit
+
+from gateway.policy.places import Unfit, address_of, host_of, plain_path
 
 Test = Callable[[Any, Any], bool]
-
-
-class Unfit(Exception):
-    """The value is of a kind that the operator cannot judge; `str()` says what it is instead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,28 +225,26 @@ def length_at_least(actual: Any, wanted: Any) -> bool:
 def in_networks(actual: Any, wanted: Any) -> bool:
     """An IP address inside one of the networks. A name is not an address: it is not looked up."""
     try:
-        address = ipaddress.ip_address(text(actual))
+        address = address_of(text(actual))
     except ValueError as err:
-        raise Unfit("is not an IP address") from err
-    mapped = getattr(address, "ipv4_mapped", None)
-    return any((mapped or address) in network or address in network for network in wanted)
+        raise Unfit("is not a plain IP address") from err
+    return any(address in network for network in wanted)
 
 
 @operator("host_in", wants="hosts", yes="has its host in {v}", no="does not have its host in {v}")
 def host_in(actual: Any, wanted: Any) -> bool:
-    """An absolute URL whose host is in the list; `*.example.com` stands for every host under it."""
+    """An absolute URL whose host is in the list; `*.example.com` stands for every host under it. URLs whose host
+    programs read differently (a user part, a backslash, an address that is not in its plain form) are none."""
     host = host_of(text(actual))
     return any(host.endswith(known[1:]) if known.startswith("*.") else host == known for known in wanted)
 
 
 @operator("path_under", wants="directories", yes="is under {v}", no="is not under {v}")
 def path_under(actual: Any, wanted: Any) -> bool:
-    """An absolute path inside one of the directories. `..`, backslashes and NUL are refused, links are not followed."""
-    path = text(actual)
-    if not path.startswith("/") or "\\" in path or "\x00" in path or ".." in path.split("/"):
-        raise Unfit("is not a plain absolute path")
-    plain = "/" + posixpath.normpath(path).lstrip("/")
-    return any(plain == root or plain.startswith(root.rstrip("/") + "/") for root in wanted)
+    """An absolute path inside one of the directories. `..`, backslashes, encoded dots and slashes and invisible
+    characters are refused, links are not followed."""
+    path = plain_path(text(actual))
+    return any(path == root or path.startswith(root.rstrip("/") + "/") for root in wanted)
 
 
 def text(value: Any) -> str:
@@ -274,21 +267,3 @@ def length(value: Any) -> int:
     if not isinstance(value, str | list | tuple | dict):
         raise Unfit(f"is {kind(value)}, which has no length")
     return len(value)
-
-
-def host_of(url: str) -> str:
-    """The host of an absolute URL, lower-case.
-
-    Raises:
-        Unfit: clients could disagree on where it leads.
-    """
-    if "\\" in url or not url.isprintable() or " " in url or not url.isascii():
-        raise Unfit("is not a plain URL")
-    try:
-        parts = urlsplit(url)
-        host, user = parts.hostname, parts.username
-    except ValueError as err:
-        raise Unfit("is not a URL") from err
-    if not parts.scheme or not host or user is not None or "@" in parts.netloc or "%" in parts.netloc:
-        raise Unfit("is not an absolute URL with a plain host")
-    return host.rstrip(".")

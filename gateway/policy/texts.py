@@ -33,8 +33,17 @@ def printed(value: Any) -> str:
         return value
     if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
         exact = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
-        return format(exact.normalize(), "f") if abs(exact.adjusted()) < 40 else str(exact.normalize())
+        return _shortest(exact) if exact.is_finite() else str(exact)
     return json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)
+
+
+def _shortest(exact: Decimal) -> str:
+    """Without zeros at its end, and never rounded, as `normalize` would past 28 digits."""
+    sign, digits, exponent = exact.as_tuple()
+    kept = "".join(map(str, digits)).rstrip("0") or "0"
+    power = int(exponent) + len(digits) - len(kept) if kept != "0" else 0
+    plain = Decimal((sign if kept != "0" else 0, tuple(map(int, kept)), power))
+    return format(plain, "f") if abs(plain.adjusted()) < 40 else str(plain)
 
 
 def hides_something(text: str) -> bool:

@@ -90,7 +90,91 @@ ROWS: list[tuple[str, Any, Any, bool | None, str]] = [
     ("path_under", "/srv/data", "/srv/data/../../etc", None, "dots climb out"),
     ("path_under", "/srv/data", "srv/data/x", None, "relative path"),
     ("path_under", "/", "/etc", True, "root holds everything"),
+    ("path_under", "/srv/data", "/srv//data/./x", True, "double slashes and dots are one path"),
+    ("path_under", ["/tmp/a", "/srv/data/"], "/srv/data", True, "one of several, itself"),
 ]
+
+HOSTILE: list[tuple[str, Any, Any, bool | None, str]] = [
+    ("host_in", "example.com", "https://user:pw@example.com/", None, "user part"),
+    ("host_in", "example.com", "https://evil.test#@example.com/", None, "user part after a fragment"),
+    ("host_in", "example.com", "https://example.com?@evil.test/", None, "user part after a query"),
+    ("host_in", "example.com", "https://ex%61mple.com/", None, "percent-encoded host"),
+    ("host_in", "example.com", "https://example.com%2eevil.test/", None, "percent-encoded dot"),
+    ("host_in", "example.com", "https://example.com.evil.test/", False, "the host as a prefix"),
+    ("host_in", "*.example.com", "https://evilexample.com/", False, "the host as a suffix"),
+    ("host_in", "example.com", "https:example.com", None, "no slashes"),
+    ("host_in", "example.com", "https:/example.com", None, "one slash"),
+    ("host_in", "example.com", "https:///example.com", None, "three slashes"),
+    ("host_in", "example.com", "//example.com/x", None, "no scheme, two slashes"),
+    ("host_in", "example.com", "https://example.com:x/", None, "a port that is none"),
+    ("host_in", "example.com", "https://example.com:8443/", True, "another port is the same host"),
+    ("host_in", "example.com", "https://example.com:99999/", None, "a port beyond ports"),
+    ("host_in", "example.com", "https://example.com../", None, "two dots at the end"),
+    ("host_in", "example.com", " https://example.com/", None, "leading space"),
+    ("host_in", "example.com", "https://example.com/\t", None, "a tab that some readers drop"),
+    ("host_in", "example.com", "https://exam\nple.com/", None, "a newline that some readers drop"),
+    ("host_in", "example.com", "https://example.com;evil.test/", None, "a semicolon in the host"),
+    ("host_in", "example.com", "https://ex\u00e4mple.com/", None, "a name that is not ASCII"),
+    ("host_in", "xn--exmple-cua.com", "https://xn--exmple-cua.com/", True, "the same name as it is looked up"),
+    ("host_in", "example.com", "https://ex\u0430mple.com/", None, "a Cyrillic look-alike"),
+    ("host_in", "example.com", "https://example\u3002com/", None, "an ideographic full stop"),
+    ("host_in", "example.com", "https://exam\u200bple.com/", None, "a zero-width space in the host"),
+    ("host_in", "example.com", "file://example.com/etc/passwd", None, "file URLs read this machine"),
+    ("host_in", "example.com", "javascript://example.com/%0aalert(1)", None, "javascript goes nowhere"),
+    ("host_in", "example.com", "HTTPS://example.com/", True, "schemes in any case"),
+    ("host_in", "127.0.0.1", "http://[::ffff:127.0.0.1]/", True, "an IPv4 address written as IPv6"),
+    ("host_in", "127.0.0.1", "http://[::ffff:7f00:1]/", True, "an IPv4 address written as IPv6, in hex"),
+    ("host_in", "127.0.0.1", "http://2130706433/", None, "an address as one number"),
+    ("host_in", "127.0.0.1", "http://0x7f.0.0.1/", None, "an address in hex"),
+    ("host_in", "127.0.0.1", "http://0x7f000001/", None, "an address as one hex number"),
+    ("host_in", "127.0.0.1", "http://0177.0.0.1/", None, "an address in octal"),
+    ("host_in", "127.0.0.1", "http://127.1/", None, "an address cut short"),
+    ("host_in", "127.0.0.1", "http://127.0.0.1./", True, "an address with a dot at its end"),
+    ("host_in", "[::1]", "http://[0:0:0:0:0:0:0:1]/", True, "one IPv6 address in two spellings"),
+    ("host_in", "::1", "http://[::1%25eth0]/", None, "an IPv6 address with a zone"),
+    ("cidr", "127.0.0.0/8", "::ffff:127.0.0.1", True, "an IPv4 address written as IPv6"),
+    ("cidr", "::ffff:10.0.0.0/104", "10.1.2.3", True, "an IPv4 network written as IPv6"),
+    ("cidr", "::/0", "10.1.2.3", False, "every IPv6 address is not every address"),
+    ("cidr", "fe80::/10", "fe80::1%eth0", None, "a zone"),
+    ("cidr", "10.0.0.0/8", "010.0.0.1", None, "a leading zero"),
+    ("cidr", "10.0.0.0/8", "10.1", None, "an address cut short"),
+    ("cidr", "10.0.0.0/8", " 10.0.0.1", None, "a space"),
+    ("cidr", "10.0.0.0/8", "\uff11\uff10.0.0.1", None, "digits of another width"),
+    ("cidr", "10.0.0.0/8", 167772161, None, "an address as a number"),
+    ("cidr", "10.0.0.0/8", "10.0.0.1/32", None, "a network is not an address"),
+    ("path_under", "/srv/data", "/srv/data/%2e%2e/etc", None, "encoded dots"),
+    ("path_under", "/srv/data", "/srv/data/%252e%252e/etc", None, "dots encoded twice"),
+    ("path_under", "/srv/data", "/srv/data%2F..%2Fetc", None, "encoded slashes"),
+    ("path_under", "/srv/data", "/srv/data/x%00.txt", None, "an encoded NUL"),
+    ("path_under", "/srv/data", "/srv/data/100%.txt", True, "a percent sign that encodes nothing"),
+    ("path_under", "/srv/data", "/srv/data/\x00", None, "NUL"),
+    ("path_under", "/srv/data", "/srv/data\\..\\etc", None, "backslashes"),
+    ("path_under", "/srv/data", "/srv/data/\uff0e\uff0e/etc", None, "dots of another width"),
+    ("path_under", "/srv/data", "/srv/data/..\uff0fetc", None, "a slash of another width"),
+    ("path_under", "/srv/data", "/srv/data/\u2025/etc", None, "two dots in one character"),
+    ("path_under", "/srv/data", "/srv/da\u200bta/x", None, "a zero-width space"),
+    ("path_under", "/srv/data", "//srv/data/x", True, "two slashes in front"),
+    ("path_under", "/srv/data", "~/x", None, "a home folder"),
+    ("path_under", "/srv/data", "file:///srv/data/x", None, "a URL"),
+    ("path_under", "/srv/data", "C:\\srv\\data", None, "a drive"),
+    ("path_under", "/srv/data", "/SRV/data/x", False, "case matters"),
+    ("eq", "evil", "evil\u200b", False, "a zero-width space makes another text"),
+    ("eq", "evil", "\u0435vil", False, "a Cyrillic letter makes another text"),
+    ("starts_with", "drop", "\u202edrop", False, "a direction mark is a character"),
+    ("regex", "(?i)drop", "DROP", True, "case within the pattern"),
+    ("regex", "caf\u00e9", "cafe\u0301", True, "a pattern meets composed text"),
+    ("regex", "caf.", "cafe\u0301", True, "a composed letter is one character"),
+    ("glob", "caf\u00e9*", "cafe\u0301x", True, "a glob meets composed text"),
+    ("glob", "*.txt", "a.txt\n", False, "a glob is whole"),
+    ("contains", "a", {"a": 1}, None, "an object contains nothing"),
+    ("in", [1, 2], True, None, "true is no number"),
+    ("len_lte", 3, "\U0001f600\U0001f600\U0001f600", True, "characters are counted, not bytes"),
+    ("between", [0, 1], Decimal("1.0000000000000000000000000000001"), False, "a hair above"),
+    ("lt", 0, Decimal("-0.0"), False, "minus nothing is nothing"),
+    ("lte", 100, Decimal("1e400"), False, "beyond floats"),
+    ("subset_of", ["a"], [["a"]], False, "a list in the list is no element"),
+]
+ROWS += HOSTILE
 
 
 @pytest.mark.parametrize(("op", "value", "actual", "holds"), [row[:4] for row in ROWS], ids=[row[4] for row in ROWS])
@@ -120,6 +204,10 @@ def test_every_operator_is_tried_and_says_what_it_is() -> None:
         ({"path": "args.x", "op": "in", "value": ["B"], "fold": True}, {"x": "b"}, True, 'args.x "b" is one of ["B"]'),
         ({"path": "args.x", "op": "regex", "value": "A", "fold": True}, {"x": "a"}, True, 'args.x "a" matches "A"'),
         ({"path": "args.x", "op": "regex", "value": "a", "full": False}, {"x": "bab"}, True, 'matches "a"'),
+        ({"path": "args.x", "op": "glob", "value": "A*", "fold": True}, {"x": "aB"}, True, 'matches "A*"'),
+        ({"path": "args.x", "op": "path_under", "value": "/SRV", "fold": True}, {"x": "/srv/a"}, True, "is under"),
+        ({"path": "args.x", "op": "eq", "value": 1, "coerce": True}, {"x": "1"}, True, 'args.x "1" is 1'),
+        ({"path": "args.x", "op": "not_in", "value": [1, "a"], "coerce": True}, {"x": 1.0}, False, "is one of"),
         (
             {"path": "args.x", "op": "neq", "value": "a"},
             {"x": "a\u200b"},
@@ -196,6 +284,11 @@ def test_groups_settle_what_they_can_and_never_guess(group: dict[str, Any], hold
         ({"path": "args.x", "op": "len_gt", "value": 1.5}, "a number is expected"),
         ({"path": "args.x", "op": "cidr", "value": "10.0.0.1/8"}, "host bits set"),
         ({"path": "args.x", "op": "host_in", "value": "https://x"}, "host_in needs host names"),
+        ({"path": "args.x", "op": "host_in", "value": "x:443"}, "host_in needs host names"),
+        ({"path": "args.x", "op": "host_in", "value": "b\u00fccher.example"}, "as it is looked up, xn--"),
+        ({"path": "args.x", "op": "host_in", "value": "0177.0.0.1"}, "host_in needs host names"),
+        ({"path": "args.x", "op": "path_under", "value": "/srv/../etc"}, "directories without '..'"),
+        ({"path": "args.x", "op": "contains", "value": ""}, "needs something to look for"),
         ({"path": "args.x", "op": "path_under", "value": "data"}, "absolute directories"),
         ({"path": "args.x", "op": "exists", "value": 1}, "exists takes true, false, or no value"),
         ({"path": "args.x", "op": "eq", "value": 1, "any": []}, "either path, op and value, or one of any, all, not"),
@@ -211,6 +304,21 @@ def test_a_condition_that_could_never_be_judged_is_refused_when_it_is_loaded(
     assert said in refused(condition)
 
 
+@pytest.mark.parametrize(
+    ("condition", "said"),
+    [
+        ({"path": "args.x", "op": "lt", "value": 5, "fold": True}, "lt compares no letters, so fold changes nothing"),
+        ({"path": "args.x", "op": "exists", "fold": True}, "exists compares no letters"),
+        ({"path": "args.x", "op": "eq", "value": "a", "full": True}, "full belongs to regex; eq has no pattern"),
+        ({"path": "args.x", "op": "lt", "value": 5, "coerce": True}, "coerce belongs to eq, neq, in, not_in"),
+    ],
+)
+def test_an_option_that_would_change_nothing_is_refused(condition: dict[str, Any], said: str) -> None:
+    notes = Collector(Node(value={}, line=1, column=1), "p.yaml")
+    conditions(notes, [ConditionShape.model_validate(condition)], (), Side.REQUIRE)
+    assert said in notes.problems[0].message
+
+
 def test_paths_keep_their_steps() -> None:
     assert parse_path('args.a["b.c"][0][*].d').steps == ("a", "b.c", 0, EVERY, "d")
 
@@ -221,7 +329,18 @@ def test_a_pattern_that_would_stall_a_backtracking_engine_is_linear() -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(1, "1"), (1.0, "1"), (Decimal("1.50"), "1.5"), ("a", "a"), (True, "true"), (None, "null"), (1e50, "1E+50")],
+    [
+        (1, "1"),
+        (1.0, "1"),
+        (Decimal("1.50"), "1.5"),
+        ("a", "a"),
+        (True, "true"),
+        (None, "null"),
+        (1e50, "1E+50"),
+        (10**28 + 1, "1" + "0" * 27 + "1"),
+        (Decimal("-0.0"), "0"),
+        (Decimal("1e2"), "100"),
+    ],
 )
 def test_values_print_as_intercept_compares_them(value: Any, text: str) -> None:
     assert printed(value) == text
