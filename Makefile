@@ -5,6 +5,8 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3.14 python3; 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 PYTEST_ARGS ?=
+# A file of tests belongs to one worker; the quick ones come last and fill the gaps.
+WORKERS ?= -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help setup demo check test conformance fix lock schemas shots clean
 
@@ -44,7 +46,7 @@ schemas: .venv/dev.stamp ## Write the generated files again (JSON Schemas, OpenA
 
 test: .venv/dev.stamp ## Install what the tests need, and run them all
 	bash tests/install.sh
-	$(BIN)/pytest -q $(PYTEST_ARGS)
+	$(BIN)/pytest -q $(WORKERS) $(PYTEST_ARGS)
 
 conformance: .venv/dev.stamp ## Score the gateway and its client with the official MCP suite
 	bash tests/install.sh
