@@ -24,7 +24,7 @@ from gateway.callers import Callers
 from gateway.catalog import NOWHERE, Catalog, Place, Tool
 from gateway.conversation import Answer, Conversations, NobodyThere, QuietPeer, Side, relayable
 from gateway.judge import Judge, Judgement
-from gateway.limits import Exceeded, Limits, waived_by
+from gateway.limits import Exceeded, Limits, Reservation, waived_by
 from gateway.metrics import Metrics
 from gateway.protocol.raw import dump, join_object, split_object
 from gateway.servers import Server, Servers
@@ -122,18 +122,15 @@ class Executor:
         server: Server,
         call: ToolCall,
         tool: Tool,
-        judgement: Judgement,
+        taken: Reservation,
         side: Side,
         trace: Mapping[str, str],
-    ) -> Answer | Exceeded:
-        """Run a call that needs nobody.
+    ) -> Answer:
+        """Run a call that needs nobody; what it had taken is given back if it was not sent.
 
         Raises:
             Unsent, NoAnswer: as the upstream says.
         """
-        taken = await self._limits.reserve(judgement.ruling.limits)
-        if isinstance(taken, Exceeded):
-            return taken
         relay = _relay(server, call, tool, Via(side=side, trace=trace))
         try:
             with self._metrics.upstream_seconds.labels(server.name).time():

@@ -17,12 +17,13 @@ from gateway.catalog import Place
 from gateway.conversation import Side, relayable
 from gateway.inbound.gate import Answered, Called, InboundAsk, InboundCall, Line, Welcome
 from gateway.lookup import Down, Found, Lookup
-from gateway.pipeline import Parts, Visit, collect, handle_call
+from gateway.pipeline import Parts, collect, handle_call
 from gateway.protocol import answers
 from gateway.protocol.classify import Era
 from gateway.protocol.headers import HEADER_MISMATCH, params_disagree
 from gateway.relaying import Relaying
 from gateway.upstreams import Hear, Result, RpcError, Wants
+from gateway.visits import Visit
 
 INSTRUCTIONS = (
     "Some tool calls here wait until a person approves them. If a result says that a call is waiting, call the same "

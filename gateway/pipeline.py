@@ -7,34 +7,30 @@ Each step is one function of another module; the branches between them are all h
 from __future__ import annotations
 
 import asyncio
-import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from approvals.desk import Desk
 from approvals.domain import fingerprint
-from approvals.domain.model import OPEN_STATES, ApprovalRequest, Caller, Cause, State, ToolCall
+from approvals.domain.model import OPEN_STATES, ApprovalRequest, Cause, State
 from approvals.errors import AlreadyDecided, Expired, NotClaimable, QueueFull, Refusal
 from approvals.filing import Filed, FiledAs, Filing
-from approvals.storage.calls import CallRow
 from gateway import heavy
-from gateway.conversation import Side
 from gateway.executor import Executor, Via
 from gateway.inbound.gate import Called, TaskCreated
 from gateway.journal import Journal
 from gateway.judge import Judge, Judgement
 from gateway.learned import Learned
 from gateway.limits import Exceeded, Limits
-from gateway.lookup import Found
 from gateway.metrics import Metrics
-from gateway.policy.model import ApprovalSpec, Verdict
+from gateway.policy.model import ApprovalSpec, Ruling, Verdict
 from gateway.protocol import answers
 from gateway.protocol.patience import Hold, plan
 from gateway.tasks import Tasks
 from gateway.upstreams import InputRequired, NoAnswer, Result, RpcError, Unsent
+from gateway.visits import Visit, row_of
 from gateway.waiting import attached, hold
 from gateway.work import Work
 
@@ -77,24 +73,6 @@ class Parts:
     closing: bool = False
     held: int = 0
     held_max: int = 10_000
-
-
-@dataclass(slots=True, kw_only=True)
-class Visit:
-    """One call on its walk. `arguments` is dropped once the call is judged, so that a held call is small."""
-
-    caller: Caller
-    found: Found
-    name: str
-    call: ToolCall
-    arguments: dict[str, Any]
-    side: Side
-    trace: Mapping[str, str]
-    streams: bool
-    tasks: bool
-    began: float
-    request: str | None = None
-    outcome: str | None = None
 
 
 async def handle_call(parts: Parts, visit: Visit) -> Called:
@@ -146,10 +124,16 @@ async def _judged(parts: Parts, visit: Visit, judgement: Judgement) -> Called:
         visit.outcome = "invalid_arguments"
         return _told(answers.invalid_arguments(tool=visit.name, problems=[(p.pointer, p.message) for p in problems]))
     if ruling.verdict is Verdict.REQUIRE_APPROVAL and ruling.approval is not None:
-        if current is None and isinstance(room := await parts.limits.check(ruling.limits), Exceeded):
-            return await _exceeded(parts, visit, judgement, room)
+        if current is None and (over := await _no_room(parts, visit, ruling)) is not None:
+            return await _exceeded(parts, visit, judgement, over)
         return await _ask(parts, visit, judgement, ruling.approval, ruling.rule, ruling.reason)
     return await _allowed(parts, visit, judgement)
+
+
+async def _no_room(parts: Parts, visit: Visit, ruling: Ruling) -> Exceeded | None:
+    room = await parts.limits.check(ruling.limits)
+    visit.counted_at = room.at
+    return room if isinstance(room, Exceeded) else None
 
 
 async def _repeat(parts: Parts, visit: Visit) -> Filed | None:
@@ -177,6 +161,7 @@ async def _end_as_changed(parts: Parts, visit: Visit, request: ApprovalRequest) 
 
 async def _exceeded(parts: Parts, visit: Visit, judgement: Judgement, over: Exceeded) -> Called:
     if over.asks:
+        visit.limited = over
         return await _ask(parts, visit, judgement, over.use.approval, over.rule, over.reason)
     return _limited(visit, over)
 
@@ -277,19 +262,20 @@ async def _run(parts: Parts, visit: Visit, request: ApprovalRequest, until: floa
 
 async def _allowed(parts: Parts, visit: Visit, judgement: Judgement) -> Called:
     found = visit.found
+    taken = await parts.limits.reserve(judgement.ruling.limits)
+    visit.counted_at = taken.at
+    if isinstance(taken, Exceeded):
+        return await _exceeded(parts, visit, judgement, taken)
+    visit.ran_at = taken.at or datetime.now(UTC)
     try:
-        answer = await parts.executor.run_allowed(
-            found.server, visit.call, found.tool, judgement, visit.side, visit.trace
-        )
+        answer = await parts.executor.run_allowed(found.server, visit.call, found.tool, taken, visit.side, visit.trace)
     except Unsent as err:
-        visit.outcome = "unsent"
+        visit.outcome, visit.ran_at = "unsent", None
         server = visit.found.server.name
         return _told(answers.upstream_unavailable(server=server, tool=visit.name, why=str(err)))
     except NoAnswer:
         visit.outcome = "unknown"
         return _told(answers.outcome_unknown(tool=visit.name))
-    if isinstance(answer, Exceeded):
-        return await _exceeded(parts, visit, judgement, answer)
     if isinstance(answer, InputRequired):
         visit.outcome = "input_required"
         return answer
@@ -299,7 +285,7 @@ async def _allowed(parts: Parts, visit: Visit, judgement: Judgement) -> Called:
 
 
 def _limited(visit: Visit, over: Exceeded) -> Result:
-    visit.outcome = "rate_limited"
+    visit.outcome, visit.limited = "rate_limited", over
     return _told(
         answers.rate_limited(tool=visit.name, rule=over.rule, reason=over.reason, retry_after=over.retry_after)
     )
@@ -327,28 +313,7 @@ def _told(raw: bytes) -> Result:
 
 
 def _record(parts: Parts, visit: Visit, judgement: Judgement) -> None:
-    row = _row(visit, judgement)
+    row = row_of(visit, judgement)
     parts.journal.write(row, visit.call.arguments)
     parts.metrics.calls.labels(row.server, row.verdict).inc()
     parts.metrics.call_seconds.observe(time.monotonic() - visit.began)
-
-
-def _row(visit: Visit, judgement: Judgement) -> CallRow:
-    ruling = judgement.ruling
-    return CallRow(
-        id=f"call_{secrets.token_hex(16)}",
-        at=judgement.facts.now,
-        agent=visit.caller.agent,
-        owner=visit.caller.owner,
-        server=visit.call.server,
-        tool=visit.call.tool,
-        arguments_sha256=visit.call.arguments_sha256,
-        verdict="rate_limited" if visit.outcome == "rate_limited" else ruling.verdict.value,
-        rule=ruling.rule,
-        reason=ruling.reason,
-        trace=tuple(step.as_json() for step in ruling.trace),
-        policy_version=ruling.policy_version,
-        request_id=visit.request,
-        outcome=visit.outcome,
-        ms=round((time.monotonic() - visit.began) * 1000),
-    )

@@ -55,9 +55,10 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Room:
-    """Every limit of the call has room for it."""
+    """Every limit of the call has room for it. `at`: by the clock that limits are counted on, if there are any."""
 
     standings: tuple[Standing, ...] = ()
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +72,7 @@ class Exceeded:
     standing: Standing
     retry_after: timedelta | None
     standings: tuple[Standing, ...] = ()
+    at: datetime | None = None
 
     @property
     def rule(self) -> str:
@@ -109,9 +111,10 @@ class Taken(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reservation:
-    """What a running call has taken."""
+    """What a running call has taken, and when."""
 
     taken: tuple[Taken, ...] = ()
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,7 +174,7 @@ def check(wanted: Sequence[Charge], rows: Rows, now: datetime, waived: Collectio
         if use.limit.pointer not in waived and EXACT.add(_used(charge, rows, now), charge.amount) > use.limit.max
     ]
     if not over:
-        return Room(standings=standings)
+        return Room(standings=standings, at=now)
     use, charge = min(over, key=lambda pair: pair[0].limit.on_exceed is not OnExceed.DENY)
     standing = _standing(use, charge, rows, now)
     hopeless = charge.amount > use.limit.max
@@ -180,6 +183,7 @@ def check(wanted: Sequence[Charge], rows: Rows, now: datetime, waived: Collectio
         standing=standing,
         retry_after=None if hopeless else max(timedelta(seconds=1), standing.resets_at - now),
         standings=standings,
+        at=now,
     )
 
 
@@ -199,7 +203,7 @@ def take(
         held, expires = rows.get(charge.key, {}), charge.expires(now)
         writes[charge.key, one.lock] = Written(held.get(one.lock, Decimal(0)), expires)
         writes[charge.key, one.start] = Written(EXACT.add(held.get(one.start, Decimal(0)), one.amount), expires)
-    return Reservation(taken=taken), writes
+    return Reservation(taken=taken, at=now), writes
 
 
 def release(reservation: Reservation, rows: Rows) -> dict[Slot, Decimal]:

@@ -252,6 +252,11 @@ class LimitUse:
     keys: tuple[CounterKey, ...]
     approval: ApprovalSpec = field(default_factory=ApprovalSpec)
 
+    def as_json(self) -> dict[str, Any]:
+        """What is recorded of it."""
+        keys = [list(key) for key in self.keys]
+        return {"rule": self.limit.pointer, "amount": format(self.amount, "f"), "keys": keys}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ruling:

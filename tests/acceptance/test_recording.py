@@ -1,0 +1,62 @@
+"""What a running gateway keeps of calls: what decided and what it cost, and arguments that nobody can read.
+
+The database file itself is looked at.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from tests.acceptance.counting import ASKS, Shop, open_shop
+
+SPENDS = {"counter": "spent", "window": "day", "max": 100, "amount": "args.amount"}
+OVER_ASKS = {"counter": "reads", "window": "day", "max": 1, "on_exceed": "require_approval"}
+TOOLS: dict[str, Any] = {"pay": {"limits": [SPENDS]}, "read": {"limits": [OVER_ASKS]}, "hang": ASKS}
+
+
+def rows(it: Shop, query: str) -> list[Any]:
+    """What the gateway's own file holds."""
+    with closing(sqlite3.connect(it.placet.folder / "placet.db")) as db:
+        return db.execute(query).fetchall()
+
+
+def kept(it: Shop, word: str) -> bool:
+    """Does a word stand anywhere in the gateway's files?"""
+    return any(word.encode() in path.read_bytes() for path in it.placet.folder.glob("placet.db*"))
+
+
+async def test_a_row_says_what_decided_what_it_cost_and_when_it_ran(tmp_path: Path) -> None:
+    async with open_shop(tmp_path, tools=TOOLS, limits={"hold": {"plain": "1s"}}) as it:
+        async with it.agent() as agent:
+            assert not (await agent.call("pay", {"to": "acme", "amount": 60})).refused
+            assert (await agent.call("pay", {"to": "acme", "amount": 41})).code == "rate_limited"
+            assert not (await agent.call("read", {"to": "a", "amount": 1})).refused
+            assert (await agent.call("read", {"to": "b", "amount": 1})).code == "approval_pending"
+            assert (await agent.call("hang", {"to": "c"})).code == "invalid_arguments"
+        await it.placet.stop()
+        said = rows(
+            it, "select verdict, rule, ran_at is not null, counted_at is not null, outcome from calls order by at"
+        )
+        assert said == [
+            ("allow", "/tools/pay", 1, 1, "succeeded"),
+            ("rate_limited", "/tools/pay/limits/0", 0, 1, "rate_limited"),
+            ("allow", "/tools/read", 1, 1, "succeeded"),
+            ("require_approval", "/tools/read/limits/0", 0, 1, "pending"),
+            ("require_approval", "/tools/hang/action", 0, 0, "invalid_arguments"),
+        ]
+        assert '"amount":"60"' in rows(it, "select limits from calls order by at")[0][0]
+        assert rows(it, "select count(*) from recordings") == [(0,)]
+
+
+async def test_recorded_arguments_lie_sealed_and_no_row_or_log_has_them(tmp_path: Path) -> None:
+    recording = {"arguments": True, "keep": "1d"}
+    async with open_shop(tmp_path, tools={"pay": {}}, recording=recording) as it:
+        async with it.agent() as agent:
+            assert not (await agent.call("pay", {"to": "acme-hunter2", "amount": 60})).refused
+        await it.placet.stop()
+        assert rows(it, "select count(*) from recordings join calls on calls.id = call_id") == [(1,)]
+        assert not kept(it, "hunter2")
+        assert not any("hunter2" in line for line in it.placet.output)
