@@ -3,12 +3,13 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3.14 python3; do command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+# Setuptools warns of every editable installation; what it warns of does not concern this folder.
+PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip --disable-pip-version-check -q
 PYTEST_ARGS ?=
 # A file of tests belongs to one worker; the quick ones come last and fill the gaps.
 WORKERS ?= -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup demo check test conformance fix lock schemas shots clean
+.PHONY: help setup demo check test bench conformance fix lock schemas shots clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -47,6 +48,9 @@ schemas: .venv/dev.stamp ## Write the generated files again (JSON Schemas, OpenA
 test: .venv/dev.stamp ## Install what the tests need, and run them all
 	bash tests/install.sh
 	$(BIN)/pytest -q $(WORKERS) $(PYTEST_ARGS)
+
+bench: .venv/dev.stamp ## What judging a call costs, as ratios
+	$(BIN)/python -m tests.bench.policy
 
 conformance: .venv/dev.stamp ## Score the gateway and its client with the official MCP suite
 	bash tests/install.sh
