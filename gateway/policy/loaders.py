@@ -12,6 +12,7 @@ import json
 from decimal import Decimal
 from typing import Any
 
+from gateway.policy import trials
 from gateway.policy.catalogue import load_catalogue
 from gateway.policy.compiling import Compiler
 from gateway.policy.compiling_limits import limits
@@ -50,6 +51,8 @@ def load_policy(text: str, name: str) -> Policy:
         policy = _superset(compiler, _version(node, dialect))
     if compiler.problems or policy is None:
         raise PolicyErrors(compiler.problems)
+    if failing := trials.problems((policy,), policy):
+        raise PolicyErrors(failing)
     return policy
 
 
@@ -58,10 +61,12 @@ def _superset(compiler: Compiler, version: str) -> Policy | None:
     compiler.problems.extend(problems)
     if shape is None:
         return None
-    for key, value in (("extends", shape.extends), ("risk", shape.risk), ("tests", shape.tests)):
+    for key, value in (("extends", shape.extends), ("risk", shape.risk)):
         if value is not None:
             compiler.not_yet((key,), key)
     tools = [compiler.tool(name, tool) for name, tool in shape.tools.items()]
+    everywhere = limits(compiler, shape.all_tools.limits, ("all_tools",))
+    counters = {limit.counter for limit in everywhere} | {limit.counter for t in tools if t for limit in t.limits}
     return Policy(
         name=compiler.file,
         version=version,
@@ -69,11 +74,12 @@ def _superset(compiler: Compiler, version: str) -> Policy | None:
         dialect="placet",
         default=Verdict(shape.default),
         hide=compiler.hide(shape.hide),
-        limits=limits(compiler, shape.all_tools.limits, ("all_tools",)),
+        limits=everywhere,
         tools=tuple(tool for tool in tools if tool is not None),
         list_denied=shape.list_denied,
         resources_default=Verdict(shape.resources.default if shape.resources else shape.default),
         prompts_default=Verdict(shape.prompts.default if shape.prompts else shape.default),
+        tests=trials.compiled(compiler, shape.tests, frozenset(counters)),
         notes=tuple(note for tool in tools if tool is not None for note in _notes(tool)),
     )
 
@@ -90,7 +96,10 @@ def _notes(tool: ToolRules) -> list[str]:
 
 
 def _version(node: Node, dialect: str) -> str:
-    plain = json.dumps([dialect, node.plain()], sort_keys=True, separators=(",", ":"), default=_exact)
+    rules = node.plain()
+    if isinstance(rules, dict):
+        rules.pop("tests", None)  # what people asked to approve has not changed when a test was added
+    plain = json.dumps([dialect, rules], sort_keys=True, separators=(",", ":"), default=_exact)
     return hashlib.sha256(b"placet/policy/1\x00" + plain.encode("utf-8", "surrogatepass")).hexdigest()
 
 

@@ -187,8 +187,31 @@ class ToolRules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """One test of the file: a call, and what it must get. `given` is what counters stand at before it.
+
+    None where the test says nothing. `reason`: a part of what the agent is told.
+    """
+
+    pointer: str
+    name: str
+    tool: str
+    arguments: Mapping[str, Any]
+    verdict: Verdict
+    server: str | None = None
+    agent: str | None = None
+    owner: str | None = None
+    at: datetime | None = None
+    risk: RiskClass | None = None
+    given: Mapping[str, Decimal] = field(default_factory=dict)
+    rule: str | None = None
+    reason: str | None = None
+    listed: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """One policy file, loaded. `version` is the hash of its parsed rules, whatever their formatting."""
+    """One policy file, loaded. `version` is the hash of its parsed rules, whatever their formatting and tests."""
 
     name: str
     version: str
@@ -201,6 +224,7 @@ class Policy:
     resources_default: Verdict = Verdict.DENY
     prompts_default: Verdict = Verdict.DENY
     notes: tuple[str, ...] = ()
+    tests: tuple[Trial, ...] = ()
     source: Node | None = field(default=None, compare=False, repr=False)
     matches: dict[tuple[str, str], tuple[tuple[ToolRules, ...], ApprovalBlock]] = field(
         default_factory=dict, compare=False, repr=False

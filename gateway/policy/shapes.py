@@ -6,7 +6,7 @@ cannot do yet, is decided in `loaders`; strictness about the text itself in `sou
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -17,6 +17,7 @@ from gateway.policy.durations import duration
 LARGEST_AMOUNT = Decimal(10) ** 30
 SMALLEST_DIGIT = 30
 """Amounts are counted exactly up to this size and this many decimals; what is beyond is refused, never rounded."""
+MOST_TRIALS = 1_000
 
 
 def _decimal(value: object) -> Decimal:
@@ -38,16 +39,39 @@ def countable(value: object) -> Decimal:
     return number
 
 
+def _moment(value: object) -> datetime:
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise ValueError("a time with its zone is expected here, such as 2026-11-24T10:00:00Z")
+    return moment
+
+
+def _counted(value: object) -> Decimal:
+    number = _decimal(value)
+    if number < 0 or number > LARGEST_AMOUNT:
+        raise ValueError("what a counter stands at is a number of at least 0, at most 1e30")
+    return number
+
+
 DURATION_PATTERN = "^([0-9]+(ms|s|m|h|d))+$"
 Length = Annotated[
     timedelta,
     BeforeValidator(duration),
     WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN, "examples": ["30s", "15m", "2h", "1d"]}),
 ]
+Moment = Annotated[
+    datetime,
+    BeforeValidator(_moment),
+    WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-11-24T10:00:00Z"]}),
+]
 Number = Annotated[Decimal, BeforeValidator(_decimal), WithJsonSchema({"type": "number"})]
 Positive = Annotated[
     Decimal, BeforeValidator(countable), WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": 1e30})
 ]
+Counted = Annotated[Decimal, BeforeValidator(_counted), WithJsonSchema({"type": "number", "minimum": 0})]
 WindowName = Annotated[Any, WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "integer", "minimum": 1}]})]
 Count = Annotated[int, Field(ge=1, le=1000)]
 Text = Annotated[str, Field(min_length=1, max_length=2000)]
@@ -161,6 +185,38 @@ class EverywhereShape(Shape):
     limits: list[LimitShape] = Field(default_factory=list)
 
 
+class TrialCallShape(Shape):
+    """The call of a test."""
+
+    tool: Words
+    arguments: dict[str, Any] = Field(default_factory=dict)
+
+
+class ExpectShape(Shape):
+    """What the call of a test must get."""
+
+    verdict: Literal["allow", "deny", "rate_limited", "require_approval"]
+    rule: str | None = Field(None, description="the JSON Pointer of the rule that decides")
+    reason: Text | None = Field(None, description="a part of what the agent is told")
+    listed: bool | None = Field(None, description="does tools/list show the tool?")
+
+
+class TrialShape(Shape):
+    """One test of the policy: it runs whenever the file is loaded, and the file is refused when it fails."""
+
+    name: Words
+    call: TrialCallShape
+    as_: Words | None = Field(None, alias="as", description="the agent that calls")
+    owner: Words | None = Field(None, description="the person behind the agent")
+    server: Words | None = None
+    at: Moment | None = Field(None, description="when; a Wednesday at noon UTC when not said")
+    risk: Literal["read", "write", "execute", "destructive", "financial"] | None = Field(
+        None, description="the class of the tool; judged by its name when not said"
+    )
+    given: dict[str, Counted] = Field(default_factory=dict, description="what counters stand at before the call")
+    expect: ExpectShape
+
+
 class DefaultShape(Shape):
     """What happens to what is not named."""
 
@@ -183,5 +239,5 @@ class PolicyShape(Shape):
     prompts: DefaultShape | None = None
     extends: Any = None
     risk: Any = None
-    tests: Any = None
+    tests: list[TrialShape] = Field(default_factory=list, max_length=MOST_TRIALS)
     schema_: str | None = Field(None, alias="$schema")

@@ -23,7 +23,16 @@ from gateway.policy.loaders import load_policy
 from gateway.policy.model import Facts, RiskClass, Scope
 from gateway.policy.operators import OPERATORS
 from gateway.policy.risk import classify
-from gateway.policy.shapes import ApprovalShape, ConditionShape, LimitShape, PolicyShape, RuleShape, ToolShape
+from gateway.policy.shapes import (
+    ApprovalShape,
+    ConditionShape,
+    ExpectShape,
+    LimitShape,
+    PolicyShape,
+    RuleShape,
+    ToolShape,
+    TrialShape,
+)
 from gateway.protocol.verdict import Code
 from tests.fakes.pages import ROOT, blocks, commands, pages
 
@@ -197,7 +206,10 @@ def test_a_default_on_the_page_is_the_one_that_counts(key: str, shown: str, tmp_
         assert getattr(written, part) == getattr(plain, part)
 
 
-@pytest.mark.parametrize("shape", [PolicyShape, ToolShape, LimitShape, ApprovalShape, ConditionShape, RuleShape])
+@pytest.mark.parametrize(
+    "shape",
+    [PolicyShape, ToolShape, LimitShape, ApprovalShape, ConditionShape, RuleShape, TrialShape, ExpectShape],
+)
 def test_the_policy_page_has_every_key(shape: type[BaseModel]) -> None:
     text = page("write-a-policy.md")
     keys = [field.alias or name for name, field in shape.model_fields.items()]
@@ -216,7 +228,6 @@ def test_the_policy_page_has_every_operator_scope_window_and_class() -> None:
 POLICY_LATER = {
     "extends": "extends: x",
     "risk": "risk: {}",
-    "tests": "tests: []",
     "when": "tools: {t: {when: x}}",
     "schedule": "tools: {t: {schedule: {days: [mon]}}}",
     "redact": "tools: {t: {redact: [a]}}",

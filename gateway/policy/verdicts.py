@@ -1,0 +1,52 @@
+"""What a call gets in the end: the ruling of the policy, and the limits it must have room in.
+
+The pipeline acts on the two one after the other; whoever only wants to know (tests in a file, explain, replay) asks
+here, so that all of them say the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.policy.budgets import Exceeded, Room, Standing, plain
+from gateway.policy.model import Ruling, Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Final:
+    """The verdict with the rule and the words that gave it, and how every limit of the call stands."""
+
+    verdict: Verdict
+    rule: str
+    reason: str | None
+    ruling: Ruling
+    standings: tuple[Standing, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """The shape of `policy explain --json` (contract.md 7)."""
+        return {
+            "verdict": self.verdict.value,
+            "rule": self.rule,
+            "reason": self.reason,
+            "considered": [one.as_json() for one in self.ruling.trace],
+            "limits": [
+                {"counter": one.counter, "remaining": plain(one.remaining), "resets_at": one.resets_at.isoformat()}
+                for one in self.standings
+            ],
+            "policy_version": self.ruling.policy_version,
+        }
+
+
+def final(ruling: Ruling, room: Room | Exceeded) -> Final:
+    """What the call gets: a limit without room refuses it or asks, unless the policy denies it already."""
+    if ruling.verdict is Verdict.DENY or not isinstance(room, Exceeded):
+        return Final(
+            verdict=ruling.verdict,
+            rule=ruling.rule,
+            reason=ruling.reason,
+            ruling=ruling,
+            standings=room.standings,
+        )
+    verdict = Verdict.REQUIRE_APPROVAL if room.asks else Verdict.RATE_LIMITED
+    return Final(verdict=verdict, rule=room.rule, reason=room.reason, ruling=ruling, standings=room.standings)
