@@ -8,12 +8,13 @@ pass. Specificity decides whose words and whose approval route are used, never w
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
-from gateway.policy.conditions import Side, both
 from gateway.policy.costs import Uncountable, cost
+from gateway.policy.entries import named
+from gateway.policy.judging import Say, hidden, judge
 from gateway.policy.model import (
     Action,
     ApprovalBlock,
@@ -24,30 +25,24 @@ from gateway.policy.model import (
     LimitUse,
     Policy,
     RiskClass,
-    Rule,
     Ruling,
-    ToolRules,
     Verdict,
 )
 from gateway.policy.routes import overlay
 from gateway.policy.texts import shown
 
 NO_POLICY = "There is no policy for this server, so every tool is denied."
-KNOWN_NAMES = 5_000
 
 _STRICTNESS = {Verdict.ALLOW: 0, Verdict.REQUIRE_APPROVAL: 1, Verdict.DENY: 2}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Say:
-    """What one rule wants of the call."""
+class _Said:
+    """A verdict that one rule wants, and whose rule it is."""
 
+    policy: str
     verdict: Verdict
-    rule: str
-    reason: str | None
-    why: str
-    hidden: bool = False
-    approval: ApprovalBlock | None = None
+    say: Say
 
 
 @dataclass(slots=True, kw_only=True)
@@ -55,9 +50,19 @@ class _Sheet:
     """What is noted down while the layers are gone through."""
 
     trace: list[Considered] = field(default_factory=list)
-    says: list[tuple[str, _Say]] = field(default_factory=list)
+    said: list[_Said] = field(default_factory=list)
     parts: list[ApprovalBlock] = field(default_factory=list)
     limits: list[LimitUse] = field(default_factory=list)
+
+    def note(self, policy: Policy, say: Say) -> None:
+        """Note what a rule says."""
+        if say.verdict is not None:
+            self.said.append(_Said(policy=policy.name, verdict=say.verdict, say=say))
+        self.consider(policy, say, matched=say.verdict is not None)
+
+    def consider(self, policy: Policy, say: Say, *, matched: bool) -> None:
+        """Note that a rule was looked at."""
+        self.trace.append(Considered(rule=say.rule, matched=matched, why=say.why, policy=policy.name))
 
 
 def evaluate(policy: Policy | Sequence[Policy] | None, facts: Facts) -> Ruling:
@@ -73,19 +78,19 @@ def evaluate(policy: Policy | Sequence[Policy] | None, facts: Facts) -> Ruling:
     for layer in layers:
         _judge_layer(layer, facts, sheet)
     # Ties go to the first: outer layers before inner ones, specific entries before general ones.
-    name, won = max(sheet.says, key=lambda said: _STRICTNESS[said[1].verdict])
+    won = max(sheet.said, key=lambda said: _STRICTNESS[said.verdict])
     return Ruling(
         verdict=won.verdict,
-        rule=won.rule,
-        reason=won.reason,
+        rule=won.say.rule,
+        reason=won.say.reason,
         trace=tuple(sheet.trace),
         policy_version=version,
-        policy=name,
+        policy=won.policy,
         limits=() if won.verdict is Verdict.DENY else tuple(sheet.limits),
         approval=ApprovalSpec(parts=tuple(sheet.parts)) if won.verdict is Verdict.REQUIRE_APPROVAL else None,
         risk=facts.risk.kind,
         severity=facts.risk.severity,
-        hidden=any(said.hidden for _, said in sheet.says),
+        hidden=any(said.say.hidden for said in sheet.said),
     )
 
 
@@ -124,112 +129,50 @@ def _refused(facts: Facts, *, rule: str, reason: str, version: str, hidden: bool
     )
 
 
-def rules_for(policy: Policy, tool: str, risk: RiskClass) -> tuple[ToolRules, ...]:
-    """The entries that name a tool, most specific first; looked up once per tool and class."""
-    return (policy.matches.get((tool, risk)) or _look_up(policy, tool, risk))[0]
-
-
-def _look_up(policy: Policy, tool: str, risk: RiskClass) -> tuple[tuple[ToolRules, ...], ApprovalBlock]:
-    named = [entry for entry in policy.tools if entry.pattern.matches(tool, risk)]
-    entries = tuple(sorted(named, key=lambda entry: entry.pattern.rank))
-    route = overlay([entry.approval for entry in reversed(entries) if not entry.shadow])
-    if len(policy.matches) < KNOWN_NAMES:
-        policy.matches[tool, risk] = (entries, route)
-    return entries, route
-
-
 def _listed_by(policy: Policy, tool: str, risk: RiskClass) -> bool:
-    if any(name.matches(tool, risk) for _, name in policy.hide):
+    found = named(policy, tool, risk)
+    if found.hidden:
         return False
-    entries = [entry for entry in rules_for(policy, tool, risk) if not entry.shadow]
+    entries = [entry for entry in found.entries if not entry.shadow]
     for entry in entries:
         if entry.action in {Action.DENY, Action.HIDE} or any(not rule.conditions for rule in entry.deny_if):
             return False
-    named = any(entry.names_tools for entry in entries)
-    return named or policy.default is Verdict.ALLOW or policy.list_denied
+    names_it = any(entry.names_tools for entry in entries)
+    return names_it or policy.default is Verdict.ALLOW or policy.list_denied
 
 
 def _judge_layer(policy: Policy, facts: Facts, sheet: _Sheet) -> None:
-    for rule, name in policy.hide:
-        if name.matches(facts.tool, facts.risk.kind):
-            reason = f"The tool {shown(facts.tool)} is not available here."
-            _note(
-                policy,
-                sheet,
-                _Say(verdict=Verdict.DENY, rule=rule, reason=reason, why="the tool is hidden", hidden=True),
-            )
-    entries, route = policy.matches.get((facts.tool, facts.risk.kind)) or _look_up(policy, facts.tool, facts.risk.kind)
-    for entry in entries:
-        for say in _judge_entry(entry, facts, sheet, policy):
+    found = named(policy, facts.tool, facts.risk.kind)
+    for rule in found.hidden:
+        why = "the tool is hidden"
+        sheet.note(policy, Say(verdict=Verdict.DENY, rule=rule, reason=hidden(facts), why=why, hidden=True))
+    for entry in found.entries:
+        for say in judge(entry, facts):
             if entry.shadow:
-                if say.verdict is not Verdict.ALLOW:
-                    _consider(policy, sheet, say.rule, matched=False, why=f"shadow: it would {say.verdict}: {say.why}")
+                _in_shadow(policy, say, sheet)
                 continue
-            _note(policy, sheet, say)
+            sheet.note(policy, say)
             if say.verdict is Verdict.REQUIRE_APPROVAL:
-                sheet.parts.append(overlay([route, say.approval]) if say.approval is not None else route)
-    if not any(entry.names_tools and not entry.shadow for entry in entries):
-        _note(policy, sheet, _by_default(policy, facts))
-    limits = [*policy.limits, *(limit for entry in entries if not entry.shadow for limit in entry.limits)]
+                sheet.parts.append(overlay([found.route, say.approval]) if say.approval is not None else found.route)
+    if not any(entry.names_tools and not entry.shadow for entry in found.entries):
+        sheet.note(policy, _by_default(policy, facts))
+    limits = [*policy.limits, *(limit for entry in found.entries if not entry.shadow for limit in entry.limits)]
     for limit in limits:
-        _cost(policy, facts, limit, route, sheet)
+        _cost(policy, facts, limit, found.route, sheet)
 
 
-def _by_default(policy: Policy, facts: Facts) -> _Say:
+def _in_shadow(policy: Policy, say: Say, sheet: _Sheet) -> None:
+    if say.verdict is Verdict.ALLOW:
+        return
+    would = f"it would {say.verdict}" if say.verdict is not None else "it would say nothing"
+    sheet.consider(policy, replace(say, why=f"shadow: {would}: {say.why}"), matched=False)
+
+
+def _by_default(policy: Policy, facts: Facts) -> Say:
     denied = f"The tool {shown(facts.tool)} is not named in the policy, and the default is deny."
     allows = policy.default is Verdict.ALLOW
     why = f"no rule names the tool, and the default is {policy.default}"
-    return _Say(verdict=policy.default, rule="/default", reason=None if allows else denied, why=why)
-
-
-def _judge_entry(entry: ToolRules, facts: Facts, sheet: _Sheet, policy: Policy) -> Iterator[_Say]:
-    yield _by_action(entry, facts)
-    for rule in entry.require:
-        holds, why = _holds(rule, facts, Side.REQUIRE)
-        if holds is True:
-            _consider(policy, sheet, rule.pointer, matched=False, why=why)
-        else:
-            reason = rule.on_deny or f"The policy does not allow this: {why}."
-            yield _Say(verdict=Verdict.DENY, rule=rule.pointer, reason=reason, why=why)
-    for rule in entry.deny_if:
-        holds, why = _holds(rule, facts, Side.DENY)
-        if holds is False:
-            _consider(policy, sheet, rule.pointer, matched=False, why=why)
-        else:
-            reason = rule.on_deny or entry.reason or f"The policy does not allow this: {why}."
-            yield _Say(verdict=Verdict.DENY, rule=rule.pointer, reason=reason, why=why)
-    for rule in entry.approve_if:
-        holds, why = _holds(rule, facts, Side.DENY)
-        if holds is False:
-            _consider(policy, sheet, rule.pointer, matched=False, why=why)
-        else:
-            reason = rule.on_deny or entry.reason or f"A person must approve this: {why}."
-            yield _Say(
-                verdict=Verdict.REQUIRE_APPROVAL, rule=rule.pointer, reason=reason, why=why, approval=rule.approval
-            )
-
-
-def _by_action(entry: ToolRules, facts: Facts) -> _Say:
-    rule = f"{entry.pointer}/action" if entry.action_said else entry.pointer
-    why = f"the tool is named by {entry.pattern.text!r}" if entry.pattern.kind != "exact" else "the tool is named"
-    match entry.action:
-        case Action.ALLOW:
-            return _Say(verdict=Verdict.ALLOW, rule=rule, reason=entry.reason, why=why)
-        case Action.REQUIRE_APPROVAL:
-            reason = entry.reason or "A person must approve every call of this tool."
-            return _Say(verdict=Verdict.REQUIRE_APPROVAL, rule=rule, reason=reason, why=why)
-        case Action.DENY | Action.HIDE:
-            hidden = entry.action is Action.HIDE
-            text = f"The tool {shown(facts.tool)} is not available here."
-            reason = text if hidden else entry.reason or f"The policy denies every call of {shown(facts.tool)}."
-            return _Say(verdict=Verdict.DENY, rule=rule, reason=reason, why=why, hidden=hidden)
-
-
-def _holds(rule: Rule, facts: Facts, side: Side) -> tuple[bool | None, str]:
-    if not rule.conditions:
-        return True, "it holds for every call"
-    judged = both([condition.judge(facts.arguments, side) for condition in rule.conditions])
-    return judged.holds, judged.why
+    return Say(verdict=policy.default, rule="/default", reason=None if allows else denied, why=why)
 
 
 def _cost(policy: Policy, facts: Facts, limit: Limit, route: ApprovalBlock, sheet: _Sheet) -> None:
@@ -237,16 +180,7 @@ def _cost(policy: Policy, facts: Facts, limit: Limit, route: ApprovalBlock, shee
         paid = cost(limit, facts)
     except Uncountable as err:
         reason = f"The policy limits what this call may cost, and {err}."
-        _note(policy, sheet, _Say(verdict=Verdict.DENY, rule=limit.pointer, reason=reason, why=str(err)))
+        sheet.note(policy, Say(verdict=Verdict.DENY, rule=limit.pointer, reason=reason, why=str(err)))
         return
     spec = ApprovalSpec(parts=(route,))
     sheet.limits.append(LimitUse(limit=limit, amount=paid.amount, keys=paid.keys, approval=spec))
-
-
-def _note(policy: Policy, sheet: _Sheet, say: _Say) -> None:
-    sheet.says.append((policy.name, say))
-    _consider(policy, sheet, say.rule, matched=True, why=say.why)
-
-
-def _consider(policy: Policy, sheet: _Sheet, rule: str, *, matched: bool, why: str) -> None:
-    sheet.trace.append(Considered(rule=rule, matched=matched, why=why, policy=policy.name))

@@ -210,6 +210,15 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """What names one tool: entries, the most specific first, whom they ask, and what hides it, by its pointers."""
+
+    entries: tuple[ToolRules, ...]
+    route: ApprovalBlock
+    hidden: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """One policy file, loaded. `version` is the hash of its parsed rules, whatever their formatting and tests."""
 
@@ -226,10 +235,15 @@ class Policy:
     notes: tuple[str, ...] = ()
     tests: tuple[Trial, ...] = ()
     source: Node | None = field(default=None, compare=False, repr=False)
-    matches: dict[tuple[str, str], tuple[tuple[ToolRules, ...], ApprovalBlock]] = field(
-        default_factory=dict, compare=False, repr=False
-    )
-    """Entries that name a tool, most specific first, and whom they ask, by (tool, risk class)."""
+    by_name: dict[str, list[ToolRules]] = field(init=False, default_factory=dict, compare=False, repr=False)
+    patterns: list[ToolRules] = field(init=False, default_factory=list, compare=False, repr=False)
+    matches: dict[tuple[str, str], Named] = field(init=False, default_factory=dict, compare=False, repr=False)
+    """What was found for a tool of a class of risk (`entries.named`)."""
+
+    def __post_init__(self) -> None:
+        for entry in self.tools:
+            exact = entry.pattern.kind == "exact"
+            (self.by_name.setdefault(entry.pattern.text, []) if exact else self.patterns).append(entry)
 
     def place(self, rule: str) -> tuple[int, int]:
         """Line and column of a rule in the file, by its pointer."""

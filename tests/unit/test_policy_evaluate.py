@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
-from gateway.policy.evaluate import KNOWN_NAMES, NO_POLICY, evaluate, listing, rules_for, version_of
+from gateway.policy.entries import KNOWN_NAMES, named
+from gateway.policy.evaluate import NO_POLICY, evaluate, listing, version_of
 from gateway.policy.loaders import load_policy
 from gateway.policy.model import Facts, Policy, Risk, RiskClass, Severity, Verdict
+from gateway.policy.names import NamePattern
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "policies"
 CONTRACT = load_policy((FIXTURES / "contract.yaml").read_text(), "contract.yaml")
@@ -237,11 +239,25 @@ def test_only_what_could_be_called_is_listed(judged: Policy, tool: str, listed: 
     assert listing([judged, policy("{}")], tool) is False
 
 
-def test_rules_about_other_tools_are_looked_at_once_per_tool() -> None:
-    judged = policy("{" + ", ".join(f"t{i}: {{}}" for i in range(1000)) + "}")
-    evaluate(judged, facts("t7"))
-    assert list(judged.matches) == [("t7", RiskClass.WRITE)]
+def test_rules_about_other_tools_are_never_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    judged = policy("{" + ", ".join(f"t{i}: {{}}" for i in range(1000)) + ', "t*": {}, "*": {}}')
+    looked: list[str] = []
+    matches = NamePattern.matches
+
+    def watched(self: NamePattern, tool: str, risk: str) -> bool:
+        looked.append(self.text)
+        return matches(self, tool, risk)
+
+    monkeypatch.setattr(NamePattern, "matches", watched)
+    for _ in range(3):
+        assert evaluate(judged, facts("t7")).verdict is Verdict.ALLOW
+    assert looked == ["t*", "*"]
+    assert [entry.pattern.text for entry in named(judged, "t7", RiskClass.WRITE).entries] == ["t7", "t*", "*"]
+
+
+def test_tools_are_remembered_up_to_a_bound() -> None:
+    judged = policy('{"t*": {}}')
     for i in range(KNOWN_NAMES + 10):
         evaluate(judged, facts(f"unheard-of-{i}"))
     assert len(judged.matches) == KNOWN_NAMES
-    assert rules_for(judged, "t7", RiskClass.WRITE) is rules_for(judged, "t7", RiskClass.WRITE)
+    assert evaluate(judged, facts("t1")).verdict is Verdict.ALLOW

@@ -1,0 +1,82 @@
+"""What one entry of a policy says of a call: its action, and each of its rules that holds or cannot be judged.
+
+A condition that nobody can judge counts as failed under `require` and as held under `deny_if` and `approve_if`,
+so nothing unreadable is ever an allow (policy.md 3.2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gateway.policy.conditions import Judged, Side, both
+from gateway.policy.model import Action, ApprovalBlock, Facts, Rule, ToolRules, Verdict
+from gateway.policy.texts import shown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Say:
+    """What one rule says of the call, and by which value. No verdict: it was looked at and has nothing to say."""
+
+    rule: str
+    why: str
+    verdict: Verdict | None = None
+    reason: str | None = None
+    hidden: bool = False
+    approval: ApprovalBlock | None = None
+
+
+def judge(entry: ToolRules, facts: Facts) -> Iterator[Say]:
+    """Everything that an entry says of a call."""
+    yield _by_action(entry, facts)
+    for rule in entry.require:
+        judged = _judged(rule, facts, Side.REQUIRE)
+        yield _quiet(rule, judged) if judged.holds is True else _denied(rule, judged, None)
+    for rule in entry.deny_if:
+        judged = _judged(rule, facts, Side.DENY)
+        yield _quiet(rule, judged) if judged.holds is False else _denied(rule, judged, entry.reason)
+    for rule in entry.approve_if:
+        judged = _judged(rule, facts, Side.DENY)
+        yield _quiet(rule, judged) if judged.holds is False else _asked(rule, judged, entry.reason)
+
+
+def hidden(facts: Facts) -> str:
+    """What an agent is told of a tool that it must not learn of."""
+    return f"The tool {shown(facts.tool)} is not available here."
+
+
+def _by_action(entry: ToolRules, facts: Facts) -> Say:
+    rule = f"{entry.pointer}/action" if entry.action_said else entry.pointer
+    why = f"the tool is named by {entry.pattern.text!r}" if entry.pattern.kind != "exact" else "the tool is named"
+    match entry.action:
+        case Action.ALLOW:
+            return Say(verdict=Verdict.ALLOW, rule=rule, reason=entry.reason, why=why)
+        case Action.REQUIRE_APPROVAL:
+            reason = entry.reason or "A person must approve every call of this tool."
+            return Say(verdict=Verdict.REQUIRE_APPROVAL, rule=rule, reason=reason, why=why)
+        case Action.DENY:
+            reason = entry.reason or f"The policy denies every call of {shown(facts.tool)}."
+            return Say(verdict=Verdict.DENY, rule=rule, reason=reason, why=why)
+        case Action.HIDE:
+            return Say(verdict=Verdict.DENY, rule=rule, reason=hidden(facts), why=why, hidden=True)
+
+
+def _judged(rule: Rule, facts: Facts, side: Side) -> Judged:
+    if not rule.conditions:
+        return Judged(holds=True, why="it holds for every call")
+    return both([condition.judge(facts.arguments, side) for condition in rule.conditions])
+
+
+def _quiet(rule: Rule, judged: Judged) -> Say:
+    return Say(rule=rule.pointer, why=judged.why)
+
+
+def _denied(rule: Rule, judged: Judged, wider: str | None) -> Say:
+    reason = rule.on_deny or wider or f"The policy does not allow this: {judged.why}."
+    return Say(verdict=Verdict.DENY, rule=rule.pointer, reason=reason, why=judged.why)
+
+
+def _asked(rule: Rule, judged: Judged, wider: str | None) -> Say:
+    reason = rule.on_deny or wider or f"A person must approve this: {judged.why}."
+    verdict = Verdict.REQUIRE_APPROVAL
+    return Say(verdict=verdict, rule=rule.pointer, reason=reason, why=judged.why, approval=rule.approval)
