@@ -1,7 +1,7 @@
 """What must hold between the parts of a configuration, and between it and the policies.
 
-Each check is one small method that notes problems at their place. `file` needs the file alone; `rules` asks
-whether every rule that needs people can be satisfied by people who exist (security.md 1e P1).
+Each check is one small method that notes problems at their place. `sections` needs the file alone; `rules` asks
+whether every rule that needs people can be satisfied by people who exist (`config_asking`).
 """
 
 from __future__ import annotations
@@ -9,19 +9,19 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from dataclasses import replace
 from urllib.parse import SplitResult, urlsplit
 
 from approvals import tokens
-from approvals.domain.model import Person, PersonId, Role, Terms
+from approvals.domain.model import Person
 from approvals.errors import Refusal
 from approvals.storage import url as database_url
+from gateway.config_asking import asking
 from gateway.config_file import AgentFile, ConfigFile, ServerFile
 from gateway.config_oauth import agent_credential, check_agent_oauth, check_server_oauth
 from gateway.policy.collecting import Collector, Path
-from gateway.policy.model import Policy
-from gateway.policy.routes import Asker, NobodyToAsk, askers, terms
-from gateway.policy.source import Node, Problem, nearest
+from gateway.policy.source import Node, nearest
 from gateway.settings import Settings
 
 _SERVER_NAME = re.compile(r"[A-Za-z0-9]+(?:[-_][A-Za-z0-9]+)*")
@@ -30,7 +30,6 @@ _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
 _SLACK_ID = re.compile(r"[UW][A-Z0-9]{2,}")
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 LONGEST_NAME = 64
-CHANNELS = ("web", "slack")
 LATER = ("email", "webhooks", "notify")
 
 
@@ -40,7 +39,6 @@ class Checks(Collector):
     def __init__(self, node: Node, file: str, shape: ConfigFile) -> None:
         super().__init__(node, file)
         self._shape = shape
-        self._unread: frozenset[str] = frozenset()
 
     def sections(self) -> None:
         """Everything that the file alone can tell."""
@@ -63,13 +61,20 @@ class Checks(Collector):
 
         `unread` are the pointers of what could not be read: what hangs on it is not complained of.
         """
-        self._unread = _sections(unread)
-        people = {person.id: person for person in more_people} | dict(settings.people)
+        named = self.node.child("people")
+        written = named.value if named is not None and isinstance(named.value, dict) else {}
+        able = replace(
+            asking(settings, more_people),
+            unread=_sections(unread),
+            written=frozenset(key.lower() for key in written),
+        )
         policies = {p.name: p for server in settings.servers.values() for p in server.policies}
         for policy in policies.values():
-            for asker in askers(policy):
-                self._asker(policy, asker, settings, people)
-        self._members(("approvals", "reviewers"), settings.approvals.defaults.reviewers, people)
+            self.problems.extend(able.problems(policy))
+        for index, member in enumerate(settings.approvals.defaults.reviewers):
+            message, hint = able.missing(member)
+            if message is not None:
+                self.problem(("approvals", "reviewers", index), message, hint)
 
     def _later(self) -> None:
         for key in LATER:
@@ -212,56 +217,6 @@ class Checks(Collector):
             if seen.setdefault(name.lower(), name) != name:
                 self.problem((section, name), f"{name!r} and {seen[name.lower()]!r} differ only in case")
 
-    def _asker(self, policy: Policy, asker: Asker, settings: Settings, people: Mapping[PersonId, Person]) -> None:
-        def complain(message: str, hint: str | None = None) -> None:
-            line, column = policy.place(asker.rule)
-            self.problems.append(
-                Problem(file=policy.name, line=line, column=column, pointer=asker.rule, message=message, hint=hint)
-            )
-
-        try:
-            wanted = terms(asker.spec, settings.approvals.defaults)
-        except NobodyToAsk:
-            if "approvals" in self._unread:
-                return
-            message = f"the rule {asker.rule} needs approval, and nobody is named to give it"
-            complain(message, "add approval.reviewers here, or approvals.reviewers in the configuration")
-            return
-        for message, hint in self._unmeetable(wanted, people, settings):
-            complain(message, hint)
-
-    def _members(self, path: Path, members: Iterable[str], people: Mapping[PersonId, Person]) -> None:
-        for index, member in enumerate(members):
-            message, hint = self._missing(member, people)
-            if message is not None:
-                self.problem((*path, index), message, hint)
-
-    def _unmeetable(
-        self, wanted: Terms, people: Mapping[PersonId, Person], settings: Settings
-    ) -> Iterable[tuple[str, str | None]]:
-        for factor in wanted.factors:
-            wrong = [(message, hint) for message, hint in (self._missing(m, people) for m in factor.members) if message]
-            yield from wrong
-            able = {p for member in factor.members for p in _able(member, people)}
-            if not wrong and len(able) < factor.count and "people" not in self._unread:
-                yield f"{factor.count} of {', '.join(factor.members)} must approve, and only {len(able)} can", None
-        for channel in wanted.channels:
-            word = channel.partition(":")[0]
-            if word not in CHANNELS:
-                yield f"unknown channel {channel!r}", nearest(word, CHANNELS) or "known: web, slack, slack:#channel"
-            elif word == "slack" and settings.slack is None and "slack" not in self._unread:
-                yield f"the channel {channel!r} needs the section slack in the configuration", None
-
-    def _missing(self, member: str, people: Mapping[PersonId, Person]) -> tuple[str | None, str | None]:
-        """What is wrong with a reviewer that a rule names, if anything."""
-        if "people" not in self._unread:
-            return _missing(member, people)
-        # What some people may do, and their groups, could not be read. That somebody is not there at all can be told.
-        named = self.node.child("people")
-        if named is None or not isinstance(named.value, dict) or member.startswith("group:"):
-            return None, None
-        return (None, None) if member in {key.lower() for key in named.value} else _missing(member, people)
-
 
 def wrong_server_name(name: str) -> str | None:
     """Why this cannot name a server, or None."""
@@ -308,31 +263,6 @@ def _sections(pointers: Iterable[str]) -> frozenset[str]:
         return frozenset(ConfigFile.model_fields)
     meant = (difflib.get_close_matches(word, ConfigFile.model_fields, n=1, cutoff=0.6) for word in words)
     return frozenset(word for found in meant for word in found)
-
-
-def _able(member: str, people: Mapping[PersonId, Person]) -> set[PersonId]:
-    group = member.removeprefix("group:") if member.startswith("group:") else None
-    return {
-        person.id
-        for person in people.values()
-        if (group in person.groups if group is not None else person.id == member)
-        and Role.REVIEWER in person.roles
-        and not person.disabled
-    }
-
-
-def _missing(member: str, people: Mapping[PersonId, Person]) -> tuple[str | None, str | None]:
-    """What is wrong with a reviewer that a rule names, if anything."""
-    if _able(member, people):
-        return None, None
-    if not member.startswith("group:"):
-        if member not in people:
-            return f"there is no person {member!r}", nearest(member, people)
-        return f"{member} does not have the role reviewer, or is disabled", None
-    group, groups = member.removeprefix("group:"), {g for person in people.values() for g in person.groups}
-    if group not in groups:
-        return f"nobody is in a group {group!r}", nearest(group, groups) or "groups are given to people under people"
-    return f"nobody in the group {group!r} has the role reviewer", None
 
 
 def _split(url: str) -> SplitResult | None:

@@ -1,0 +1,104 @@
+"""Whether the people that the rules of a policy ask exist, may decide, and are enough (security.md 1e P1).
+
+Asked of a whole configuration when it is loaded, and of one policy when it is saved on the page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from approvals.domain.model import Person, PersonId, Role, Terms
+from gateway.policy.model import Policy
+from gateway.policy.routes import ApprovalDefaults, Asker, NobodyToAsk, askers, terms
+from gateway.policy.source import Problem, nearest
+from gateway.settings import Settings
+
+CHANNELS = ("web", "slack")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """Who can be asked, and where.
+
+    `unread` are the sections of the configuration that could not be read: what hangs on them is not complained of.
+    `written` are the addresses under `people`, readable or not.
+    """
+
+    defaults: ApprovalDefaults
+    slack: bool
+    people: Mapping[PersonId, Person]
+    unread: frozenset[str] = frozenset()
+    written: frozenset[str] = frozenset()
+
+    def problems(self, policy: Policy) -> Iterator[Problem]:
+        """What is wrong with whom a policy asks, each at its rule."""
+        for asker in askers(policy):
+            line, column = policy.place(asker.rule)
+            for message, hint in self._wrong(asker):
+                yield Problem(
+                    file=policy.name, line=line, column=column, pointer=asker.rule, message=message, hint=hint
+                )
+
+    def missing(self, member: str) -> tuple[str | None, str | None]:
+        """What is wrong with a reviewer who is named, if anything, and what was probably meant."""
+        if "people" not in self.unread:
+            return _missing(member, self.people)
+        # What some people may do, and their groups, could not be read. That somebody is not there at all can be told.
+        if not self.written or member.startswith("group:") or member in self.written:
+            return None, None
+        return _missing(member, self.people)
+
+    def _wrong(self, asker: Asker) -> Iterator[tuple[str, str | None]]:
+        try:
+            wanted = terms(asker.spec, self.defaults)
+        except NobodyToAsk:
+            if "approvals" not in self.unread:
+                message = f"the rule {asker.rule} needs approval, and nobody is named to give it"
+                yield message, "add approval.reviewers here, or approvals.reviewers in the configuration"
+            return
+        yield from self._unmeetable(wanted)
+
+    def _unmeetable(self, wanted: Terms) -> Iterator[tuple[str, str | None]]:
+        for factor in wanted.factors:
+            wrong = [(message, hint) for message, hint in map(self.missing, factor.members) if message]
+            yield from wrong
+            able = {p for member in factor.members for p in _able(member, self.people)}
+            if not wrong and len(able) < factor.count and "people" not in self.unread:
+                yield f"{factor.count} of {', '.join(factor.members)} must approve, and only {len(able)} can", None
+        for channel in wanted.channels:
+            word = channel.partition(":")[0]
+            if word not in CHANNELS:
+                yield f"unknown channel {channel!r}", nearest(word, CHANNELS) or "known: web, slack, slack:#channel"
+            elif word == "slack" and not self.slack and "slack" not in self.unread:
+                yield f"the channel {channel!r} needs the section slack in the configuration", None
+
+
+def asking(settings: Settings, more_people: Iterable[Person]) -> Asking:
+    """Who can be asked under settings that are complete, with the people of the database."""
+    people = {person.id: person for person in more_people} | dict(settings.people)
+    return Asking(defaults=settings.approvals.defaults, slack=settings.slack is not None, people=people)
+
+
+def _able(member: str, people: Mapping[PersonId, Person]) -> set[PersonId]:
+    group = member.removeprefix("group:") if member.startswith("group:") else None
+    return {
+        person.id
+        for person in people.values()
+        if (group in person.groups if group is not None else person.id == member)
+        and Role.REVIEWER in person.roles
+        and not person.disabled
+    }
+
+
+def _missing(member: str, people: Mapping[PersonId, Person]) -> tuple[str | None, str | None]:
+    if _able(member, people):
+        return None, None
+    if not member.startswith("group:"):
+        if member not in people:
+            return f"there is no person {member!r}", nearest(member, people)
+        return f"{member} does not have the role reviewer, or is disabled", None
+    group, groups = member.removeprefix("group:"), {g for person in people.values() for g in person.groups}
+    if group not in groups:
+        return f"nobody is in a group {group!r}", nearest(group, groups) or "groups are given to people under people"
+    return f"nobody in the group {group!r} has the role reviewer", None
