@@ -157,7 +157,7 @@ class Service:
         )
         self.lookup.on_late = self.relaying.tools_changed
         self.gate = Gateway(self.parts, callers=self.callers, lookup=self.lookup, relaying=self.relaying)
-        self.reloader = Reloader(settings, env=dict(env), db=db, apply=self.apply)
+        self.reloader = Reloader(settings, env=dict(env), db=db, apply=self.apply, holder=self.desk.holder)
         self.status = Status(
             db=db,
             journal=self.journal,
@@ -229,6 +229,7 @@ class Service:
             "recover": lambda: self.executor.recover(self.work.start, closing=lambda: self.parts.closing),
             "keep-alive": inbound.run,
             "reload": self.reloader.run,
+            "saved policies": lambda: self.reloader.follow(self.bus),
         }.items():
             self._loops.append(self.work.loop(name, body))
         return inbound

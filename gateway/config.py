@@ -10,17 +10,18 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
+from types import MappingProxyType
 
 from pydantic import SecretStr
 
 from approvals.domain.model import OnTimeout, Person, PersonId, Role
 from approvals.filing import Caps
+from approvals.storage.policies import PolicyVersion
 from gateway.config_checks import Checks
 from gateway.config_env import Expander
 from gateway.config_file import AgentFile, ApprovalsFile, ConfigFile, RecordingFile, ServerFile, TimeoutsFile
+from gateway.config_layers import Layers, Unreadable, read_file
 from gateway.config_oauth import agent_oauth_of, server_oauth_of, servers_of
-from gateway.policy.loaders import PolicyErrors, load_policy
-from gateway.policy.model import Policy
 from gateway.policy.reading import read, validate
 from gateway.policy.routes import ApprovalDefaults
 from gateway.policy.source import Node, Problem, SourceErrors
@@ -37,7 +38,6 @@ from gateway.settings import (
 )
 
 DEFAULT_FILES = ("placet.yaml", "config/placet.yaml")
-MAX_FILE_BYTES = 4_000_000
 
 
 class ConfigErrors(SourceErrors):
@@ -52,15 +52,20 @@ def default_file(env: Mapping[str, str], folder: Path) -> Path:
     return next((path for path in found if path.exists()), folder / DEFAULT_FILES[0])
 
 
-def load_config(path: Path, env: Mapping[str, str], people: Iterable[Person] = ()) -> Settings:
+def load_config(
+    path: Path,
+    env: Mapping[str, str],
+    people: Iterable[Person] = (),
+    saved: Mapping[str, PolicyVersion] = MappingProxyType({}),
+) -> Settings:
     """The settings that a configuration file and its policies amount to.
 
-    `people` are those the database knows besides: rules may route to them.
+    `people` are those the database knows besides: rules may route to them. `saved` are the policies in it, by server.
 
     Raises:
         ConfigErrors: with every problem of every file.
     """
-    return _Loader(path, env).load(people)
+    return _Loader(path, env, saved).load(people)
 
 
 def database_of(path: Path, env: Mapping[str, str]) -> str:
@@ -69,7 +74,7 @@ def database_of(path: Path, env: Mapping[str, str]) -> str:
     Raises:
         ConfigErrors: the file cannot be read, or not this far.
     """
-    loader = _Loader(path, env)
+    loader = _Loader(path, env, {})
     shape = loader.shape()
     if shape is None or any(problem.pointer.startswith("/database") for problem in loader.problems):
         raise ConfigErrors(loader.problems)
@@ -88,13 +93,12 @@ def changed(settings: Settings) -> bool:
 class _Loader:
     """Loads one configuration once."""
 
-    def __init__(self, path: Path, env: Mapping[str, str]) -> None:
-        self.path, self.env = path, env
+    def __init__(self, path: Path, env: Mapping[str, str], saved: Mapping[str, PolicyVersion]) -> None:
+        self.path, self.env, self.saved = path, env, saved
         self.name, self.folder = str(path), path.absolute().parent
         self.problems: list[Problem] = []
         self.node = Node(value={}, line=1, column=1)
-        self.files: list[Path] = [path]
-        self.policies: dict[str, Policy | None] = {}
+        self.stamps: list[FileStamp] = []
 
     def load(self, people: Iterable[Person]) -> Settings:
         shape = self.shape()
@@ -112,11 +116,13 @@ class _Loader:
 
     def shape(self) -> ConfigFile | None:
         """The file by its shape; what is wrong is in `problems`."""
-        text = self._text(self.path, self.name)
-        if text is None:
-            return None
         try:
+            text, stamp = read_file(self.path, self.name)
+            self.stamps.append(stamp)
             self.node = read(text, self.name)
+        except Unreadable as err:
+            self.problems.append(err.problem)
+            return None
         except SourceErrors as err:
             self.problems.extend(err.problems)
             if err.node is None:
@@ -125,7 +131,7 @@ class _Loader:
         expander = Expander(self.name, self.folder, self.env)
         expander.expand(self.node)
         self.problems.extend(expander.problems)
-        self.files.extend(expander.files)
+        self.stamps.extend(stamp for stamp in map(_stamp, expander.files) if stamp)
         shape, problems = validate(ConfigFile, self.node, self.name)
         told = {problem.pointer for problem in expander.problems}
         self.problems.extend(problem for problem in problems if problem.pointer not in told)
@@ -139,22 +145,11 @@ class _Loader:
             return address
         return f"sqlite:///{self.folder / name}"
 
-    def _text(self, path: Path, name: str) -> str | None:
-        try:
-            with path.open("rb") as stream:
-                content = stream.read(MAX_FILE_BYTES)
-            return content.decode()
-        except OSError as err:
-            self._problem(name, f"cannot read the file: {err.strerror or err}")
-        except UnicodeDecodeError as err:
-            self._problem(name, f"the file is not UTF-8 text (byte {err.start})")
-        return None
-
-    def _problem(self, file: str, message: str) -> None:
-        self.problems.append(Problem(file=file, line=1, column=1, message=message))
-
     def _settings(self, shape: ConfigFile) -> Settings:
-        servers = {name: self._server(name, server) for name, server in shape.servers.items()}
+        layers = Layers(self.node, self.name, self.folder, self.saved)
+        servers = {name: self._server(name, server, layers) for name, server in shape.servers.items()}
+        self.problems.extend(layers.problems)
+        self.stamps.extend(layers.stamps)
         people = {PersonId(key.lower()): _person(key, shape) for key in shape.people}
         slack = shape.slack
         return Settings(
@@ -180,12 +175,12 @@ class _Loader:
             else None,
             local_login=shape.login.local,
             agent_oauth=agent_oauth_of(shape),
-            files=tuple(stamp for stamp in map(_stamp, dict.fromkeys(self.files)) if stamp),
+            files=tuple({stamp.path: stamp for stamp in self.stamps}.values()),
             notes=_notes(servers),
         )
 
-    def _server(self, name: str, server: ServerFile) -> ServerSettings:
-        loaded = [self._policy(file, ("servers", name, "policy")) for file in server.policy or ()]
+    def _server(self, name: str, server: ServerFile, layers: Layers) -> ServerSettings:
+        words = server.policy or ()
         return ServerSettings(
             name=name,
             url=server.url,
@@ -194,29 +189,10 @@ class _Loader:
             command=tuple(server.command or ()),
             env=server.env,
             cwd=self.folder / server.cwd if server.cwd else None,
-            policies=tuple(policy for policy in loaded if policy is not None),
+            policies=layers.of(name, words),
+            page=layers.number(name, words),
             timeouts=_timeouts(server.timeouts),
         )
-
-    def _policy(self, file: str, where: tuple[str, ...]) -> Policy | None:
-        if file in self.policies:
-            return self.policies[file]
-        self.policies[file] = None
-        path = self.folder / file
-        if not path.is_file():
-            line, column = self.node.find(where)
-            message = f"there is no policy file {path}"
-            self.problems.append(
-                Problem(file=self.name, line=line, column=column, pointer="/" + "/".join(where), message=message)
-            )
-            return None
-        text = self._text(path, str(path))
-        self.files.append(path)
-        try:
-            self.policies[file] = load_policy(text, str(path)) if text is not None else None
-        except PolicyErrors as err:
-            self.problems.extend(err.problems)
-        return self.policies[file]
 
 
 def _host(host: str) -> str:
@@ -294,8 +270,13 @@ def _notes(servers: Mapping[str, ServerSettings]) -> tuple[str, ...]:
     unruled = [
         f"server {name} has no policy: every tool of it is denied" for name, s in servers.items() if not s.policies
     ]
+    unsaved = [
+        f"server {name}: nothing is saved on its page yet, so every tool of it is denied"
+        for name, s in servers.items()
+        if s.page == 0
+    ]
     said = {f"{policy.name}: {note}": None for s in servers.values() for policy in s.policies for note in policy.notes}
-    return (*unruled, *said)
+    return (*unruled, *unsaved, *said)
 
 
 def _stamp(path: Path) -> FileStamp | None:

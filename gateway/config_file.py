@@ -88,7 +88,7 @@ class ServerFile(Shape):
     command: list[str] | None = Field(None, min_length=1, description="stdio: program and arguments")
     env: dict[str, Secret] = Field(default_factory=dict, description="of the stdio process")
     cwd: Words | None = Field(None, description="working directory of the stdio process")
-    policy: Several | None = Field(None, description="relative to this file; a list = layers, each narrowing")
+    policy: Several | None = Field(None, description="relative to this file, or page; a list = layers, each narrowing")
     timeouts: TimeoutsFile = TimeoutsFile()
 
 

@@ -77,7 +77,11 @@ class Fleet:
 
     def _fits(self, name: str, wanted: ServerSettings) -> bool:
         running = self._running.get(name)
-        return running is not None and replace(running.settings, policies=()) == replace(wanted, policies=())
+        return running is not None and _transport(running.settings) == _transport(wanted)
+
+
+def _transport(settings: ServerSettings) -> ServerSettings:
+    return replace(settings, policies=(), page=None)
 
 
 def upstream_of(settings: ServerSettings, authorize: Authorize = lambda _server: None) -> Upstream:

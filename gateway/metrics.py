@@ -7,12 +7,14 @@ command or another replica did is in the numbers of every process alike: take th
 from __future__ import annotations
 
 from collections import Counter as Tally
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
+
+from gateway.in_force import SHOWN, Standing
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 DECISION_SECONDS = (1, 5, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 14400, 86400)
@@ -28,6 +30,7 @@ class Snapshot(Collector):
     deliveries: Mapping[tuple[str, str], int] = field(default_factory=dict)
     outcomes: Tally[tuple[str, str]] = field(default_factory=Tally)
     unrecorded: int = 0
+    policies: Sequence[Standing] = ()
 
     def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
         """The families, for the registry."""
@@ -43,7 +46,14 @@ class Snapshot(Collector):
         ended = CounterMetricFamily("placet_outcomes", "Requests by what became of them.", labels=["state", "cause"])
         for labels, count in self.outcomes.items():
             ended.add_metric(list(labels), count)
-        yield from (opened, up, sent, ended)
+        labels_of_a_layer = ["server", "layer", "enforced", "disk"]
+        differs = GaugeMetricFamily(
+            "placet_policy_differs", "Is another policy on disk than is enforced?", labels=labels_of_a_layer
+        )
+        for one in self.policies:
+            hashes = [one.in_force[:SHOWN], (one.on_disk or "")[:SHOWN]]
+            differs.add_metric([one.server, one.layer, *hashes], 1 if one.differs else 0)
+        yield from (opened, up, sent, ended, differs)
         yield GaugeMetricFamily(
             "placet_oldest_pending_seconds", "How long the oldest pending one waits.", self.oldest_pending_seconds
         )

@@ -58,7 +58,11 @@ class ServerOauthSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSettings:
-    """One upstream server: `url` and `headers`, or `command` and `env`. No policies = every tool denied."""
+    """One upstream server: `url` and `headers`, or `command` and `env`. No policies = every tool denied.
+
+    `page`: the number of the version in force of the layer that is edited on the page, 0 while none is saved; None for
+    a server whose policies are all files.
+    """
 
     name: str
     url: str | None = None
@@ -68,6 +72,7 @@ class ServerSettings:
     env: Mapping[str, SecretStr] = field(default_factory=dict)
     cwd: Path | None = None
     policies: tuple[Policy, ...] = ()
+    page: int | None = None
     timeouts: ServerTimeouts = field(default_factory=ServerTimeouts)
 
 

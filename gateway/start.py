@@ -1,14 +1,14 @@
-"""Settings from the file and the database together: people of both may be asked by a rule."""
+"""Settings from the file and the database together: people of both may be asked, and policies may be saved there."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
 
-from approvals.domain.model import Person
 from approvals.storage import migrate
 from approvals.storage.engine import Database
 from gateway.config import database_of, load_config
+from gateway.reload import known
 from gateway.settings import Settings
 
 
@@ -22,5 +22,5 @@ async def load(file: Path, env: Mapping[str, str]) -> Settings:
     url = database_of(file, env)
     await migrate.upgrade(url)
     async with Database.opened(url) as db:
-        people: list[Person] = [row.person for row in await db.read(lambda tx: tx.people.list())]
-    return load_config(file, env, people)
+        people, saved = await db.read(known)
+    return load_config(file, env, people, saved)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from approvals.storage.numbers import Change
 from approvals.storage.tx import Tx
 from approvals.web.parts import Notice
 from gateway.health import Check
+from gateway.in_force import standings
 from gateway.journal import Journal
 from gateway.metrics import Metrics
 from gateway.reload import Reloader
@@ -45,7 +47,7 @@ class Status:
             Check(id="database", ok=current, text=text, stops=True),
             Check(id="audit", ok=self.journal.room, text=unrecorded, stops=True),
         ]
-        found += [Check(id="policy", ok=False, text=text) for text in self._unruled()]
+        found += [Check(id="policy", ok=False, text=text) for text in (*self._unruled(), *self._not_in_force())]
         if self.reloader.difference is not None:
             found.append(Check(id="configuration", ok=False, text=self.reloader.difference))
         found += [_channel(name, state) for name, state in self.outbox.delivery_health().items()]
@@ -55,7 +57,7 @@ class Status:
 
     def notices(self) -> Sequence[Notice]:
         """What every page shows on top."""
-        notices = [Notice(level="error", text=text) for text in self._unruled()]
+        notices = [Notice(level="error", text=text) for text in (*self._unruled(), *self._not_in_force())]
         if self.reloader.difference is not None:
             text = f"The configuration on disk is not the one in force: {self.reloader.difference}"
             notices.append(Notice(level="error", text=text))
@@ -82,6 +84,7 @@ class Status:
         snapshot = self.metrics.snapshot
         snapshot.upstream_up = {s.name: s.upstream.up for s in self.servers if s.upstream.up is not None}
         snapshot.unrecorded = self.journal.waiting
+        snapshot.policies = await asyncio.to_thread(standings, self.reloader.settings)
         snapshot.deliveries = {
             (name, result): count
             for name, health in self.outbox.delivery_health().items()
@@ -101,11 +104,17 @@ class Status:
         return tx.numbers.changes_after(self._row, CHANGES_AT_ONCE)
 
     def _unruled(self) -> list[str]:
-        return [
-            f"Server {server.name} has no policy: every tool of it is denied."
-            for server in self.servers
-            if not server.policies
+        servers = self.reloader.settings.servers.values()
+        none = [f"Server {one.name} has no policy: every tool of it is denied." for one in servers if not one.policies]
+        unsaved = [
+            f"Nothing is saved yet on the policy page of server {one.name}: every tool of it is denied."
+            for one in servers
+            if one.page == 0
         ]
+        return none + unsaved
+
+    def _not_in_force(self) -> list[str]:
+        return [*map(str, self.reloader.differing), *self.reloader.not_taken.values()]
 
     async def _schema_is_current(self) -> bool:
         try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -53,7 +54,7 @@ def load_policy(text: str, name: str) -> Policy:
         raise PolicyErrors(compiler.problems)
     if failing := trials.problems((policy,), policy):
         raise PolicyErrors(failing)
-    return policy
+    return replace(policy, text=text)
 
 
 def _superset(compiler: Compiler, version: str) -> Policy | None:

@@ -220,7 +220,10 @@ class Named:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """One policy file, loaded. `version` is the hash of its parsed rules, whatever their formatting and tests."""
+    """One policy, loaded. `version` is the hash of its parsed rules, whatever their formatting and tests.
+
+    `text` is the file as it was written.
+    """
 
     name: str
     version: str
@@ -235,6 +238,7 @@ class Policy:
     notes: tuple[str, ...] = ()
     tests: tuple[Trial, ...] = ()
     source: Node | None = field(default=None, compare=False, repr=False)
+    text: str = field(default="", compare=False, repr=False)
     by_name: dict[str, list[ToolRules]] = field(init=False, default_factory=dict, compare=False, repr=False)
     patterns: list[ToolRules] = field(init=False, default_factory=list, compare=False, repr=False)
     matches: dict[tuple[str, str], Named] = field(init=False, default_factory=dict, compare=False, repr=False)

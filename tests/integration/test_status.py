@@ -21,7 +21,9 @@ RECOVERED = ChannelHealth(last_error="Slack does not answer", delivered=3)
 
 def status_of(db: Database, health: ChannelHealth) -> Status:
     outbox: Any = SimpleNamespace(delivery_health=lambda: {"slack": health})
-    reloader: Any = SimpleNamespace(difference=None, settings=SimpleNamespace(agents={}))
+    reloader: Any = SimpleNamespace(
+        difference=None, differing=(), not_taken={}, settings=SimpleNamespace(agents={}, servers={})
+    )
     return Status(
         db=db,
         journal=Journal(db),

@@ -16,6 +16,7 @@ from approvals.domain.model import Cause, State
 from gateway.cli.root import main
 from gateway.config import ConfigErrors, load_config
 from gateway.config_file import ConfigFile
+from gateway.in_force import Standing
 from gateway.metrics import Metrics, Snapshot
 from gateway.policy.compiling_limits import NAMED_WINDOWS
 from gateway.policy.evaluate import evaluate
@@ -267,6 +268,7 @@ def test_the_operate_page_has_every_metric_with_its_labels() -> None:
     metrics.snapshot.upstream_up = {"s": True}
     metrics.snapshot.deliveries = {("slack", "dead"): 1}
     metrics.snapshot.outcomes["denied", ""] = 1
+    metrics.snapshot.policies = [Standing(server="s", layer="p.yaml", in_force="a" * 64, on_disk=None)]
     metrics.calls.labels("s", "allow").inc()
     metrics.upstream_seconds.labels("s").observe(1)
     served: dict[str, set[str]] = {}

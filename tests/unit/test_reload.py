@@ -17,10 +17,13 @@ BAD = "listen: {port: no}\nfreez: yes\naprovals: {}\n"
 
 
 class Store:
-    """A database that knows nobody."""
+    """A database that knows nobody and keeps nothing."""
 
-    async def read(self, _work: object) -> list[Person]:
-        return []
+    async def read(self, _work: object) -> tuple[list[Person], dict[str, object]]:
+        return [], {}
+
+    async def write(self, _work: object) -> None:
+        return None
 
 
 async def test_what_is_wrong_is_one_readable_line_in_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -30,7 +33,7 @@ async def test_what_is_wrong_is_one_readable_line_in_the_log(tmp_path: Path, cap
     async def apply(_settings: object) -> None:
         raise AssertionError("nothing is put in force")
 
-    reloader = Reloader(load_config(file, {}), env={}, db=cast(Any, Store()), apply=apply)
+    reloader = Reloader(load_config(file, {}), env={}, db=cast(Any, Store()), apply=apply, holder="here")
     file.write_text(BAD)
     with caplog.at_level(logging.ERROR):
         assert await reloader.reload() is False
