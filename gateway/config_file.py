@@ -11,15 +11,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema
 
 from gateway.config_env import Expanded
-from gateway.policy.shapes import Count, Length, Shape, Words
+from gateway.policy.shapes import Count, Length, Several, Shape, Words
 
 
 def _port(value: object) -> object:
     return int(value) if isinstance(value, Expanded) and value.isascii() and value.isdigit() else value
-
-
-def _one_or_many(value: object) -> object:
-    return [value] if isinstance(value, str) else value
 
 
 def _secret(value: object) -> object:
@@ -38,11 +34,6 @@ Port = Annotated[
 Secret = Annotated[SecretStr, BeforeValidator(_secret), WithJsonSchema(_PLAIN_OR_REFERENCE)]
 Hash = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 RoleName = Literal["viewer", "reviewer", "operator", "admin", "auditor"]
-Several = Annotated[
-    list[Words],
-    BeforeValidator(_one_or_many),
-    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
-]
 
 
 class ListenFile(Shape):

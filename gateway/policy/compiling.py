@@ -12,6 +12,7 @@ from gateway.policy.collecting import Collector, Path
 from gateway.policy.compiling_approval import approval
 from gateway.policy.compiling_conditions import conditions
 from gateway.policy.compiling_limits import limits, rate
+from gateway.policy.compiling_schedule import schedule
 from gateway.policy.conditions import Side
 from gateway.policy.model import Action, RiskClass, Rule, ToolRules
 from gateway.policy.names import RISK_PREFIX, NamePattern, pattern
@@ -52,7 +53,7 @@ class Compiler(Collector):
         """One entry under `tools`."""
         path: Path = ("tools", name)
         compiled = self.name(name, path)
-        for key in ("when", "schedule", "redact", "unwrap"):
+        for key in ("when", "redact", "unwrap"):
             if getattr(shape, key) is not None:
                 self.not_yet((*path, key), key)
         action = Action(shape.action or "allow")
@@ -67,6 +68,7 @@ class Compiler(Collector):
             approve_if=self._rules(shape.approve_if, (*path, "approve_if"), Side.DENY),
             limits=limits(self, shape.limits, path) + rate(self, shape.rate_limit, name, path),
             approval=approval(self, shape.approval, (*path, "approval")),
+            schedule=schedule(self, shape.schedule, (*path, "schedule")),
             shadow=shape.mode == "shadow",
             id=shape.id,
         )

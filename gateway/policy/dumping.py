@@ -18,6 +18,7 @@ from gateway.policy.conditions import Condition, Group
 from gateway.policy.durations import written
 from gateway.policy.model import Action, ApprovalBlock, Limit, OnExceed, Policy, Rule, Scope, ToolRules, Verdict
 from gateway.policy.paths import ArgumentPath
+from gateway.policy.schedule import DAYS, Schedule
 from gateway.policy.writing import as_json, as_yaml
 
 _STRICTNESS = [Action.ALLOW, Action.REQUIRE_APPROVAL, Action.DENY, Action.HIDE]
@@ -106,6 +107,7 @@ def _tool(entry: ToolRules) -> dict[str, Any]:
         **_said("limits", limits),
         **({"rate_limit": _rate(rate)} if rate is not None else {}),
         **({"approval": _approval(entry.approval)} if entry.approval is not None else {}),
+        **({"schedule": _schedule(entry.schedule)} if entry.schedule is not None else {}),
         **({"mode": "shadow"} if entry.shadow else {}),
     }
 
@@ -191,6 +193,17 @@ def _approval(block: ApprovalBlock) -> dict[str, Any]:
 
 def _factor(factor: Factor) -> dict[str, Any]:
     return {"group": factor.members[0].removeprefix("group:"), "count": factor.count}
+
+
+def _schedule(schedule: Schedule) -> dict[str, Any]:
+    whole = [str(span) for span in schedule.spans] == ["00:00-24:00"]
+    hours = [str(span) for span in schedule.spans]
+    every_day = len(schedule.days) == len(DAYS)
+    return {
+        **({} if every_day and not whole else {"days": [DAYS[day] for day in schedule.days]}),
+        **({} if whole else {"hours": hours[0] if len(hours) == 1 else hours}),
+        "tz": schedule.zone.key,
+    }
 
 
 def _take_over(plain: dict[str, Any], source: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from gateway.policy.conditions import Judged, Side, both
 from gateway.policy.model import Action, ApprovalBlock, Facts, Rule, ToolRules, Verdict
+from gateway.policy.schedule import Schedule
 from gateway.policy.texts import shown
 
 
@@ -29,6 +30,8 @@ class Say:
 def judge(entry: ToolRules, facts: Facts) -> Iterator[Say]:
     """Everything that an entry says of a call."""
     yield _by_action(entry, facts)
+    if entry.schedule is not None:
+        yield _by_schedule(entry.schedule, facts)
     for rule in entry.require:
         judged = _judged(rule, facts, Side.REQUIRE)
         yield _quiet(rule, judged) if judged.holds is True else _denied(rule, judged, None)
@@ -59,6 +62,14 @@ def _by_action(entry: ToolRules, facts: Facts) -> Say:
             return Say(verdict=Verdict.DENY, rule=rule, reason=reason, why=why)
         case Action.HIDE:
             return Say(verdict=Verdict.DENY, rule=rule, reason=hidden(facts), why=why, hidden=True)
+
+
+def _by_schedule(schedule: Schedule, facts: Facts) -> Say:
+    if schedule.is_open(facts.now):
+        return Say(rule=schedule.pointer, why=f"it is open now: {schedule}")
+    why = schedule.closed(facts.now)
+    reason = f"The tool {shown(facts.tool)} may not be called now: {why}."
+    return Say(verdict=Verdict.DENY, rule=schedule.pointer, reason=reason, why=why)
 
 
 def _judged(rule: Rule, facts: Facts, side: Side) -> Judged:

@@ -17,6 +17,7 @@ from approvals.domain.model import Factor, OnTimeout
 from gateway.policy.conditions import Condition, Group
 from gateway.policy.names import NamePattern
 from gateway.policy.paths import ArgumentPath
+from gateway.policy.schedule import Schedule
 from gateway.policy.source import Node
 
 
@@ -181,6 +182,7 @@ class ToolRules:
     approve_if: tuple[Rule, ...] = ()
     limits: tuple[Limit, ...] = ()
     approval: ApprovalBlock | None = None
+    schedule: Schedule | None = None
     shadow: bool = False
     names_tools: bool = True
     id: str | None = None

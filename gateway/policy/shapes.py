@@ -131,6 +131,26 @@ class ApprovalShape(Shape):
     grants: Literal["offer", "never"] | None = None
 
 
+def one_or_many(value: object) -> object:
+    """A text where a list of texts may stand is a list of one."""
+    return [value] if isinstance(value, str) else value
+
+
+Several = Annotated[
+    list[Words],
+    BeforeValidator(one_or_many),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+]
+
+
+class ScheduleShape(Shape):
+    """When calls are allowed at all; outside, they are denied."""
+
+    days: list[str] | None = Field(None, min_length=1, description="mon, tue, wed, thu, fri, sat, sun; every day")
+    hours: Annotated[Several, Field(min_length=1)] | None = Field(None, description='"08:00-18:00"; the whole day')
+    tz: Words = Field("UTC", description="a time zone like Europe/Athens")
+
+
 class RuleShape(Shape):
     """Conditions that must all hold; none = always."""
 
@@ -173,7 +193,7 @@ class ToolShape(Shape):
     rate_limit: Any = Field(None, description='"30/minute" or {max: 30, window: 60}')
     approval: ApprovalShape | None = None
     when: str | None = None
-    schedule: dict[str, Any] | None = None
+    schedule: ScheduleShape | None = None
     mode: Literal["enforce", "shadow"] = "enforce"
     redact: Any = None
     unwrap: Any = None

@@ -195,6 +195,8 @@ def rules_of(policy: Policy) -> tuple[str, ...]:
 
 def _rules_of(entry: ToolRules) -> Iterator[str]:
     yield f"{entry.pointer}/action" if entry.action_said else entry.pointer
+    if entry.schedule is not None:
+        yield entry.schedule.pointer
     for rule in (*entry.require, *entry.deny_if, *entry.approve_if):
         yield rule.pointer
     for limit in entry.limits:

@@ -61,6 +61,7 @@ tools = st.fixed_dictionaries(
     optional={
         "action": st.sampled_from(["allow", "deny", "hide", "require_approval"]),
         "mode": st.sampled_from(["enforce", "shadow"]),
+        "schedule": st.sampled_from([{"days": ["tue"]}, {"hours": "22:00-06:00", "tz": "Europe/Athens"}]),
     },
 )
 policies = st.fixed_dictionaries(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, get_args
 
@@ -87,13 +87,14 @@ def _verdicts() -> list[Any]:
     for info, body in blocks(page("write-a-policy.md")):
         if info == "yaml policy":
             policy = body
-        if info == "text verdicts":
-            rows += [pytest.param(policy, line, id=line.split("->")[0].strip()) for line in body.splitlines()]
+        if info.startswith("text verdicts"):
+            at = info.partition(" at ")[2] or "2026-11-24T00:00:00Z"
+            rows += [pytest.param(policy, at, line, id=line.split("->")[0].strip()) for line in body.splitlines()]
     return rows
 
 
-@pytest.mark.parametrize(("policy", "line"), _verdicts())
-def test_every_verdict_that_the_policy_page_promises_is_given(policy: str, line: str) -> None:
+@pytest.mark.parametrize(("policy", "at", "line"), _verdicts())
+def test_every_verdict_that_the_policy_page_promises_is_given(policy: str, at: str, line: str) -> None:
     call, _, said = line.partition("->")
     tool, _, arguments = call.strip().partition(" ")
     verdict, rule = said.split()
@@ -102,7 +103,7 @@ def test_every_verdict_that_the_policy_page_promises_is_given(policy: str, line:
         tool=tool,
         arguments=json.loads(arguments),
         agent="claude-ada",
-        now=datetime(2026, 11, 24, tzinfo=UTC),
+        now=datetime.fromisoformat(at),
         risk=classify({"name": tool}),
     )
     ruling = evaluate(load_policy(policy, "policy.yaml"), facts)
@@ -230,7 +231,6 @@ POLICY_LATER = {
     "extends": "extends: x",
     "risk": "risk: {}",
     "when": "tools: {t: {when: x}}",
-    "schedule": "tools: {t: {schedule: {days: [mon]}}}",
     "redact": "tools: {t: {redact: [a]}}",
     "unwrap": "tools: {t: {unwrap: {tool: a}}}",
     "burst": "tools: {t: {limits: [{counter: c, window: minute, max: 1, burst: 2}]}}",

@@ -68,7 +68,6 @@ def test_the_version_is_of_the_rules_and_not_of_their_formatting() -> None:
         ("[]", "p.yaml:4:8: a mapping of keys to values is expected here, not a list"),
         ("{reason: 5}", "a text is expected here, not 5; put it in quotes"),
         ("{when: 'args.x < 1'}", "p.yaml:4:9: 'when' is not supported yet"),
-        ("{schedule: {days: [mon]}}", "'schedule' is not supported yet"),
         ("{redact: [x]}", "'redact' is not supported yet"),
         ("{unwrap: {}}", "'unwrap' is not supported yet"),
         ("{require: [{}]}", "a rule under require without conditions requires nothing"),
