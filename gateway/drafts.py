@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 
 from approvals.domain.model import Person
 from approvals.storage.policies import PolicyVersion
 from gateway.config_asking import asking
-from gateway.config_layers import is_page, page_name
+from gateway.config_layers import PAGE, is_page, page_name
 from gateway.policy.loaders import PolicyErrors, load_policy
 from gateway.policy.model import Policy
+from gateway.policy.reading import is_json
 from gateway.settings import ServerSettings, Settings
 
 
@@ -47,3 +49,25 @@ def put(settings: Settings, people: Iterable[Person], version: PolicyVersion) ->
     server = settings.servers[version.server]
     changed = replace(server, policies=layers_with(server, page), page=version.number)
     return replace(settings, servers={**settings.servers, server.name: changed})
+
+
+def file_name(server: str, text: str) -> str:
+    """What the policy of a server is called as a file."""
+    return f"{server}.json" if is_json(text, server) else f"{server}.yaml"
+
+
+def managed_by_files(settings: Settings, server: ServerSettings) -> str:
+    """Why a server without a page layer cannot be edited on the page, and how to add one."""
+    folder = settings.file.absolute().parent
+    files = [_relative(policy.name, folder) for policy in server.policies]
+    listed = ", ".join([*files, PAGE])
+    word = f"[{listed}]" if files else listed
+    return (
+        f"The policy of {server.name} is kept in files only. To edit a layer of it here, write `policy: {word}` under "
+        f"servers.{server.name} in {settings.file.name} and reload. Until a version is saved, that layer denies all."
+    )
+
+
+def _relative(name: str, folder: Path) -> str:
+    path = Path(name)
+    return str(path.relative_to(folder)) if path.is_relative_to(folder) else name

@@ -11,6 +11,11 @@ from gateway.cli.lazy import LazyGroup
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "check": ("gateway.cli.policy_check", "Say everything that is wrong with policy files."),
     "explain": ("gateway.cli.policy_explain", "Print the ruling on a call, with every rule considered."),
+    "status": ("gateway.cli.policy_status", "Compare what is enforced with the files on disk."),
+    "versions": ("gateway.cli.policy_versions", "List what was saved on the page of a server."),
+    "save": ("gateway.cli.policy_save", "Save a file as the next version of a page."),
+    "rollback": ("gateway.cli.policy_rollback", "Put an earlier version of a page in force again."),
+    "export": ("gateway.cli.policy_export", "Print the policy of a page as a file."),
 }
 
 

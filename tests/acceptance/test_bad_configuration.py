@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import re
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,7 @@ async def test_no_file_at_all_is_said_with_what_to_do(tmp_path: Path) -> None:
 
 async def test_a_bad_file_on_reload_keeps_the_old_policy_and_says_so_everywhere(tmp_path: Path) -> None:
     async with open_shop(tmp_path) as it, it.agent() as agent:
+        good = (tmp_path / "policies" / "shop.json").read_text()
         spoil(it)
         line = await it.placet.reload("the old one stays in force")
         assert "shop.json" in line
@@ -98,8 +100,11 @@ async def test_a_bad_file_on_reload_keeps_the_old_policy_and_says_so_everywhere(
         assert text is not None
         assert len(places(it, text)) >= 5
         _, me = await it.ada.ask("GET", "/api/v1/me")
-        assert [one["level"] for one in me["notices"]] == ["error"]
-        assert "policies/shop.json:5" in me["notices"][0]["text"]
+        differs, why = (one["text"] for one in me["notices"] if one["level"] == "error")
+        assert "policies/shop.json:5" in why
+        hashes = re.findall(r"\(([0-9a-f]{12})\)", differs)
+        assert hashes == [sha(BAD_POLICY), sha(good)]
+        await both_hashes_everywhere(it, differs, hashes)
         async with asyncio.TaskGroup() as group:
             called = group.create_task(agent.call("pay", {"to": "still", "amount": 5}))
             await it.ada.approve(await it.ada.pending_of(to="still"))
@@ -109,6 +114,8 @@ async def test_a_bad_file_on_reload_keeps_the_old_policy_and_says_so_everywhere(
         it.placet.write_config()
         await it.placet.reload()
         assert await difference(it) is None
+        out, _ = await it.placet.cli("policy", "status")
+        assert "DIFFERS" not in out
         assert not (await agent.call("pay", {"to": "now", "amount": 5})).verdict
 
 
@@ -138,6 +145,24 @@ async def test_a_port_in_use_is_said_in_a_sentence(tmp_path: Path) -> None:
         _, err = await other.placet.cli("serve", code=1)
         assert f"Cannot listen on 127.0.0.1:{it.placet.port}" in err
         assert "Traceback" not in err
+
+
+def sha(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+async def both_hashes_everywhere(it: Shop, sentence: str, hashes: list[str]) -> None:
+    """The same on the command line, in `/readyz` and in the metrics."""
+    async with aiohttp.ClientSession() as http:
+        async with http.get(it.placet.url + "/readyz") as answer:
+            assert {"id": "policy", "ok": False, "text": sentence} in (await answer.json())["checks"]
+        async with http.get(it.placet.url + "/metrics") as answer:
+            (line,) = [one for one in (await answer.text()).splitlines() if one.startswith("placet_policy_differs{")]
+    assert line.endswith(" 1.0")
+    assert [f'disk="{hashes[0]}"' in line, f'enforced="{hashes[1]}"' in line] == [True, True]
+    for command in (["check"], ["policy", "status"]):
+        out, _ = await it.placet.cli(*command, code=1)
+        assert all(one in out for one in hashes)
 
 
 async def difference(it: Shop) -> Any:
