@@ -20,7 +20,7 @@ from approvals.storage.policies import PolicyVersion
 from gateway.config_checks import Checks
 from gateway.config_env import Expander
 from gateway.config_file import AgentFile, ApprovalsFile, ConfigFile, RecordingFile, ServerFile, TimeoutsFile
-from gateway.config_layers import Layers, Unreadable, read_file
+from gateway.config_layers import PAGE, Layers, Unreadable, read_file
 from gateway.config_oauth import agent_oauth_of, server_oauth_of, servers_of
 from gateway.policy.reading import read, validate
 from gateway.policy.routes import ApprovalDefaults
@@ -79,6 +79,22 @@ def database_of(path: Path, env: Mapping[str, str]) -> str:
     if shape is None or any(problem.pointer.startswith("/database") for problem in loader.problems):
         raise ConfigErrors(loader.problems)
     return loader.database(shape)
+
+
+def policy_files(path: Path, env: Mapping[str, str]) -> dict[str, tuple[Path, ...]]:
+    """The policy files of each server of a configuration, outer layers first, without those of the page.
+
+    Raises:
+        ConfigErrors: the configuration itself cannot be read.
+    """
+    loader = _Loader(path, env, {})
+    shape = loader.shape()
+    if shape is None or loader.problems:
+        raise ConfigErrors(loader.problems)
+    return {
+        name: tuple(loader.folder / file for file in server.policy or () if file != PAGE)
+        for name, server in shape.servers.items()
+    }
 
 
 def changed(settings: Settings) -> bool:
@@ -288,4 +304,4 @@ def _stamp(path: Path) -> FileStamp | None:
     return FileStamp(path=path, sha256=hashlib.sha256(content).hexdigest(), modified_ns=modified)
 
 
-__all__ = ["ConfigErrors", "Settings", "changed", "database_of", "default_file", "load_config"]
+__all__ = ["ConfigErrors", "Settings", "changed", "database_of", "default_file", "load_config", "policy_files"]

@@ -8,9 +8,10 @@ for keeps its place (policy.md 3.4). The arithmetic is `gateway.policy.budgets`;
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 
 from approvals.storage.engine import Database, Tx
-from gateway.policy.budgets import Charge, Exceeded, Reservation, Room, charges, check, release, take
+from gateway.policy.budgets import Budgets, Charge, Exceeded, Reservation, Room, charges, check, release, take
 from gateway.policy.model import LimitUse, OnExceed
 
 __all__ = ["Exceeded", "Limits", "Reservation", "Room", "waived_by"]
@@ -28,6 +29,12 @@ class Limits:
             return Room()
         wanted = charges(uses)
         return await self._db.read(lambda tx: _check(tx, wanted))
+
+    async def standing(self, uses: Sequence[LimitUse], now: datetime) -> Budgets:
+        """The counters of the call as they stand, or stood at another time, in memory: for asking what would be."""
+        wanted = [(charge.key, charge.since(now)) for charge in charges(uses)]
+        rows = await self._db.read(lambda tx: tx.counters.rows(wanted))
+        return Budgets(rows={key: {at: n for at, n in row.items() if at <= now} for key, row in rows.items()})
 
     async def reserve(self, uses: Sequence[LimitUse], waived: Collection[str] = ()) -> Reservation | Exceeded:
         """Take every counter of the call, or none and say which has no room.

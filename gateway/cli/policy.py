@@ -10,6 +10,7 @@ from gateway.cli.lazy import LazyGroup
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "check": ("gateway.cli.policy_check", "Say everything that is wrong with policy files."),
+    "test": ("gateway.cli.policy_test", "Run the tests in policy files."),
     "explain": ("gateway.cli.policy_explain", "Print the ruling on a call, with every rule considered."),
     "status": ("gateway.cli.policy_status", "Compare what is enforced with the files on disk."),
     "versions": ("gateway.cli.policy_versions", "List what was saved on the page of a server."),

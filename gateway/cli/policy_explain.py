@@ -1,93 +1,250 @@
-"""`placet policy explain`: the ruling on one call, with every rule considered."""
+"""`placet policy explain`: the ruling on one call, with every rule considered.
+
+The configuration's policies judge, with its counters and with what it knows of the agent and the tool; or policy files
+alone, with nothing but what the options say. Nothing is sent, counted or kept.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import click
 
 from gateway.cli.common import USAGE, config_option, fail, json_option, run, say
+from gateway.cli.policy_files import all_loaded, call_of, counters, given_option, look_at
+from gateway.cli.policy_text import indented, limits, trace
 from gateway.cli.session import Session, opened
-from gateway.limits import Exceeded, Limits, Room
+from gateway.limits import Limits
+from gateway.policy.budgets import Budgets
 from gateway.policy.evaluate import evaluate
-from gateway.policy.model import Facts, Verdict
+from gateway.policy.model import Facts, Policy
 from gateway.policy.risk import classify
-from gateway.protocol.strict import Malformed, read
+from gateway.policy.routes import ApprovalDefaults, NobodyToAsk, terms
+from gateway.policy.source import nearest
+from gateway.policy.texts import shown
+from gateway.policy.trials import SOMEBODY
+from gateway.policy.verdicts import Final, final
+from gateway.upstreams.schemas import ArgumentCheck, UnusableSchema
+
+BY_NAME = "The risk is judged by the tool's name alone"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The call that is asked about, as the command line says it."""
+
+    tool: str
+    arguments: dict[str, Any]
+    agent: str | None
+    owner: str | None
+    at: datetime | None
+    given: Mapping[str, Decimal]
+
+
+@dataclass(slots=True, kw_only=True)
+class Explained:
+    """The answer, and what is to be said beside it."""
+
+    facts: Facts
+    policies: Sequence[Policy]
+    final: Final
+    defaults: ApprovalDefaults | None = None
+    notes: list[str] = field(default_factory=list)
 
 
 @click.command()
 @click.argument("call", type=click.File("rb"))
-@click.option("--server", required=True, help="The server whose policy judges.")
-@click.option("--as", "agent", help="The agent that calls (default: one nobody knows).")
+@click.option("--server", help="The server whose policies judge; not needed where there is only one.")
+@click.option(
+    "--file",
+    "files",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Ask this policy file, without a configuration; may be repeated, outer layers first.",
+)
+@click.option("--as", "agent", metavar="AGENT", help="The agent that calls (default: one nobody knows).")
+@click.option("--owner", metavar="EMAIL", help="The person behind the agent (default: as configured).")
+@click.option("--at", metavar="TIME", help="When, such as 2026-11-24T10:00:00Z (default: now).")
+@given_option
 @config_option
 @json_option
-def command(call: Any, server: str, agent: str | None, config: Path | None, as_json: bool) -> None:
-    """Print the ruling on a call, with every rule considered.
+def command(
+    call: Any,
+    server: str | None,
+    files: tuple[Path, ...],
+    agent: str | None,
+    owner: str | None,
+    at: str | None,
+    given: tuple[str, ...],
+    config: Path | None,
+    as_json: bool,
+) -> None:
+    """Print the ruling on a call, with every rule considered and the value that decided it.
 
-    CALL is a JSON file (or -): {"tool": "pay", "arguments": {"amount": 50}}. Nothing is sent or counted.
+    CALL is a JSON file (or - for standard input): {"tool": "pay", "arguments": {"amount": 50}}. Nothing is sent or
+    counted.
     """
-    tool, arguments = _call(call.read())
+    tool, arguments = call_of(call.read())
+    asked = Asked(tool=tool, arguments=arguments, agent=agent, owner=owner, at=_moment(at), given=counters(given))
+    if files and config is not None:
+        fail("Either --file, or --config with --server; not both.", USAGE)
 
-    async def job() -> dict[str, Any]:
+    async def job() -> Explained:
         async with opened(config) as session:
-            return await _explain(session, server, tool, arguments, agent)
+            return await _by_configuration(session, server, asked)
 
-    value = run(job)
-    lines = [f"{value['verdict']}  {value['rule']}", *([f"  {value['reason']}"] if value["reason"] else [])]
-    lines += [f"  {'*' if one['matched'] else ' '} {one['rule']}: {one['why']}" for one in value["considered"]]
-    lines += [f"  limit {one['counter']}: {one['remaining']} left until {one['resets_at']}" for one in value["limits"]]
-    say(value, "\n".join(lines), as_json=as_json)
-
-
-def _call(body: bytes) -> tuple[str, dict[str, Any]]:
-    value = read(body)
-    if isinstance(value, Malformed):
-        fail(f"The call cannot be read: {value.message}", USAGE)
-    tool, arguments = value.get("tool"), value.get("arguments", {})
-    if not isinstance(tool, str) or not isinstance(arguments, dict):
-        fail('A call is {"tool": "name", "arguments": {…}}.', USAGE)
-    return tool, arguments
+    explained = _by_files(all_loaded(files, look_at), server, asked) if files else run(job)
+    _check_counters(explained, asked.given)
+    if explained.final.ruling.hidden:
+        explained.notes.append("The tool is hidden: no agent sees it listed.")
+    value = {**explained.final.as_json(), "risk": _risk(explained.facts), "notes": explained.notes}
+    say(value, "\n".join(_text(explained)), as_json=as_json)
 
 
-async def _explain(
-    session: Session, server: str, tool: str, arguments: dict[str, Any], agent: str | None
-) -> dict[str, Any]:
-    settings = session.settings.servers.get(server)
-    if settings is None:
-        known = ", ".join(session.settings.servers) or "none"
-        fail(f"There is no server {server!r} in the configuration. It has: {known}.", USAGE)
-    row = await session.db.read(lambda tx: tx.agents.get(agent)) if agent else None
-    configured = session.settings.agents.get(agent) if agent else None
-    owner = configured.owner if configured is not None else row.owner if row is not None else None
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        fail(f"--at is a time such as 2026-11-24T10:00:00Z; {shown(text)} is not.", USAGE)
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+def _by_files(policies: Sequence[Policy], server: str | None, asked: Asked) -> Explained:
     facts = Facts(
-        server=server,
-        tool=tool,
-        arguments=arguments,
-        agent=agent or "somebody",
-        owner=owner,
-        now=datetime.now(UTC),
-        # The server is not asked: its definition could say more, the name is what a file can know.
-        risk=classify({"name": tool}),
+        server=server or "server",
+        tool=asked.tool,
+        arguments=asked.arguments,
+        agent=asked.agent or SOMEBODY,
+        owner=asked.owner,
+        now=asked.at or datetime.now(UTC),
+        risk=classify({"name": asked.tool}),
     )
-    ruling = evaluate(settings.policies, facts)
-    checked = await Limits(session.db).check(ruling.limits)
-    over = isinstance(checked, Exceeded) and ruling.verdict is Verdict.ALLOW
-    return {
-        "verdict": _verdict(ruling.verdict, checked),
-        "rule": checked.rule if over and isinstance(checked, Exceeded) else ruling.rule,
-        "reason": checked.reason if over and isinstance(checked, Exceeded) else ruling.reason,
-        "considered": [one.as_json() for one in ruling.trace],
-        "limits": [
-            {"counter": one.counter, "remaining": format(one.remaining, "f"), "resets_at": one.resets_at.isoformat()}
-            for one in checked.standings
-        ],
-        "policy_version": ruling.policy_version,
-    }
+    ruling = evaluate(policies, facts)
+    budgets = Budgets()
+    budgets.begin(ruling.limits, asked.given, facts.now)
+    answer = final(ruling, budgets.check(ruling.limits, facts.now))
+    notes = [f"{BY_NAME}: without a configuration no server is known."]
+    return Explained(facts=facts, policies=policies, final=answer, notes=notes)
 
 
-def _verdict(verdict: Verdict, checked: Room | Exceeded) -> str:
-    if verdict is not Verdict.ALLOW or not isinstance(checked, Exceeded):
-        return verdict.value
-    return (Verdict.REQUIRE_APPROVAL if checked.asks else Verdict.RATE_LIMITED).value
+async def _by_configuration(session: Session, server: str | None, asked: Asked) -> Explained:
+    name = _server(session, server)
+    settings = session.settings
+    pins = await session.db.read(lambda tx: tx.pins.of(name))
+    pin = pins.get(asked.tool)
+    owner, notes = await _agent(session, name, asked)
+    if pin is not None:
+        notes += _fits(pin.seen_definition, asked.arguments)
+        if pin.drifted:
+            notes.append("The tool has changed since it was accepted: every call of it is refused until it is again.")
+    else:
+        why = "it lists no tool of this name" if pins else "it has not been asked for its tools yet"
+        notes.append(f"{BY_NAME}: when the server was last seen, {why}.")
+    facts = Facts(
+        server=name,
+        tool=asked.tool,
+        arguments=asked.arguments,
+        agent=asked.agent or SOMEBODY,
+        owner=owner,
+        now=asked.at or datetime.now(UTC),
+        risk=classify(pin.seen_definition if pin is not None else {"name": asked.tool}),
+    )
+    policies = settings.servers[name].policies
+    ruling = evaluate(policies, facts)
+    budgets = await Limits(session.db).standing(ruling.limits, facts.now)
+    budgets.begin(ruling.limits, asked.given, facts.now)
+    answer = final(ruling, budgets.check(ruling.limits, facts.now))
+    return Explained(facts=facts, policies=policies, final=answer, defaults=settings.approvals.defaults, notes=notes)
+
+
+def _server(session: Session, name: str | None) -> str:
+    known = list(session.settings.servers)
+    if name is None and len(known) == 1:
+        return known[0]
+    if name is None:
+        fail(f"Which server? Give --server: {', '.join(known) or 'the configuration has none'}.", USAGE)
+    if name not in known:
+        hint = nearest(name, known) or f"it has: {', '.join(known) or 'none'}"
+        fail(f"There is no server {shown(name)} in the configuration; {hint}.", USAGE)
+    return name
+
+
+async def _agent(session: Session, server: str, asked: Asked) -> tuple[str | None, list[str]]:
+    """The owner of the agent that calls, and what stands in its way before any policy is asked."""
+    if asked.agent is None:
+        return asked.owner, []
+    name = asked.agent
+    row = await session.db.read(lambda tx: tx.agents.get(name))
+    configured = session.settings.agents.get(name)
+    if row is None and configured is None:
+        return asked.owner, [f"There is no agent {shown(name)}: such a call would be refused before any policy."]
+    owner = configured.owner if configured is not None else row.owner if row is not None else None
+    servers = configured.servers if configured is not None else row.servers if row is not None else ()
+    notes = [] if server in servers else [f"The agent {shown(name)} may not use the server {shown(server)}."]
+    return asked.owner or owner, notes
+
+
+def _fits(definition: Mapping[str, Any], arguments: dict[str, Any]) -> list[str]:
+    try:
+        problems = ArgumentCheck(definition.get("inputSchema")).problems(arguments)
+    except UnusableSchema as err:
+        return [f"The tool cannot be called: {err}."]
+    return [f"The arguments do not fit the tool's schema: {one.pointer or '/'}: {one.message}" for one in problems]
+
+
+def _check_counters(explained: Explained, given: Mapping[str, Decimal]) -> None:
+    """A counter that the call does not touch is a slip of the pen: what was asked is not what is answered."""
+    known = {use.limit.counter for use in explained.final.ruling.limits}
+    denied = not known and explained.final.verdict == "deny"
+    for name in given.keys() - known:
+        if denied:
+            explained.notes.append(f"The counter {shown(name)} changes nothing: the call is denied before any limit.")
+        else:
+            hint = nearest(name, known) or "it is under: " + (", ".join(sorted(known)) or "none")
+            fail(f"The call is under no limit that counts {shown(name)}; {hint}.", USAGE)
+
+
+def _risk(facts: Facts) -> dict[str, Any]:
+    risk = facts.risk
+    return {"class": risk.kind.value, "severity": risk.severity.value, "evidence": list(risk.evidence)}
+
+
+def _text(explained: Explained) -> list[str]:
+    answer, facts = explained.final, explained.facts
+    who = f"{facts.agent} for {facts.owner}" if facts.owner else facts.agent
+    files = ", ".join(policy.name for policy in explained.policies) or "none"
+    risk = f"{facts.risk.kind}, {facts.risk.severity}: {'; '.join(facts.risk.evidence)}"
+    lines = [
+        f"{answer.verdict}  by {answer.rule or 'no rule'}",
+        *([f"  {answer.reason}"] if answer.reason else []),
+        "",
+        f"  call    {shown(facts.tool)} at {facts.server}, by {who}, {facts.now:%Y-%m-%d %H:%M:%S %Z}",
+        f"  policy  {files} (version {answer.ruling.policy_version[:12] or 'none'})",
+        f"  risk    {risk}",
+        *_asks(explained),
+        "",
+        "  every rule considered (> decided, * had a say)",
+        *indented(trace(answer), "    "),
+    ]
+    if answer.standings:
+        lines += ["", "  limits", *indented(limits(answer), "    ")]
+    return [*lines, *([""] if explained.notes else []), *(f"  note: {note}" for note in explained.notes)]
+
+
+def _asks(explained: Explained) -> list[str]:
+    spec = explained.final.approval
+    if spec is None:
+        return []
+    try:
+        asked = terms(spec, explained.defaults or ApprovalDefaults())
+    except NobodyToAsk:
+        return ["  asks    nobody is named here: approvals.reviewers of the configuration decides"]
+    people = " and ".join(f"{factor.count} of {', '.join(factor.members)}" for factor in asked.factors)
+    return [f"  asks    {people}"]

@@ -30,7 +30,19 @@ class PolicyErrors(SourceErrors):
 
 
 def load_policy(text: str, name: str) -> Policy:
-    """The policy that the text of the file `name` means.
+    """The policy that the text of the file `name` means, once the tests in it have passed.
+
+    Raises:
+        PolicyErrors: with every problem, each at its line and column.
+    """
+    policy = untested(text, name)
+    if failing := trials.problems((policy,), policy):
+        raise PolicyErrors(failing)
+    return policy
+
+
+def untested(text: str, name: str) -> Policy:
+    """The policy that a text means, whatever the tests in it say: to run them and to look at, never to be in force.
 
     Raises:
         PolicyErrors: with every problem, each at its line and column.
@@ -52,8 +64,6 @@ def load_policy(text: str, name: str) -> Policy:
         policy = _superset(compiler, _version(node, dialect))
     if compiler.problems or policy is None:
         raise PolicyErrors(compiler.problems)
-    if failing := trials.problems((policy,), policy):
-        raise PolicyErrors(failing)
     return replace(policy, text=text)
 
 

@@ -10,17 +10,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.policy.budgets import Exceeded, Room, Standing, plain
-from gateway.policy.model import Ruling, Verdict
+from gateway.policy.model import ApprovalSpec, Ruling, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Final:
-    """The verdict with the rule and the words that gave it, and how every limit of the call stands."""
+    """The verdict with the rule and the words that gave it, whom to ask, and how every limit of the call stands."""
 
     verdict: Verdict
     rule: str
     reason: str | None
     ruling: Ruling
+    approval: ApprovalSpec | None = None
     standings: tuple[Standing, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
@@ -46,7 +47,14 @@ def final(ruling: Ruling, room: Room | Exceeded) -> Final:
             rule=ruling.rule,
             reason=ruling.reason,
             ruling=ruling,
+            approval=ruling.approval,
             standings=room.standings,
         )
-    verdict = Verdict.REQUIRE_APPROVAL if room.asks else Verdict.RATE_LIMITED
-    return Final(verdict=verdict, rule=room.rule, reason=room.reason, ruling=ruling, standings=room.standings)
+    return Final(
+        verdict=Verdict.REQUIRE_APPROVAL if room.asks else Verdict.RATE_LIMITED,
+        rule=room.rule,
+        reason=room.reason,
+        ruling=ruling,
+        approval=room.use.approval if room.asks else None,
+        standings=room.standings,
+    )
