@@ -27,6 +27,7 @@ from gateway.catalog import Catalog, Tool
 from gateway.judge import Judge
 from gateway.pins import accept, difference
 from gateway.policy.evaluate import listing, version_of
+from gateway.policy.risk.overrides import settled
 from gateway.reload import Reloader
 from gateway.servers import Server, Servers
 from gateway.upstreams import NoAnswer, Unsent
@@ -205,7 +206,8 @@ class Console:
         }
 
     def _tool(self, server: Server, tool: Tool, pin: Pin | None) -> dict[str, Any]:
-        risk = self.judge.risk(tool)
+        guess = self.judge.risk(tool)
+        risk = settled(server.policies, tool.name, guess)
         description = tool.definition.get("description")
         return {
             "name": tool.name,
@@ -213,10 +215,10 @@ class Console:
             "fingerprint": tool.fingerprint,
             "risk": risk.kind.value,
             "severity": risk.severity.value,
-            "evidence": list(risk.evidence),
+            "evidence": [str(one) for one in risk.evidence],
             "drifted": tool.drifted,
             "difference": list(difference(pin)) if pin is not None and tool.drifted else [],
-            "listed": tool.unusable is None and not tool.drifted and listing(server.policies, tool.name, risk.kind),
+            "listed": tool.unusable is None and not tool.drifted and listing(server.policies, tool.name, guess.kind),
             "unusable": tool.unusable,
             "definition": tool.definition,
         }

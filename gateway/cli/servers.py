@@ -18,6 +18,7 @@ from gateway.pins import accept as accept_pin
 from gateway.pins import difference
 from gateway.policy.evaluate import listing
 from gateway.policy.risk import classify
+from gateway.policy.risk.overrides import settled
 
 
 @click.group()
@@ -56,7 +57,7 @@ def tools(name: str, config: Path | None, as_json: bool) -> None:
         async with opened(config) as session:
             server = _known(session, name)
             pins = await session.db.read(lambda tx: tx.pins.of(name))
-            shown = [_tool(pin, listed=_listed(session, server, pin)) for pin in pins.values()]
+            shown = [_tool(session, pin, listed=_listed(session, server, pin)) for pin in pins.values()]
         lines = []
         for one in shown:
             state = "CHANGED" if one["drifted"] else "listed" if one["listed"] else "not listed"
@@ -85,7 +86,8 @@ def accept(
             if not person.roles & {Role.OPERATOR, Role.ADMIN}:
                 raise NotAllowed(why="accepting a tool takes the operator or admin role")
             pin = await accept_pin(session.desk, name, tool, fingerprint=fingerprint, by=person.id)
-        say(_tool(pin, listed=False), f"{tool} of {name} is accepted as it is now.", as_json=as_json)
+            shown = _tool(session, pin, listed=False)
+        say(shown, f"{tool} of {name} is accepted as it is now.", as_json=as_json)
 
     run(job)
 
@@ -120,13 +122,14 @@ def _listed(session: Session, server: str, pin: Pin) -> bool:
     return not pin.drifted and listing(policies, pin.tool, classify(pin.seen_definition).kind)
 
 
-def _tool(pin: Pin, *, listed: bool) -> dict[str, Any]:
-    risk = classify(pin.seen_definition)
+def _tool(session: Session, pin: Pin, *, listed: bool) -> dict[str, Any]:
+    server = session.settings.servers.get(pin.server)
+    risk = settled(server.policies if server else (), pin.tool, classify(pin.seen_definition))
     return {
         "name": pin.tool,
         "risk": risk.kind.value,
         "severity": risk.severity.value,
-        "evidence": list(risk.evidence),
+        "evidence": [str(one) for one in risk.evidence],
         "listed": listed,
         "drifted": pin.drifted,
         "difference": list(difference(pin)) if pin.drifted else [],

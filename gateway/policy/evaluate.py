@@ -28,6 +28,7 @@ from gateway.policy.model import (
     Ruling,
     Verdict,
 )
+from gateway.policy.risk.overrides import as_seen, class_seen, settled
 from gateway.policy.routes import overlay
 from gateway.policy.texts import shown
 
@@ -76,9 +77,10 @@ def evaluate(policy: Policy | Sequence[Policy] | None, facts: Facts) -> Ruling:
         return _refused(facts, rule="", reason=reason, version=version, hidden=True)
     sheet = _Sheet()
     for layer in layers:
-        _judge_layer(layer, facts, sheet)
+        _judge_layer(layer, as_seen(layer, facts), sheet)
     # Ties go to the first: outer layers before inner ones, specific entries before general ones.
     won = max(sheet.said, key=lambda said: _STRICTNESS[said.verdict])
+    risk = settled(layers, facts.tool, facts.risk)
     return Ruling(
         verdict=won.verdict,
         rule=won.say.rule,
@@ -88,8 +90,8 @@ def evaluate(policy: Policy | Sequence[Policy] | None, facts: Facts) -> Ruling:
         policy=won.policy,
         limits=() if won.verdict is Verdict.DENY else tuple(sheet.limits),
         approval=ApprovalSpec(parts=tuple(sheet.parts)) if won.verdict is Verdict.REQUIRE_APPROVAL else None,
-        risk=facts.risk.kind,
-        severity=facts.risk.severity,
+        risk=risk.kind,
+        severity=risk.severity,
         hidden=any(said.say.hidden for said in sheet.said),
     )
 
@@ -130,7 +132,7 @@ def _refused(facts: Facts, *, rule: str, reason: str, version: str, hidden: bool
 
 
 def _listed_by(policy: Policy, tool: str, risk: RiskClass) -> bool:
-    found = named(policy, tool, risk)
+    found = named(policy, tool, class_seen(policy, tool, risk))
     if found.hidden:
         return False
     entries = [entry for entry in found.entries if not entry.shadow]

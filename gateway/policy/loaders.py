@@ -21,6 +21,7 @@ from gateway.policy.dialects import detect
 from gateway.policy.intercept import load_intercept
 from gateway.policy.model import Policy, ToolRules, Verdict
 from gateway.policy.reading import read, validate
+from gateway.policy.risk.overrides import compiled as compiled_risks
 from gateway.policy.shapes import PolicyShape
 from gateway.policy.source import Node, Problem, SourceErrors
 
@@ -72,9 +73,8 @@ def _superset(compiler: Compiler, version: str) -> Policy | None:
     compiler.problems.extend(problems)
     if shape is None:
         return None
-    for key, value in (("extends", shape.extends), ("risk", shape.risk)):
-        if value is not None:
-            compiler.not_yet((key,), key)
+    if shape.extends is not None:
+        compiler.not_yet(("extends",), "extends")
     tools = [compiler.tool(name, tool) for name, tool in shape.tools.items()]
     everywhere = limits(compiler, shape.all_tools.limits, ("all_tools",))
     counters = {limit.counter for limit in everywhere} | {limit.counter for t in tools if t for limit in t.limits}
@@ -90,6 +90,7 @@ def _superset(compiler: Compiler, version: str) -> Policy | None:
         list_denied=shape.list_denied,
         resources_default=Verdict(shape.resources.default if shape.resources else shape.default),
         prompts_default=Verdict(shape.prompts.default if shape.prompts else shape.default),
+        risks=compiled_risks(compiler, shape.risk),
         tests=trials.compiled(compiler, shape.tests, frozenset(counters)),
         notes=tuple(note for tool in tools if tool is not None for note in _notes(tool)),
     )

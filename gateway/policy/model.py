@@ -19,6 +19,7 @@ from gateway.policy.names import NamePattern
 from gateway.policy.paths import ArgumentPath
 from gateway.policy.schedule import Schedule
 from gateway.policy.source import Node
+from gateway.policy.texts import shown
 
 
 class Verdict(StrEnum):
@@ -58,16 +59,40 @@ class Severity(StrEnum):
     CRITICAL = "critical"
 
 
+class Confidence(StrEnum):
+    """How sure a class is: several things say so, one does, or none."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """One thing that speaks for a class or a severity: where it stands, its exact words, and what they say.
+
+    `where` is name, description, parameter, annotation, sibling, policy, or nothing.
+    """
+
+    where: str
+    says: str
+    quote: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.where} {shown(self.quote)}: {self.says}" if self.quote else self.says
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Risk:
     """The class and severity of a tool, with the quoted words that say so."""
 
     kind: RiskClass = RiskClass.WRITE
     severity: Severity = Severity.MEDIUM
-    evidence: tuple[str, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    confidence: Confidence = Confidence.LOW
 
 
-UNKNOWN_RISK = Risk(evidence=("nothing is known of this tool",))
+UNKNOWN_RISK = Risk(evidence=(Evidence(where="nothing", says="nothing is known of this tool"),))
 """A tool nobody has classified is never taken for a reader (policy.md 3.5)."""
 
 
@@ -189,6 +214,17 @@ class ToolRules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RiskSaid:
+    """What a policy file says of the risk of the tools it names; None = as it was found."""
+
+    pointer: str
+    pattern: NamePattern
+    kind: RiskClass | None = None
+    severity: Severity | None = None
+    why: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
     """One test of the file: a call, and what it must get. `given` is what counters stand at before it.
 
@@ -238,6 +274,7 @@ class Policy:
     resources_default: Verdict = Verdict.DENY
     prompts_default: Verdict = Verdict.DENY
     notes: tuple[str, ...] = ()
+    risks: tuple[RiskSaid, ...] = ()
     tests: tuple[Trial, ...] = ()
     source: Node | None = field(default=None, compare=False, repr=False)
     text: str = field(default="", compare=False, repr=False)
@@ -245,6 +282,8 @@ class Policy:
     patterns: list[ToolRules] = field(init=False, default_factory=list, compare=False, repr=False)
     matches: dict[tuple[str, str], Named] = field(init=False, default_factory=dict, compare=False, repr=False)
     """What was found for a tool of a class of risk (`entries.named`)."""
+    risks_found: dict[str, RiskSaid | None] = field(init=False, default_factory=dict, compare=False, repr=False)
+    """What the file says of a tool's risk (`risk.overrides.said`)."""
 
     def __post_init__(self) -> None:
         for entry in self.tools:

@@ -237,6 +237,19 @@ class TrialShape(Shape):
     expect: ExpectShape
 
 
+RiskName = Literal["read", "write", "execute", "destructive", "financial"]
+
+
+class RiskShape(Shape):
+    """What a tool does, and how bad its misuse would be, where the operator knows better than the evidence."""
+
+    class_: RiskName | None = Field(None, alias="class", description="stands for what its name and description say")
+    severity: Literal["low", "medium", "high", "critical"] | None = Field(
+        None, description="that of the class when only the class is said"
+    )
+    why: Text | None = None
+
+
 class DefaultShape(Shape):
     """What happens to what is not named."""
 
@@ -258,6 +271,6 @@ class PolicyShape(Shape):
     resources: DefaultShape | None = None
     prompts: DefaultShape | None = None
     extends: Any = None
-    risk: Any = None
+    risk: dict[str, RiskShape] = Field(default_factory=dict, description="exact names or globs")
     tests: list[TrialShape] = Field(default_factory=list, max_length=MOST_TRIALS)
     schema_: str | None = Field(None, alias="$schema")

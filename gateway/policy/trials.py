@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from gateway.policy.budgets import Budgets
 from gateway.policy.collecting import Collector
 from gateway.policy.evaluate import evaluate, listing
-from gateway.policy.model import Facts, Policy, Risk, RiskClass, ToolRules, Trial, Verdict
+from gateway.policy.model import Evidence, Facts, Policy, Risk, RiskClass, ToolRules, Trial, Verdict
 from gateway.policy.risk import classify
 from gateway.policy.shapes import TrialShape
 from gateway.policy.source import Problem, nearest, pointer
@@ -23,6 +23,7 @@ from gateway.policy.verdicts import Final, final
 
 WEDNESDAY_NOON = datetime(2026, 1, 7, 12, tzinfo=UTC)
 SOMEBODY = "somebody"
+THE_TEST = Evidence(where="policy", says="the test says so")
 MOST_STEPS = 500_000
 """How many rules the tests of one file may look at together: a file that takes minutes to load is no policy."""
 
@@ -137,7 +138,7 @@ def facts_of(trial: Trial) -> Facts:
         agent=trial.agent or SOMEBODY,
         owner=trial.owner,
         now=trial.at or WEDNESDAY_NOON,
-        risk=guessed if trial.risk is None else Risk(kind=trial.risk, evidence=("the test says so",)),
+        risk=guessed if trial.risk is None else Risk(kind=trial.risk, evidence=(THE_TEST,)),
     )
 
 

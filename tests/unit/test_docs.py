@@ -30,6 +30,7 @@ from gateway.policy.shapes import (
     ExpectShape,
     LimitShape,
     PolicyShape,
+    RiskShape,
     RuleShape,
     ToolShape,
     TrialShape,
@@ -210,7 +211,7 @@ def test_a_default_on_the_page_is_the_one_that_counts(key: str, shown: str, tmp_
 
 @pytest.mark.parametrize(
     "shape",
-    [PolicyShape, ToolShape, LimitShape, ApprovalShape, ConditionShape, RuleShape, TrialShape, ExpectShape],
+    [PolicyShape, ToolShape, LimitShape, ApprovalShape, ConditionShape, RuleShape, RiskShape, TrialShape, ExpectShape],
 )
 def test_the_policy_page_has_every_key(shape: type[BaseModel]) -> None:
     text = page("write-a-policy.md")
@@ -229,7 +230,6 @@ def test_the_policy_page_has_every_operator_scope_window_and_class() -> None:
 
 POLICY_LATER = {
     "extends": "extends: x",
-    "risk": "risk: {}",
     "when": "tools: {t: {when: x}}",
     "redact": "tools: {t: {redact: [a]}}",
     "unwrap": "tools: {t: {unwrap: {tool: a}}}",

@@ -141,7 +141,6 @@ def test_a_tool_that_says_something_wrong_is_refused_in_words(body: str, said: s
         ('version: "1"\ndefault: deny\ntools: {"risk:money": {}}', "'money' is not a class of risk"),
         ('version: "1"\ndefault: deny\ntools: {" a": {}}', "a tool name is not empty and has no spaces around it"),
         ('version: "1"\ndefault: deny\nextends: x', "'extends' is not supported yet"),
-        ('version: "1"\ndefault: deny\nrisk: {}', "'risk' is not supported yet"),
         ('version: "1"\ndefault: deny\ntools: {a: {reason: true}}', "a text is expected here, not true"),
         ('version: "1"\ndefault: deny\ntools: {a: {reason: {}}}', "a text is expected here, not a mapping"),
         ('version: "1"\ndefault: deny\ntools: {a: }', "a mapping of keys to values is expected here, not nothing"),

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from gateway.policy.model import Risk, RiskClass, Severity
+from gateway.policy.model import Evidence, Risk, RiskClass, Severity
 from gateway.policy.texts import shown
 
 _SPLIT = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
@@ -66,7 +66,7 @@ def classify(definition: Mapping[str, Any]) -> Risk:
     if isinstance(annotations, Mapping) and annotations.get("destructiveHint") is True and kind is not RiskClass.READ:
         severity = max(severity, Severity.HIGH, key=_ORDER.index)
         evidence.append("the server says destructiveHint")
-    return Risk(kind=kind, severity=severity, evidence=tuple(evidence))
+    return Risk(kind=kind, severity=severity, evidence=tuple(Evidence(where="name", says=one) for one in evidence))
 
 
 def _class_of(words: list[str], fields: list[str], description: str) -> tuple[RiskClass, list[str]]:
