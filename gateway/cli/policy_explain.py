@@ -24,6 +24,7 @@ from gateway.policy.budgets import Budgets
 from gateway.policy.evaluate import evaluate
 from gateway.policy.model import Facts, Policy
 from gateway.policy.risk import classify
+from gateway.policy.risk.overrides import settled
 from gateway.policy.routes import ApprovalDefaults, NobodyToAsk, terms
 from gateway.policy.source import nearest
 from gateway.policy.texts import shown
@@ -102,7 +103,7 @@ def command(
     _check_counters(explained, asked.given)
     if explained.final.ruling.hidden:
         explained.notes.append("The tool is hidden: no agent sees it listed.")
-    value = {**explained.final.as_json(), "risk": _risk(explained.facts), "notes": explained.notes}
+    value = {**explained.final.as_json(), "risk": _risk(explained), "notes": explained.notes}
     say(value, "\n".join(_text(explained)), as_json=as_json)
 
 
@@ -211,16 +212,17 @@ def _check_counters(explained: Explained, given: Mapping[str, Decimal]) -> None:
             fail(f"The call is under no limit that counts {shown(name)}; {hint}.", USAGE)
 
 
-def _risk(facts: Facts) -> dict[str, Any]:
-    risk = facts.risk
-    return {"class": risk.kind.value, "severity": risk.severity.value, "evidence": list(risk.evidence)}
+def _risk(explained: Explained) -> dict[str, Any]:
+    risk = settled(explained.policies, explained.facts.tool, explained.facts.risk)
+    return {"class": risk.kind.value, "severity": risk.severity.value, "evidence": list(map(str, risk.evidence))}
 
 
 def _text(explained: Explained) -> list[str]:
     answer, facts = explained.final, explained.facts
     who = f"{facts.agent} for {facts.owner}" if facts.owner else facts.agent
     files = ", ".join(policy.name for policy in explained.policies) or "none"
-    risk = f"{facts.risk.kind}, {facts.risk.severity}: {'; '.join(facts.risk.evidence)}"
+    told = _risk(explained)
+    risk = f"{told['class']}, {told['severity']}: {'; '.join(told['evidence'])}"
     lines = [
         f"{answer.verdict}  by {answer.rule or 'no rule'}",
         *([f"  {answer.reason}"] if answer.reason else []),
