@@ -145,6 +145,10 @@ class Desk:
         """Remember that the agent has been given the final outcome."""
         await self.db.write(lambda tx: tx.requests.set_told(request_id, tx.now))
 
+    async def shown(self, request_id: str) -> None:
+        """Remember that the agent's user was asked to open the page, so that they are not asked again."""
+        await self.db.write(lambda tx: tx.requests.set_shown(request_id, tx.now))
+
     async def run_when_approved(self, request_id: str) -> None:
         """Its agent waits without a connection (a task): once approved, it runs, and its result is kept."""
 

@@ -242,7 +242,8 @@ class ApprovalRequest:
     """A saved call waiting for people, and all that became of it.
 
     `revision` is the fence: every change raises it by one, and is refused if it is not the one read.
-    `told_at` is set once the agent has been given the final outcome. `trace` is the ruling's trace as JSON data.
+    `told_at` is set once the agent has been given the final outcome; `shown_at` once the agent's own user was asked to
+    open its page, and answered. `trace` is the ruling's trace as JSON data.
     """
 
     id: RequestId
@@ -269,5 +270,6 @@ class ApprovalRequest:
     claim: Claim | None = None
     outcome: Outcome | None = None
     told_at: datetime | None = None
+    shown_at: datetime | None = None
     waiting: bool = False
     trace: tuple[Mapping[str, Any], ...] = ()

@@ -164,6 +164,11 @@ class Requests(Group):
         untold = update(requests).where(requests.c.id == id, requests.c.told_at.is_(None))
         return self._run(untold.values(told_at=at).returning(requests.c.id)).first() is not None
 
+    def set_shown(self, id: str, at: datetime) -> bool:
+        """Note that the agent's user answered to being shown the page. False: they did before."""
+        unshown = update(requests).where(requests.c.id == id, requests.c.shown_at.is_(None))
+        return self._run(unshown.values(shown_at=at).returning(requests.c.id)).first() is not None
+
     def set_terms(self, id: str, terms: Terms) -> None:
         """Save other terms of a request; what they ask of people is not compared with its votes again."""
         self._run(update(requests).where(requests.c.id == id).values(terms=terms_to_json(terms)))

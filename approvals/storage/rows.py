@@ -94,6 +94,7 @@ def new_row(request: ApprovalRequest) -> dict[str, Any]:
         "trace": [dict(step) for step in request.trace],
         "created_at": request.created_at,
         "told_at": request.told_at,
+        "shown_at": request.shown_at,
         **changing(request),
     }
 
@@ -157,6 +158,7 @@ def request_from(row: Row[Any], votes: tuple[Vote, ...]) -> ApprovalRequest:
         claim=Claim(holder=row.claim_holder, lease_until=row.lease_until) if row.claim_holder is not None else None,
         outcome=_outcome(row),
         told_at=row.told_at,
+        shown_at=row.shown_at,
         waiting=bool(row.waiting),
         trace=tuple(row.trace),
     )

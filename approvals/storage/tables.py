@@ -97,6 +97,7 @@ requests = Table(
     Column("started_at", Utc),
     Column("finished_at", Utc),
     Column("told_at", Utc),
+    Column("shown_at", Utc),
     Column("waiting_holder", Text),
     Index("uq_requests_open_call", "call_key", unique=True, sqlite_where=IS_OPEN, postgresql_where=IS_OPEN),
     Index("ix_requests_call_key", "call_key", "created_at"),

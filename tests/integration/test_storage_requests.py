@@ -169,6 +169,15 @@ async def test_only_the_first_telling_is_noted(database: Database) -> None:
     assert (await read(database, request.id)).told_at == NOON
 
 
+async def test_only_the_first_answer_to_being_shown_the_page_is_noted_and_no_step_undoes_it(database: Database) -> None:
+    request = await file(database)
+    assert request.shown_at is None
+    assert await database.write(lambda tx: tx.requests.set_shown(request.id, NOON))
+    assert not await database.write(lambda tx: tx.requests.set_shown(request.id, NOON + MINUTE))
+    await commit(database, approved(request))
+    assert (await read(database, request.id)).shown_at == NOON
+
+
 async def test_the_ledger_tells_the_whole_story_with_its_details(database: Database) -> None:
     request = await file(database)
     step = denied(request)
