@@ -61,6 +61,7 @@ from gateway.relaying import Relaying
 from gateway.reload import Reloader
 from gateway.servers import Servers
 from gateway.settings import Settings, SlackSettings
+from gateway.showing import Showing
 from gateway.signin import SignInRoutes
 from gateway.status import Status
 from gateway.tasks import Tasks
@@ -125,7 +126,8 @@ class Service:
         self.judge, self.limits = Judge(settings.approvals.defaults), Limits(db)
         self.metrics, self.journal = Metrics(), Journal(db)
         self.recorder = Recorder.of(keys)
-        conversations = Conversations(work, keys.for_purpose("state"))
+        state_key = keys.for_purpose("state")
+        conversations = Conversations(work, state_key)
         self.learned = Learned(db, self.bus)
         self.executor = Executor(
             desk=self.desk,
@@ -147,6 +149,7 @@ class Service:
             learned=self.learned,
             work=work,
             tasks=Tasks(self.desk, work, self.page),
+            showing=Showing(self.desk, work, state_key, self.page),
             holding=self._holding(settings),
         )
         self.lookup = Lookup(

@@ -212,7 +212,7 @@ class Conversations:
         if not side.modern:
             # A client of the session era that leaves has not cancelled: the request belongs to the service.
             return await self._work.run(self._live(upstream, relay, side, sent))
-        bound = Bound(purpose="request", agent=side.agent, digest=side.digest)
+        bound = bound_of(side)
         if side.state is None:
             return await self._modern(upstream, _with_answers(relay, side.answers, None), side, sent, bound)
         content = unseal(self._key, bound, side.state, now=int(time.time()))
@@ -303,6 +303,11 @@ class Conversations:
         now = time.monotonic()
         for parked_id in [key for key, parked in self._parked.items() if parked.until < now]:
             self._parked.pop(parked_id).job.cancel()
+
+
+def bound_of(side: Side) -> Bound:
+    """What the states of a request that was sent to a server are good for."""
+    return Bound(purpose="request", agent=side.agent, digest=side.digest)
 
 
 def declares(capabilities: bytes, method: str, params: bytes) -> bool:

@@ -28,6 +28,8 @@ from gateway.metrics import Metrics
 from gateway.policy.model import ApprovalSpec, Ruling, Verdict
 from gateway.protocol import answers
 from gateway.protocol.patience import Hold, plan
+from gateway.protocol.showing import Way
+from gateway.showing import Showing
 from gateway.tasks import Tasks
 from gateway.upstreams import InputRequired, NoAnswer, Result, RpcError, Unsent
 from gateway.visits import Visit, row_of
@@ -69,6 +71,7 @@ class Parts:
     learned: Learned
     work: Work
     tasks: Tasks
+    showing: Showing
     holding: Holding
     closing: bool = False
     held: int = 0
@@ -81,7 +84,8 @@ async def handle_call(parts: Parts, visit: Visit) -> Called:
         return _told(answers.gateway_unavailable(tool=visit.name, why=NO_RECORD))
     judgement = parts.judge.judge(visit.found.server, visit.found.tool, visit.caller, visit.arguments)
     try:
-        return await _judged(parts, visit, judgement)
+        said = await _came_back(parts, visit)
+        return said if said is not None else await _judged(parts, visit, judgement)
     except QueueFull as full:
         visit.outcome = full.code
         rule = judgement.ruling.rule
@@ -95,9 +99,25 @@ async def handle_call(parts: Parts, visit: Visit) -> Called:
 
 async def collect(parts: Parts, visit: Visit, request: ApprovalRequest) -> Called:
     """Go on waiting for a request by its id, as the same call made again would (`placet_result`)."""
+    said = await _came_back(parts, visit)
+    if said is not None:
+        return said
     if request.state not in OPEN_STATES:
         return _about(parts, visit, request)
     return await _join(parts, visit, request)
+
+
+async def _came_back(parts: Parts, visit: Visit) -> Called | None:
+    """Know a client that comes back from showing a page; an answer if its state is no good, or its request ended."""
+    back = await parts.showing.back(visit.side)
+    if isinstance(back, RpcError):
+        visit.outcome = "bad_state"
+        return back
+    if back is None:
+        return None
+    # What was said to us is for no server, should the policy let the call through by now.
+    visit.back, visit.side = back, replace(visit.side, state=None, answers=None)
+    return None if back.request.state in OPEN_STATES else _about(parts, visit, back.request)
 
 
 async def _judged(parts: Parts, visit: Visit, judgement: Judgement) -> Called:
@@ -205,6 +225,10 @@ async def _join(parts: Parts, visit: Visit, request: ApprovalRequest) -> Called:
 async def _hold(parts: Parts, visit: Visit, request: ApprovalRequest) -> Called:
     """Steps 5 to 8 for a client that is attached to the request."""
     visit.request = visit.side.line.request = request.id
+    at_once = _at_once(parts, visit, request)
+    if at_once is not None:
+        parts.work.start(parts.desk.detach(request.id))
+        return at_once
     remaining = max(request.expires_at - datetime.now(UTC), timedelta(0))
     waits = plan(
         client=visit.caller.client,
@@ -224,9 +248,10 @@ async def _hold(parts: Parts, visit: Visit, request: ApprovalRequest) -> Called:
     parts.held += 1
     parts.metrics.held.inc()
     try:
-        current = await hold(
+        held = hold(
             parts.desk, request, waits, visit.side.line, say=lambda r: _saying(parts, r), closing=lambda: parts.closing
         )
+        current = await parts.showing.beside(visit.side, request, held)
         if current.state is State.APPROVED:
             return await _run(parts, visit, current, until)
     except asyncio.CancelledError:
@@ -242,6 +267,17 @@ async def _hold(parts: Parts, visit: Visit, request: ApprovalRequest) -> Called:
         visit.outcome = "task"
         return TaskCreated(raw=await parts.tasks.create(current))
     return _about(parts, visit, current)
+
+
+def _at_once(parts: Parts, visit: Visit, request: ApprovalRequest) -> Called | None:
+    """The answer of a client that is not held: it has a page to show first, or its user would not open it."""
+    if parts.showing.way(visit.side, request) is Way.ROUND_TRIP:
+        visit.outcome = "input_required"
+        return parts.showing.round_trip(visit.side, request)
+    if request.state is not State.PENDING or visit.back is None or not visit.back.unopened(request):
+        return None
+    visit.outcome = request.state.value
+    return _told(answers.not_opened(request, url=parts.holding.page(request.id)))
 
 
 async def _run(parts: Parts, visit: Visit, request: ApprovalRequest, until: float) -> Called:

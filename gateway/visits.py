@@ -20,14 +20,16 @@ from gateway.judge import Judgement
 from gateway.limits import Exceeded
 from gateway.lookup import Found
 from gateway.policy.model import Ruling, Verdict
+from gateway.showing import Back
 
 
 @dataclass(slots=True, kw_only=True)
 class Visit:
     """One call on its walk. `arguments` is dropped once the call is judged, so that a held call is small.
 
-    `limited` is the limit that decided instead of a rule, `counted_at` when limits were looked at, by the store's
-    clock, and `ran_at` when the call was sent, having taken what it costs.
+    `back` is what the client brings from showing a page. `limited` is the limit that decided instead of a rule,
+    `counted_at` when limits were looked at, by the store's clock, and `ran_at` when the call was sent, having taken
+    what it costs.
     """
 
     caller: Caller
@@ -40,6 +42,7 @@ class Visit:
     streams: bool
     tasks: bool
     began: float
+    back: Back | None = None
     request: str | None = None
     outcome: str | None = None
     limited: Exceeded | None = None

@@ -141,8 +141,17 @@ def about(request: ApprovalRequest, *, url: str) -> bytes | UpstreamError:
             return outcome_unknown(tool=request.call.tool, request=request.id, url=url)
 
 
+def not_opened(request: ApprovalRequest, *, url: str) -> bytes:
+    """The call waits, and the agent's own user was asked to open its page and did not."""
+    return _pending(request, url, " Your user was asked to open the page and did not, which denies nothing.")
+
+
 def pending(request: ApprovalRequest, *, url: str) -> bytes:
     """The call is saved and not finished; the same call again goes on waiting and collects."""
+    return _pending(request, url, "")
+
+
+def _pending(request: ApprovalRequest, url: str, more: str) -> bytes:
     tool, until = request.call.tool, timestamp(request.expires_at)
     again = "Call the same tool again with exactly the same arguments"
     match request.state:
@@ -158,7 +167,7 @@ def pending(request: ApprovalRequest, *, url: str) -> bytes:
                 "waiting and to collect the outcome; other arguments would be a new request. Until then do not try to "
                 f"get the same effect another way. If nobody decides by {until}, it will not run."
             )
-    text += f" A person can decide at {url}" if request.state is State.PENDING else _look(url)
+    text += f"{more} A person can decide at {url}" if request.state is State.PENDING else _look(url)
     return render(
         Verdict(
             code=Code.PENDING, text=text, retryable=True, request=request.id, rule=request.rule,

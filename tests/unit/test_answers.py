@@ -334,6 +334,16 @@ def test_a_json_rpc_error_after_approval_is_passed_on_as_one() -> None:
     )
 
 
+def test_a_user_who_did_not_open_the_page_has_denied_nothing() -> None:
+    text, verdict = told(answers.not_opened(asked(State.PENDING), url=URL))
+    waits, shown = about(State.PENDING)
+    assert verdict == shown
+    assert text == waits.replace(
+        " A person can decide at",
+        " Your user was asked to open the page and did not, which denies nothing. A person can decide at",
+    )
+
+
 def test_an_edited_call_says_so_first_and_what_ran() -> None:
     found = ran(edited_from=b'{"amount":500,"to":"acme"}')
     assert isinstance(found, bytes)

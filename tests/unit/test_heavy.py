@@ -141,11 +141,15 @@ async def _call(problems: Callable[..., Any]) -> Any:
     async def find(*_: object) -> Found:
         return found
 
+    async def back(_: object) -> None:
+        """It brings nothing."""
+
     parts = SimpleNamespace(
         holding=SimpleNamespace(result_tool=False),
         journal=SimpleNamespace(room=True),
         judge=SimpleNamespace(judge=lambda *_: SimpleNamespace(ruling=ruling)),
         desk=SimpleNamespace(may_repeat=lambda *_: False),
+        showing=SimpleNamespace(back=back),
     )
     gateway = Gateway(
         cast(Parts, parts),
