@@ -166,7 +166,8 @@ class Call:
                 return None
             return answer
         waiting = pending_in(answer.result or b"{}")
-        if waiting is None:
+        if waiting is None or self._asked.declined:
+            # Whose user would not open the page of a call is told at once that it waits, and decides what to do.
             return answer
         self._hold(waiting)
         self._pending = answer.result

@@ -28,6 +28,7 @@ from gateway.upstreams import rpc
 
 _ENVELOPE_META = frozenset({META_VERSION, META_CAPABILITIES, META_CLIENT, META_PREFIX + "logLevel"})
 _ASKED_BACK = frozenset({"elicitation", "sampling", "roots"})
+_TURNED_DOWN = ("decline", "cancel")
 _EMPTY = b"{}"
 
 
@@ -36,6 +37,7 @@ class Asked:
     """A request of the client. `params` is its text, `version` the modern version it names, if it is modern.
 
     `modern_only`: it declares, or carries, what only the modern era can bring back (input requests, tasks).
+    `declined`: it comes back with the word that its user turned down what they were asked.
     """
 
     id: RpcId
@@ -47,6 +49,7 @@ class Asked:
     arguments: dict[str, Any]
     client: bytes | None
     modern_only: bool
+    declined: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +123,7 @@ def _asked(message: Request, params: bytes, meta: dict[str, Any], version: str |
         arguments=arguments if isinstance(arguments, dict) else {},
         client=split_object(split_object(params)["_meta"]).get(META_CLIENT) if META_CLIENT in meta else None,
         modern_only=version is not None and _is_modern_only(message.params, meta.get(META_CAPABILITIES)),
+        declined=_is_declined(message.params.get("inputResponses")),
     )
 
 
@@ -129,6 +133,11 @@ def _is_modern_only(params: dict[str, Any], declared: Any) -> bool:
     if not isinstance(declared, dict):
         return False
     return bool(declared.get("extensions")) or not _ASKED_BACK.isdisjoint(declared)
+
+
+def _is_declined(responses: Any) -> bool:
+    given = responses.values() if isinstance(responses, dict) else ()
+    return any(isinstance(one, dict) and one.get("action") in _TURNED_DOWN for one in given)
 
 
 _NAMED = {

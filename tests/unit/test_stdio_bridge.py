@@ -92,6 +92,23 @@ def test_a_modern_request_is_known_by_its_meta() -> None:
 
 
 @pytest.mark.parametrize(
+    ("responses", "declined"),
+    [
+        pytest.param({"k": {"action": "decline"}}, True, id="would not"),
+        pytest.param({"k": {"action": "cancel"}}, True, id="closed it"),
+        pytest.param({"k": {"action": "accept"}, "l": {"action": "decline"}}, True, id="one of two"),
+        pytest.param({"k": {"action": "accept"}}, False, id="did"),
+        pytest.param({"k": {"role": "user"}, "l": 1}, False, id="no such answers"),
+        pytest.param([], False, id="no answers"),
+    ],
+)
+def test_what_a_user_turned_down_is_known(responses: Any, *, declined: bool) -> None:
+    asked = from_client(line("tools/call", {"name": "p", "inputResponses": responses, "_meta": META}, id=1))
+    assert isinstance(asked, Asked)
+    assert asked.declined is declined
+
+
+@pytest.mark.parametrize(
     ("capabilities", "more", "only"),
     [
         pytest.param({}, {}, False, id="declares nothing"),
