@@ -13,12 +13,15 @@ from gateway.policy.shapes import ApprovalShape
 
 SHORTEST_TIMEOUT = timedelta(seconds=1)
 
+SELF_AND_OTHERS = (
+    "self_service puts the page before the agent's owner to decide, and four_eyes says that they may not; take out "
+    "one of the two"
+)
 NOT_YET: dict[str, tuple[object, ...]] = {
     "on_timeout": (None, "deny", "allow"),
     "escalate": (None,),
     "justification": (None, "off"),
     "cancel_window": (None, timedelta(0)),
-    "self_service": (None, False),
 }
 """What the desk cannot do yet, with the values that ask for nothing."""
 
@@ -32,6 +35,8 @@ def approval(notes: Collector, shape: ApprovalShape | None, path: Path) -> Appro
     for key in shape.model_fields_set & NOT_YET.keys():
         if getattr(shape, key) not in NOT_YET[key]:
             notes.not_yet((*path, key), f"{key}: {getattr(shape, key)}" if key == "on_timeout" else key)
+    if shape.self_service and shape.four_eyes:
+        notes.problem((*path, "self_service"), SELF_AND_OTHERS)
     if shape.timeout is not None and shape.timeout < SHORTEST_TIMEOUT:
         notes.problem((*path, "timeout"), "a timeout is at least 1s: nobody can decide faster")
     for index, reviewer in enumerate(shape.reviewers or ()):

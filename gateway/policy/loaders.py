@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -16,12 +17,14 @@ from typing import Any
 from gateway.policy import trials
 from gateway.policy.catalogue import load_catalogue
 from gateway.policy.compiling import Compiler
+from gateway.policy.compiling_approval import SELF_AND_OTHERS
 from gateway.policy.compiling_limits import limits
 from gateway.policy.dialects import detect
 from gateway.policy.intercept import load_intercept
 from gateway.policy.model import Policy, ToolRules, Verdict
 from gateway.policy.reading import read, validate
 from gateway.policy.risk.overrides import compiled as compiled_risks
+from gateway.policy.routes import askers
 from gateway.policy.shapes import PolicyShape
 from gateway.policy.source import Node, Problem, SourceErrors
 
@@ -65,7 +68,24 @@ def untested(text: str, name: str) -> Policy:
         policy = _superset(compiler, _version(node, dialect))
     if compiler.problems or policy is None:
         raise PolicyErrors(compiler.problems)
+    if crossed := list(_crossed(policy)):
+        raise PolicyErrors(crossed)
     return replace(policy, text=text)
+
+
+def _crossed(policy: Policy) -> Iterator[Problem]:
+    """What no single block says: a rule that comes by self_service and four_eyes from two entries."""
+    for asker in askers(policy):
+        if any(part.self_service and part.four_eyes for part in asker.spec.parts):
+            line, column = policy.place(asker.rule)
+            yield Problem(
+                file=policy.name,
+                line=line,
+                column=column,
+                pointer=asker.rule,
+                message=f"with what wider entries say, {SELF_AND_OTHERS}",
+                hint="write four_eyes: false here if the owner may decide",
+            )
 
 
 def _superset(compiler: Compiler, version: str) -> Policy | None:

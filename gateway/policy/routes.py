@@ -109,9 +109,10 @@ def terms(spec: ApprovalSpec, defaults: ApprovalDefaults) -> Terms:
 def _terms(block: ApprovalBlock, defaults: ApprovalDefaults) -> Terms:
     factors = _at_least(block.factors, block.quorum) or _anybody_of(block, defaults)
     plain = Terms(factors=factors)
+    four_eyes = _or(block.four_eyes, plain.four_eyes)
     return Terms(
         factors=factors,
-        four_eyes=_or(block.four_eyes, plain.four_eyes),
+        four_eyes=four_eyes,
         timeout=_or(block.timeout, defaults.timeout),
         on_timeout=_or(block.on_timeout, defaults.on_timeout),
         escalate=tuple(Escalation(after=step.after, to=step.to) for step in block.escalate or ()),
@@ -121,7 +122,8 @@ def _terms(block: ApprovalBlock, defaults: ApprovalDefaults) -> Terms:
         justification=_or(block.justification, plain.justification),
         cancel_window=_or(block.cancel_window, plain.cancel_window),
         execute_on_approve=_or(block.execute_on_approve, plain.execute_on_approve),
-        self_service=_or(block.self_service, plain.self_service),
+        # Entries for a class of risk may bring the two together, which no file shows; then the owner is kept out.
+        self_service=_or(block.self_service, plain.self_service) and not four_eyes,
         grants=_or(block.grants, plain.grants),
     )
 

@@ -127,7 +127,7 @@ class ApprovalShape(Shape):
     justification: Literal["off", "optional", "required"] | None = None
     cancel_window: Length | None = None
     execute_on_approve: bool | None = None
-    self_service: bool | None = None
+    self_service: bool | None = Field(None, description="the agent's own user is asked to open the page and decide")
     grants: Literal["offer", "never"] | None = None
 
 

@@ -18,6 +18,7 @@ from typing import Any, Literal, Self
 import aiohttp
 import httpx2
 from mcp import Client
+from mcp.client.session import ElicitationFnT
 from mcp.client.streamable_http import streamable_http_client
 
 from approvals import tokens
@@ -142,9 +143,13 @@ class Agent:
 class OldAgent(Agent):
     """An agent of the older era, with a session."""
 
-    async def open(self, version: str = LEGACY) -> Self:
+    async def open(self, version: str = LEGACY, capabilities: Mapping[str, Any] | None = None) -> Self:
         """Say hello and keep the session."""
-        hello = {"protocolVersion": version, "capabilities": {}, "clientInfo": {"name": "old", "version": "1"}}
+        hello = {
+            "protocolVersion": version,
+            "capabilities": capabilities or {},
+            "clientInfo": {"name": "old", "version": "1"},
+        }
         message = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": hello}
         sent = {**self.headers, "Content-Type": "application/json"}
         async with self.http.post(self.url, json=message, headers=sent) as answer:
@@ -170,14 +175,18 @@ def _answers(stream: str) -> list[Any]:
 
 @asynccontextmanager
 async def sdk(
-    placet: Placet, server: str | None, mode: Mode, token: tokens.Token | None = None
+    placet: Placet,
+    server: str | None,
+    mode: Mode,
+    token: tokens.Token | None = None,
+    *,
+    elicitation: ElicitationFnT | None = None,
 ) -> AsyncIterator[Client]:
-    """The official 2.x client, connected."""
-    async with (
-        httpx2.AsyncClient(headers=placet.bearer(token), timeout=PATIENCE_SECONDS) as http,
-        Client(streamable_http_client(placet.mcp(server), http_client=http), mode=mode) as client,
-    ):
-        yield client
+    """The official 2.x client, connected. With `elicitation` it declares forms and addresses."""
+    async with httpx2.AsyncClient(headers=placet.bearer(token), timeout=PATIENCE_SECONDS) as http:
+        transport = streamable_http_client(placet.mcp(server), http_client=http)
+        async with Client(transport, mode=mode, elicitation_callback=elicitation) as client:
+            yield client
 
 
 def heard(result: Any) -> Said:

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from mcp import Client, MCPError, StdioServerParameters, stdio_client
+from mcp.client.session import ElicitationFnT
 
 from tests.acceptance.agents import Mode, Said, heard
 from tests.acceptance.counting import ASKS, Shop, bell, open_shop, shop
@@ -35,11 +36,13 @@ def command(placet: Placet, *options: str) -> list[str]:
 
 
 @asynccontextmanager
-async def bridged(placet: Placet, mode: Mode, *options: str) -> AsyncIterator[Client]:
+async def bridged(
+    placet: Placet, mode: Mode, *options: str, elicitation: ElicitationFnT | None = None
+) -> AsyncIterator[Client]:
     """The official 2.x client over the bridge."""
     program, *rest = command(placet, *options)
     server = StdioServerParameters(command=program, args=rest, env={"PLACET_TOKEN": placet.agent.text})
-    async with Client(stdio_client(server), mode=mode) as client:
+    async with Client(stdio_client(server), mode=mode, elicitation_callback=elicitation) as client:
         yield client
 
 

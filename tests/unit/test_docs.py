@@ -243,7 +243,6 @@ POLICY_LATER = {
     "escalate": "tools: {t: {approval: {on_timeout: escalate}}}",
     "justification": "tools: {t: {approval: {justification: required}}}",
     "cancel_window": "tools: {t: {approval: {cancel_window: 5s}}}",
-    "self_service": "tools: {t: {approval: {self_service: true}}}",
 }
 
 

@@ -119,12 +119,54 @@ def test_the_version_is_of_the_rules_and_not_of_their_formatting() -> None:
         ("{approval: {escalate: [{after: 5m, to: ['group:x']}]}}", "'escalate' is not supported yet"),
         ("{approval: {justification: required}}", "'justification' is not supported yet"),
         ("{approval: {cancel_window: 5s}}", "'cancel_window' is not supported yet"),
-        ("{approval: {self_service: true}}", "'self_service' is not supported yet"),
+        ("{approval: {self_service: true, four_eyes: true}}", "four_eyes says that they may not; take out one"),
         ("{approval: {four_eyes: 'yes'}}", "true or false is expected here, not 'yes'"),
     ],
 )
 def test_a_tool_that_says_something_wrong_is_refused_in_words(body: str, said: str) -> None:
     assert said in "\n".join(problems(in_tool(body)))
+
+
+@pytest.mark.parametrize(
+    ("tools", "rule"),
+    [
+        pytest.param(
+            '{"*": {approval: {four_eyes: true}}, pay: {action: require_approval, approval: {self_service: true}}}',
+            "/tools/pay/action",
+            id="of two entries",
+        ),
+        pytest.param(
+            "{pay: {approval: {self_service: true}, approve_if: [{approval: {four_eyes: true}}, {}]}}",
+            "/tools/pay/approve_if/0",
+            id="of an entry and a rule of it",
+        ),
+    ],
+)
+def test_an_owner_is_not_asked_to_decide_where_a_wider_entry_keeps_them_out(tools: str, rule: str) -> None:
+    (problem,) = problems(f'version: "1"\ndefault: deny\ntools: {tools}\n')
+    assert "with what wider entries say, self_service puts the page before the agent's owner" in problem
+    assert "write four_eyes: false here if the owner may decide" in problem
+    assert f"(at {rule})" in problem
+
+
+@pytest.mark.parametrize(
+    "tools",
+    [
+        pytest.param(
+            '{"*": {approval: {four_eyes: true}},'
+            " pay: {action: require_approval, approval: {self_service: true, four_eyes: false}}}",
+            id="the more specific entry says otherwise",
+        ),
+        pytest.param(
+            '{"*": {approval: {four_eyes: true}}, pay: {approval: {self_service: true}}}', id="nobody is asked"
+        ),
+    ],
+)
+def test_an_owner_may_be_asked_to_decide_where_nothing_keeps_them_out(tools: str) -> None:
+    policy = load_policy(f'version: "1"\ndefault: deny\ntools: {tools}\n', "p.yaml")
+    (pay,) = (entry for entry in policy.tools if entry.pattern.text == "pay")
+    assert pay.approval is not None
+    assert pay.approval.self_service is True
 
 
 @pytest.mark.parametrize(

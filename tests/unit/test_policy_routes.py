@@ -79,6 +79,25 @@ def test_layers_that_ask_are_joined_at_their_strictest() -> None:
     assert found.channels == ("web", "slack:#x")
 
 
+def test_the_page_is_shown_to_the_owner_where_every_rule_that_asks_says_so() -> None:
+    shown = "{pay: {action: require_approval, approval: {self_service: true}}}"
+    assert asked(policy(shown)).self_service
+    assert not asked([policy(shown), policy("{pay: {action: require_approval}}")]).self_service
+    four_eyes = policy("{pay: {action: require_approval, approval: {four_eyes: true}}}")
+    joined = asked([policy(shown), four_eyes])
+    assert (joined.four_eyes, joined.self_service) == (True, False)
+
+
+def test_an_entry_for_a_class_of_risk_that_wants_four_eyes_keeps_the_owner_out() -> None:
+    found = asked(
+        policy(
+            '{"risk:write": {action: require_approval, approval: {four_eyes: true}},'
+            " pay: {approval: {self_service: true}}}"
+        )
+    )
+    assert (found.four_eyes, found.self_service) == (True, False)
+
+
 def test_silence_allows_only_where_the_rule_says_so() -> None:
     found = asked(policy("{pay: {action: require_approval, approval: {on_timeout: allow}}}"))
     assert found.on_timeout is OnTimeout.ALLOW
