@@ -98,7 +98,7 @@ def page(found: Mapping[Key, Cell]) -> str:
         ],
     )
     lines += [f"{server.title}: {server.note}\n" for server in SERVERS if server.note]
-    return "\n".join(lines).rstrip("\n") + "\n" + _WAITS
+    return "\n".join(lines).rstrip("\n") + "\n" + _WAITS + _PAGES
 
 
 _WAITS = """
@@ -120,6 +120,25 @@ scaled down (`tests/matrix/test_long_waits.py`). In each case a person decides o
 Pending is a result in words that the model reads: it says to call again with the same arguments, and that call joins
 the request that is open. The hold is `approvals.hold` of the [configuration](configuration.md). Where clients of a kind
 gave up twice after the same time, Placet answers the next of them before that.
+"""
+
+
+_PAGES = """
+## Opening the page
+
+Where a rule says `self_service: true`, a client that can open addresses asks its user to open the page of the request.
+These were tried with a user who opens the page and decides there, and with one who does not open it
+(`tests/matrix/test_pages_to_open.py`, `tests/acceptance/test_self_service.py`). Each user was asked once, and each
+approved call ran once.
+
+| Client | Speaks | Its user is asked | Where the user does not open it |
+|---|---|---|---|
+| mcp 2, TS client 2 | 2026-07-28 | by a round trip before the hold | pending at once |
+| fastmcp 4 | 2026-07-28 | by a round trip; the wait is a task | pending at once |
+| mcp 2, mcp 1, TS sdk 1, TS client 2 | 2025-11-25 | on the stream of the held call | the call is held all the same |
+| mcp 2 over `placet stdio` | both | as without it | as without it |
+
+A client that does not declare `elicitation.url` is held as under any other rule, and the pending answer names the page.
 """
 
 

@@ -1,10 +1,12 @@
 // @modelcontextprotocol/client 2.x, in the era that the job names.
 
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
-import { run } from "./common.mjs";
+import { asked, capabilities, run } from "./common.mjs";
 
 await run(async (job, url, requestInit) => {
-  const client = new Client({ name: job.name ?? "client-2", version: "1" }, { versionNegotiation: { mode: job.mode } });
+  const options = { capabilities: capabilities(job), versionNegotiation: { mode: job.mode } };
+  const client = new Client({ name: job.name ?? "client-2", version: "1" }, options);
+  if (job.opens) client.setRequestHandler("elicitation/create", asked(job));
   await client.connect(new StreamableHTTPClientTransport(url, { requestInit }));
   return {
     client,

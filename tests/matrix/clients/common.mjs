@@ -2,7 +2,8 @@
 //
 // A job is {url, token, name, mode, calls: [{tool, arguments}], timeout, reset, progress, again}. `again` is the code of
 // the error that says that the client's own clock ran out: such a call, and one that is told that it is pending, is made
-// again, as a model would that reads what it is told.
+// again, as a model would that reads what it is told. `opens`: the user of this client is asked to open pages, and
+// answers with this word.
 
 import { stdin, stdout } from "node:process";
 
@@ -16,6 +17,18 @@ async function read() {
   const parts = [];
   for await (const part of stdin) parts.push(part);
   return JSON.parse(Buffer.concat(parts).toString());
+}
+
+// What a client of this job declares, and how it answers when it is asked.
+export function capabilities(job) {
+  return job.opens ? { elicitation: { form: {}, url: {} } } : {};
+}
+
+export function asked(job) {
+  return (request) => {
+    say({ asked: request.params });
+    return { action: job.opens };
+  };
 }
 
 async function again(job, one, call) {
