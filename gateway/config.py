@@ -20,11 +20,12 @@ from approvals.storage.policies import PolicyVersion
 from gateway.config_checks import Checks
 from gateway.config_env import Expander
 from gateway.config_file import AgentFile, ApprovalsFile, ConfigFile, RecordingFile, ServerFile, TimeoutsFile
-from gateway.config_layers import PAGE, Layers, Unreadable, read_file
+from gateway.config_layers import PAGE, Layers
 from gateway.config_oauth import agent_oauth_of, server_oauth_of, servers_of
 from gateway.policy.reading import read, validate
 from gateway.policy.routes import ApprovalDefaults
 from gateway.policy.source import Node, Problem, SourceErrors
+from gateway.policy_files import Unreadable, read_file
 from gateway.settings import (
     AgentSettings,
     ApprovalSettings,

@@ -6,7 +6,6 @@ is saved it denies everything. Every other word is the path of a file; one that 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,11 +14,11 @@ from approvals.storage.policies import PolicyVersion
 from gateway.policy.loaders import PolicyErrors, load_policy
 from gateway.policy.model import Policy
 from gateway.policy.source import Node, Problem, pointer
+from gateway.policy_files import PolicyFiles, layered
 from gateway.settings import FileStamp
 
 PAGE = "page"
 PAGE_PREFIX = f"{PAGE}:"
-MAX_FILE_BYTES = 4_000_000
 _NOTHING = 'version: "1"\ndefault: deny\n'
 
 
@@ -28,13 +27,22 @@ class Layers:
 
     def __init__(self, node: Node, name: str, folder: Path, saved: Mapping[str, PolicyVersion]) -> None:
         self._node, self._name, self._folder, self._saved = node, name, folder, saved
-        self._files: dict[str, Policy | None] = {}
-        self.problems: list[Problem] = []
-        self.stamps: list[FileStamp] = []
+        self._files = PolicyFiles()
+        self._problems: list[Problem] = []
 
     def of(self, server: str, words: Sequence[str]) -> tuple[Policy, ...]:
         """The layers of one server that can be used, in order."""
-        return tuple(policy for policy in self._each(server, words) if policy is not None)
+        return layered(*self._each(server, words))
+
+    @property
+    def problems(self) -> list[Problem]:
+        """Everything that is wrong with any layer, and with how it is named."""
+        return [*self._problems, *self._files.problems]
+
+    @property
+    def stamps(self) -> list[FileStamp]:
+        """The files that were read."""
+        return self._files.stamps
 
     def number(self, server: str, words: Sequence[str]) -> int | None:
         """The version of its page layer, 0 where none is saved yet; None without one."""
@@ -42,71 +50,50 @@ class Layers:
             return None
         return self._saved[server].number if server in self._saved else 0
 
-    def _each(self, server: str, words: Sequence[str]) -> Iterator[Policy | None]:
+    def _each(self, server: str, words: Sequence[str]) -> Iterator[tuple[Policy, ...]]:
         where = ("servers", server, "policy")
         if words.count(PAGE) > 1:
             self._problem(where, "a server has one page at most; page stands here more than once")
         for word in words:
             yield self._page(server) if word == PAGE else self._file(word, where)
 
-    def _page(self, server: str) -> Policy | None:
+    def _page(self, server: str) -> tuple[Policy, ...]:
         version = self._saved.get(server)
         try:
-            return saved_policy(version) if version is not None else nothing_saved(server)
+            return (saved_policy(version) if version is not None else nothing_saved(server),)
         except PolicyErrors as err:
-            self.problems.extend(err.problems)
-            return None
+            self._problems.extend(err.problems)
+            return ()
 
-    def _file(self, word: str, where: tuple[str, ...]) -> Policy | None:
-        if word in self._files:
-            return self._files[word]
-        self._files[word] = None
+    def _file(self, word: str, where: tuple[str, ...]) -> tuple[Policy, ...]:
         path = self._folder / word
         if not path.is_file():
             self._problem(where, f"there is no policy file {path}")
-            return None
-        try:
-            text, stamp = read_file(path, str(path))
-            self.stamps.append(stamp)
-            self._files[word] = load_policy(text, str(path))
-        except Unreadable as err:
-            self.problems.append(err.problem)
-        except PolicyErrors as err:
-            self.problems.extend(err.problems)
-        return self._files[word]
+            return ()
+        return self._files.stack(path)
 
     def _problem(self, where: tuple[str, ...], message: str) -> None:
         line, column = self._node.find(where)
-        self.problems.append(
+        self._problems.append(
             Problem(file=self._name, line=line, column=column, pointer=pointer(where), message=message)
         )
 
 
-class Unreadable(Exception):
-    """A file cannot be read, or is not text; `problem` says why."""
-
-    def __init__(self, file: str, message: str) -> None:
-        self.problem = Problem(file=file, line=1, column=1, message=message)
-        super().__init__(message)
-
-
-def read_file(path: Path, name: str) -> tuple[str, FileStamp]:
-    """The text of a file, and the mark by which a change of it is noticed. `name` is what a problem calls it.
+def page_policy(text: str, server: str) -> Policy:
+    """The policy of a text on the page of a server.
 
     Raises:
-        Unreadable: in words.
+        PolicyErrors: it is none, or extends files: a page is beside none.
     """
-    try:
-        with path.open("rb") as stream:
-            modified = path.stat().st_mtime_ns
-            content = stream.read(MAX_FILE_BYTES)
-        # The mark is of what was read, not of what stands there a moment later.
-        stamp = FileStamp(path=path, sha256=hashlib.sha256(content).hexdigest(), modified_ns=modified)
-        return content.decode(), stamp
-    except OSError as err:
-        raise Unreadable(name, f"cannot read the file: {err.strerror or err}") from err
-    except UnicodeDecodeError as err:
-        raise Unreadable(name, f"the file is not UTF-8 text (byte {err.start})") from err
+    policy = load_policy(text, page_name(server))
+    problems = []
+    for rule, _ in policy.extends:
+        line, column = policy.place(rule)
+        message = "a policy on the page extends no files; name them in the configuration, beside page"
+        problems.append(Problem(file=policy.name, line=line, column=column, pointer=rule, message=message))
+    if problems:
+        raise PolicyErrors(problems)
+    return policy
 
 
 def saved_policy(version: PolicyVersion) -> Policy:
@@ -115,7 +102,7 @@ def saved_policy(version: PolicyVersion) -> Policy:
     Raises:
         PolicyErrors: this version of Placet does not take it.
     """
-    return load_policy(version.text, page_name(version.server))
+    return page_policy(version.text, version.server)
 
 
 def nothing_saved(server: str) -> Policy:

@@ -13,8 +13,8 @@ from pathlib import Path
 from approvals.domain.model import Person
 from approvals.storage.policies import PolicyVersion
 from gateway.config_asking import asking
-from gateway.config_layers import PAGE, is_page, page_name
-from gateway.policy.loaders import PolicyErrors, load_policy
+from gateway.config_layers import PAGE, is_page, page_policy
+from gateway.policy.loaders import PolicyErrors
 from gateway.policy.model import Policy
 from gateway.policy.reading import is_json
 from gateway.settings import ServerSettings, Settings
@@ -28,7 +28,7 @@ def checked(settings: Settings, people: Iterable[Person], server: str, text: str
     Raises:
         PolicyErrors: with everything that is wrong.
     """
-    policy = load_policy(text, page_name(server))
+    policy = page_policy(text, server)
     if problems := list(asking(settings, people).problems(policy)):
         raise PolicyErrors(problems)
     return policy

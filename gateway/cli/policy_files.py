@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,10 +12,11 @@ import click
 
 from gateway.cli.common import USAGE, config_file, fail
 from gateway.config import ConfigErrors, policy_files
-from gateway.policy.loaders import PolicyErrors, load_policy, untested
+from gateway.policy import trials
 from gateway.policy.model import Policy
-from gateway.policy.source import Problem
+from gateway.policy.source import Problem, SourceErrors
 from gateway.policy.texts import shown
+from gateway.policy_files import PolicyFiles, Trial, layered
 from gateway.protocol.strict import Malformed, read
 
 A_CALL = 'A call is {"tool": "name", "arguments": {…}}.'
@@ -29,35 +30,23 @@ def given_option(function: F) -> F:
     )(function)
 
 
-def load(file: Path) -> Policy:
-    """A policy as it would come into force.
-
-    Raises:
-        PolicyErrors: with everything that is wrong with it, its failing tests among that.
-    """
-    return load_policy(_text(file), str(file))
+def look_at(_layers: Sequence[Policy], _policy: Policy) -> tuple[Problem, ...]:
+    """Take a policy whatever its tests say: to look at, never to be in force."""
+    return ()
 
 
-def look_at(file: Path) -> Policy:
-    """A policy whatever its tests say.
+def stacks(files: Iterable[Path], trial: Trial = trials.problems) -> list[tuple[Policy, ...]]:
+    """Every policy with what it extends; the command ends with everything that is wrong with any of them."""
+    reading = PolicyFiles(trial)
+    found = [reading.stack(file) for file in files]
+    if reading.problems:
+        fail(str(SourceErrors(reading.problems)))
+    return found
 
-    Raises:
-        PolicyErrors: with everything that is wrong with it.
-    """
-    return untested(_text(file), str(file))
 
-
-def all_loaded(files: Iterable[Path], how: Callable[[Path], Policy] = load) -> list[Policy]:
-    """Every policy; the command ends with everything that is wrong with any of them."""
-    policies, problems = [], list[Problem]()
-    for file in files:
-        try:
-            policies.append(how(file))
-        except PolicyErrors as err:
-            problems += err.problems
-    if problems:
-        fail("\n".join(map(str, problems)))
-    return policies
+def all_loaded(files: Iterable[Path], trial: Trial = trials.problems) -> tuple[Policy, ...]:
+    """The files as layers, outer ones first, with what they extend."""
+    return layered(*stacks(files, trial))
 
 
 def configured(config: Path | None) -> dict[str, tuple[Path, ...]]:
@@ -96,11 +85,3 @@ def call_of(body: bytes) -> tuple[str, dict[str, Any]]:
     if not isinstance(tool, str) or not isinstance(arguments, dict) or {"tool", "name"} <= value.keys():
         fail(A_CALL, USAGE)
     return tool, arguments
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as err:
-        why = err.strerror if isinstance(err, OSError) else "it is not UTF-8 text"
-        raise PolicyErrors([Problem(file=str(file), line=1, column=1, message=f"cannot be read: {why}")]) from err

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from gateway.cli.common import FAILED, config_option, fail, json_option, say
-from gateway.cli.policy_files import all_loaded, configured, look_at
+from gateway.cli.policy_files import configured, look_at, stacks
 from gateway.cli.policy_text import indented, limits, trace
 from gateway.policy.model import Policy
 from gateway.policy.source import visible
@@ -47,7 +47,7 @@ def command(files: tuple[Path, ...], junit: Path | None, config: Path | None, as
         files = tuple(dict.fromkeys(file for several in configured(config).values() for file in several))
     if not files:
         fail("The configuration names no policy file; name one: placet policy test FILE.")
-    reports = [_report(policy) for policy in all_loaded(files, look_at)]
+    reports = [_report(layers) for layers in stacks(files, look_at)]
     failed = sum(report.failed for report in reports)
     say({"ok": not failed, "files": list(map(_json, reports))}, "\n".join(_text(reports)), as_json=as_json)
     if junit is not None:
@@ -56,9 +56,10 @@ def command(files: tuple[Path, ...], junit: Path | None, config: Path | None, as
         raise SystemExit(FAILED)
 
 
-def _report(policy: Policy) -> Report:
+def _report(layers: Sequence[Policy]) -> Report:
+    policy = layers[-1]
     try:
-        tried = run((policy,), policy.tests)
+        tried = run(layers, policy.tests)
     except TooLong as err:
         line, column = policy.place(err.trial.pointer)
         fail(f"{policy.name}:{line}:{column}: {err} (at {err.trial.pointer})")

@@ -49,6 +49,16 @@ class Compiler(Collector):
                 found.append((pointer(path), compiled))
         return tuple(found)
 
+    def extends(self, files: Sequence[str] | None) -> tuple[tuple[str, str], ...]:
+        """The files of `extends` with the pointers that name them."""
+        node = self.node.child("extends")
+        one = node is not None and isinstance(node.value, str)
+        paths: list[Path] = [("extends",) if one else ("extends", index) for index in range(len(files or ()))]
+        for index, (path, file) in enumerate(zip(paths, files or (), strict=True)):
+            if file in (files or ())[:index]:
+                self.problem(path, f"{file!r} stands twice in extends")
+        return tuple((pointer(path), file) for path, file in zip(paths, files or (), strict=True))
+
     def tool(self, name: str, shape: ToolShape) -> ToolRules | None:
         """One entry under `tools`."""
         path: Path = ("tools", name)

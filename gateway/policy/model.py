@@ -260,7 +260,8 @@ class Named:
 class Policy:
     """One policy, loaded. `version` is the hash of its parsed rules, whatever their formatting and tests.
 
-    `text` is the file as it was written.
+    `text` is the file as it was written. `extends` are files whose policies are outer layers of this one, with the
+    pointers that name them: whoever reads files adds them (`gateway.policy_files`).
     """
 
     name: str
@@ -276,6 +277,7 @@ class Policy:
     notes: tuple[str, ...] = ()
     risks: tuple[RiskSaid, ...] = ()
     tests: tuple[Trial, ...] = ()
+    extends: tuple[tuple[str, str], ...] = ()
     source: Node | None = field(default=None, compare=False, repr=False)
     text: str = field(default="", compare=False, repr=False)
     by_name: dict[str, list[ToolRules]] = field(init=False, default_factory=dict, compare=False, repr=False)

@@ -270,7 +270,9 @@ class PolicyShape(Shape):
     tools: dict[str, ToolShape] = Field(default_factory=dict, description='exact names, globs, or "risk:CLASS"')
     resources: DefaultShape | None = None
     prompts: DefaultShape | None = None
-    extends: Any = None
+    extends: Annotated[Several, Field(min_length=1)] | None = Field(
+        None, description="policy files beside this one; each narrows, and so does this"
+    )
     risk: dict[str, RiskShape] = Field(default_factory=dict, description="exact names or globs")
     tests: list[TrialShape] = Field(default_factory=list, max_length=MOST_TRIALS)
     schema_: str | None = Field(None, alias="$schema")

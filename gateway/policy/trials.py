@@ -50,14 +50,17 @@ class TooLong(Exception):
         self.trial = trial
 
 
-def compiled(notes: Collector, shapes: Sequence[TrialShape], counters: frozenset[str]) -> tuple[Trial, ...]:
-    """The tests of a file. `counters` are those that its limits count."""
+def compiled(notes: Collector, shapes: Sequence[TrialShape], counters: frozenset[str] | None) -> tuple[Trial, ...]:
+    """The tests of a file. `counters` are those that its limits count; None where other files' limits count too."""
     named: dict[str, int] = {}
-    whole = not notes.problems  # else a counter may only be unknown because its limit could not be read
+    if notes.problems:
+        counters = None  # one may only be unknown because its limit could not be read
     for index, shape in enumerate(shapes):
         if named.setdefault(shape.name, index) != index:
             notes.problem(("tests", index, "name"), f"two tests have the name {shown(shape.name)}")
-        for counter in shape.given.keys() - counters if whole else ():
+        if counters is None:
+            continue
+        for counter in shape.given.keys() - counters:
             path = ("tests", index, "given", counter)
             hint = nearest(counter, counters) or "known: " + (", ".join(sorted(counters)) or "none")
             notes.problem(path, f"no limit counts {shown(counter)}", hint)

@@ -142,7 +142,7 @@ def test_a_file_that_is_no_policy_has_no_tests_to_run(folder: Path) -> None:
     (folder / "shop.yaml").write_text("version: 1\n")
     said = placet(folder, "policy", "test", code=1)
     assert "'default' is missing" in said.stderr
-    assert "cannot be read: No such file" in alone("policy", "test", str(folder / "no.yaml"), code=1).stderr
+    assert "cannot read the file: No such file" in alone("policy", "test", str(folder / "no.yaml"), code=1).stderr
 
 
 def test_a_call_is_explained_with_every_rule_and_the_value_that_decided(folder: Path) -> None:

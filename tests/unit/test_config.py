@@ -60,6 +60,7 @@ def test_an_empty_mapping_is_a_configuration_of_defaults(tmp_path: Path) -> None
 
 
 def test_everything_said_arrives(tmp_path: Path) -> None:
+    (tmp_path / "q.yaml").write_text(PLAIN)
     settings = load(
         tmp_path,
         SERVER
@@ -68,7 +69,7 @@ def test_everything_said_arrives(tmp_path: Path) -> None:
     command: [run, "${{env:PLACE}}"]
     env: {{KEY: "${{file:secret}}"}}
     cwd: work
-    policy: [p.yaml, p.yaml]
+    policy: [p.yaml, q.yaml, p.yaml]
     timeouts: {{connect: 1s, call: 2m}}
 agents:
   a: {{token_sha256: {HASH}, owner: Ada@Example.com, servers: [s, t]}}

@@ -229,7 +229,6 @@ def test_the_policy_page_has_every_operator_scope_window_and_class() -> None:
 
 
 POLICY_LATER = {
-    "extends": "extends: x",
     "when": "tools: {t: {when: x}}",
     "redact": "tools: {t: {redact: [a]}}",
     "unwrap": "tools: {t: {unwrap: {tool: a}}}",

@@ -182,7 +182,6 @@ def test_an_owner_may_be_asked_to_decide_where_nothing_keeps_them_out(tools: str
         ('version: "1"\ndefault: deny\nhide: ["a b"]', "no tool can have this name"),
         ('version: "1"\ndefault: deny\ntools: {"risk:money": {}}', "'money' is not a class of risk"),
         ('version: "1"\ndefault: deny\ntools: {" a": {}}', "a tool name is not empty and has no spaces around it"),
-        ('version: "1"\ndefault: deny\nextends: x', "'extends' is not supported yet"),
         ('version: "1"\ndefault: deny\ntools: {a: {reason: true}}', "a text is expected here, not true"),
         ('version: "1"\ndefault: deny\ntools: {a: {reason: {}}}', "a text is expected here, not a mapping"),
         ('version: "1"\ndefault: deny\ntools: {a: }', "a mapping of keys to values is expected here, not nothing"),
