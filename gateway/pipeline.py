@@ -102,6 +102,8 @@ async def collect(parts: Parts, visit: Visit, request: ApprovalRequest) -> Calle
     said = await _came_back(parts, visit)
     if said is not None:
         return said
+    if visit.back is not None:
+        request = visit.back.request
     if request.state not in OPEN_STATES:
         return _about(parts, visit, request)
     return await _join(parts, visit, request)

@@ -66,6 +66,7 @@ class Showing:
         reply = showing.reply_in(side.answers)
         if reply is not None and request.shown_at is None:
             await self._desk.shown(request.id)
+            request = await self._desk.get(request.id) or request
         return Back(request=request, reply=reply)
 
     def way(self, side: Side, request: ApprovalRequest) -> Way:

@@ -35,7 +35,7 @@ TAKES_TASKS_TOO = {
 SHOWN = {"action": "require_approval", "approval": {"self_service": True}}
 HASTY = {"action": "require_approval", "approval": {"self_service": True, "timeout": "3s"}}
 TOOLS = {"pay": SHOWN, "hang": ASKS, "read": HASTY}
-SHORT = {"hold": {"plain": "1s", "with_progress": "1s"}}
+SHORT = {"hold": {"plain": "1s", "with_progress": "1s"}, "result_tool": True}
 Connect = Callable[["User"], AbstractAsyncContextManager[Client]]
 
 
@@ -242,6 +242,25 @@ async def test_a_client_that_comes_back_without_an_answer_is_asked_once_more(it:
         await it.ada.approve(await it.ada.pending_of(to="kim"))
         assert (await again(agent, second, "kim")).text == "pay 5 to kim"
     assert it.seen("kim") == 1
+
+
+async def test_the_tool_that_waits_for_a_result_shows_the_page_too(hasty: Shop) -> None:
+    async with hasty.agent() as agent:
+        first = await first_of(agent, "uma")
+        asked = await hasty.ada.pending_of(to="uma")
+        wait = {"name": "placet_result", "arguments": {"request": asked["id"]}}
+
+        async def collect(state: str) -> Said:
+            came = {"inputResponses": {"approval": {"action": "accept"}}, "requestState": state}
+            return await agent.post(*agent.modern("tools/call", {**wait, **came}, **TAKES_URLS))
+
+        shown = await agent.post(*agent.modern("tools/call", wait, **TAKES_URLS))
+        assert shown.result["inputRequests"] == first.result["inputRequests"]
+        assert (await collect(first.result["requestState"])).error["code"] == -32602
+        assert (await collect(shown.result["requestState"])).code == "approval_pending"
+        await hasty.ada.approve(asked)
+        assert (await collect(shown.result["requestState"])).text == "pay 5 to uma"
+    assert hasty.seen("uma") == 1
 
 
 async def test_a_client_that_takes_tasks_shows_the_page_and_then_gets_its_task(it: Shop) -> None:

@@ -111,7 +111,7 @@ async def test_a_client_comes_back_with_its_state(
     asked = await at.asked()
     back = await at.showing.back(side(state=at.state(asked, side()), answers=answer))
     assert isinstance(back, Back)
-    assert (back.request.id, back.reply) == (asked.id, reply)
+    assert (back.request.id, back.reply, back.request.shown_at is not None) == (asked.id, reply, noted)
     assert await at.has_noted(asked) is noted
     now = await at.house.now(asked)
     assert (now.state, now.revision) == (State.PENDING, 1)
