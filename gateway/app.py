@@ -208,7 +208,8 @@ class Service:
         self.parts.holding = self._holding(settings)
         self.journal.recorder = self.recorder if settings.recording.arguments else None
         self.sweeper.keep = settings.recording.keep
-        await self.fleet.apply(settings.servers)
+        agents = {name: agent.policies for name, agent in settings.agents.items() if agent.policies}
+        await self.fleet.apply(settings.servers, agents)
         self.relaying.tools_changed()
 
     async def start(self, app: web.Application) -> Inbound:

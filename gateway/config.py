@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
@@ -22,6 +23,8 @@ from gateway.config_env import Expander
 from gateway.config_file import AgentFile, ApprovalsFile, ConfigFile, RecordingFile, ServerFile, TimeoutsFile
 from gateway.config_layers import PAGE, Layers
 from gateway.config_oauth import agent_oauth_of, server_oauth_of, servers_of
+from gateway.policy.layers import layered
+from gateway.policy.model import Policy
 from gateway.policy.reading import read, validate
 from gateway.policy.routes import ApprovalDefaults
 from gateway.policy.source import Node, Problem, SourceErrors
@@ -36,6 +39,7 @@ from gateway.settings import (
     ServerTimeouts,
     Settings,
     SlackSettings,
+    every_policy,
 )
 
 DEFAULT_FILES = ("placet.yaml", "config/placet.yaml")
@@ -123,6 +127,7 @@ class _Loader:
             raise ConfigErrors(self.problems)
         unread = frozenset(problem.pointer for problem in self.problems)
         settings = self._settings(shape)
+        settings = replace(settings, notes=_notes(settings))
         checks = Checks(self.node, self.name, shape)
         checks.sections()
         checks.rules(settings, people, unread)
@@ -164,7 +169,12 @@ class _Loader:
 
     def _settings(self, shape: ConfigFile) -> Settings:
         layers = Layers(self.node, self.name, self.folder, self.saved)
-        servers = {name: self._server(name, server, layers) for name, server in shape.servers.items()}
+        organisation = layers.organisation(shape.policy or ())
+        servers = {name: self._server(name, server, layers, organisation) for name, server in shape.servers.items()}
+        agents = {
+            name: replace(_agent(name, agent, shape), policies=layers.agent(name, agent.policy or ()))
+            for name, agent in shape.agents.items()
+        }
         self.problems.extend(layers.problems)
         self.stamps.extend(layers.stamps)
         people = {PersonId(key.lower()): _person(key, shape) for key in shape.people}
@@ -176,7 +186,7 @@ class _Loader:
             database=SecretStr(self.database(shape)),
             keys_file=self.folder / shape.keys.file,
             servers=servers,
-            agents={name: _agent(name, agent, shape) for name, agent in shape.agents.items()},
+            agents=agents,
             people=people,
             person_tokens={p.token_sha256: PersonId(k.lower()) for k, p in shape.people.items() if p.token_sha256},
             approvals=_approvals(shape.approvals),
@@ -193,11 +203,14 @@ class _Loader:
             local_login=shape.login.local,
             agent_oauth=agent_oauth_of(shape),
             files=tuple({stamp.path: stamp for stamp in self.stamps}.values()),
-            notes=_notes(servers),
+            organisation=organisation,
         )
 
-    def _server(self, name: str, server: ServerFile, layers: Layers) -> ServerSettings:
+    def _server(
+        self, name: str, server: ServerFile, layers: Layers, organisation: tuple[Policy, ...]
+    ) -> ServerSettings:
         words = server.policy or ()
+        own = layers.server(name, words)
         return ServerSettings(
             name=name,
             url=server.url,
@@ -206,7 +219,7 @@ class _Loader:
             command=tuple(server.command or ()),
             env=server.env,
             cwd=self.folder / server.cwd if server.cwd else None,
-            policies=layers.of(name, words),
+            policies=layered(organisation, own) if own else (),
             page=layers.number(name, words),
             timeouts=_timeouts(server.timeouts),
         )
@@ -283,7 +296,8 @@ def _or(said: timedelta | None, otherwise: timedelta) -> timedelta:
     return otherwise if said is None else said
 
 
-def _notes(servers: Mapping[str, ServerSettings]) -> tuple[str, ...]:
+def _notes(settings: Settings) -> tuple[str, ...]:
+    servers = settings.servers
     unruled = [
         f"server {name} has no policy: every tool of it is denied" for name, s in servers.items() if not s.policies
     ]
@@ -292,7 +306,7 @@ def _notes(servers: Mapping[str, ServerSettings]) -> tuple[str, ...]:
         for name, s in servers.items()
         if s.page == 0
     ]
-    said = {f"{policy.name}: {note}": None for s in servers.values() for policy in s.policies for note in policy.notes}
+    said = [f"{policy.name}: {note}" for policy in every_policy(settings) for note in policy.notes]
     return (*unruled, *unsaved, *said)
 
 

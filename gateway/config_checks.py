@@ -22,7 +22,7 @@ from gateway.config_file import AgentFile, ConfigFile, ServerFile
 from gateway.config_oauth import agent_credential, check_agent_oauth, check_server_oauth
 from gateway.policy.collecting import Collector, Path
 from gateway.policy.source import Node, nearest
-from gateway.settings import Settings
+from gateway.settings import Settings, every_policy
 
 _SERVER_NAME = re.compile(r"[A-Za-z0-9]+(?:[-_][A-Za-z0-9]+)*")
 _AGENT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -68,8 +68,7 @@ class Checks(Collector):
             unread=_sections(unread),
             written=frozenset(key.lower() for key in written),
         )
-        policies = {p.name: p for server in settings.servers.values() for p in server.policies}
-        for policy in policies.values():
+        for policy in every_policy(settings):
             self.problems.extend(able.problems(policy))
         for index, member in enumerate(settings.approvals.defaults.reviewers):
             message, hint = able.missing(member)

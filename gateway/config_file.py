@@ -92,6 +92,7 @@ class AgentFile(Shape):
     oauth_subject: Words | None = Field(None, description="with agent_oauth: the subject of its access tokens")
     owner: Words | None = Field(None, description="the person behind it")
     servers: list[Words] = Field(default_factory=list)
+    policy: Several | None = Field(None, description="layers for what this agent calls, under those of each server")
 
 
 class PersonFile(Shape):
@@ -178,6 +179,7 @@ class ConfigFile(Shape):
     public_url: Words | None = Field(None, description="links are made from this")
     database: Secret = Field(default=SecretStr("sqlite:///placet.db"))
     keys: KeysFile = Field(default_factory=KeysFile)
+    policy: Several | None = Field(None, description="layers over the policy of every server")
     servers: dict[str, ServerFile] = Field(default_factory=dict)
     agents: dict[str, AgentFile] = Field(default_factory=dict)
     people: dict[str, PersonFile] = Field(default_factory=dict)

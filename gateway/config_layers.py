@@ -1,4 +1,6 @@
-"""Where the layers of a server's policy come from: files beside the configuration, and the page.
+"""Where the layers of policies come from: files beside the configuration, and the page of a server.
+
+Those of the organisation are over those of every server that has a policy of its own, those of an agent under them.
 
 The literal word `page` names one layer that is kept in the database and edited on the page; until a version of it
 is saved it denies everything. Every other word is the path of a file; one that is called `page` is written `./page`.
@@ -11,10 +13,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from approvals.storage.policies import PolicyVersion
+from gateway.policy.layers import layered
 from gateway.policy.loaders import PolicyErrors, load_policy
 from gateway.policy.model import Policy
 from gateway.policy.source import Node, Problem, pointer
-from gateway.policy_files import PolicyFiles, layered
+from gateway.policy_files import PolicyFiles
 from gateway.settings import FileStamp
 
 PAGE = "page"
@@ -30,9 +33,17 @@ class Layers:
         self._files = PolicyFiles()
         self._problems: list[Problem] = []
 
-    def of(self, server: str, words: Sequence[str]) -> tuple[Policy, ...]:
-        """The layers of one server that can be used, in order."""
-        return layered(*self._each(server, words))
+    def organisation(self, words: Sequence[str]) -> tuple[Policy, ...]:
+        """The layers over every server."""
+        return self._narrowing(("policy",), words)
+
+    def server(self, name: str, words: Sequence[str]) -> tuple[Policy, ...]:
+        """The layers of one server by itself that can be used, in order."""
+        return layered(*self._each(name, words))
+
+    def agent(self, name: str, words: Sequence[str]) -> tuple[Policy, ...]:
+        """The layers of one agent."""
+        return self._narrowing(("agents", name, "policy"), words)
 
     @property
     def problems(self) -> list[Problem]:
@@ -49,6 +60,11 @@ class Layers:
         if PAGE not in words:
             return None
         return self._saved[server].number if server in self._saved else 0
+
+    def _narrowing(self, where: tuple[str, ...], words: Sequence[str]) -> tuple[Policy, ...]:
+        if PAGE in words:
+            self._problem(where, "page is a layer of a server; write ./page for a file of that name")
+        return layered(*(self._file(word, where) for word in words if word != PAGE))
 
     def _each(self, server: str, words: Sequence[str]) -> Iterator[tuple[Policy, ...]]:
         where = ("servers", server, "policy")

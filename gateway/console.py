@@ -26,7 +26,8 @@ from approvals.web.shape import answer, dumps
 from gateway.catalog import Catalog, Tool
 from gateway.judge import Judge
 from gateway.pins import accept, difference
-from gateway.policy.evaluate import listing, version_of
+from gateway.policy.evaluate import listing
+from gateway.policy.layers import version_of
 from gateway.policy.risk.overrides import settled
 from gateway.reload import Reloader
 from gateway.servers import Server, Servers

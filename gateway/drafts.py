@@ -59,7 +59,7 @@ def file_name(server: str, text: str) -> str:
 def managed_by_files(settings: Settings, server: ServerSettings) -> str:
     """Why a server without a page layer cannot be edited on the page, and how to add one."""
     folder = settings.file.absolute().parent
-    files = [_relative(policy.name, folder) for policy in server.policies]
+    files = [_relative(one.name, folder) for one in server.policies if one not in settings.organisation]
     listed = ", ".join([*files, PAGE])
     word = f"[{listed}]" if files else listed
     return (

@@ -88,7 +88,7 @@ class Executor:
 
         Exceeded: a limit has no room now; the approval stays.
         """
-        server = self._servers.get(request.call.server)
+        server = self._servers.seen_by(request.caller.agent, request.call.server)
         if server is None or request.call.server not in self._callers.servers(request.caller.agent):
             return await self._cancel(request, Cause.REVOKED)
         try:

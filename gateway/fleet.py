@@ -8,8 +8,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from gateway.catalog import Catalog
+from gateway.policy.model import Policy
 from gateway.servers import Server, Servers
 from gateway.settings import ServerSettings
 from gateway.upstreams import Timeouts, Upstream
@@ -41,8 +43,10 @@ class Fleet:
         self._work, self._servers, self._catalog = work, servers, catalog
         self._running: dict[str, _Running] = {}
 
-    async def apply(self, wanted: Mapping[str, ServerSettings]) -> None:
-        """Run exactly these servers.
+    async def apply(
+        self, wanted: Mapping[str, ServerSettings], agents: Mapping[str, tuple[Policy, ...]] = MappingProxyType({})
+    ) -> None:
+        """Run exactly these servers; `agents` are the layers of agents that have some.
 
         Raises:
             ValueError: a server's settings cannot be used; nothing was changed.
@@ -60,7 +64,7 @@ class Fleet:
             loop = self._work.loop(f"upstream {name}", upstream.run)
             self._running[name] = _Running(settings=wanted[name], upstream=upstream, loop=loop)
         self._catalog.replace({name: running.upstream for name, running in self._running.items()})
-        self._servers.replace(
+        servers = [
             Server(
                 name=name,
                 upstream=self._running[name].upstream,
@@ -68,7 +72,8 @@ class Fleet:
                 call_seconds=server.timeouts.call.total_seconds(),
             )
             for name, server in wanted.items()
-        )
+        ]
+        self._servers.replace(servers, agents)
 
     async def close(self) -> None:
         """End every upstream politely."""

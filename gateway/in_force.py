@@ -23,7 +23,10 @@ SHOWN = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """One layer of one server: its hash in force, and the hash of its file now. `page`: its version, no file."""
+    """One layer of one server, or of `agent NAME`: its hash in force, and the hash of its file now.
+
+    `page`: its version; it has no file then.
+    """
 
     server: str
     layer: str
@@ -51,17 +54,18 @@ class Process:
 
 
 def standings(settings: Settings) -> tuple[Standing, ...]:
-    """Every layer of every server in force, compared with its file as it is now."""
+    """Every layer in force of every server, and of every agent, compared with its file as it is now."""
+    servers = [(one.name, one.page, policy) for one in settings.servers.values() for policy in one.policies]
+    agents = [(f"agent {one.name}", None, policy) for one in settings.agents.values() for policy in one.policies]
     return tuple(
         Standing(
-            server=server.name,
+            server=name,
             layer=policy.name,
             in_force=digest(policy.text),
             on_disk=None if is_page(policy) else _hash_of(policy.name),
-            page=server.page if is_page(policy) else None,
+            page=page if is_page(policy) else None,
         )
-        for server in settings.servers.values()
-        for policy in server.policies
+        for name, page, policy in (*servers, *agents)
     )
 
 

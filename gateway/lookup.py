@@ -74,9 +74,9 @@ class Lookup:
         """Called when a server that was not waited for has answered with something else than was given for it."""
 
     def servers(self, caller: Caller, server: str | None) -> list[Server]:
-        """The servers a path gives this caller."""
+        """The servers a path gives this caller, under the caller's own layers too."""
         names = [n for n in self._callers.servers(caller.agent) if server is None or n == server]
-        return [found for name in names if (found := self._servers.get(name)) is not None]
+        return [found for name in names if (found := self._servers.seen_by(caller.agent, name)) is not None]
 
     def every(self) -> list[Server]:
         """Every server there is, whoever may use it."""

@@ -8,10 +8,11 @@ once, however often it is named, and counts once among the layers of a call.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from gateway.policy import trials
+from gateway.policy.layers import layered
 from gateway.policy.loaders import PolicyErrors, untested
 from gateway.policy.model import Policy
 from gateway.policy.source import Problem
@@ -82,11 +83,6 @@ class PolicyFiles:
         failing = self._trial(stack, policy)
         self.problems.extend(failing)
         return () if failing else stack
-
-
-def layered(*stacks: Iterable[Policy]) -> tuple[Policy, ...]:
-    """Layers of several origins, outer ones first. What comes twice is one layer, or its limits would count twice."""
-    return tuple({policy.name: policy for stack in stacks for policy in stack}.values())
 
 
 def read_file(path: Path, name: str) -> tuple[str, FileStamp]:

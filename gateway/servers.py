@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
+from gateway.policy.layers import narrowed
 from gateway.policy.model import Policy
 from gateway.upstreams import Upstream
 
@@ -21,18 +22,27 @@ class Server:
 
 
 class Servers:
-    """Every configured server, swapped whole on reload."""
+    """Every configured server, and the layers that agents have of their own, swapped whole on reload."""
 
     def __init__(self, servers: Iterable[Server] = ()) -> None:
         self._by_name = {server.name: server for server in servers}
+        self._by_agent: Mapping[str, tuple[Policy, ...]] = {}
 
     def get(self, name: str) -> Server | None:
         """The server of that name."""
         return self._by_name.get(name)
 
-    def replace(self, servers: Iterable[Server]) -> None:
-        """Take over a reloaded configuration."""
+    def seen_by(self, agent: str, name: str) -> Server | None:
+        """The server of that name as an agent may use it: under its own layers too."""
+        server, layers = self._by_name.get(name), self._by_agent.get(agent, ())
+        if server is None or not layers:
+            return server
+        return replace(server, policies=narrowed(server.policies, layers))
+
+    def replace(self, servers: Iterable[Server], agents: Mapping[str, tuple[Policy, ...]]) -> None:
+        """Take over a reloaded configuration. `agents` are the layers of each agent that has some."""
         self._by_name = {server.name: server for server in servers}
+        self._by_agent = dict(agents)
 
     def __iter__(self) -> Iterator[Server]:
         return iter(self._by_name.values())

@@ -19,6 +19,7 @@ from pydantic import SecretStr
 from approvals.domain.model import Person, PersonId
 from approvals.filing import Caps
 from gateway.policy.durations import written
+from gateway.policy.layers import layered, narrowed
 from gateway.policy.model import Policy
 from gateway.policy.routes import ApprovalDefaults
 
@@ -60,6 +61,7 @@ class ServerOauthSettings:
 class ServerSettings:
     """One upstream server: `url` and `headers`, or `command` and `env`. No policies = every tool denied.
 
+    `policies` are all its layers, those of the organisation first.
     `page`: the number of the version in force of the layer that is edited on the page, 0 while none is saved; None for
     a server whose policies are all files.
     """
@@ -78,7 +80,10 @@ class ServerSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentSettings:
-    """One agent of the configuration: known by its token's SHA-256, by its OAuth subject, or anonymous on loopback."""
+    """One agent of the configuration: known by its token's SHA-256, by its OAuth subject, or anonymous on loopback.
+
+    `policies` are layers under those of each server it uses.
+    """
 
     name: str
     servers: tuple[str, ...]
@@ -86,6 +91,7 @@ class AgentSettings:
     token_sha256: str | None = None
     anonymous: bool = False
     oauth_subject: str | None = None
+    policies: tuple[Policy, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +147,10 @@ class FileStamp:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything that was configured. `notes` are warnings that stop nothing."""
+    """Everything that was configured. `notes` are warnings that stop nothing.
+
+    `organisation` are the layers over every server that has a policy; they are among its own.
+    """
 
     file: Path
     listen: Listen
@@ -157,8 +166,22 @@ class Settings:
     slack: SlackSettings | None = None
     local_login: bool = True
     agent_oauth: AgentOauthSettings | None = None
+    organisation: tuple[Policy, ...] = ()
     files: tuple[FileStamp, ...] = ()
     notes: tuple[str, ...] = ()
+
+
+def every_policy(settings: Settings) -> tuple[Policy, ...]:
+    """Every policy of a configuration, once."""
+    servers = (server.policies for server in settings.servers.values())
+    agents = (agent.policies for agent in settings.agents.values())
+    return layered(settings.organisation, *servers, *agents)
+
+
+def policies_for(settings: Settings, server: str, agent: str | None) -> tuple[Policy, ...]:
+    """The layers that judge the calls of an agent at a server."""
+    known = settings.agents.get(agent) if agent is not None else None
+    return narrowed(settings.servers[server].policies, known.policies if known is not None else ())
 
 
 def show(settings: Settings) -> dict[str, Any]:

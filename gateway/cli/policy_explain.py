@@ -30,6 +30,7 @@ from gateway.policy.source import nearest
 from gateway.policy.texts import shown
 from gateway.policy.trials import SOMEBODY
 from gateway.policy.verdicts import Final, final
+from gateway.settings import policies_for
 from gateway.upstreams.schemas import ArgumentCheck, UnusableSchema
 
 BY_NAME = "The risk is judged by the tool's name alone"
@@ -157,7 +158,7 @@ async def _by_configuration(session: Session, server: str | None, asked: Asked) 
         now=asked.at or datetime.now(UTC),
         risk=classify(pin.seen_definition if pin is not None else {"name": asked.tool}),
     )
-    policies = settings.servers[name].policies
+    policies = policies_for(settings, name, asked.agent)
     ruling = evaluate(policies, facts)
     budgets = await Limits(session.db).standing(ruling.limits, facts.now)
     budgets.begin(ruling.limits, asked.given, facts.now)

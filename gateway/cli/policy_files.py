@@ -13,10 +13,11 @@ import click
 from gateway.cli.common import USAGE, config_file, fail
 from gateway.config import ConfigErrors, policy_files
 from gateway.policy import trials
+from gateway.policy.layers import layered
 from gateway.policy.model import Policy
 from gateway.policy.source import Problem, SourceErrors
 from gateway.policy.texts import shown
-from gateway.policy_files import PolicyFiles, Trial, layered
+from gateway.policy_files import PolicyFiles, Trial
 from gateway.protocol.strict import Malformed, read
 
 A_CALL = 'A call is {"tool": "name", "arguments": {…}}.'

@@ -19,7 +19,7 @@ from approvals.storage.engine import Database
 from gateway.cli.common import FAILED, USAGE, config_file, config_option, fail, json_option, run, say
 from gateway.config import ConfigErrors
 from gateway.policy.routes import askers, terms
-from gateway.settings import Settings, SlackSettings
+from gateway.settings import Settings, SlackSettings, every_policy
 from gateway.start import load
 
 NEW_APP = "https://api.slack.com/apps?new_app=1&manifest_yaml="
@@ -89,10 +89,9 @@ async def _asked(slack: SlackSettings, places: tuple[str, ...]) -> list[Line]:
 def _places(settings: Settings) -> tuple[str, ...]:
     """The channels that rules name themselves; people are no channels."""
     found: list[str] = []
-    for server in settings.servers.values():
-        for policy in server.policies:
-            for asker in askers(policy):
-                found += terms(asker.spec, settings.approvals.defaults).channels
+    for policy in every_policy(settings):
+        for asker in askers(policy):
+            found += terms(asker.spec, settings.approvals.defaults).channels
     words = (word.removeprefix("slack:") for word in found if word.startswith("slack:"))
     return tuple(word for word in words if word and word[0] not in "@UW")
 

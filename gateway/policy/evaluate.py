@@ -7,14 +7,13 @@ pass. Specificity decides whose words and whose approval route are used, never w
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 
 from gateway.policy.costs import Uncountable, cost
 from gateway.policy.entries import named
 from gateway.policy.judging import Say, hidden, judge
+from gateway.policy.layers import version_of
 from gateway.policy.model import (
     Action,
     ApprovalBlock,
@@ -32,6 +31,7 @@ from gateway.policy.risk.overrides import as_seen, class_seen, settled
 from gateway.policy.routes import overlay
 from gateway.policy.texts import shown
 
+DEFAULT = "/default"
 NO_POLICY = "There is no policy for this server, so every tool is denied."
 
 _STRICTNESS = {Verdict.ALLOW: 0, Verdict.REQUIRE_APPROVAL: 1, Verdict.DENY: 2}
@@ -78,8 +78,8 @@ def evaluate(policy: Policy | Sequence[Policy] | None, facts: Facts) -> Ruling:
     sheet = _Sheet()
     for layer in layers:
         _judge_layer(layer, as_seen(layer, facts), sheet)
-    # Ties go to the first: outer layers before inner ones, specific entries before general ones.
-    won = max(sheet.said, key=lambda said: _STRICTNESS[said.verdict])
+    # Ties go to rules before defaults, then to the first: outer layers, and in a layer the more specific entries.
+    won = max(sheet.said, key=lambda said: (_STRICTNESS[said.verdict], said.say.rule != DEFAULT))
     risk = settled(layers, facts.tool, facts.risk)
     return Ruling(
         verdict=won.verdict,
@@ -100,16 +100,6 @@ def listing(policy: Policy | Sequence[Policy] | None, tool: str, risk: RiskClass
     """Could any call of this tool be allowed or asked about? Only then is it listed."""
     layers = _layers(policy)
     return bool(layers) and all(_listed_by(layer, tool, risk) for layer in layers)
-
-
-def version_of(layers: Sequence[Policy]) -> str:
-    """The version that a ruling and a binding name: one policy's own, or the hash of its layers'."""
-    return layers[0].version if len(layers) == 1 else _joined(tuple(layer.version for layer in layers))
-
-
-@lru_cache(maxsize=256)
-def _joined(versions: tuple[str, ...]) -> str:
-    return hashlib.sha256(b"placet/layers/1\x00" + "\n".join(versions).encode()).hexdigest()
 
 
 def _layers(policy: Policy | Sequence[Policy] | None) -> Sequence[Policy]:
@@ -174,7 +164,7 @@ def _by_default(policy: Policy, facts: Facts) -> Say:
     denied = f"The tool {shown(facts.tool)} is not named in the policy, and the default is deny."
     allows = policy.default is Verdict.ALLOW
     why = f"no rule names the tool, and the default is {policy.default}"
-    return Say(verdict=policy.default, rule="/default", reason=None if allows else denied, why=why)
+    return Say(verdict=policy.default, rule=DEFAULT, reason=None if allows else denied, why=why)
 
 
 def _cost(policy: Policy, facts: Facts, limit: Limit, route: ApprovalBlock, sheet: _Sheet) -> None:

@@ -5,17 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from approvals import tokens
 from approvals.domain.model import Person, PersonId, Role
 from gateway.config import ConfigErrors, changed, database_of, default_file, load_config
+from gateway.policy.loaders import load_policy
+from gateway.policy.model import Policy
 from gateway.schemas import MODELS, rendered, write_schemas
-from gateway.settings import MASK, AgentOauthSettings, Settings, show
+from gateway.servers import Server, Servers
+from gateway.settings import MASK, AgentOauthSettings, Settings, every_policy, policies_for, show
 
 EXAMPLE = Path(__file__).parent.parent.parent / "config"
 HASH = "a" * 64
@@ -129,6 +133,13 @@ REFUSED: list[tuple[str, str, str]] = [
     ("servers: {s: {command: []}}", "at least 1 item", "empty command"),
     ("servers: {s: {command: [x, '${file:p.yaml}']}}", "can be read by everybody on the machine", "secret in argv"),
     ("servers: {s: {url: 'http://x/', policy: none.yaml}}", "there is no policy file", "missing policy"),
+    ("policy: none.yaml", "placet.yaml:1:9: there is no policy file none.yaml (at /policy)", "missing organisation"),
+    ("policy: page", "placet.yaml:1:9: page is a layer of a server; write ./page", "page of the organisation"),
+    (
+        f"agents: {{a: {{token_sha256: {HASH}, policy: [page]}}}}",
+        "page is a layer of a server; write ./page for a file of that name (at /agents/a/policy)",
+        "page of an agent",
+    ),
     ("servers: {s: {command: [x]}, S: {command: [x]}}", "'S' and 's' differ only in case", "twins"),
     ("agents: {'a b': {anonymous: true}}", "'a b' cannot name an agent", "agent name"),
     ("agents: {a: {}}", "exactly one of token, token_sha256 and anonymous: true", "no credential"),
@@ -468,3 +479,44 @@ def test_agent_oauth_without_its_package_says_what_to_install(tmp_path: Path, mo
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     with pytest.raises(ConfigErrors, match=r"pip install 'placet\[oidc\]'"):
         load(tmp_path, OAUTH)
+
+
+def test_layers_of_the_organisation_stand_over_servers_and_those_of_an_agent_under_them(tmp_path: Path) -> None:
+    for name in ("org", "base", "mine"):
+        (tmp_path / f"{name}.yaml").write_text(PLAIN)
+    settings = load(
+        tmp_path,
+        "policy: [org.yaml, base.yaml]\n"
+        + SERVER
+        + "  t: {url: http://127.0.0.1:1/mcp, policy: [base.yaml, p.yaml]}\n  bare: {url: http://127.0.0.1:1/mcp}\n"
+        + f"agents: {{a: {{token_sha256: {HASH}, policy: [mine.yaml, org.yaml]}}}}\n",
+    )
+
+    def names(policies: tuple[Policy, ...]) -> list[str]:
+        return [Path(policy.name).stem for policy in policies]
+
+    assert names(settings.organisation) == ["org", "base"]
+    assert names(settings.servers["s"].policies) == names(settings.servers["t"].policies) == ["org", "base", "p"]
+    assert names(policies_for(settings, "s", "a")) == ["org", "base", "p", "mine"]
+    assert (
+        names(policies_for(settings, "s", "nobody")) == names(policies_for(settings, "s", None)) == ["org", "base", "p"]
+    )
+    assert policies_for(settings, "bare", "a") == ()
+    assert names(every_policy(settings)) == ["org", "base", "p", "mine"]
+    assert settings.notes == ("server bare has no policy: every tool of it is denied",)
+    assert not changed(settings)
+    (tmp_path / "mine.yaml").write_text(ASKS)
+    assert changed(settings)
+    with pytest.raises(ConfigErrors, match=r"mine\.yaml:3:23: the rule /tools/pay/action needs approval, and nobody"):
+        load_config(tmp_path / "placet.yaml", {})
+
+
+def test_a_server_sees_the_layers_of_the_agent_that_uses_it(tmp_path: Path) -> None:
+    outer, mine = load_policy(PLAIN, "outer.yaml"), load_policy(PLAIN, "mine.yaml")
+    made = [
+        Server(name=n, upstream=cast(Any, n), policies=p, call_seconds=1) for n, p in (("s", (outer,)), ("bare", ()))
+    ]
+    servers = Servers()
+    servers.replace(made, {"a": (mine,)})
+    assert [servers.seen_by(agent, "s") for agent in ("a", "b")] == [replace(made[0], policies=(outer, mine)), made[0]]
+    assert [servers.seen_by("a", name) for name in ("bare", "none")] == [made[1], None]

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from gateway.policy.entries import KNOWN_NAMES, named
-from gateway.policy.evaluate import NO_POLICY, evaluate, listing, version_of
+from gateway.policy.evaluate import NO_POLICY, evaluate, listing
+from gateway.policy.layers import version_of
 from gateway.policy.loaders import load_policy
 from gateway.policy.model import Facts, Policy, Risk, RiskClass, Severity, Verdict
 from gateway.policy.names import NamePattern
@@ -180,6 +181,11 @@ def test_layers_only_narrow(outer: Policy, inner: Policy, verdict: Verdict, file
     ruling = evaluate([outer, inner], facts(tool))
     assert (ruling.verdict, ruling.policy) == (verdict, file)
     assert ruling.policy_version == version_of([outer, inner]) != outer.version
+
+
+def test_a_rule_that_names_the_tool_speaks_before_an_outer_default() -> None:
+    ruling = evaluate([policy("{}", default="allow"), policy("{a: {reason: Harmless}}")], facts("a"))
+    assert (ruling.verdict, ruling.rule, ruling.reason) == (Verdict.ALLOW, "/tools/a", "Harmless")
 
 
 def test_a_rule_in_shadow_only_says_what_it_would_have_done() -> None:

@@ -12,7 +12,8 @@ from click.testing import CliRunner
 from gateway.cli.policy_check import command
 from gateway.config import ConfigErrors, changed, load_config
 from gateway.config_layers import page_policy
-from gateway.policy.evaluate import evaluate, version_of
+from gateway.policy.evaluate import evaluate
+from gateway.policy.layers import version_of
 from gateway.policy.loaders import PolicyErrors
 from gateway.policy.model import Facts, Policy, Verdict
 from gateway.policy_files import DEEPEST, PolicyFiles
