@@ -41,6 +41,7 @@ class Held:
     created_at: datetime
     decided_at: datetime | None
     started_at: datetime | None
+    finished_at: datetime | None
     changed_at: datetime
 
 
@@ -63,6 +64,7 @@ class RecordedCall:
     rule: str | None
     policy_version: str | None
     outcome: str | None
+    ms: int | None
     risk: str | None
     severity: str | None
     counted_at: datetime | None
@@ -96,6 +98,7 @@ _CALL = (
     "rule",
     "policy_version",
     "outcome",
+    "ms",
     "risk",
     "severity",
     "counted_at",
@@ -103,7 +106,7 @@ _CALL = (
     "limits",
     "shadow",
 )
-_HELD = ("id", "state", "cause", "created_at", "decided_at", "started_at", "changed_at")
+_HELD = ("id", "state", "cause", "created_at", "decided_at", "started_at", "finished_at", "changed_at")
 
 
 class Recordings(Group):

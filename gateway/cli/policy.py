@@ -12,6 +12,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "check": ("gateway.cli.policy_check", "Say everything that is wrong with policy files."),
     "test": ("gateway.cli.policy_test", "Run the tests in policy files."),
     "explain": ("gateway.cli.policy_explain", "Print the ruling on a call, with every rule considered."),
+    "replay": ("gateway.cli.policy_replay", "Judge recorded calls again by another policy, and say what would change."),
     "status": ("gateway.cli.policy_status", "Compare what is enforced with the files on disk."),
     "versions": ("gateway.cli.policy_versions", "List what was saved on the page of a server."),
     "save": ("gateway.cli.policy_save", "Save a file as the next version of a page."),

@@ -5,12 +5,15 @@ The database file itself is looked at.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from tests.acceptance.agents import heard, sdk
 from tests.acceptance.counting import ASKS, Shop, open_shop
+from tests.acceptance.harness import policy
 
 SPENDS = {"counter": "spent", "window": "day", "max": 100, "amount": "args.amount"}
 OVER_ASKS = {"counter": "reads", "window": "day", "max": 1, "on_exceed": "require_approval"}
@@ -60,3 +63,57 @@ async def test_recorded_arguments_lie_sealed_and_no_row_or_log_has_them(tmp_path
         assert rows(it, "select count(*) from recordings join calls on calls.id = call_id") == [(1,)]
         assert not kept(it, "hunter2")
         assert not any("hunter2" in line for line in it.placet.output)
+
+
+FIRST = {"pay": {"limits": [SPENDS]}, "read": {}, "hang": {"action": "deny"}}
+SECOND = {
+    "pay": {
+        "deny_if": [{"conditions": [{"path": "args.to", "op": "eq", "value": "evil"}]}],
+        "approve_if": [{"conditions": [{"path": "args.amount", "op": "gt", "value": 12}]}],
+        "limits": [{**SPENDS, "max": 40}],
+    },
+    "read": ASKS,
+}
+CALLS = [
+    ("pay", {"to": "acme", "amount": 10}),
+    ("pay", {"to": "evil", "amount": 10}),
+    ("pay", {"to": "acme", "amount": 60}),
+    ("pay", {"to": "acme", "amount": 15}),
+    ("pay", {"to": "acme", "amount": 30}),
+    ("pay", {"to": "acme", "amount": 4}),
+    ("read", {"to": "acme", "amount": 1}),
+    ("hang", {"to": "acme", "amount": 1}),
+]
+SAID = {"policy_denied": "deny", "rate_limited": "rate_limited", "approval_pending": "require_approval", None: "allow"}
+
+
+async def made(it: Shop) -> list[str]:
+    """The same calls by the official client, and the verdict that each of them met."""
+    async with sdk(it.placet, "shop", "auto") as client:
+        answers = [heard(await client.call_tool(tool, arguments)) for tool, arguments in CALLS]
+    return [SAID[answer.code] for answer in answers]
+
+
+async def test_a_replay_of_another_policy_says_what_the_same_calls_get_under_it(tmp_path: Path) -> None:
+    then, now = tmp_path / "then", tmp_path / "now"
+    then.mkdir()
+    now.mkdir()
+    options: dict[str, Any] = {
+        "recording": {"arguments": True},
+        "limits": {"hold": {"plain": "1s", "with_progress": "1s"}},
+    }
+    async with open_shop(then, tools=FIRST, **options) as it:
+        assert await made(it) == ["allow"] * 4 + ["rate_limited", "allow", "allow", "deny"]
+        new = then / "new.json"
+        new.write_text(json.dumps(policy(SECOND)))
+        asked = ("--server", "shop", "--since", "1h", "--assume", "denied", "--json")
+        out, _ = await it.placet.cli("policy", "replay", *asked, str(new))
+        ids = [one[0] for one in rows(it, "select id from calls order by at")]
+    told = json.loads(out)
+    predicted = {one["call"]: group["now"]["verdict"] for group in told["changes"] for one in group["examples"]}
+    recorded = dict(zip(ids, ["allow"] * 4 + ["rate_limited", "allow", "allow", "deny"], strict=True))
+    async with open_shop(now, tools=SECOND, **options) as it:
+        assert await made(it) == [predicted.get(call, recorded[call]) for call in ids]
+    assert told["counts"]["newly_asked"] == 3
+    assert told["approvals"]["predicted"]["requests"] == 3
+    assert [one["reviewer"] for one in told["approvals"]["reviewers"]] == ["ada@example.com", "bob@example.com"]
