@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from approvals.directory import Directory
 from approvals.domain import quorum, schedule
+from approvals.domain.audit import Act
 from approvals.domain.lifecycle import Event, Happened, NoSuchArrow, Record, advance, ending
 from approvals.domain.model import (
     Answer,
@@ -106,7 +107,7 @@ def decide(room: Room, request_id: str, decision: Decision) -> Result:
         or (request is not None and _cannot(person, request, decision))
     )
     if refused or request is None:
-        return refused or NotFound(what="request")
+        return _on_record(room, request, decision, refused) if refused else NotFound(what="request")
     vote = Vote(
         reviewer=person.id,
         answer=decision.answer,
@@ -120,6 +121,24 @@ def decide(room: Room, request_id: str, decision: Decision) -> Result:
     enough = quorum.met(room.needs(replace(request, votes=(*request.votes, vote))))
     event = Event.QUORUM_MET if enough else Event.VOTED
     return room.move(request, Happened(event=event, actor=person.id, vote=vote))
+
+
+def _on_record(room: Room, request: ApprovalRequest | None, decision: Decision, refused: Refusal) -> Refusal:
+    """A vote that did not count leaves a trace, where its request may be known of."""
+    if request is not None and not isinstance(refused, NotFound):
+        act = Act(
+            action="request.vote_refused",
+            actor=decision.reviewer.lower(),
+            at=room.tx.now,
+            via=decision.via,
+            request=request.id,
+            binding=request.binding,
+            before=request.state.value,
+            after=request.state.value,
+            detail={"decision": decision.answer.value, "code": refused.code, "named": decision.binding[:64]},
+        )
+        room.tx.record(act)
+    return refused
 
 
 def extend(room: Room, request_id: str, reviewer: PersonId, by: timedelta) -> Result:

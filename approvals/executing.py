@@ -41,7 +41,7 @@ def settle(room: Room, request_id: str, happened: Happened, *, holder: str) -> R
     ours = request.state is State.EXECUTING and request.claim is not None and request.claim.holder == holder
     if ours:
         return room.move(request, happened)
-    room.tx.requests.append(late(request, happened, room.tx.now))
+    room.tx.requests.append(late(request, happened, room.tx.now), request.binding)
     room.tx.touch(request_id)
     return request
 

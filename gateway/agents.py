@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from approvals import tokens
 from approvals.desk import Desk
@@ -30,9 +31,15 @@ class Issued:
 
 
 async def add(
-    db: Database, *, name: str, owner: PersonId | None, servers: tuple[str, ...], good_for: timedelta = TOKEN_GOOD_FOR
+    db: Database,
+    *,
+    name: str,
+    owner: PersonId | None,
+    servers: tuple[str, ...],
+    actor: str,
+    good_for: timedelta = TOKEN_GOOD_FOR,
 ) -> Issued:
-    """Add an agent and give it its first token.
+    """Add an agent and give it its first token. `actor` is who does it, for the audit, here and below.
 
     Raises:
         Invalid: the name is taken.
@@ -44,13 +51,14 @@ async def add(
                 field="name", why=f"there is an agent {name!r} already; `placet agents rotate` gives a new token"
             )
         tx.agents.upsert(AgentRow(name=name, owner=owner, servers=servers, source="added", created_at=tx.now))
+        _note(tx, "agent.added", name, actor, owner=owner, servers=list(servers))
         return _issue(tx, name, good_for)
 
     return await db.write(work)
 
 
 async def rotate(
-    db: Database, name: str, *, good_for: timedelta = TOKEN_GOOD_FOR, overlap: timedelta = OVERLAP
+    db: Database, name: str, *, actor: str, good_for: timedelta = TOKEN_GOOD_FOR, overlap: timedelta = OVERLAP
 ) -> Issued:
     """Give an agent a new token; the newest old one works for `overlap` longer, older ones end now.
 
@@ -68,6 +76,7 @@ async def rotate(
             tx.agents.revoke_token(token.hash, tx.now)
         if live:
             tx.agents.expire_token(live[0].hash, tx.now + overlap)
+        _note(tx, "agent.rotated", name, actor)
         return _issue(tx, name, good_for)
 
     return await db.write(work)
@@ -83,6 +92,7 @@ async def revoke(desk: Desk, name: str, *, actor: str) -> int:
     def work(tx: Tx) -> None:
         _existing(tx, name)
         tx.agents.revoke(name, tx.now)
+        _note(tx, "agent.revoked", name, actor)
 
     await desk.db.write(work)
     ended = 0
@@ -101,7 +111,7 @@ async def revoke(desk: Desk, name: str, *, actor: str) -> int:
     return ended
 
 
-async def pause(db: Database, name: str, *, paused: bool) -> None:
+async def pause(db: Database, name: str, *, paused: bool, actor: str) -> None:
     """Refuse an agent's calls, or take them again.
 
     Raises:
@@ -114,6 +124,7 @@ async def pause(db: Database, name: str, *, paused: bool) -> None:
             tx.agents.pause(name, tx.now)
         else:
             tx.agents.resume(name)
+        _note(tx, "agent.paused" if paused else "agent.resumed", name, actor)
 
     await db.write(work)
 
@@ -123,6 +134,10 @@ def _existing(tx: Tx, name: str) -> AgentRow:
     if row is None:
         raise NotFound(what="agent", name=repr(name))
     return row
+
+
+def _note(tx: Tx, action: str, name: str, actor: str, **detail: Any) -> None:
+    tx.did(action, actor, subject=f"agent:{name}", **detail)
 
 
 def _issue(tx: Tx, name: str, good_for: timedelta) -> Issued:

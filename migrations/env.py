@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from approvals.storage.tables import METADATA
+from approvals.storage.schema import METADATA
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -148,6 +148,7 @@ class Database:
     def _work_and_notify(self, connection: Connection, work: Callable[[Tx], T], touched: list[frozenset[str]]) -> T:
         tx = self._tx(connection)
         result = work(tx)
+        tx.audit.chain(tx.acts)
         if tx.touched:
             tx.notices.notify(self.origin, tx.touched)
         touched.append(tx.touched)

@@ -6,6 +6,7 @@ database's own, which is one clock for all replicas and is asked for only when s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from sqlalchemy import Connection, CursorResult, Table, func, literal, select, t
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.expression import ColumnElement
 
+from approvals.domain.audit import Act
 from approvals.storage.types import Utc
 
 type_utc = Utc()
@@ -21,12 +23,13 @@ type_utc = Utc()
 class Frame:
     """One open transaction, as a group of statements sees it."""
 
-    __slots__ = ("_now", "_touched", "conn")
+    __slots__ = ("_acts", "_now", "_touched", "conn")
 
     def __init__(self, conn: Connection, now: datetime | None) -> None:
         self.conn = conn
         self._now = now
         self._touched: dict[str, None] = {}
+        self._acts: list[Act] = []
 
     @property
     def now(self) -> datetime:
@@ -51,6 +54,19 @@ class Frame:
     def touched(self) -> frozenset[str]:
         """What this transaction has touched."""
         return frozenset(self._touched)
+
+    def record(self, act: Act) -> None:
+        """Put an act into the audit chain, in this transaction: it is linked when the work is done."""
+        self._acts.append(act)
+
+    def did(self, action: str, actor: str, *, subject: str | None = None, via: str = "", **detail: Any) -> None:
+        """Record an act on something that is no request."""
+        self.record(Act(action=action, actor=actor, at=self.now, via=via, subject=subject, detail=detail))
+
+    @property
+    def acts(self) -> Sequence[Act]:
+        """What this transaction has recorded, in order."""
+        return self._acts
 
     def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
         """An INSERT that knows ON CONFLICT, in this database's dialect."""

@@ -82,4 +82,7 @@ class Pins(Group):
         }
         self._tx.touch("tools")
         accepted = update(tool_pins).where(*where).values(**values).returning(tool_pins.c.tool)
-        return self._run(accepted).first() is not None
+        if self._run(accepted).first() is None:
+            return False
+        self._tx.did("tool.accepted", by, subject=f"tool:{server}/{tool}", fingerprint=fingerprint)
+        return True

@@ -78,6 +78,15 @@ class Policies(Group):
         if self._run(alone).first() is None:
             return None
         self._tx.touch(SUBJECT)
+        self._tx.did(
+            "policy.saved",
+            draft.by,
+            subject=f"policy:{draft.server}",
+            number=version.number,
+            sha256=version.sha256,
+            note=draft.note,
+            restores=draft.restores,
+        )
         return version
 
     def number(self, server: str) -> int:

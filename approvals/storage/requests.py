@@ -36,6 +36,7 @@ from approvals.domain.model import ApprovalRequest, State, Terms, Vote
 from approvals.storage import messages
 from approvals.storage.frame import Group
 from approvals.storage.rows import (
+    act_of,
     changing,
     event_row,
     new_row,
@@ -116,7 +117,7 @@ class Requests(Group):
         if self._run(statement).first() is None:
             return False
         self._add_votes(request.id, request.votes, first=0)
-        self.append(record)
+        self.append(record, request.binding)
         return True
 
     def commit(self, step: Step) -> bool:
@@ -135,14 +136,15 @@ class Requests(Group):
         if self._run(statement).first() is None:
             return False
         self._save_votes(before, after)
-        self.append(step.record)
+        self.append(step.record, after.binding)
         if Effect.REVISE in step.effects:
             messages.Messages(self._tx).want(after.id, after.revision, step.record.at)
         return True
 
-    def append(self, record: Record) -> None:
-        """Write one ledger row, and wake whoever watches the request."""
+    def append(self, record: Record, binding: str) -> None:
+        """Write one ledger row with its place in the audit, and wake whoever watches the request."""
         self._run(events.insert().values(**event_row(record)))
+        self._tx.record(act_of(record, binding))
         self._tx.touch(record.request)
 
     def set_waiting(self, id: str, holder: str | None, *, was: str | None = None) -> None:

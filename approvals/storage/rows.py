@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from approvals.domain.audit import Act
 from approvals.domain.lifecycle import Event, Note, Record
 from approvals.domain.model import (
     Answer,
@@ -230,6 +231,21 @@ def event_row(record: Record) -> dict[str, Any]:
         "at": record.at,
         "detail": dict(record.detail),
     }
+
+
+def act_of(record: Record, binding: str) -> Act:
+    """What the audit says of a ledger row."""
+    return Act(
+        action=f"request.{record.event.value}",
+        actor=record.actor,
+        at=record.at,
+        via=str(record.detail.get("via") or ""),
+        request=record.request,
+        binding=binding,
+        before=record.before.value if record.before is not None else None,
+        after=record.after.value,
+        detail=record.detail,
+    )
 
 
 def record_from(row: Row[Any]) -> Record:

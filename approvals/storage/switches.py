@@ -39,12 +39,17 @@ class Switches(Group):
         """Put a freeze in force, in place of an earlier one of the same scope."""
         self.thaw(scope, by=by, at=at)
         self._run(switches.insert().values(scope=scope, reason=reason, by=by, at=at, until=until))
+        ends = None if until is None else until.isoformat()
+        self._tx.did("freeze.on", by, subject=f"freeze:{scope}", reason=reason, until=ends)
 
     def thaw(self, scope: str, *, by: str, at: datetime) -> bool:
         """End a freeze. False: there is none."""
         self._tx.touch("switches")
         ended = update(switches).where(switches.c.scope == scope, IS_IN_FORCE).values(ended_at=at, ended_by=by)
-        return self._run(ended.returning(switches.c.id)).first() is not None
+        if self._run(ended.returning(switches.c.id)).first() is None:
+            return False
+        self._tx.did("freeze.off", by, subject=f"freeze:{scope}")
+        return True
 
     def in_force(self, now: datetime) -> list[FreezeRow]:
         """Every freeze that holds now, the oldest first."""

@@ -1,4 +1,4 @@
-"""The schema: one MetaData, one truth, which `migrations/` must reach on both databases (a test compares).
+"""The tables: one truth, which `migrations/` must reach on both databases (a test compares).
 
 Enumerated words are kept as text with a CHECK, times as `Utc`, JSON as canonical text, hashed bytes as BLOB.
 The predicates of the partial indexes are constants here, because a query only finds such an index when it
@@ -10,7 +10,6 @@ append-only: their migrations add triggers that say so.
 from __future__ import annotations
 
 from sqlalchemy import (
-    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
@@ -18,7 +17,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     PrimaryKeyConstraint,
     Table,
     Text,
@@ -26,17 +24,8 @@ from sqlalchemy import (
     text,
 )
 
+from approvals.storage.metadata import METADATA, ROW_ID
 from approvals.storage.types import FreeText, Json, Utc
-
-METADATA = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
 
 IS_OPEN = text("state IN ('pending', 'approved', 'executing')")
 IS_PENDING = text("state = 'pending'")
@@ -51,9 +40,6 @@ IS_IN_FORCE = text("ended_at IS NULL")
 STATES = (
     "state IN ('pending', 'approved', 'denied', 'expired', 'cancelled', 'executing', 'succeeded', 'failed', 'unknown')"
 )
-
-ROW_ID = BigInteger().with_variant(Integer, "sqlite")
-"""SQLite numbers rows by itself only in a column that is declared INTEGER."""
 
 requests = Table(
     "requests",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from approvals.storage.agents import Agents
+from approvals.storage.audit import Audit
 from approvals.storage.calls import Calls
 from approvals.storage.counters import Counters
 from approvals.storage.frame import Frame
@@ -44,6 +45,11 @@ class Tx(Frame):
     def agents(self) -> Agents:
         """Agents and their tokens."""
         return Agents(self)
+
+    @property
+    def audit(self) -> Audit:
+        """The chain of everything that was done."""
+        return Audit(self)
 
     @property
     def counters(self) -> Counters:

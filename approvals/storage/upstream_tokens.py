@@ -68,6 +68,7 @@ class Secrets(Group):
         values["revision"] = upstream_tokens.c.revision + 1
         self._run(fresh.on_conflict_do_update(index_elements=["server"], set_=values))
         self._tx.touch(SUBJECT)
+        self._tx.did("server.signed_in", by, subject=f"server:{server}")
 
     def lease(self, server: str, revision: int, *, holder: str, now: datetime, until: datetime) -> bool:
         """Take the right to refresh. False: the tokens are no longer these, or somebody else has it."""

@@ -18,6 +18,7 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from approvals.domain.audit import Act
 from approvals.errors import Unavailable
 from approvals.storage.faults import first_line, is_passing
 from approvals.storage.tx import Tx
@@ -120,18 +121,23 @@ class GroupWriter:
             self._committed(frozenset(touched))
 
     def _run_all(self, connection: Connection, jobs: list[Job], touched: set[str]) -> list[_Ended]:
-        return [self._run_one(connection, job, touched) for job in jobs]
+        acts: list[Act] = []
+        ended = [self._run_one(connection, job, touched, acts) for job in jobs]
+        # One look at the head and one statement for the whole group.
+        Tx(connection, self._clock()).audit.chain(acts)
+        return ended
 
     def _run_alone(self, connection: Connection, job: Job, touched: set[str]) -> _Ended:
         tx = Tx(connection, self._clock())
         try:
             result = job.work(tx)
+            tx.audit.chain(tx.acts)
         except Exception as error:  # noqa: BLE001 - handed to whoever awaits this work
             return _Ended(job, error=_as_told(error))
         touched |= tx.touched
         return _Ended(job, result=result)
 
-    def _run_one(self, connection: Connection, job: Job, touched: set[str]) -> _Ended:
+    def _run_one(self, connection: Connection, job: Job, touched: set[str], acts: list[Act]) -> _Ended:
         tx = Tx(connection, self._clock())
         try:
             with connection.begin_nested():
@@ -141,6 +147,7 @@ class GroupWriter:
                 raise _GroupLost(first_line(error)) from error
             return _Ended(job, error=_as_told(error))
         touched |= tx.touched
+        acts += tx.acts
         return _Ended(job, result=result)
 
 

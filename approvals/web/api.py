@@ -187,7 +187,8 @@ def _comment(tx: Tx, id_: str, person: Person, text: str) -> ApprovalRequest:
             403, "not_allowed", "Only its reviewers, the agent's owner and operators may write here; you may read it."
         )
     tx.requests.append(
-        note(found, Note.COMMENTED, actor=person.id, at=tx.now, before=found.state, detail={"note": text.strip()})
+        note(found, Note.COMMENTED, actor=person.id, at=tx.now, before=found.state, detail={"note": text.strip()}),
+        found.binding,
     )
     return found
 

@@ -37,17 +37,18 @@ class _NoSuchLink(Exception):
     """Rolls the transaction back."""
 
 
-def make_login_link(tx: Tx, person: PersonId, now: datetime, token_bytes: bytes, *, by: str = "cli") -> str:
+def make_login_link(tx: Tx, person: PersonId, now: datetime, token_bytes: bytes, *, by: str) -> str:
     """Save a one-time link for a person; returns what stands after the public URL (`/login#…`).
 
     `token_bytes` are `tokens.RANDOM_BYTES` random bytes.
     """
     token = tokens.make(tokens.Kind.LOGIN, token_bytes)
     tx.people.add_link(LinkRow(hash=token.sha256, person=person, by=by, created_at=now, expires_at=now + LINK_GOOD_FOR))
+    tx.did("person.link_made", by, subject=f"person:{person}")
     return f"/login#{token.text}"
 
 
-def make_person_token(tx: Tx, person: PersonId, token_bytes: bytes) -> str:
+def make_person_token(tx: Tx, person: PersonId, token_bytes: bytes, *, by: str) -> str:
     """Give a person a new token (the one before it stops working) and return it, for the only time.
 
     Raises:
@@ -56,6 +57,7 @@ def make_person_token(tx: Tx, person: PersonId, token_bytes: bytes) -> str:
     token = tokens.make(tokens.Kind.PERSON, token_bytes)
     if not tx.people.set_token(person, token.sha256):
         raise NotFound(what="person")
+    tx.did("person.token_made", by, subject=f"person:{person}")
     return token.text
 
 
@@ -97,6 +99,7 @@ def _use(tx: Tx, parts: WebParts, link: str, before: str | None, fresh: bytes) -
         raise _NoSuchLink
     if before is not None:
         tx.people.end_session(before)
+    tx.did("person.signed_in", person.id, subject=f"person:{person.id}", via="web", by="link")
     return person, open_session(tx, person.id, parts.settings, fresh)
 
 

@@ -15,7 +15,7 @@ from approvals.storage.agents import AgentRow, TokenRow
 from approvals.storage.tx import Tx
 from gateway import agents
 from gateway.callers import LEFT, sync
-from gateway.cli.common import USAGE, config_option, fail, json_option, run, say
+from gateway.cli.common import USAGE, config_option, fail, json_option, operator, run, say
 from gateway.cli.session import Session, as_option, opened
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -44,7 +44,9 @@ def add(name: str, owner: str, servers: tuple[str, ...], config: Path | None, as
         async with opened(config) as session:
             _takes_keys(session)
             chosen = _servers(session, servers)
-            issued = await agents.add(session.db, name=name, owner=PersonId(owner.lower()), servers=chosen)
+            issued = await agents.add(
+                session.db, name=name, owner=PersonId(owner.lower()), servers=chosen, actor=operator()
+            )
             _print(session, issued, chosen, as_json=as_json)
 
     run(job)
@@ -79,7 +81,7 @@ def rotate(name: str, config: Path | None, as_json: bool) -> None:
     async def job() -> None:
         async with opened(config) as session:
             _takes_keys(session)
-            issued = await agents.rotate(session.db, name)
+            issued = await agents.rotate(session.db, name, actor=operator())
             row = await session.db.read(lambda tx: tx.agents.get(name))
             _print(session, issued, row.servers if row is not None else (), as_json=as_json)
 
@@ -124,7 +126,7 @@ def resume(name: str, config: Path | None, as_json: bool) -> None:
 def _pause(name: str, config: Path | None, *, paused: bool, as_json: bool) -> None:
     async def job() -> None:
         async with opened(config) as session:
-            await agents.pause(session.db, name, paused=paused)
+            await agents.pause(session.db, name, paused=paused, actor=operator())
         say({"agent": name, "paused": paused}, f"{name} is {'paused' if paused else 'active'}.", as_json=as_json)
 
     run(job)

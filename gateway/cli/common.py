@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 import json
 import os
 import shlex
@@ -40,6 +41,11 @@ def program() -> str:
     if started.name != "placet" or shutil.which("placet") == str(started):
         return "placet"
     return shlex.quote(str(started))
+
+
+def operator() -> str:
+    """Who gives a command that asks for no person: the account on this machine, which is all that is known."""
+    return f"cli:{getpass.getuser()}"
 
 
 def fail(text: str, code: int = FAILED) -> NoReturn:

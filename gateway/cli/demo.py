@@ -16,6 +16,7 @@ from approvals.domain.model import PersonId
 from approvals.web.login import make_login_link
 from gateway import logs
 from gateway.app import Service, serve
+from gateway.cli.common import operator
 from gateway.demo.stage import SERVER, YOU, Stage, free_port, staged
 from gateway.demo.story import Story
 from gateway.start import load
@@ -55,7 +56,7 @@ async def _play(
     service: Service, url: str, stage: Stage, story: Story, stop: asyncio.Event, *, no_agent: bool, exit_after: bool
 ) -> None:
     random = secrets.token_bytes(tokens.RANDOM_BYTES)
-    path = await service.db.write(lambda tx: make_login_link(tx, PersonId(YOU), tx.now, random))
+    path = await service.db.write(lambda tx: make_login_link(tx, PersonId(YOU), tx.now, random, by=operator()))
     click.echo(f"""
 Placet is running on this machine.
 

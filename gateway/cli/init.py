@@ -22,7 +22,7 @@ from approvals.storage import migrate
 from approvals.storage.engine import Database
 from approvals.web.login import make_login_link
 from gateway.cli import init_files
-from gateway.cli.common import USAGE, fail, program, run
+from gateway.cli.common import USAGE, fail, operator, program, run
 from gateway.cli.init_files import CONFIG, KEYS, Answers
 from gateway.config import ConfigErrors, load_config
 from gateway.config_checks import wrong_address, wrong_agent_name, wrong_server_name, wrong_server_url
@@ -220,4 +220,6 @@ async def _sign_in(config: Path, person: PersonId) -> str:
     await migrate.upgrade(url)
     random = secrets.token_bytes(tokens.RANDOM_BYTES)
     async with Database.opened(url) as db:
-        return settings.public_url + await db.write(lambda tx: make_login_link(tx, person, tx.now, random))
+        return settings.public_url + await db.write(
+            lambda tx: make_login_link(tx, person, tx.now, random, by=operator())
+        )

@@ -15,7 +15,7 @@ from approvals.domain.model import Person, PersonId, Role
 from approvals.errors import Invalid, NotFound
 from approvals.storage.tx import Tx
 from approvals.web.login import make_login_link, make_person_token
-from gateway.cli.common import USAGE, config_option, fail, json_option, run, say
+from gateway.cli.common import USAGE, config_option, fail, json_option, operator, run, say
 from gateway.cli.session import Session, opened
 
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,190}")
@@ -65,7 +65,7 @@ def add(
     async def job() -> None:
         async with opened(config) as session:
             _refuse_configured(session, person.id)
-            await session.db.write(lambda tx: tx.people.upsert(person))
+            await session.db.write(lambda tx: _add(tx, person))
         _print(person, "is added", as_json=as_json)
 
     run(job)
@@ -102,7 +102,7 @@ def remove(email: str, config: Path | None, as_json: bool) -> None:
         key = PersonId(email.lower())
         async with opened(config) as session:
             _refuse_configured(session, key)
-            if not await session.db.write(lambda tx: tx.people.remove(key)):
+            if not await session.db.write(lambda tx: _remove(tx, key)):
                 raise NotFound(what="person", name=email)
         say({"removed": key}, f"{key} is removed.", as_json=as_json)
 
@@ -142,7 +142,7 @@ def token(email: str, config: Path | None, as_json: bool) -> None:
                 say({"token": fresh.text, "token_sha256": fresh.sha256}, text, as_json=as_json)
                 return
             made = await session.db.write(
-                lambda tx: make_person_token(tx, key, secrets.token_bytes(tokens.RANDOM_BYTES))
+                lambda tx: make_person_token(tx, key, secrets.token_bytes(tokens.RANDOM_BYTES), by=operator())
             )
         say({"token": made}, made, as_json=as_json)
 
@@ -153,7 +153,19 @@ def _link(tx: Tx, session: Session, email: str) -> str:
     person = session.desk.directory.person(tx, email)
     if person is None:
         raise NotFound(what="person", name=email)
-    return make_login_link(tx, person.id, tx.now, secrets.token_bytes(tokens.RANDOM_BYTES))
+    return make_login_link(tx, person.id, tx.now, secrets.token_bytes(tokens.RANDOM_BYTES), by=operator())
+
+
+def _add(tx: Tx, person: Person) -> None:
+    tx.people.upsert(person)
+    tx.did("person.added", operator(), subject=f"person:{person.id}", **_shown(person))
+
+
+def _remove(tx: Tx, key: PersonId) -> bool:
+    if not tx.people.remove(key):
+        return False
+    tx.did("person.removed", operator(), subject=f"person:{key}")
+    return True
 
 
 def _refuse_configured(session: Session, person: PersonId) -> None:

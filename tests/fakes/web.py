@@ -153,7 +153,7 @@ class Console:
     async def link(self, person: PersonId) -> str:
         """The secret of a new one-time link."""
         random = secrets.token_bytes(tokens.RANDOM_BYTES)
-        path = await self.db.write(lambda tx: make_login_link(tx, person, tx.now, random))
+        path = await self.db.write(lambda tx: make_login_link(tx, person, tx.now, random, by="cli:test"))
         return path.removeprefix("/login#")
 
     async def sign_in(self, person: PersonId) -> Session:
@@ -175,7 +175,7 @@ class Console:
     async def person_token(self, person: PersonId) -> str:
         """A bearer token for a person added at run time."""
         random = secrets.token_bytes(tokens.RANDOM_BYTES)
-        return await self.db.write(lambda tx: make_person_token(tx, person, random))
+        return await self.db.write(lambda tx: make_person_token(tx, person, random, by="cli:test"))
 
     async def file(self, arguments: Mapping[str, Any] | None = None, **but: Any) -> ApprovalRequest:
         """A call that waits for the finance group."""

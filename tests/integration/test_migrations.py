@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from approvals.errors import Invalid
 from approvals.storage import migrate
 from approvals.storage.engine import Database, Tx
-from approvals.storage.tables import METADATA
+from approvals.storage.schema import METADATA
 from tests.fakes.postgres import Cluster
 from tests.fakes.processes import at_the_line
 

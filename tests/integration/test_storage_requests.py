@@ -183,7 +183,7 @@ async def test_the_ledger_tells_the_whole_story_with_its_details(database: Datab
     step = denied(request)
     ended = await commit(database, step)
     comment = lifecycle.note(ended, Note.COMMENTED, actor=ADA, at=NOON, before=ended.state, detail={"text": "why\x00"})
-    await database.write(lambda tx: tx.requests.append(comment))
+    await database.write(lambda tx: tx.requests.append(comment, ended.binding))
     records = await database.read(lambda tx: tx.requests.events(request.id))
     assert records == [lifecycle.filed(request), step.record, comment]
 
@@ -211,7 +211,7 @@ async def test_one_revision_has_one_ledger_row(database: Database) -> None:
     step = denied(request)
     await commit(database, step)
     with pytest.raises(DBAPIError):
-        await database.write(lambda tx: tx.requests.append(step.record))
+        await database.write(lambda tx: tx.requests.append(step.record, request.binding))
 
 
 async def test_what_is_due_is_found_in_each_open_state_longest_overdue_first(database: Database) -> None:

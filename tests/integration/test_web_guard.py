@@ -12,7 +12,7 @@ from sqlalchemy import select
 from approvals import tokens
 from approvals.access import Access, UnguardedRoute, access, access_of, check_routes
 from approvals.storage.engine import Database
-from approvals.storage.tables import METADATA
+from approvals.storage.schema import METADATA
 from approvals.storage.tx import Tx
 from approvals.web.routes import API, PAGES, Endpoint
 from tests.fakes.web import ADA, Console, Session, serving
