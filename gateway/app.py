@@ -54,6 +54,7 @@ from gateway.oauth.signin import SignIns
 from gateway.oauth.upstreams import UpstreamOauth
 from gateway.pins import Pins
 from gateway.pipeline import Holding, Parts
+from gateway.policy_page.routes import PolicyPage
 from gateway.protocol.headers import Allowed
 from gateway.protocol.patience import Hold
 from gateway.recording import Recorder
@@ -178,6 +179,7 @@ class Service:
             desk=self.desk,
             work=work,
         )
+        self.policy_page = PolicyPage(db=db, reloader=self.reloader)
         self.upstream_oauth = UpstreamOauth(
             db=db,
             bus=self.bus,
@@ -274,9 +276,9 @@ class Service:
                 directory=self.directory,
                 settings=self.web,
                 version=self.version,
-                features={"servers": True, "slack": self.slack is not None},
+                features={"servers": True, "policies": True, "slack": self.slack is not None},
                 notices=self.status.notices,
-                endpoints=(*self.console.endpoints(), *self.sign_in.endpoints()),
+                endpoints=(*self.console.endpoints(), *self.policy_page.endpoints(), *self.sign_in.endpoints()),
             ),
         )
         self.sign_in.add_callback(app)

@@ -34,9 +34,9 @@ def checked(settings: Settings, people: Iterable[Person], server: str, text: str
     return policy
 
 
-def layers_with(server: ServerSettings, page: Policy) -> tuple[Policy, ...]:
-    """The layers of a server with another page among them."""
-    return tuple(page if is_page(layer) else layer for layer in server.policies)
+def layers_with(layers: Iterable[Policy], page: Policy) -> tuple[Policy, ...]:
+    """Layers with another page among them."""
+    return tuple(page if is_page(layer) else layer for layer in layers)
 
 
 def put(settings: Settings, people: Iterable[Person], version: PolicyVersion) -> Settings:
@@ -47,7 +47,7 @@ def put(settings: Settings, people: Iterable[Person], version: PolicyVersion) ->
     """
     page = checked(settings, people, version.server, version.text)
     server = settings.servers[version.server]
-    changed = replace(server, policies=layers_with(server, page), page=version.number)
+    changed = replace(server, policies=layers_with(server.policies, page), page=version.number)
     return replace(settings, servers={**settings.servers, server.name: changed})
 
 

@@ -49,13 +49,13 @@ class SignInRoutes:
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         """The REST routes, for the table of the people's side."""
-        access(Access.PERSON)(self.login)
-        access(Access.PERSON)(self.logout)
+        access(Access.PERSON)(self.begin_login)
+        access(Access.PERSON)(self.forget_login)
         return (
             Endpoint(
                 method="POST",
                 path="/api/v1/servers/{name}/login",
-                handler=self.login,
+                handler=self.begin_login,
                 takes=Empty,
                 gives=SignInOut,
                 refuses=(404, 422, 502),
@@ -63,7 +63,7 @@ class SignInRoutes:
             Endpoint(
                 method="POST",
                 path="/api/v1/servers/{name}/logout",
-                handler=self.logout,
+                handler=self.forget_login,
                 takes=Empty,
                 gives=SignOutOut,
             ),
@@ -74,7 +74,7 @@ class SignInRoutes:
         access(Access.CALLBACK)(self.callback)
         app.router.add_get(CALLBACK, self.callback, allow_head=False)
 
-    async def login(self, request: web.Request) -> web.StreamResponse:
+    async def begin_login(self, request: web.Request) -> web.StreamResponse:
         """Begin to sign Placet in to a server; open the link in a browser within ten minutes."""
         person = _may(request)
         await body.read(request, Empty)
@@ -82,7 +82,7 @@ class SignInRoutes:
         said: dict[str, Any] = {"server": begun.server, "url": begun.url, "expires_at": begun.expires_at.isoformat()}
         return answer(request, dumps(said))
 
-    async def logout(self, request: web.Request) -> web.StreamResponse:
+    async def forget_login(self, request: web.Request) -> web.StreamResponse:
         """Forget the tokens for a server; its calls fail until somebody signs in again."""
         _may(request)
         await body.read(request, Empty)

@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from approvals.channels.slack_manifest import manifest
 from approvals.domain.lifecycle import TABLE
@@ -22,6 +23,7 @@ from approvals.web.routes import API
 from gateway import schemas
 from gateway.cli.slack import as_yaml
 from gateway.console import Console
+from gateway.policy_page.routes import PolicyPage
 from gateway.signin import SignInRoutes
 
 ROOT = Path(__file__).parent.parent
@@ -71,7 +73,13 @@ def _architecture(root: Path) -> str:
 
 def _openapi(_root: Path) -> str:
     # Only its routes are asked for, and they need none of the running parts behind it.
-    endpoints = (*API, *Console.__new__(Console).endpoints(), *SignInRoutes.__new__(SignInRoutes).endpoints())
+    nothing: Any = None
+    endpoints = (
+        *API,
+        *Console.__new__(Console).endpoints(),
+        *PolicyPage(db=nothing, reloader=nothing).endpoints(),
+        *SignInRoutes.__new__(SignInRoutes).endpoints(),
+    )
     document = write_document(endpoints, version=DOCUMENT_VERSION, cookie=COOKIE, public_url=PUBLIC_URL)
     return json.dumps(json.loads(document), indent=2, ensure_ascii=False) + "\n"
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,8 @@ _QUERY: dict[str, tuple[dict[str, Any], str]] = {
     "order": ({"type": "string", "enum": ["newest", "oldest"], "default": "newest"}, "By time of creation."),
     "limit": ({"type": "integer", "minimum": 1, "maximum": 200, "default": 50}, "Rows of a page at most."),
     "cursor": ({"type": "string"}, "`next_cursor` of the page before."),
+    "layer": ({"type": "integer", "minimum": 0}, "Which layer, from 0; not needed where there is only one."),
+    "number": ({"type": "integer", "minimum": 1}, "A saved version, instead of a layer as it is enforced."),
 }
 _CHANGE_HEADERS = (
     "With a session cookie, changes need `Origin`, `X-CSRF-Token` (from `/api/v1/me`) and `application/json`; "
@@ -108,8 +111,10 @@ def _parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
         {"name": name, "in": "query", "schema": _QUERY[name][0], "description": _QUERY[name][1]}
         for name in endpoint.query
     ]
-    if "{id}" in endpoint.path:
-        found.insert(0, {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}})
+    found += [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in re.findall(r"\{(\w+)\}", endpoint.path)
+    ]
     if endpoint.path.endswith("/events"):
         found.append({"name": "Last-Event-ID", "in": "header", "schema": {"type": "string"}})
     return found
@@ -119,6 +124,9 @@ def _success(endpoint: Endpoint) -> dict[str, Any]:
     if endpoint.path.endswith("/events"):
         text = 'Server-Sent Events; data is `{"kind": "request", "id": …}`, `{"kind": "refetch"}` or a heartbeat.'
         return {"200": {"description": text, "content": {"text/event-stream": {"schema": {"type": "string"}}}}}
+    if endpoint.path.endswith("/export"):
+        whole = {kind: {"schema": {"type": "string"}} for kind in ("application/yaml", "application/json")}
+        return {"200": {"description": "The file, byte for byte.", "content": whole}}
     if endpoint.gives is None and endpoint.method == "POST":
         return {"204": {"description": "Done."}}
     schema = {"$ref": _REF.format(model=endpoint.gives.__name__)} if endpoint.gives else {"type": "object"}

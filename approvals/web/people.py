@@ -21,6 +21,8 @@ from approvals.web.problems import Problem
 from approvals.web.sessions import VISITOR, Visitor
 from approvals.web.shape import answer, dumps, moment
 
+LISTS = frozenset({"agents", "people", "servers", "policies"})
+"""The features that are pages of lists."""
 MAY_LIST = frozenset({Role.REVIEWER, Role.OPERATOR, Role.ADMIN, Role.AUDITOR})
 
 
@@ -60,10 +62,16 @@ async def me_body(parts: WebParts, visitor: Visitor) -> bytes:
             "csrf": visitor.csrf or "",
             "server_time": moment(now),
             "version": parts.version,
-            "features": {"agents": _may_list(visitor.person), "people": _may_list(visitor.person), **parts.features},
+            "features": _features(parts, visitor.person),
             "notices": [{"level": one.level, "text": one.text} for one in parts.notices()],
         }
     )
+
+
+def _features(parts: WebParts, person: Person) -> dict[str, bool]:
+    """What this server can do, less what this person may not see."""
+    offered = {"agents": True, "people": True, **parts.features}
+    return {name: offers and (name not in LISTS or _may_list(person)) for name, offers in offered.items()}
 
 
 def _list(request: web.Request, member: str, rows: list[dict[str, Any]], *, key: str) -> web.Response:

@@ -114,6 +114,7 @@ PAGES: tuple[tuple[str, Handler], ...] = (
     ("/history", pages.page),
     ("/agents", pages.page),
     ("/servers", pages.page),
+    ("/policies", pages.page),
     ("/people", pages.page),
     ("/static/fonts/{name}", pages.font_file),
     ("/static/{name:.+}", pages.static_file),

@@ -7,7 +7,6 @@ alone, with nothing but what the options say. Nothing is sent, counted or kept.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -19,44 +18,15 @@ from gateway.cli.common import USAGE, config_option, fail, json_option, run, say
 from gateway.cli.policy_files import all_loaded, call_of, counters, given_option, look_at
 from gateway.cli.policy_text import indented, limits, trace
 from gateway.cli.session import Session, opened
-from gateway.limits import Limits
+from gateway.explaining import BY_NAME, Asked, Explained, explain
 from gateway.policy.budgets import Budgets
 from gateway.policy.evaluate import evaluate
 from gateway.policy.model import Facts, Policy
 from gateway.policy.risk import classify
-from gateway.policy.risk.overrides import settled
-from gateway.policy.routes import ApprovalDefaults, NobodyToAsk, terms
 from gateway.policy.source import nearest
 from gateway.policy.texts import shown
 from gateway.policy.trials import SOMEBODY
-from gateway.policy.verdicts import Final, final
-from gateway.settings import policies_for
-from gateway.upstreams.schemas import ArgumentCheck, UnusableSchema
-
-BY_NAME = "The risk is judged by the tool's name alone"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """The call that is asked about, as the command line says it."""
-
-    tool: str
-    arguments: dict[str, Any]
-    agent: str | None
-    owner: str | None
-    at: datetime | None
-    given: Mapping[str, Decimal]
-
-
-@dataclass(slots=True, kw_only=True)
-class Explained:
-    """The answer, and what is to be said beside it."""
-
-    facts: Facts
-    policies: Sequence[Policy]
-    final: Final
-    defaults: ApprovalDefaults | None = None
-    notes: list[str] = field(default_factory=list)
+from gateway.policy.verdicts import final
 
 
 @click.command()
@@ -137,33 +107,7 @@ def _by_files(policies: Sequence[Policy], server: str | None, asked: Asked) -> E
 
 
 async def _by_configuration(session: Session, server: str | None, asked: Asked) -> Explained:
-    name = _server(session, server)
-    settings = session.settings
-    pins = await session.db.read(lambda tx: tx.pins.of(name))
-    pin = pins.get(asked.tool)
-    owner, notes = await _agent(session, name, asked)
-    if pin is not None:
-        notes += _fits(pin.seen_definition, asked.arguments)
-        if pin.drifted:
-            notes.append("The tool has changed since it was accepted: every call of it is refused until it is again.")
-    else:
-        why = "it lists no tool of this name" if pins else "it has not been asked for its tools yet"
-        notes.append(f"{BY_NAME}: when the server was last seen, {why}.")
-    facts = Facts(
-        server=name,
-        tool=asked.tool,
-        arguments=asked.arguments,
-        agent=asked.agent or SOMEBODY,
-        owner=owner,
-        now=asked.at or datetime.now(UTC),
-        risk=classify(pin.seen_definition if pin is not None else {"name": asked.tool}),
-    )
-    policies = policies_for(settings, name, asked.agent)
-    ruling = evaluate(policies, facts)
-    budgets = await Limits(session.db).standing(ruling.limits, facts.now)
-    budgets.begin(ruling.limits, asked.given, facts.now)
-    answer = final(ruling, budgets.check(ruling.limits, facts.now))
-    return Explained(facts=facts, policies=policies, final=answer, defaults=settings.approvals.defaults, notes=notes)
+    return await explain(session.db, session.settings, _server(session, server), asked)
 
 
 def _server(session: Session, name: str | None) -> str:
@@ -176,29 +120,6 @@ def _server(session: Session, name: str | None) -> str:
         hint = nearest(name, known) or f"it has: {', '.join(known) or 'none'}"
         fail(f"There is no server {shown(name)} in the configuration; {hint}.", USAGE)
     return name
-
-
-async def _agent(session: Session, server: str, asked: Asked) -> tuple[str | None, list[str]]:
-    """The owner of the agent that calls, and what stands in its way before any policy is asked."""
-    if asked.agent is None:
-        return asked.owner, []
-    name = asked.agent
-    row = await session.db.read(lambda tx: tx.agents.get(name))
-    configured = session.settings.agents.get(name)
-    if row is None and configured is None:
-        return asked.owner, [f"There is no agent {shown(name)}: such a call would be refused before any policy."]
-    owner = configured.owner if configured is not None else row.owner if row is not None else None
-    servers = configured.servers if configured is not None else row.servers if row is not None else ()
-    notes = [] if server in servers else [f"The agent {shown(name)} may not use the server {shown(server)}."]
-    return asked.owner or owner, notes
-
-
-def _fits(definition: Mapping[str, Any], arguments: dict[str, Any]) -> list[str]:
-    try:
-        problems = ArgumentCheck(definition.get("inputSchema")).problems(arguments)
-    except UnusableSchema as err:
-        return [f"The tool cannot be called: {err}."]
-    return [f"The arguments do not fit the tool's schema: {one.pointer or '/'}: {one.message}" for one in problems]
 
 
 def _check_counters(explained: Explained, given: Mapping[str, Decimal]) -> None:
@@ -214,7 +135,7 @@ def _check_counters(explained: Explained, given: Mapping[str, Decimal]) -> None:
 
 
 def _risk(explained: Explained) -> dict[str, Any]:
-    risk = settled(explained.policies, explained.facts.tool, explained.facts.risk)
+    risk = explained.risk()
     return {"class": risk.kind.value, "severity": risk.severity.value, "evidence": list(map(str, risk.evidence))}
 
 
@@ -242,12 +163,9 @@ def _text(explained: Explained) -> list[str]:
 
 
 def _asks(explained: Explained) -> list[str]:
-    spec = explained.final.approval
-    if spec is None:
+    people = explained.asks()
+    if people is None:
         return []
-    try:
-        asked = terms(spec, explained.defaults or ApprovalDefaults())
-    except NobodyToAsk:
-        return ["  asks    nobody is named here: approvals.reviewers of the configuration decides"]
-    people = " and ".join(f"{factor.count} of {', '.join(factor.members)}" for factor in asked.factors)
-    return [f"  asks    {people}"]
+    return [
+        f"  asks    {' and '.join(people) or 'nobody is named here: approvals.reviewers of the configuration decides'}"
+    ]

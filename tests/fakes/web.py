@@ -9,7 +9,7 @@ import contextlib
 import itertools
 import json
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -37,6 +37,7 @@ from approvals.storage.engine import Database
 from approvals.web.login import make_login_link, make_person_token
 from approvals.web.mount import add_routes
 from approvals.web.parts import WebParts, WebSettings
+from approvals.web.routes import Endpoint
 
 START = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 
@@ -208,8 +209,10 @@ async def serving(
     https: bool = False,
     heartbeat_seconds: float = 15,
     more: Callable[[web.Application], object] = lambda _: None,
+    endpoints: Sequence[Endpoint] = (),
+    features: Mapping[str, bool] | None = None,
 ) -> AsyncIterator[Console]:
-    """The people's side over an open database. `more` adds other parts' routes."""
+    """The people's side over an open database. `more` adds other parts' routes, `endpoints` their REST."""
     port = unused_port()
     url = f"http://127.0.0.1:{port}"
     bus = LocalBus(db)
@@ -227,7 +230,16 @@ async def serving(
         public_url="https://placet.example.com" if https else url, heartbeat_seconds=heartbeat_seconds
     )
     app = web.Application()
-    add_routes(app, WebParts(db=db, desk=desk, directory=directory, settings=settings, version="0.0-test"))
+    parts = WebParts(
+        db=db,
+        desk=desk,
+        directory=directory,
+        settings=settings,
+        version="0.0-test",
+        features=features or {},
+        endpoints=endpoints,
+    )
+    add_routes(app, parts)
     more(app)
     db.on_commit = bus.publish
     async with (

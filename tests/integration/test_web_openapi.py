@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from aiohttp import web
@@ -13,6 +14,7 @@ from approvals.web.openapi import write_document
 from approvals.web.routes import API
 from tests.fakes.web import Console, serving
 
+ROOT = Path(__file__).parents[2]
 APPS: list[web.Application] = []
 
 
@@ -60,6 +62,11 @@ def test_every_operation_says_what_it_is_for_and_who_may(endpoint: object) -> No
     assert isinstance(responses, dict)
     assert ("401" in responses) == (access_of(endpoint.handler) is not Access.OPEN)  # type: ignore[attr-defined]
     assert ("requestBody" in operation) == (endpoint.method == "POST")  # type: ignore[attr-defined]
+
+
+def test_the_document_of_the_whole_service_is_valid() -> None:
+    """The one in the repository, with the routes of every part; validity takes in that operation ids are unique."""
+    OpenAPIV31SpecValidator(json.loads((ROOT / "docs" / "openapi.json").read_text())).validate()
 
 
 def test_operation_ids_are_unique() -> None:
