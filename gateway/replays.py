@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -18,7 +18,7 @@ from approvals.domain.model import Cause, Person, PersonId, State
 from approvals.errors import Invalid
 from approvals.storage.engine import Database
 from approvals.storage.recordings import Held, RecordedCall, RecordedQuery
-from gateway.policy.layers import version_of
+from gateway.policy.layers import layered, version_of
 from gateway.policy.model import Policy, Risk, RiskClass, Severity, Verdict
 from gateway.policy.recorded import Lost, Paid, Recorded, Request
 from gateway.policy.replayed import Replay, Tally
@@ -40,12 +40,16 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """What a replay needs of an installation: its recording, the keys to it, and who would be asked."""
+    """What a replay needs of an installation: its recording, the keys to it, and who would be asked.
+
+    `agents` are the layers that agents have under those of each server, by their names.
+    """
 
     db: Database
     recorder: Recorder
     people: Mapping[PersonId, Person]
     defaults: ApprovalDefaults
+    agents: Mapping[str, tuple[Policy, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +75,7 @@ def _quiet(_done: int, _all: int) -> None:
 async def replay(
     bench: Bench,
     server: str,
-    policies: Sequence[Policy],
+    policies: tuple[Policy, ...],
     period: Period,
     *,
     assume: Assume = Assume.APPROVED,
@@ -80,13 +84,16 @@ async def replay(
 ) -> Replay:
     """What these policies, all layers of a server, would have made of its recorded calls.
 
+    The layers of its agents stay as they are.
+
     Raises:
         Unavailable: the database cannot answer now.
     """
-    replayer = Replayer(server=server, policies=policies, begins=period.since, assume=assume)
+    every = layered(policies, *bench.agents.values())
+    replayer = Replayer(server=server, policies=policies, begins=period.since, agents=bench.agents, assume=assume)
     tally = Tally(people=bench.people, defaults=bench.defaults, examples=examples)
     query = RecordedQuery(
-        server=None if shares(policies) else server, since=reach(policies, period.since), until=period.until, limit=PAGE
+        server=None if shares(every) else server, since=reach(every, period.since), until=period.until, limit=PAGE
     )
     async for row in calls(bench.db, query, progress):
         opened = bench.recorder.open(row) if row.server == server else None

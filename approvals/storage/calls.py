@@ -26,8 +26,8 @@ class CallRow:
     """One tool call as it was judged. `ms` is how long it took, upstream included.
 
     `counted_at`: when its limits were looked at, by the store's clock. `ran_at`: when it was sent without being asked
-    about, having taken what its `limits` cost; None where it was not, or gave that back. `shadow` is what rules in
-    shadow would have done.
+    about, having taken what its `limits` cost; None where it was not, or gave that back. `risk` and `severity` are
+    those of the tool's definition, whatever a policy says of them; `shadow` is what rules in shadow would have done.
     """
 
     id: str

@@ -13,6 +13,7 @@ from gateway.cli.session import Session, opened
 from gateway.config_layers import PAGE, PAGE_PREFIX
 from gateway.keys import load
 from gateway.policy.durations import duration
+from gateway.policy.layers import layered
 from gateway.policy.model import Policy
 from gateway.recording import Recorder
 from gateway.replays import Bench, Period
@@ -35,6 +36,7 @@ async def opened_bench(config: Path | None) -> AsyncIterator[tuple[Session, Benc
                 recorder=Recorder.of(keys),
                 people=people,
                 defaults=session.settings.approvals.defaults,
+                agents={agent.name: agent.policies for agent in session.settings.agents.values() if agent.policies},
             ),
         )
 
@@ -49,21 +51,38 @@ def server_of(settings: Settings, name: str) -> ServerSettings:
 
 
 def layers(settings: Settings, server: str, files: Sequence[Path], layer: str | None) -> tuple[Policy, ...]:
-    """The layers of a server with new files in the place of old ones: all of them, or the one that is named."""
-    now = server_of(settings, server).policies
-    new = tuple(all_loaded(files))
-    if len(new) > 1 and layer is not None:
+    """The layers of a server with new files in the place of old ones: all of its own, or the one that is named.
+
+    A file is a layer with all that it extends. The organisation's layers stay.
+    """
+    own = tuple(policy for policy in server_of(settings, server).policies if policy not in settings.organisation)
+    roots, new = _roots(own), all_loaded(files)
+    if len(files) > 1 and layer is not None:
         fail("--layer goes with one file.", USAGE)
-    if len(new) > 1 or (len(now) <= 1 and layer is None):
-        return new
-    wanted = str(files[0]) if layer is None else layer
-    if wanted not in map(_word, now):
-        same = [policy for policy in now if Path(policy.name).resolve() == Path(wanted).resolve()]
-        wanted = _word(same[0]) if same else wanted
-    if wanted not in map(_word, now):
-        known = ", ".join(map(_word, now))
+    if layer is None and (len(files) > 1 or len(roots) <= 1):
+        return layered(settings.organisation, new)
+    wanted = Path(layer or files[0]).resolve()
+    taken = [root for root in roots if _word(root) == layer or Path(root.name).resolve() == wanted]
+    if not taken:
+        known = ", ".join(map(_word, roots))
         fail(f"{server} has the layers {known}. Say with --layer which one {files[0]} takes the place of.", USAGE)
-    return tuple(new[0] if _word(policy) == wanted else policy for policy in now)
+    return layered(settings.organisation, *(new if root is taken[0] else _stack(root, own) for root in roots))
+
+
+def _roots(own: Sequence[Policy]) -> list[Policy]:
+    """The layers that no other one extends."""
+    bases = {base for policy in own for base in _bases(policy)}
+    return [policy for policy in own if Path(policy.name).resolve() not in bases]
+
+
+def _stack(policy: Policy, own: Sequence[Policy]) -> tuple[Policy, ...]:
+    """A layer with all that it extends, the outermost first."""
+    bases = [one for base in _bases(policy) for one in own if Path(one.name).resolve() == base]
+    return layered(*(_stack(base, own) for base in bases), (policy,))
+
+
+def _bases(policy: Policy) -> list[Path]:
+    return [(Path(policy.name).parent / word).resolve() for _, word in policy.extends]
 
 
 def _word(policy: Policy) -> str:

@@ -9,13 +9,14 @@ have run, and what people would have said to one that would newly be asked about
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from gateway.policy.budgets import Budgets, Exceeded, Reservation, Room
 from gateway.policy.evaluate import evaluate
+from gateway.policy.layers import layered, narrowed
 from gateway.policy.model import ApprovalSpec, Limit, LimitUse, OnExceed, Policy, Ruling, Scope, Verdict
 from gateway.policy.recorded import Recorded, Unkept
 from gateway.policy.trials import why
@@ -84,12 +85,14 @@ class _Run:
 class Replayer:
     """Judges the calls of one server again. What was judged before `begins` only fills the counters.
 
-    Calls of other servers may be fed too: they take from budgets that servers share, and are not judged.
+    `policies` are the layers of the server, `agents` those that agents have under them, by the agent's name. Calls of
+    other servers may be fed too: they take from budgets that servers share, and are not judged.
     """
 
     server: str
-    policies: Sequence[Policy]
+    policies: tuple[Policy, ...]
     begins: datetime
+    agents: Mapping[str, tuple[Policy, ...]] = field(default_factory=dict)
     assume: Assume = Assume.APPROVED
     open_for: timedelta = AT_ONCE
     _budgets: Budgets = field(default_factory=Budgets)
@@ -100,7 +103,8 @@ class Replayer:
     _open: dict[tuple[str, str, str, str], datetime] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._limits = {_counter(limit): limit for policy in self.policies for limit in _limits(policy)}
+        every = layered(self.policies, *self.agents.values())
+        self._limits = {_counter(limit): limit for policy in every for limit in _limits(policy)}
 
     def feed(self, call: Recorded) -> Iterator[Rejudged]:
         """Take one more call, never one that was judged before the last; gives what is known by then."""
@@ -137,7 +141,7 @@ class Replayer:
                 return Rejudged(call=call, change=Change.CAME_BACK)
             self._requests.add(call.request.id)
         facts = call.facts()
-        ruling = evaluate(self.policies, facts)
+        ruling = evaluate(narrowed(self.policies, self.agents.get(call.agent, ())), facts)
         room = self._budgets.check(ruling.limits, now)
         if isinstance(facts.arguments, Unkept) and facts.arguments.read:
             self._pay(call)
@@ -218,13 +222,13 @@ class Replayer:
         self._open = {key: until for key, until in self._open.items() if until > now}
 
 
-def reach(policies: Sequence[Policy], begins: datetime) -> datetime:
+def reach(policies: Iterable[Policy], begins: datetime) -> datetime:
     """From when on calls must be fed, so that the counters are full when the first one is judged."""
     starts = (begins - 2 * limit.window.length for policy in policies for limit in _limits(policy))
     return min(starts, default=begins) - HELD_AT_MOST
 
 
-def shares(policies: Sequence[Policy]) -> bool:
+def shares(policies: Iterable[Policy]) -> bool:
     """Does a budget count calls of other servers, too? Then those are to be fed as well."""
     own = {Scope.GRANT, Scope.SERVER, Scope.TOOL}
     return any(limit.scope not in own for policy in policies for limit in _limits(policy))

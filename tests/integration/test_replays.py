@@ -61,7 +61,7 @@ async def journal(db: Database, rows: list[tuple[CallRow, bytes]], recorder: Rec
 
 async def of(db: Database, new: Policy, **options: Any) -> Replay:
     bench = Bench(db=db, recorder=RECORDER, people=samples.PEOPLE, defaults=DEFAULTS)
-    return await replay(bench, "bank", [new], options.pop("period", PERIOD), **options)
+    return await replay(bench, "bank", (new,), options.pop("period", PERIOD), **options)
 
 
 async def test_a_recording_is_read_page_by_page_and_told_how_far(
@@ -110,7 +110,7 @@ async def test_requests_bring_their_arguments_and_what_became_of_them(database_u
         await journal(at.db, rows, None)
         new = policy(f"{{{ran.call.tool}: {{deny_if: [{{conditions: [{{path: args.amount, op: gt, value: 5}}]}}]}}}}")
         bench = Bench(db=at.db, recorder=RECORDER, people=samples.PEOPLE, defaults=DEFAULTS)
-        found = await replay(bench, ran.call.server, [new], PERIOD)
+        found = await replay(bench, ran.call.server, (new,), PERIOD)
     assert found.counts == {Change.NEWLY_DENIED: 1, Change.NEWLY_ALLOWED: 1, Change.CAME_BACK: 1}
     assert found.before.requests == 2
 

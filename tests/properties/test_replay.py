@@ -197,7 +197,7 @@ def recorded(shape: dict[str, Any], taken: list[Any]) -> tuple[Policy, list[Reco
 
 def replayed(policy: Policy, rows: list[Recorded], **options: Any) -> list[Rejudged]:
     """What a replay gives, call by call."""
-    replayer = Replayer(server="bank", policies=[policy], **{"begins": BEGINS, **options})
+    replayer = Replayer(server="bank", policies=(policy,), **{"begins": BEGINS, **options})
     found = [judged for row in rows for judged in replayer.feed(row)]
     return [*found, *replayer.end()]
 

@@ -80,7 +80,7 @@ def refused(number: int = 0, verdict: Verdict = Verdict.DENY, **more: Any) -> Re
 
 
 def replayed(new: Policy, calls: Sequence[Recorded], **options: Any) -> list[Rejudged]:
-    replayer = Replayer(server="bank", policies=[new], **{"begins": NOON - DAY, **options})
+    replayer = Replayer(server="bank", policies=(new,), **{"begins": NOON - DAY, **options})
     found = [judged for one in calls for judged in replayer.feed(one)]
     return [*found, *replayer.end()]
 
@@ -180,15 +180,21 @@ SHARED = policy("{pay: {limits: [{counter: c, window: day, max: 2, scope: agent}
 def test_calls_of_other_servers_take_from_budgets_that_servers_share() -> None:
     [own] = replayed(SHARED, [call(0)])
     assert own.change is Change.UNCHANGED
-    [use] = Replayer(server="bank", policies=[SHARED], begins=NOON)._limits.items()
+    [use] = Replayer(server="bank", policies=(SHARED,), begins=NOON)._limits.items()
     paid = Paid(keys=((use[0], '["agent", "claude-ada"]'),), amount=Decimal(1))
     elsewhere = [call(number, server="shop", paid=(paid,)) for number in (0, 1)]
     [judged] = replayed(SHARED, [*elsewhere, call(2)])
     assert judged.verdict is Verdict.RATE_LIMITED
 
 
+def test_an_agents_own_layers_judge_its_calls_too() -> None:
+    agents = {"claude-ada": (replace(DENIES, name="ada.yaml"),)}
+    found = replayed(ALLOWS, [call(0), call(1, agent="other")], agents=agents)
+    assert [judged.change for judged in found] == [Change.NEWLY_DENIED, Change.UNCHANGED]
+
+
 def test_what_nobody_can_judge_pays_what_it_paid_then() -> None:
-    [(counter, _)] = Replayer(server="bank", policies=[LIMITS], begins=NOON)._limits.items()
+    [(counter, _)] = Replayer(server="bank", policies=(LIMITS,), begins=NOON)._limits.items()
     paid = Paid(keys=((counter, '["grant", "bank", "claude-ada"]'),), amount=Decimal(11))
     found = replayed(LIMITS, [call(0, arguments=Lost.NOT_OPENED, paid=(paid,)), call(1)])
     assert [judged.change for judged in found] == [Change.NOT_JUDGED, Change.NEWLY_DENIED]
