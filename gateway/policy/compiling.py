@@ -7,21 +7,27 @@ becomes the rule's pointer and the problem's place. Conditions, limits and appro
 from __future__ import annotations
 
 from collections.abc import Sequence
+from zoneinfo import ZoneInfo
 
 from gateway.policy.collecting import Collector, Path
 from gateway.policy.compiling_approval import approval
 from gateway.policy.compiling_conditions import conditions
 from gateway.policy.compiling_limits import limits, rate
 from gateway.policy.compiling_schedule import schedule
+from gateway.policy.compiling_when import when
 from gateway.policy.conditions import Side
 from gateway.policy.model import Action, RiskClass, Rule, ToolRules
 from gateway.policy.names import RISK_PREFIX, NamePattern, pattern
 from gateway.policy.shapes import RuleShape, ToolShape
 from gateway.policy.source import nearest, pointer
 
+UTC = ZoneInfo("UTC")
+
 
 class Compiler(Collector):
-    """Compiles the parts of one file."""
+    """Compiles the parts of one file. `zone` is that of its clocks."""
+
+    zone: ZoneInfo = UTC
 
     def name(self, text: str, path: Path) -> NamePattern | None:
         """The pattern that a key under `tools`, or an entry of `hide`, stands for."""
@@ -63,7 +69,7 @@ class Compiler(Collector):
         """One entry under `tools`."""
         path: Path = ("tools", name)
         compiled = self.name(name, path)
-        for key in ("when", "redact", "unwrap"):
+        for key in ("redact", "unwrap"):
             if getattr(shape, key) is not None:
                 self.not_yet((*path, key), key)
         action = Action(shape.action or "allow")
@@ -78,7 +84,8 @@ class Compiler(Collector):
             approve_if=self._rules(shape.approve_if, (*path, "approve_if"), Side.DENY),
             limits=limits(self, shape.limits, path) + rate(self, shape.rate_limit, name, path),
             approval=approval(self, shape.approval, (*path, "approval")),
-            schedule=schedule(self, shape.schedule, (*path, "schedule")),
+            schedule=schedule(self, shape.schedule, (*path, "schedule"), self.zone),
+            when=when(self, shape.when, (*path, "when"), self.zone),
             shadow=shape.mode == "shadow",
             id=shape.id,
         )
@@ -88,7 +95,7 @@ class Compiler(Collector):
         return tuple(self._rule(shape, (*path, index), side) for index, shape in enumerate(shapes))
 
     def _rule(self, shape: RuleShape, path: Path, side: Side) -> Rule:
-        if side is Side.REQUIRE and not shape.conditions:
+        if side is Side.REQUIRE and not shape.conditions and shape.when is None:
             self.problem(
                 path, "a rule under require without conditions requires nothing; add conditions or take it out"
             )
@@ -97,6 +104,7 @@ class Compiler(Collector):
         return Rule(
             pointer=pointer(path),
             conditions=conditions(self, shape.conditions, (*path, "conditions"), side),
+            when=when(self, shape.when, (*path, "when"), self.zone),
             on_deny=shape.on_deny,
             approval=approval(self, shape.approval, (*path, "approval")),
             id=shape.id,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from zoneinfo import ZoneInfo
+
 from gateway.policy.collecting import Collector, Path
 from gateway.policy.schedule import DAYS, Schedule, Span, span
 from gateway.policy.shapes import ScheduleShape
@@ -9,8 +11,17 @@ from gateway.policy.source import nearest, pointer
 from gateway.policy.zones import UnknownZone, zone
 
 
-def schedule(notes: Collector, shape: ScheduleShape | None, path: Path) -> Schedule | None:
-    """The schedule of an entry."""
+def zone_of(notes: Collector, name: str, path: Path) -> ZoneInfo:
+    """The time zone of a name; UTC stands in for one that there is not."""
+    try:
+        return zone(name)
+    except UnknownZone as err:
+        notes.problem(path, str(err), err.hint)
+        return zone("UTC")
+
+
+def schedule(notes: Collector, shape: ScheduleShape | None, path: Path, otherwise: ZoneInfo) -> Schedule | None:
+    """The schedule of an entry, in its own time zone or `otherwise`."""
     if shape is None:
         return None
     if shape.days is None and shape.hours is None:
@@ -18,11 +29,7 @@ def schedule(notes: Collector, shape: ScheduleShape | None, path: Path) -> Sched
         return None
     days = _days(notes, shape.days, (*path, "days"))
     spans = _spans(notes, shape.hours, (*path, "hours"))
-    try:
-        where = zone(shape.tz)
-    except UnknownZone as err:
-        notes.problem((*path, "tz"), str(err), err.hint)
-        return None
+    where = otherwise if shape.tz is None else zone_of(notes, shape.tz, (*path, "tz"))
     if not days or not spans:
         return None
     return Schedule(pointer=pointer(path), days=days, spans=spans, zone=where)

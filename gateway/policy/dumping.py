@@ -33,6 +33,7 @@ def dump(policy: Policy) -> dict[str, Any]:
     plain: dict[str, Any] = {
         "version": "1",
         "default": policy.default.value,
+        **({"tz": policy.zone.key} if policy.zone is not None else {}),
         **_said("list_denied", policy.list_denied),
         **_said("hide", [name.text for _, name in policy.hide]),
         **({"all_tools": {"limits": [_limit(limit) for limit in policy.limits]}} if policy.limits else {}),
@@ -108,6 +109,7 @@ def _tool(entry: ToolRules) -> dict[str, Any]:
         **({"rate_limit": _rate(rate)} if rate is not None else {}),
         **({"approval": _approval(entry.approval)} if entry.approval is not None else {}),
         **({"schedule": _schedule(entry.schedule)} if entry.schedule is not None else {}),
+        **({"when": entry.when.text} if entry.when is not None else {}),
         **({"mode": "shadow"} if entry.shadow else {}),
     }
 
@@ -116,6 +118,7 @@ def _rule(rule: Rule) -> dict[str, Any]:
     return {
         **_said("id", rule.id),
         **_said("conditions", [_condition(part) for part in rule.conditions]),
+        **({"when": rule.when.text} if rule.when is not None else {}),
         **_said("on_deny", rule.on_deny),
         **({"approval": _approval(rule.approval)} if rule.approval is not None else {}),
     }

@@ -127,7 +127,7 @@ def _listed_by(policy: Policy, tool: str, risk: RiskClass) -> bool:
         return False
     entries = [entry for entry in found.entries if not entry.shadow]
     for entry in entries:
-        if entry.action in {Action.DENY, Action.HIDE} or any(not rule.conditions for rule in entry.deny_if):
+        if entry.action in {Action.DENY, Action.HIDE} or any(rule.always for rule in entry.deny_if):
             return False
     names_it = any(entry.names_tools for entry in entries)
     return names_it or policy.default is Verdict.ALLOW or policy.list_denied

@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gateway.policy.conditions import Judged, Side, both
-from gateway.policy.model import Action, ApprovalBlock, Facts, Rule, ToolRules, Verdict
+from gateway.policy.model import Action, ApprovalBlock, Facts, Rule, ToolRules, Verdict, When
 from gateway.policy.schedule import Schedule
 from gateway.policy.texts import shown
+from gateway.policy.when import judged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,8 @@ def judge(entry: ToolRules, facts: Facts) -> Iterator[Say]:
     yield _by_action(entry, facts)
     if entry.schedule is not None:
         yield _by_schedule(entry.schedule, facts)
+    if entry.when is not None:
+        yield _by_when(entry.when, facts)
     for rule in entry.require:
         judged = _judged(rule, facts, Side.REQUIRE)
         yield _quiet(rule, judged) if judged.holds is True else _denied(rule, judged, None)
@@ -72,10 +75,21 @@ def _by_schedule(schedule: Schedule, facts: Facts) -> Say:
     return Say(verdict=Verdict.DENY, rule=schedule.pointer, reason=reason, why=why)
 
 
+def _by_when(when: When, facts: Facts) -> Say:
+    found = judged(when, facts)
+    if found.holds is True:
+        return Say(rule=when.pointer, why=found.why)
+    reason = f"The policy does not allow this: {found.why}."
+    return Say(verdict=Verdict.DENY, rule=when.pointer, reason=reason, why=found.why)
+
+
 def _judged(rule: Rule, facts: Facts, side: Side) -> Judged:
-    if not rule.conditions:
+    if rule.always:
         return Judged(holds=True, why="it holds for every call")
-    return both([condition.judge(facts.arguments, side) for condition in rule.conditions])
+    parts = [condition.judge(facts.arguments, side) for condition in rule.conditions]
+    if rule.when is not None and not any(part.holds is False for part in parts):
+        parts.append(judged(rule.when, facts))
+    return both(parts)
 
 
 def _quiet(rule: Rule, judged: Judged) -> Say:

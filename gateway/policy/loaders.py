@@ -19,6 +19,7 @@ from gateway.policy.catalogue import load_catalogue
 from gateway.policy.compiling import Compiler
 from gateway.policy.compiling_approval import SELF_AND_OTHERS
 from gateway.policy.compiling_limits import limits
+from gateway.policy.compiling_schedule import zone_of
 from gateway.policy.dialects import detect
 from gateway.policy.intercept import load_intercept
 from gateway.policy.model import Policy, ToolRules, Verdict
@@ -95,6 +96,8 @@ def _superset(compiler: Compiler, version: str) -> Policy | None:
     compiler.problems.extend(problems)
     if shape is None:
         return None
+    if "tz" in shape.model_fields_set:
+        compiler.zone = zone_of(compiler, shape.tz, ("tz",))
     tools = [compiler.tool(name, tool) for name, tool in shape.tools.items()]
     everywhere = limits(compiler, shape.all_tools.limits, ("all_tools",))
     counters = {limit.counter for limit in everywhere} | {limit.counter for t in tools if t for limit in t.limits}
@@ -108,6 +111,7 @@ def _superset(compiler: Compiler, version: str) -> Policy | None:
         limits=everywhere,
         tools=tuple(tool for tool in tools if tool is not None),
         list_denied=shape.list_denied,
+        zone=compiler.zone if "tz" in shape.model_fields_set else None,
         resources_default=Verdict(shape.resources.default if shape.resources else shape.default),
         prompts_default=Verdict(shape.prompts.default if shape.prompts else shape.default),
         risks=compiled_risks(compiler, shape.risk),
@@ -124,7 +128,7 @@ def _notes(tool: ToolRules) -> list[str]:
         f"{rule.pointer} denies every call though its text speaks of approval; "
         "to ask a person, use action: require_approval"
         for rule in tool.deny_if
-        if not rule.conditions and any(word in (rule.on_deny or "").lower() for word in wants_person)
+        if rule.always and any(word in (rule.on_deny or "").lower() for word in wants_person)
     ]
 
 

@@ -12,8 +12,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from approvals.domain.model import Factor, OnTimeout
+from gateway.policy.cel import Cel
 from gateway.policy.conditions import Condition, Group
 from gateway.policy.names import NamePattern
 from gateway.policy.paths import ArgumentPath
@@ -183,14 +185,31 @@ class ApprovalSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class When:
+    """A CEL expression. `names` are the arguments it looks at, None if it may look at any; `zone` is that of `now`."""
+
+    pointer: str
+    text: str
+    names: frozenset[str] | None
+    zone: ZoneInfo
+    program: Cel = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """Conditions that must all hold, and what to say. No conditions = always."""
+    """Conditions and an expression that must all hold, and what to say. None of them = always."""
 
     pointer: str
     conditions: tuple[Condition | Group, ...] = ()
+    when: When | None = None
     on_deny: str | None = None
     approval: ApprovalBlock | None = None
     id: str | None = None
+
+    @property
+    def always(self) -> bool:
+        """Does it hold for every call?"""
+        return not self.conditions and self.when is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,6 +227,7 @@ class ToolRules:
     limits: tuple[Limit, ...] = ()
     approval: ApprovalBlock | None = None
     schedule: Schedule | None = None
+    when: When | None = None
     shadow: bool = False
     names_tools: bool = True
     id: str | None = None
@@ -261,7 +281,8 @@ class Policy:
     """One policy, loaded. `version` is the hash of its parsed rules, whatever their formatting and tests.
 
     `text` is the file as it was written. `extends` are files whose policies are outer layers of this one, with the
-    pointers that name them: whoever reads files adds them (`gateway.policy_files`).
+    pointers that name them: whoever reads files adds them (`gateway.policy_files`). `zone` is that of its clocks, where
+    they do not say their own; None is UTC.
     """
 
     name: str
@@ -272,6 +293,7 @@ class Policy:
     limits: tuple[Limit, ...] = ()
     tools: tuple[ToolRules, ...] = ()
     list_denied: bool = False
+    zone: ZoneInfo | None = None
     resources_default: Verdict = Verdict.DENY
     prompts_default: Verdict = Verdict.DENY
     notes: tuple[str, ...] = ()

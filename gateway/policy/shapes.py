@@ -148,7 +148,7 @@ class ScheduleShape(Shape):
 
     days: list[str] | None = Field(None, min_length=1, description="mon, tue, wed, thu, fri, sat, sun; every day")
     hours: Annotated[Several, Field(min_length=1)] | None = Field(None, description='"08:00-18:00"; the whole day')
-    tz: Words = Field("UTC", description="a time zone like Europe/Athens")
+    tz: Words | None = Field(None, description="a time zone like Europe/Athens; that of the policy, or UTC")
 
 
 class RuleShape(Shape):
@@ -156,6 +156,7 @@ class RuleShape(Shape):
 
     conditions: list[ConditionShape] = Field(default_factory=list)
     on_deny: Text | None = Field(None, description="what the agent is told")
+    when: Text | None = Field(None, description="CEL, the extra cel; must hold too")
     approval: ApprovalShape | None = Field(None, description="under approve_if: whom to ask when this holds")
     id: Words | None = None
 
@@ -192,7 +193,7 @@ class ToolShape(Shape):
     limits: list[LimitShape] = Field(default_factory=list)
     rate_limit: Any = Field(None, description='"30/minute" or {max: 30, window: 60}')
     approval: ApprovalShape | None = None
-    when: str | None = None
+    when: Text | None = Field(None, description="CEL, the extra cel; calls for which it does not hold are denied")
     schedule: ScheduleShape | None = None
     mode: Literal["enforce", "shadow"] = "enforce"
     redact: Any = None
@@ -264,6 +265,7 @@ class PolicyShape(Shape):
     version: Literal["1"]
     default: Literal["allow", "deny"] = Field(description="for tools that are not named under tools")
     description: Text | None = None
+    tz: Words = Field("UTC", description="the time zone of schedules, and of now in when")
     hide: list[str] = Field(default_factory=list, description="not listed and refused")
     list_denied: bool = Field(default=False, description="list tools that the default refuses")
     all_tools: EverywhereShape = Field(default_factory=EverywhereShape)

@@ -201,6 +201,8 @@ def _rules_of(entry: ToolRules) -> Iterator[str]:
     yield f"{entry.pointer}/action" if entry.action_said else entry.pointer
     if entry.schedule is not None:
         yield entry.schedule.pointer
+    if entry.when is not None:
+        yield entry.when.pointer
     for rule in (*entry.require, *entry.deny_if, *entry.approve_if):
         yield rule.pointer
     for limit in entry.limits:

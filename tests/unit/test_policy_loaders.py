@@ -67,7 +67,7 @@ def test_the_version_is_of_the_rules_and_not_of_their_formatting() -> None:
         ("{action: ask}", "p.yaml:4:17: 'ask' is not one of allow, deny, hide, require_approval"),
         ("[]", "p.yaml:4:8: a mapping of keys to values is expected here, not a list"),
         ("{reason: 5}", "a text is expected here, not 5; put it in quotes"),
-        ("{when: 'args.x < 1'}", "p.yaml:4:9: 'when' is not supported yet"),
+        ("{when: [x]}", "p.yaml:4:15: a text is expected here, not a list"),
         ("{redact: [x]}", "'redact' is not supported yet"),
         ("{unwrap: {}}", "'unwrap' is not supported yet"),
         ("{require: [{}]}", "a rule under require without conditions requires nothing"),
@@ -202,7 +202,7 @@ def test_a_file_that_is_no_policy_is_refused_in_words(text: str, said: str) -> N
 
 def test_everything_that_is_wrong_is_told_at_once_whatever_its_kind() -> None:
     text = (
-        "version: 1\nhidde: [b]\ntools:\n  no: {}\n  pay:\n    action: alow\n    when: '1'\n"
+        "version: 1\nhidde: [b]\ntools:\n  no: {}\n  pay:\n    action: alow\n    when: []\n"
         "    require: [{conditions: [{path: arg.x, op: eqq, value: 1}]}]\n"
     )
     places = [line.split(": ")[0] for line in problems(text)]
@@ -212,7 +212,7 @@ def test_everything_that_is_wrong_is_told_at_once_whatever_its_kind() -> None:
         "p.yaml:2:1",
         "p.yaml:4:3",
         "p.yaml:6:13",
-        "p.yaml:7:5",
+        "p.yaml:7:11",
         "p.yaml:8:36",
         "p.yaml:8:47",
     ]
