@@ -179,7 +179,7 @@ class Service:
             desk=self.desk,
             work=work,
         )
-        self.policy_page = PolicyPage(db=db, reloader=self.reloader)
+        self.policy_page = PolicyPage(db=db, reloader=self.reloader, recorder=self.recorder)
         self.upstream_oauth = UpstreamOauth(
             db=db,
             bus=self.bus,

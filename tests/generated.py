@@ -77,7 +77,7 @@ def _openapi(_root: Path) -> str:
     endpoints = (
         *API,
         *Console.__new__(Console).endpoints(),
-        *PolicyPage(db=nothing, reloader=nothing).endpoints(),
+        *PolicyPage(db=nothing, reloader=nothing, recorder=nothing).endpoints(),
         *SignInRoutes.__new__(SignInRoutes).endpoints(),
     )
     document = write_document(endpoints, version=DOCUMENT_VERSION, cookie=COOKIE, public_url=PUBLIC_URL)

@@ -67,6 +67,15 @@ class ExplainIn(Model):
     text: PolicyText | None = None
 
 
+class ReplayIn(Model):
+    """Which calls, and the text that judges them; without one, what is in force."""
+
+    text: PolicyText | None = None
+    since: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,3}[mhd]$", description="How far back: `30m`, `12h`, `7d`.")] = (
+        "7d"
+    )
+
+
 class ProblemAtOut(Model):
     """One thing that is wrong with a text, at its place (lines and columns from 1)."""
 
@@ -127,6 +136,58 @@ class ExplainOut(Model):
     severity: str
     asks: list[str]
     notes: list[str]
+
+
+class WasOut(Model):
+    """A verdict with the rule that gave it."""
+
+    verdict: str
+    rule: str
+
+
+class JudgedOut(WasOut):
+    """A verdict with the rule that would give it, and where that stands."""
+
+    policy: str | None
+    layer: int | None
+    line: int | None
+
+
+class ExampleOut(Model):
+    """One call of a group, by its id in the journal."""
+
+    call: str
+    at: Time
+    why: str
+
+
+class ChangeOut(Model):
+    """Calls of one agent and tool that would all have got something else."""
+
+    change: Literal["newly_allowed", "newly_asked", "newly_denied"]
+    tool: str
+    agent: str
+    calls: int
+    was: WasOut
+    now: JudgedOut
+    denied_by_people: int
+    examples: list[ExampleOut]
+
+
+class ReplayOut(Model):
+    """What would have come of the recorded calls, the dangerous changes first (docs/policy-lab.md)."""
+
+    server: str
+    policy_version: str
+    since: Time
+    until: Time
+    recorded_from: Time | None
+    calls: int
+    counts: dict[str, int]
+    not_judged: dict[str, int]
+    changes: list[ChangeOut]
+    approvals: dict[str, Any]
+    assumed: list[str]
 
 
 class EntryOut(Model):

@@ -27,8 +27,10 @@ from gateway.drafts import file_name
 from gateway.policy.reading import is_json
 from gateway.policy_page import models, showing
 from gateway.policy_page.asking import check_may_read, number_of, server_of
+from gateway.policy_page.replaying import Replaying
 from gateway.policy_page.saving import Saving
 from gateway.policy_page.trying import Trying
+from gateway.recording import Recorder
 from gateway.reload import Reloader
 from gateway.settings import ServerSettings
 
@@ -42,10 +44,12 @@ class PolicyPage:
 
     db: Database
     reloader: Reloader
+    recorder: Recorder
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         """The routes, for the table of the people's side."""
         saving, trying = Saving(db=self.db, reloader=self.reloader), Trying(db=self.db, reloader=self.reloader)
+        replaying = Replaying(trying=trying, recorder=self.recorder)
         return (
             Endpoint(method="GET", path=ALL, handler=_person(self.list_policies), gives=models.PoliciesOut),
             Endpoint(method="GET", path=ONE, handler=_person(self.show_policy), gives=models.PolicyOut, refuses=(404,)),
@@ -79,6 +83,14 @@ class PolicyPage:
                 handler=_person(trying.explain_call),
                 takes=models.ExplainIn,
                 gives=models.ExplainOut,
+                refuses=(404,),
+            ),
+            Endpoint(
+                method="POST",
+                path=f"{ONE}/replay",
+                handler=_person(replaying.replay_calls),
+                takes=models.ReplayIn,
+                gives=models.ReplayOut,
                 refuses=(404,),
             ),
             Endpoint(

@@ -65,11 +65,11 @@ class Trying:
         settings = self.reloader.settings
         layers = policies_for(settings, server.name, asked.agent)
         if sent.text is not None:
-            layers = self._instead(server, layers, await self._draft(server, sent.text))
+            layers = self.instead(server, layers, await self.draft(server, sent.text))
         explained = await explain(self.db, settings, server.name, asked, layers)
         return answer(request, dumps(_ruling(explained, server, settings)))
 
-    def _instead(self, server: ServerSettings, layers: tuple[Policy, ...], draft: Policy) -> tuple[Policy, ...]:
+    def instead(self, server: ServerSettings, layers: tuple[Policy, ...], draft: Policy) -> tuple[Policy, ...]:
         """The layers with a draft as their page; without a page, in place of the server's own."""
         if server.page is not None:
             return layers_with(layers, draft)
@@ -78,7 +78,12 @@ class Trying:
         agents = [layer for layer in layers if layer.name not in own]
         return layered(organisation, (draft,), agents)
 
-    async def _draft(self, server: ServerSettings, text: str) -> Policy:
+    async def draft(self, server: ServerSettings, text: str) -> Policy:
+        """The page layer that a text means.
+
+        Raises:
+            Problem: 422 with everything that is wrong.
+        """
         try:
             return await self._loaded(server, text)
         except PolicyErrors as err:
@@ -133,7 +138,7 @@ def _unreadable(message: str, line: int, column: int, pointer: str) -> Problem:
 
 def _ruling(explained: Explained, server: ServerSettings, settings: Settings) -> dict[str, Any]:
     final, risk = explained.final, explained.risk()
-    places = _Places(explained.policies, server, settings)
+    places = Places(explained.policies, server, settings)
     decided = _deciding(explained)
     return {
         **final.as_json(),
@@ -146,7 +151,7 @@ def _ruling(explained: Explained, server: ServerSettings, settings: Settings) ->
     }
 
 
-class _Places:
+class Places:
     """Where the rules of a ruling stand."""
 
     def __init__(self, layers: Sequence[Policy], server: ServerSettings, settings: Settings) -> None:

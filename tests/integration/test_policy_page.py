@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from unittest.mock import ANY
@@ -11,18 +12,28 @@ from unittest.mock import ANY
 import pytest
 from pydantic import BaseModel
 
+from approvals.access import Access, access
+from approvals.domain.fingerprint import canonical, sha256_hex
 from approvals.domain.model import PersonId
 from approvals.storage.agents import AgentRow
+from approvals.storage.calls import CallRow
 from approvals.storage.engine import Database
 from approvals.storage.policies import Draft, digest
+from approvals.web.routes import Endpoint
 from gateway.config import load_config
+from gateway.journal import Journal
+from gateway.keys import Keys
 from gateway.policy_page import models
+from gateway.policy_page.replaying import Replaying
 from gateway.policy_page.routes import PolicyPage
+from gateway.policy_page.trying import Trying
+from gateway.recording import Recorder
 from gateway.reload import Reloader, known
 from gateway.settings import Settings
 from tests.fakes.requests import NOON
 from tests.fakes.web import ADA, AUDREY, OTTO, VERA, Answer, Console, Session, serving
 
+KEYS = Keys(b"k" * 32)
 BASE = 'version: "1"\ndefault: allow\ntools:\n  drop: {action: deny, reason: Never}\n'
 PAGE = """\
 version: "1"
@@ -111,7 +122,7 @@ async def office(database: Database, tmp_path: Path) -> AsyncIterator[Office]:
 
     settings = load_config(file, {}, *await database.read(known))
     reloader = Reloader(settings, env={}, db=database, apply=apply, holder="here")
-    page = PolicyPage(db=database, reloader=reloader)
+    page = PolicyPage(db=database, reloader=reloader, recorder=Recorder.of(KEYS))
     async with serving(database, endpoints=page.endpoints(), features={"policies": True}) as console:
         yield Office(console=console, reloader=reloader, folder=tmp_path)
 
@@ -174,6 +185,7 @@ async def test_a_broken_file_is_shown_beside_what_is_enforced_with_what_is_wrong
         ("GET", "/shop/export?number=1", None, {ADA, OTTO, AUDREY}),
         ("POST", "/shop/check", {"text": PAGE}, {ADA, OTTO, AUDREY}),
         ("POST", "/shop/explain", {"tool": "read"}, {ADA, OTTO, AUDREY}),
+        ("POST", "/shop/replay", {"text": PAGE}, {OTTO, AUDREY}),
         ("PUT", "/shop", {"text": PAGE, "base": 1}, {OTTO}),
         ("POST", "/shop/rollback", {"number": 1, "base": 1}, {OTTO}),
     ],
@@ -416,6 +428,47 @@ async def test_arguments_that_cannot_be_read_are_refused_at_their_place(
     assert refused(got) == (422, "invalid_arguments")
     (problem,) = got.json()["problems"]
     assert (problem["line"], problem["column"], said in problem["message"]) == (line, column, True), problem
+
+
+async def record(db: Database, number: int, tool: str, arguments: dict[str, Any]) -> None:
+    """An allowed call of a minute ago, with its arguments."""
+    raw, at = canonical(arguments), datetime.now(UTC) - timedelta(minutes=1)
+    call = CallRow(
+        id=f"call_{number}", at=at, agent="bot", server="shop", tool=tool, arguments_sha256=sha256_hex(raw),
+        verdict="allow", rule=f"/tools/{tool}", risk="read", severity="low", counted_at=at, ran_at=at, ms=4,
+    )  # fmt: skip
+    journal = Journal(db, Recorder.of(KEYS))
+    journal.write(call, raw)
+    await journal.flush()
+
+
+async def test_the_calls_of_the_last_days_are_judged_by_a_text_that_is_not_saved(
+    office: Office, database: Database
+) -> None:
+    await office.saved()
+    for number in range(3):
+        await record(database, number, "read", {"path": f"/{number}"})
+    same = read(await office.send("POST", "/shop/replay", {}), models.ReplayOut)
+    assert (same["calls"], same["counts"]["unchanged"], same["changes"]) == (3, 3, [])
+    text = PAGE.replace("read: {}", "read: {action: require_approval}")
+    (change,) = read(await office.send("POST", "/shop/replay", {"text": text, "since": "1h"}), models.ReplayOut)[
+        "changes"
+    ]
+    assert (change["change"], change["calls"], change["tool"]) == ("newly_asked", 3, "read")
+    now = change["now"]
+    assert (now["rule"], now["policy"], now["layer"], now["line"]) == ("/tools/read/action", "page:shop", 1, 4)
+    got = await office.send("POST", "/shop/replay", {"text": "nonsense"})
+    assert refused(got) == (422, "invalid_policy")
+    assert refused(await office.send("POST", "/shop/replay", {"since": "tomorrow"})) == (422, "invalid")
+
+
+async def test_a_replay_that_takes_too_long_says_what_to_do(office: Office) -> None:
+    trying = Trying(db=office.reloader._db, reloader=office.reloader)
+    slow = Replaying(trying=trying, recorder=Recorder.of(KEYS), patience=0)
+    endpoint = Endpoint(method="POST", path="/api/v1/slow/{server}", handler=access(Access.PERSON)(slow.replay_calls))
+    async with serving(office.console.db, endpoints=[endpoint]) as console:
+        got = await console.post("/api/v1/slow/shop", await console.sign_in(OTTO), {})
+        assert refused(got) == (422, "too_many_calls")
 
 
 async def test_why_a_saved_version_is_not_in_force_is_shown(office: Office, database: Database) -> None:
