@@ -11,6 +11,7 @@ from gateway.cli.lazy import LazyGroup
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "check": ("gateway.cli.policy_check", "Say everything that is wrong with policy files."),
     "test": ("gateway.cli.policy_test", "Run the tests in policy files."),
+    "convert": ("gateway.cli.policy_convert", "Write a policy in another published format, or in ours."),
     "explain": ("gateway.cli.policy_explain", "Print the ruling on a call, with every rule considered."),
     "replay": ("gateway.cli.policy_replay", "Judge recorded calls again by another policy, and say what would change."),
     "status": ("gateway.cli.policy_status", "Compare what is enforced with the files on disk."),

@@ -47,6 +47,7 @@ def _limit(notes: Collector, shape: LimitShape, path: Path) -> Limit | None:
         amount=amount,
         on_exceed=OnExceed(shape.on_exceed),
         reason=shape.on_deny,
+        id=shape.id,
     )
 
 

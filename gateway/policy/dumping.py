@@ -28,15 +28,17 @@ _REWRITTEN = frozenset({"increment", "increment_from", "rate_limit"})
 
 def dump(policy: Policy) -> dict[str, Any]:
     """The policy as the plain data of a file in our format."""
-    entries = _one_a_name(policy)
-    tools = {entry.pattern.text: _tool(entry) for entry in entries}
+    named = [entry for entry in policy.tools if entry.names_tools or policy.default is Verdict.ALLOW]
+    others = [entry for entry in policy.tools if not entry.names_tools and policy.default is not Verdict.ALLOW]
+    tools = {entry.pattern.text: _tool(entry) for entry in _one_a_name(named, others)}
+    limits = [_limit(limit) for limit in (*policy.limits, *(limit for entry in others for limit in entry.limits))]
     plain: dict[str, Any] = {
         "version": "1",
         "default": policy.default.value,
         **({"tz": policy.zone.key} if policy.zone is not None else {}),
         **_said("list_denied", policy.list_denied),
         **_said("hide", [name.text for _, name in policy.hide]),
-        **({"all_tools": {"limits": [_limit(limit) for limit in policy.limits]}} if policy.limits else {}),
+        **({"all_tools": {"limits": limits}} if limits else {}),
         "tools": tools,
         **_default("resources", policy.resources_default, policy.default),
         **_default("prompts", policy.prompts_default, policy.default),
@@ -64,18 +66,20 @@ def _default(key: str, verdict: Verdict, otherwise: Verdict) -> dict[str, Any]:
     return {} if verdict is otherwise else {key: {"default": verdict.value}}
 
 
-def _one_a_name(policy: Policy) -> list[ToolRules]:
-    """The entries with one for each name; what names no tool by itself is added to those that do."""
-    named = [entry for entry in policy.tools if entry.names_tools or policy.default is Verdict.ALLOW]
-    others = [entry for entry in policy.tools if not entry.names_tools and policy.default is not Verdict.ALLOW]
+def _one_a_name(named: Sequence[ToolRules], others: Sequence[ToolRules]) -> list[ToolRules]:
+    """The entries with one for each name. The rules of those that name no tool by themselves are added to each.
+
+    Their limits are not: everything else is denied, so they hold across every call.
+    """
+    rules = [replace(entry, limits=()) for entry in others if entry.require or entry.deny_if or entry.approve_if]
     groups: dict[str, list[ToolRules]] = {}
     for entry in named:
         groups.setdefault(entry.pattern.text, []).append(entry)
-    return [_merged([*group, *others]) for group in groups.values()]
+    return [_merged([*group, *rules]) for group in groups.values()]
 
 
 def _merged(group: Sequence[ToolRules]) -> ToolRules:
-    if len(group) == 1:
+    if len(group) == 1 and not _named_by_rule(group[0]):
         return group[0]
     strictest = max(group, key=lambda entry: _STRICTNESS.index(entry.action))
     return replace(
@@ -88,6 +92,13 @@ def _merged(group: Sequence[ToolRules]) -> ToolRules:
         approve_if=_rules(group, lambda entry: entry.approve_if),
         limits=tuple(limit for entry in group for limit in entry.limits),
         id=None,
+    )
+
+
+def _named_by_rule(entry: ToolRules) -> bool:
+    """Did another format give its one rule this name, and not the tool?"""
+    return entry.id is not None and any(
+        rule.pointer == entry.pointer for rule in (*entry.require, *entry.deny_if, *entry.approve_if)
     )
 
 
@@ -157,6 +168,7 @@ def _limit(limit: Limit) -> dict[str, Any]:
     named = limit.window.name in NAMED_WINDOWS
     amount = limit.amount.text if isinstance(limit.amount, ArgumentPath) else limit.amount
     return {
+        **_said("id", limit.id),
         "counter": limit.counter,
         "window": limit.window.name if named else written(limit.window.length),
         "max": _plain(limit.max),

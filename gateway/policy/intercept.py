@@ -171,7 +171,13 @@ def _limits(
     owner = "_global" if plain.pattern.text == "*" else plain.pattern.text
     if rule.rate_limit is not None:
         return tuple(
-            replace(limit, counter=f"{owner}._rate_{limit.window.name}", scope=Scope.SERVER, reason=rule.on_deny)
+            replace(
+                limit,
+                counter=f"{owner}._rate_{limit.window.name}",
+                scope=Scope.SERVER,
+                reason=rule.on_deny,
+                id=rule.name,
+            )
             for limit in rate(compiler, rule.rate_limit, owner, path)
         )
     if rule.state is None:
@@ -196,6 +202,7 @@ def _limits(
                 scope=Scope.SERVER,
                 amount=amount,
                 reason=rule.on_deny,
+                id=rule.name,
             )
         )
     return tuple(found)

@@ -144,6 +144,7 @@ class Limit:
     amount: Decimal | ArgumentPath = Decimal(1)
     on_exceed: OnExceed = OnExceed.DENY
     reason: str | None = None
+    id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
