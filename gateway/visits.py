@@ -74,6 +74,7 @@ def row_of(visit: Visit, judgement: Judgement) -> CallRow:
         counted_at=visit.counted_at,
         ran_at=visit.ran_at,
         limits=tuple(use.as_json() for use in ruling.limits),
+        shadow=tuple(one.as_json() for one in ruling.shadow),
     )
 
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
+from zoneinfo import ZoneInfo
 
 VARIABLES: Mapping[str, str] = {
     "args": "MAP",
@@ -84,6 +86,17 @@ class Cel:
         if not isinstance(value, bool):
             raise Unjudged(f"it came to a value of the type {kind.lower()}, not to true or false")
         return value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class When:
+    """A CEL expression. `names` are the arguments it looks at, None if it may look at any; `zone` is that of `now`."""
+
+    pointer: str
+    text: str
+    names: frozenset[str] | None
+    zone: ZoneInfo
+    program: Cel = field(compare=False, repr=False)
 
 
 @cache

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from zoneinfo import ZoneInfo
 
-from gateway.policy.cel import VARIABLES, Cel, NotInstalled, WrongExpression
+from gateway.policy.cel import VARIABLES, Cel, NotInstalled, When, WrongExpression
 from gateway.policy.collecting import Collector, Path
-from gateway.policy.model import When
 from gateway.policy.source import nearest, pointer
 from gateway.policy.when import named
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from gateway.policy.cel import When
 from gateway.policy.conditions import Judged, Side, both
-from gateway.policy.model import Action, ApprovalBlock, Facts, Rule, ToolRules, Verdict, When
+from gateway.policy.model import Action, ApprovalBlock, Facts, Rule, ToolRules, Verdict
 from gateway.policy.schedule import Schedule
 from gateway.policy.texts import shown
 from gateway.policy.when import judged

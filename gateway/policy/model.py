@@ -15,7 +15,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from approvals.domain.model import Factor, OnTimeout
-from gateway.policy.cel import Cel
+from gateway.policy.cel import When
 from gateway.policy.conditions import Condition, Group
 from gateway.policy.names import NamePattern
 from gateway.policy.paths import ArgumentPath
@@ -186,17 +186,6 @@ class ApprovalSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class When:
-    """A CEL expression. `names` are the arguments it looks at, None if it may look at any; `zone` is that of `now`."""
-
-    pointer: str
-    text: str
-    names: frozenset[str] | None
-    zone: ZoneInfo
-    program: Cel = field(compare=False, repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """Conditions and an expression that must all hold, and what to say. None of them = always."""
 
@@ -349,6 +338,21 @@ class Considered:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Shadowed:
+    """What one rule of an entry in shadow would have said of a call."""
+
+    rule: str
+    verdict: Verdict
+    reason: str | None
+    why: str
+    policy: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """What is recorded of it."""
+        return {"rule": self.rule, "verdict": self.verdict.value, "why": self.why, "policy": self.policy}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LimitUse:
     """A limit that applies to one call: what the call costs, and each of the budgets that pays it.
 
@@ -372,6 +376,9 @@ class Ruling:
 
     `approval` is set for `require_approval`; `limits` are checked next, unless the verdict is `deny`.
     `hidden`: the agent must not learn that the tool exists.
+
+    `shadow` is what entries in shadow would have said, and `would` the verdict if nothing were in shadow (None where
+    nothing is): both without `shadow_limits`, which nobody has looked at.
     """
 
     verdict: Verdict
@@ -385,3 +392,6 @@ class Ruling:
     risk: RiskClass = RiskClass.WRITE
     severity: Severity = Severity.MEDIUM
     hidden: bool = False
+    shadow: tuple[Shadowed, ...] = ()
+    shadow_limits: tuple[LimitUse, ...] = ()
+    would: Verdict | None = None

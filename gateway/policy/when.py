@@ -15,9 +15,9 @@ from math import isfinite
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from gateway.policy.cel import Unjudged
+from gateway.policy.cel import Unjudged, When
 from gateway.policy.conditions import Judged
-from gateway.policy.model import Facts, When
+from gateway.policy.model import Facts
 from gateway.policy.schedule import DAYS
 from gateway.policy.texts import normal, shown
 from gateway.policy.zones import local
@@ -101,7 +101,8 @@ class _Plain:
         if isinstance(value, str):
             return normal(value)
         if isinstance(value, Mapping):
-            return {self.value(key): self.value(item) for key, item in value.items()}
+            # By key, for a replay knows by this whether arguments were looked at that were not kept.
+            return {self.value(key): self.value(value[key]) for key in value}
         if isinstance(value, list | tuple):
             return [self.value(item) for item in value]
         return value if value is None or isinstance(value, bool) else _number(value)

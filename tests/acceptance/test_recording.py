@@ -54,6 +54,19 @@ async def test_a_row_says_what_decided_what_it_cost_and_when_it_ran(tmp_path: Pa
         assert rows(it, "select count(*) from recordings") == [(0,)]
 
 
+async def test_a_row_says_what_rules_in_shadow_would_have_done(tmp_path: Path) -> None:
+    tools = {"*": {}, "pay": {**ASKS, "mode": "shadow"}}
+    async with open_shop(tmp_path, tools=tools) as it:
+        async with it.agent() as agent:
+            assert not (await agent.call("pay", {"to": "acme", "amount": 60})).refused
+        await it.placet.stop()
+        ((verdict, shadow),) = rows(it, "select verdict, shadow from calls")
+        assert verdict == "allow"
+        assert [(one["rule"], one["verdict"]) for one in json.loads(shadow)] == [
+            ("/tools/pay/action", "require_approval")
+        ]
+
+
 async def test_recorded_arguments_lie_sealed_and_no_row_or_log_has_them(tmp_path: Path) -> None:
     recording = {"arguments": True, "keep": "1d"}
     async with open_shop(tmp_path, tools={"pay": {}}, recording=recording) as it:

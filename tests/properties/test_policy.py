@@ -100,6 +100,18 @@ def test_a_layer_more_never_loosens_a_verdict(outer: Policy, inner: Policy, give
 
 
 @EXAMPLES
+@given(st.lists(policies, min_size=1, max_size=2), arguments)
+def test_what_would_be_without_shadows_is_what_is_once_they_are_gone(
+    layers: list[Policy], given_arguments: dict[str, Any]
+) -> None:
+    ruling = evaluate(layers, call(given_arguments))
+    promoted = [replace(layer, tools=tuple(replace(entry, shadow=False) for entry in layer.tools)) for layer in layers]
+    kept = [replace(layer, tools=tuple(entry for entry in layer.tools if not entry.shadow)) for layer in layers]
+    assert (ruling.would or ruling.verdict) is evaluate(promoted, call(given_arguments)).verdict
+    assert ruling.verdict is evaluate(kept, call(given_arguments)).verdict
+
+
+@EXAMPLES
 @given(policies, arguments)
 def test_a_tool_that_is_not_listed_can_never_be_called(policy: Policy, given_arguments: dict[str, Any]) -> None:
     if not listing(policy, "pay"):

@@ -1,0 +1,122 @@
+"""What is noted down while the layers are gone through for one call: verdicts, trace, limits, and shadows.
+
+What an entry in shadow says counts for nothing, and is kept beside: what it would have done, and what would have come
+of the call if it had counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from gateway.policy.costs import Uncountable, cost
+from gateway.policy.judging import Say
+from gateway.policy.model import (
+    ApprovalBlock,
+    ApprovalSpec,
+    Considered,
+    Facts,
+    Limit,
+    LimitUse,
+    Policy,
+    Shadowed,
+    Verdict,
+)
+from gateway.policy.routes import overlay
+from gateway.policy.texts import shown
+
+DEFAULT = "/default"
+
+_STRICTNESS = {Verdict.ALLOW: 0, Verdict.REQUIRE_APPROVAL: 1, Verdict.DENY: 2}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """A verdict that one rule wants, and whose rule it is."""
+
+    policy: str
+    verdict: Verdict
+    say: Say
+
+    @property
+    def strictness(self) -> tuple[int, bool]:
+        """Sorts the strictest last, and of equally strict ones a rule after a default."""
+        return _STRICTNESS[self.verdict], self.say.rule != DEFAULT
+
+
+@dataclass(slots=True, kw_only=True)
+class Sheet:
+    """One call's notes. `inside` is the tool that a call within the call is for, of which `within` makes a part."""
+
+    trace: list[Considered] = field(default_factory=list)
+    said: list[Said] = field(default_factory=list)
+    parts: list[ApprovalBlock] = field(default_factory=list)
+    limits: list[LimitUse] = field(default_factory=list)
+    shadows: list[Shadowed] = field(default_factory=list)
+    shadow_limits: list[LimitUse] = field(default_factory=list)
+    unless_shadowed: list[Verdict] = field(default_factory=list)
+    """What counts, but for what an entry in shadow would have replaced."""
+    inside: str | None = None
+    in_shadow: bool = False
+
+    def within(self, tool: str, *, in_shadow: bool) -> Sheet:
+        """The part of a call inside this one."""
+        return replace(self, inside=tool, in_shadow=self.in_shadow or in_shadow)
+
+    def note(self, policy: Policy, say: Say, route: ApprovalBlock | None = None) -> None:
+        """Note what a rule says; `route` is whom its entry asks."""
+        if self.in_shadow:
+            self.shadow(policy, say)
+            return
+        if say.verdict is not None:
+            self.said.append(Said(policy=policy.name, verdict=say.verdict, say=say))
+            self.unless_shadowed.append(say.verdict)
+        if say.verdict is Verdict.REQUIRE_APPROVAL and route is not None:
+            self.parts.append(overlay([route, say.approval]) if say.approval is not None else route)
+        self._consider(policy, say.rule, say.why, matched=say.verdict is not None)
+
+    def default(self, policy: Policy, say: Say, *, shadowed: bool) -> None:
+        """Note what a policy says of tools it does not name; `shadowed` if an entry in shadow names this one."""
+        counted = len(self.unless_shadowed)
+        self.note(policy, say)
+        if shadowed:
+            del self.unless_shadowed[counted:]
+
+    def shadow(self, policy: Policy, say: Say) -> None:
+        """Note what a rule in shadow says."""
+        if say.verdict is None:
+            return
+        one = Shadowed(rule=say.rule, verdict=say.verdict, reason=say.reason, why=say.why, policy=policy.name)
+        self.shadows.append(one)
+        if say.verdict is not Verdict.ALLOW:
+            self._consider(policy, say.rule, f"shadow: it would {say.verdict}: {say.why}", matched=False)
+
+    def pay(self, policy: Policy, facts: Facts, limits: Iterable[Limit], route: ApprovalBlock, *, shadow: bool) -> None:
+        """Note what the call costs under limits; where nobody can say, it is denied."""
+        for limit in limits:
+            try:
+                paid = cost(limit, facts)
+            except Uncountable as err:
+                reason = f"The policy limits what this call may cost, and {err}."
+                say = Say(verdict=Verdict.DENY, rule=limit.pointer, reason=reason, why=str(err))
+                self.shadow(policy, say) if shadow else self.note(policy, say)
+                continue
+            use = LimitUse(limit=limit, amount=paid.amount, keys=paid.keys, approval=ApprovalSpec(parts=(route,)))
+            (self.shadow_limits if shadow or self.in_shadow else self.limits).append(use)
+
+    @property
+    def winner(self) -> Said:
+        """The strictest. Ties go to rules before defaults, then to the first: outer layers, more specific entries."""
+        return max(self.said, key=lambda said: said.strictness)
+
+    @property
+    def would(self) -> Verdict | None:
+        """The verdict if nothing were in shadow; None where nothing is."""
+        if not self.shadows and not self.shadow_limits:
+            return None
+        verdicts = [*self.unless_shadowed, *(one.verdict for one in self.shadows)]
+        return max(verdicts, key=lambda verdict: _STRICTNESS[verdict])
+
+    def _consider(self, policy: Policy, rule: str, why: str, *, matched: bool) -> None:
+        about = f"inner call of {shown(self.inside)}: " if self.inside is not None else ""
+        self.trace.append(Considered(rule=rule, matched=matched, why=about + why, policy=policy.name))
