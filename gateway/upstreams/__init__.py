@@ -92,7 +92,10 @@ class Wants:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Relay:
-    """A request to send. `params` is JSON text without `_meta`; `timeout` is the whole request, in seconds.
+    """A request to send. `params` is JSON text without `_meta`.
+
+    `timeout` is how long the server may take, in seconds; while it waits for an answer of the client's its clock stands
+    still, for at most `asking` seconds in all.
 
     `session` keys the upstream session (or child process) in the session era; "" is the gateway's own. `capabilities`
     are the client's, as JSON text: declared when that session begins (one that began with others is begun anew), or in
@@ -115,6 +118,7 @@ class Relay:
     definition: dict[str, Any] | None = None
     repeatable: bool = False
     live: bool = False
+    asking: float = 0.0
 
 
 class Peer(Protocol):

@@ -33,6 +33,7 @@ from gateway.upstreams import (
 from gateway.upstreams.asks import GATEWAY_ITSELF, Ask, Mark, canonical
 from gateway.upstreams.authorizer import Authorizer
 from gateway.upstreams.breaker import Breaker
+from gateway.upstreams.clock import Clock, timed
 from gateway.upstreams.era import HEADER_MISMATCH
 from gateway.upstreams.headers import fault
 from gateway.upstreams.listening import Listening
@@ -94,10 +95,11 @@ class HttpUpstream:
 
     async def request(self, relay: Relay, *, peer: Peer, sent: Callable[[], None]) -> Result | RpcError | InputRequired:
         """Send one request."""
-        ask = Ask(relay=relay, peer=peer, mark=Mark(sent))
+        clock = Clock(relay)
+        ask = Ask(relay=relay, peer=timed(peer, clock), mark=Mark(sent))
         with self._breaker.attempt():
             try:
-                async with asyncio.timeout(relay.timeout):
+                async with clock:
                     answer = await self._asked(ask)
             except TimeoutError as err:
                 self._up = False

@@ -33,6 +33,7 @@ from gateway.upstreams import (
 )
 from gateway.upstreams.asks import GATEWAY_ITSELF, Ask, Mark, canonical
 from gateway.upstreams.breaker import Breaker
+from gateway.upstreams.clock import Clock, timed
 from gateway.upstreams.following import follow
 from gateway.upstreams.listening import Listening
 from gateway.upstreams.listing import every_page
@@ -111,10 +112,11 @@ class StdioUpstream:
 
     async def request(self, relay: Relay, *, peer: Peer, sent: Callable[[], None]) -> Result | RpcError | InputRequired:
         """Send one request."""
-        ask = Ask(relay=relay, peer=peer, mark=Mark(sent))
+        clock = Clock(relay)
+        ask = Ask(relay=relay, peer=timed(peer, clock), mark=Mark(sent))
         with self._breaker.attempt():
             try:
-                async with asyncio.timeout(relay.timeout):
+                async with clock:
                     process = await self._process(ask.place, alone=relay.method == "logging/setLevel", live=relay.live)
                     return await process.ask(ask)
             except TimeoutError as err:
