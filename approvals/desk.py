@@ -129,6 +129,14 @@ class Desk:
             lambda room: executing.claim(room, request_id, binding=binding, lease=lease, holder=self.holder)
         )
 
+    async def prolong(self, request_id: str, by: timedelta) -> bool:
+        """Keep our claim for at least so long from now, because the run waits for people; whether we have it still.
+
+        Raises:
+            Unavailable.
+        """
+        return await self.db.write(lambda tx: tx.requests.prolong(request_id, self.holder, tx.now + by))
+
     async def settle(self, request_id: str, happened: Happened) -> ApprovalRequest:
         """Record the result of our execution; late results become evidence only.
 

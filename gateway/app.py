@@ -32,6 +32,7 @@ from approvals.web import mount
 from approvals.web.connections import Runner
 from approvals.web.parts import WebParts, WebSettings
 from gateway import health
+from gateway.answering import Answering
 from gateway.callers import Callers, sync
 from gateway.catalog import Catalog
 from gateway.console import Console
@@ -52,8 +53,9 @@ from gateway.metrics import Metrics
 from gateway.oauth.resource import ProtectedResource, protected_resource
 from gateway.oauth.signin import SignIns
 from gateway.oauth.upstreams import UpstreamOauth
+from gateway.once import Once
+from gateway.parts import Holding, Parts
 from gateway.pins import Pins
-from gateway.pipeline import Holding, Parts
 from gateway.policy_page.routes import PolicyPage
 from gateway.protocol.headers import Allowed
 from gateway.protocol.patience import Hold
@@ -128,7 +130,7 @@ class Service:
         self.metrics, self.journal = Metrics(), Journal(db)
         self.recorder = Recorder.of(keys)
         state_key = keys.for_purpose("state")
-        conversations = Conversations(work, state_key)
+        conversations = Conversations(work, state_key, Once(db).first)
         self.learned = Learned(db, self.bus)
         self.executor = Executor(
             desk=self.desk,
@@ -140,11 +142,23 @@ class Service:
             metrics=self.metrics,
             conversations=conversations,
         )
+        self.answering = Answering(
+            desk=self.desk,
+            judge=self.judge,
+            limits=self.limits,
+            catalog=self.catalog,
+            callers=self.callers,
+            servers=self.servers,
+            work=work,
+            page=self.page,
+        )
         self.parts = Parts(
             judge=self.judge,
             limits=self.limits,
             desk=self.desk,
             executor=self.executor,
+            conversations=conversations,
+            answering=self.answering,
             journal=self.journal,
             metrics=self.metrics,
             learned=self.learned,
@@ -353,7 +367,7 @@ async def _serve(service: Service, stop: asyncio.Event, ready: Callable[[Service
         await site.start()
         ready(service, _address(runner, listen.host))
         await stop.wait()
-        service.parts.closing = True
+        service.parts.closing = service.answering.closing = True
         service.bus.publish_everything()
         await site.stop()
     finally:

@@ -2,208 +2,118 @@
 
 An older server asks its client in the middle of a request; a modern one answers that it needs input first. An older
 client can be asked on its own stream; a modern one is answered `input_required` and comes back. So there are four
-pairings, and all of them are here. Only what the client declared is passed on; the rest is declined on its behalf.
-A modern client's `requestState` is sealed: the upstream's own inside, or the id of a request that is parked with us.
+pairings, and all of them are here. What a client answers is checked before it goes to the server (`asking.Check`).
+A modern client's `requestState` is sealed and good for one use: in it are the questions with the upstream's own state,
+or the id of a request that is parked with us.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from gateway.catalog import Place
-from gateway.inbound.gate import Line
+from approvals.domain.fingerprint import sha256_hex
+from gateway.asking import (
+    ANSWER_SECONDS,
+    ELICIT,
+    ROOTS,
+    SAMPLE,
+    Check,
+    Given,
+    LinePeer,
+    NobodyThere,
+    ParkingPeer,
+    Question,
+    Refused,
+    Side,
+    plain,
+)
+from gateway.protocol import questions
 from gateway.protocol.raw import dump, join_object, split_object, with_members
 from gateway.protocol.state_token import NONCE_BYTES, Bound, seal, unseal
-from gateway.upstreams import InputRequired, Relay, Result, RpcError, Upstream
+from gateway.upstreams import InputRequired, Relay, Result, RpcError, Upstream, nothing
 from gateway.work import Job, Work
 
-log = logging.getLogger(__name__)
-
 Answer = Result | RpcError | InputRequired
+Once = Callable[[str, datetime], Awaitable[bool]]
+"""Takes a token's hash and when it runs out; whether this is its first use, anywhere."""
 
 ROUNDS_MAX = 10
+ROUND_PAUSE_SECONDS = 0.25
+"""Before a server is asked again that only said: later."""
 PARKED_MAX = 2_000
-PARK_SECONDS = 600.0
 STATE_SECONDS = 3_600
-METHOD_NOT_FOUND, INVALID_PARAMS = -32601, -32602
-DECLINED = Result(raw=b'{"action":"decline"}')
-NOT_OFFERED = RpcError(code=METHOD_NOT_FOUND, message="The client behind the gateway offers no such method")
+CARRIED_MAX = 192 * 1024
+"""A client's request may hold strings of 256 KiB; a sealed state is to fit with room to spare."""
+INVALID_PARAMS, INTERNAL, REFUSED = -32602, -32603, 2
 BAD_STATE = RpcError(
     code=INVALID_PARAMS,
-    message="At /params/requestState: it is not one this gateway gave you for this request, or it has run out. "
-    "Make the request again without it.",
+    message="At /params/requestState: it is not one this gateway gave you for this request, or it was used, or it has "
+    "run out. Make the request again without it, and without inputResponses.",
 )
-_KINDS = {"elicitation/create": "elicitation", "sampling/createMessage": "sampling", "roots/list": "roots"}
+TOO_MANY = RpcError(code=INTERNAL, message="Too many requests wait for their clients. Try again later.")
+TOO_LONG = RpcError(code=INTERNAL, message="The server's questions are too long to be carried to its client.")
+TOO_OFTEN = RpcError(code=INTERNAL, message=f"The server asked for input more than {ROUNDS_MAX} times.")
+NO_TIME = RpcError(code=INTERNAL, message="The server asked for more input, and the time for this call is over.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Side:
-    """The client's side of one request.
+class Parked:
+    """A request of a modern client that waits for it to come back; the run of an approval request, where it is one."""
 
-    `session` keys its upstream session; `capabilities` is what it declared, as JSON text. `answers` and `state` are
-    what a modern client came back with. `digest` is of method and params, to which a state is bound.
+    bound: Bound
+    job: Job[Any]
+    peer: ParkingPeer
+    request: str | None = None
+    until: float = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Back:
+    """What a modern client came back to: a parked request, or the server's own state and what it had asked.
+
+    `first`: it answers what it was not asked yet, with its first request.
     """
 
-    agent: str
-    line: Line
-    modern: bool
-    session: str
-    digest: str
-    capabilities: bytes = b"{}"
-    progress: bool = False
-    log_level: str | None = None
-    answers: bytes | None = None
+    parked: Parked | None = None
     state: str | None = None
-
-    @property
-    def place(self) -> Place:
-        """Whose list of tools counts for it."""
-        return Place(self.session, relayable(self.capabilities))
-
-    @property
-    def can_be_asked(self) -> bool:
-        """Is there a stream on which the client answers questions, and did it declare any?"""
-        return not self.modern and self.line.live and relayable(self.capabilities) != b"{}"
-
-
-def relayable(capabilities: bytes) -> bytes:
-    """What of a client's capabilities the gateway can pass on, as JSON text to declare upstream."""
-    try:
-        declared = split_object(capabilities)
-    except ValueError:
-        return b"{}"
-    return join_object({name: text for name, text in declared.items() if name in _KINDS.values()})
-
-
-@dataclass(slots=True, kw_only=True)
-class LinePeer:
-    """A client of the session era: asked on its own stream."""
-
-    side: Side
-
-    async def progress(self, params: dict[str, Any]) -> None:
-        """Report on."""
-        if self.side.progress:
-            await self.side.line.relay(params)
-
-    async def message(self, params: bytes) -> None:
-        """A log line of the server's."""
-        await self.side.line.message(params)
-
-    async def ask(self, method: str, params: bytes) -> Result | RpcError:
-        """Ask the client, if it declared that it can be asked this."""
-        if not self.side.line.live or not declares(self.side.capabilities, method, params):
-            return refusal(method)
-        return await self.side.line.ask(method, params)
-
-    async def told(self, method: str, params: bytes) -> None:
-        """Another notification."""
-        await self.side.line.told(method, params)
-
-    async def paused(self) -> None:
-        """The server wants to be asked again later: so may the client."""
-        await self.side.line.pause()
-
-
-@dataclass(slots=True, kw_only=True)
-class QuietPeer(LinePeer):
-    """A client whose call people have approved: what the server asks now was not before them, so it is declined."""
-
-    async def ask(self, method: str, params: bytes) -> Result | RpcError:
-        """Nothing that nobody approved goes upstream."""
-        del params
-        return refusal(method)
-
-
-class NobodyThere:
-    """No client is attached: nothing can be told or asked."""
-
-    async def progress(self, params: dict[str, Any]) -> None:
-        """Nobody hears it."""
-
-    async def message(self, params: bytes) -> None:
-        """Nobody hears it."""
-
-    async def ask(self, method: str, params: bytes) -> Result | RpcError:
-        """Nobody can answer."""
-        del params
-        return refusal(method)
-
-    async def told(self, method: str, params: bytes) -> None:
-        """Nobody hears it."""
-
-    async def paused(self) -> None:
-        """Nobody waits."""
-
-
-@dataclass(slots=True, kw_only=True)
-class _Asked:
-    method: str
-    params: bytes
-    answer: asyncio.Future[Result | RpcError]
-
-
-@dataclass(slots=True, kw_only=True)
-class ParkingPeer(LinePeer):
-    """A modern client that an older server asks: the request is parked until the client comes back."""
-
-    asked: dict[str, _Asked] = field(default_factory=dict)
-    _wanted: asyncio.Future[None] | None = None
-
-    async def ask(self, method: str, params: bytes) -> Result | RpcError:
-        """Wait for the client to come back with an answer, for a bounded time."""
-        if not declares(self.side.capabilities, method, params):
-            return refusal(method)
-        key = f"ask-{secrets.token_hex(8)}"
-        one = _Asked(method=method, params=params, answer=asyncio.get_running_loop().create_future())
-        self.asked[key] = one
-        if self._wanted is not None and not self._wanted.done():
-            self._wanted.set_result(None)
-        try:
-            return await asyncio.wait_for(one.answer, PARK_SECONDS)
-        except TimeoutError:
-            return refusal(method)
-        finally:
-            self.asked.pop(key, None)
-
-    def wanted(self) -> asyncio.Future[None]:
-        """Done as soon as the client must come back with an answer."""
-        self._wanted = asyncio.get_running_loop().create_future()
-        if any(not one.answer.done() for one in self.asked.values()):
-            self._wanted.set_result(None)
-        return self._wanted
-
-    def answer(self, answers: Mapping[str, bytes]) -> None:
-        """Hand over what the client came back with; what it left out is declined."""
-        for key, one in list(self.asked.items()):
-            if not one.answer.done():
-                given = answers.get(key)
-                one.answer.set_result(Result(raw=given) if given is not None else refusal(one.method))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Parked:
-    bound: Bound
-    job: Job[Answer]
-    peer: ParkingPeer
-    until: float
+    asked: Mapping[str, Question] = field(default_factory=dict)
+    first: bool = False
 
 
 class Conversations:
     """Runs requests, and keeps those that are parked."""
 
-    def __init__(self, work: Work, key: bytes) -> None:
-        self._work, self._key = work, key
-        self._parked: dict[str, _Parked] = {}
+    def __init__(self, work: Work, key: bytes, once: Once) -> None:
+        self._work, self._key, self._once = work, key, once
+        self._parked: dict[str, Parked] = {}
 
-    async def run(self, upstream: Upstream, relay: Relay, side: Side, sent: Callable[[], None]) -> Answer:
+    async def returned(self, side: Side) -> Back | RpcError | None:
+        """What the client comes back with; None if this request is its first."""
+        if side.state is None:
+            return _unasked(side.answers) if side.answers is not None else None
+        now = int(time.time())
+        content = unseal(self._key, bound_of(side), side.state, now=now)
+        if content is None:
+            return BAD_STATE
+        if "p" in content:
+            parked = self._parked.pop(str(content["p"]), None)
+            return BAD_STATE if parked is None else Back(parked=parked)
+        ends = datetime.fromtimestamp(now, UTC) + timedelta(seconds=STATE_SECONDS)
+        if not await self._once(sha256_hex(side.state.encode()), ends):
+            return BAD_STATE
+        asked = {key: Question(method=one[0], params=one[1].encode()) for key, one in content["q"].items()}
+        return Back(state=content.get("u"), asked=asked)
+
+    async def run(
+        self, upstream: Upstream, relay: Relay, side: Side, check: Check, *, back: Back | None = None
+    ) -> Answer:
         """Send the request and bring it to an answer, or to the point where this client must come back.
 
         Raises:
@@ -211,89 +121,69 @@ class Conversations:
         """
         if not side.modern:
             # A client of the session era that leaves has not cancelled: the request belongs to the service.
-            return await self._work.run(self._live(upstream, relay, side, sent))
-        bound = bound_of(side)
-        if side.state is None:
-            return await self._modern(upstream, _with_answers(relay, side.answers, None), side, sent, bound)
-        content = unseal(self._key, bound, side.state, now=int(time.time()))
-        if content is None:
-            return BAD_STATE
-        if "p" in content:
-            return await self._resume(str(content["p"]), side, bound)
-        state = content.get("u")
-        return await self._modern(upstream, _with_answers(relay, side.answers, state), side, sent, bound)
+            if side.can_be_asked:
+                await side.line.open()
+            return await self._work.run(converse(upstream, relay, LinePeer(side=side, check=check)))
+        if back is not None and back.parked is not None:
+            back.parked.peer.came_back(side)
+            return await self._until_asked(back.parked, relay)
+        if back is not None:
+            again = await _with_answers(relay, back, side, check)
+            if isinstance(again, Refused):
+                return instead(again, relay, None)
+            relay = again
+        peer = ParkingPeer(side=side, check=check)
+        job = self._work.begin(upstream.request(relay, peer=peer, sent=nothing))
+        return await self._until_asked(Parked(bound=bound_of(side), job=job, peer=peer), relay)
 
-    async def _live(self, upstream: Upstream, relay: Relay, side: Side, sent: Callable[[], None]) -> Answer:
-        peer = LinePeer(side=side)
-        await side.line.open() if side.line.live and relay.capabilities != b"{}" else None
-        answer = await upstream.request(relay, peer=peer, sent=sent)
-        for _ in range(ROUNDS_MAX):
-            if not isinstance(answer, InputRequired):
-                return answer
-            members = split_object(answer.raw)
-            answers: dict[str, bytes] = {}
-            for key, text in split_object(members.get("inputRequests", b"{}")).items():
-                one = split_object(text)
-                given = await peer.ask(_word(one["method"]), one.get("params", b"{}"))
-                if isinstance(given, RpcError):
-                    return given
-                answers[key] = given.raw
-            again = {"inputResponses": join_object(answers)} if answers else {}
-            again |= {"requestState": members["requestState"]} if "requestState" in members else {}
-            answer = await upstream.request(
-                replace(relay, params=with_members(relay.params, again)), peer=peer, sent=sent
-            )
-        return RpcError(code=-32603, message=f"The server asked for input more than {ROUNDS_MAX} times.")
+    def let_go(self, back: Back, side: Side) -> None:
+        """The client came back, and its request may not go on: whatever its server asked is declined."""
+        if back.parked is not None:
+            back.parked.peer.came_back(replace(side, answers=None))
 
-    async def _modern(
-        self, upstream: Upstream, relay: Relay, side: Side, sent: Callable[[], None], bound: Bound
-    ) -> Answer:
-        peer = ParkingPeer(side=side)
-        job = self._work.begin(upstream.request(relay, peer=peer, sent=sent))
-        return await self._until_asked(_Parked(bound=bound, job=job, peer=peer, until=0))
+    def park(self, job: Job[Any], peer: ParkingPeer, request: str | None = None) -> Answer:
+        """Keep a request until its client comes back, and say what it is asked."""
+        self._sweep()
+        asked = {key: _asking(question) for key, question in peer.requests().items()}
+        if len(self._parked) >= PARKED_MAX:
+            peer.came_back(replace(peer.side, answers=None))
+            return TOO_MANY
+        parked_id, bound = secrets.token_hex(16), bound_of(peer.side)
+        until = time.monotonic() + ANSWER_SECONDS
+        self._parked[parked_id] = Parked(bound=bound, job=job, peer=peer, request=request, until=until)
+        state = dump(self._seal(bound, {"p": parked_id}))
+        members = {"resultType": b'"input_required"', "inputRequests": join_object(asked), "requestState": state}
+        return InputRequired(raw=join_object(members))
 
-    async def _resume(self, parked_id: str, side: Side, bound: Bound) -> Answer:
-        parked = self._parked.pop(parked_id, None)
-        if parked is None or parked.bound != bound:
-            return BAD_STATE
-        parked.peer.side = side
-        parked.peer.answer(split_object(side.answers or b"{}"))
-        return await self._until_asked(parked)
-
-    async def _until_asked(self, parked: _Parked) -> Answer:
-        ends: set[asyncio.Future[Any]] = {parked.job.done, parked.peer.wanted()}
+    async def _until_asked(self, parked: Parked, relay: Relay) -> Answer:
+        job, peer = parked.job, parked.peer
+        ends: set[asyncio.Future[Any]] = {job.done, peer.wanted()}
         try:
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
             # A modern client that closes its stream has cancelled (protocol.md 0, no. 4).
-            parked.job.cancel()
+            job.cancel()
             raise
-        if not parked.job.done.done():
-            return self._park(parked)
-        answer = parked.job.done.result()
+        if not job.done.done():
+            answer = self.park(job, peer)
+            if isinstance(answer, RpcError):
+                job.cancel()
+            return answer
+        answer = job.done.result()
+        if peer.refused is not None and not isinstance(answer, InputRequired):
+            return instead(peer.refused, relay, answer)
         return self._sealed(answer, parked.bound) if isinstance(answer, InputRequired) else answer
 
-    def _park(self, parked: _Parked) -> Answer:
-        self._sweep()
-        if len(self._parked) >= PARKED_MAX:
-            parked.job.cancel()
-            return RpcError(code=-32603, message="Too many requests wait for their clients. Try again later.")
-        parked_id = secrets.token_hex(16)
-        self._parked[parked_id] = replace(parked, until=time.monotonic() + PARK_SECONDS)
-        requests = {
-            key: join_object({"method": dump(one.method), "params": one.params})
-            for key, one in parked.peer.asked.items()
-            if not one.answer.done()
-        }
-        members = {"resultType": b'"input_required"', "inputRequests": join_object(requests)}
-        members["requestState"] = dump(self._seal(parked.bound, {"p": parked_id}))
-        return InputRequired(raw=join_object(members))
-
-    def _sealed(self, answer: InputRequired, bound: Bound) -> InputRequired:
+    def _sealed(self, answer: InputRequired, bound: Bound) -> Answer:
         members = split_object(answer.raw)
-        state = members.get("requestState")
-        inside = {"u": state.decode()} if state is not None else {}
-        return InputRequired(raw=with_members(answer.raw, {"requestState": dump(self._seal(bound, inside))}))
+        asked = {key: (one.method, one.params.decode()) for key, one in _asked_in(members).items()}
+        content: dict[str, Any] = {"q": asked}
+        if "requestState" in members:
+            content["u"] = members["requestState"].decode()
+        token = self._seal(bound, content)
+        if len(token) > CARRIED_MAX:
+            return TOO_LONG
+        return InputRequired(raw=with_members(answer.raw, {"requestState": dump(token)}))
 
     def _seal(self, bound: Bound, content: dict[str, Any]) -> str:
         expires = int(time.time()) + STATE_SECONDS
@@ -302,44 +192,104 @@ class Conversations:
     def _sweep(self) -> None:
         now = time.monotonic()
         for parked_id in [key for key, parked in self._parked.items() if parked.until < now]:
-            self._parked.pop(parked_id).job.cancel()
+            # Its questions ran out long ago, and were declined then.
+            del self._parked[parked_id]
+
+
+async def converse(
+    upstream: Upstream, relay: Relay, peer: LinePeer | NobodyThere, *, until: float | None = None
+) -> Result | RpcError:
+    """Send a request, answer what the server asks by its result, and send again, up to a whole answer.
+
+    `until` is on the loop's clock: nothing is sent after it. A refused answer ends it, with what the server says to a
+    question that was declined if it asked in the middle of its work, else without another word to it.
+
+    Raises:
+        Unsent, NoAnswer: as the upstream says.
+    """
+    answer = await upstream.request(relay, peer=peer, sent=nothing)
+    for _ in range(ROUNDS_MAX):
+        if not isinstance(answer, InputRequired):
+            return answer if peer.refused is None else instead(peer.refused, relay, answer)
+        again = await _next_round(answer, peer)
+        if peer.refused is not None:
+            return instead(peer.refused, relay, None)
+        if isinstance(again, RpcError):
+            return again
+        left = relay.timeout if until is None else min(relay.timeout, until - asyncio.get_running_loop().time())
+        if left <= 0:
+            return NO_TIME
+        params = with_members(relay.params, again)
+        answer = await upstream.request(replace(relay, params=params, timeout=left), peer=peer, sent=nothing)
+    return TOO_OFTEN
+
+
+def instead(refused: Refused, relay: Relay, answer: Result | RpcError | None) -> Result | RpcError:
+    """What the agent is told of a request whose answers were refused; `answer` is what the server said in the end."""
+    if relay.method != "tools/call":
+        return RpcError(code=REFUSED, message=refused.verdict.text)
+    raw = answer.raw if isinstance(answer, Result) else None
+    return Result(raw=questions.instead(refused.verdict, raw), is_error=True)
+
+
+async def _next_round(answer: InputRequired, peer: LinePeer | NobodyThere) -> dict[str, bytes] | RpcError:
+    members = split_object(answer.raw)
+    asked = _asked_in(members)
+    if not asked:
+        await asyncio.sleep(ROUND_PAUSE_SECONDS)
+    given = await peer.ask_all(list(asked.values()))
+    failed = next((one for one in given if isinstance(one, RpcError)), None)
+    if failed is not None:
+        return failed
+    answers = {key: one.raw for key, one in zip(asked, given, strict=True) if isinstance(one, Result)}
+    again = {"inputResponses": join_object(answers)} if answers else {}
+    return again | ({"requestState": members["requestState"]} if "requestState" in members else {})
+
+
+async def _with_answers(relay: Relay, back: Back, side: Side, check: Check) -> Relay | Refused:
+    """The request for the next round, with what the client answered of what it was asked."""
+    answers = split_object(side.answers or b"{}")
+    given = {
+        key: Given(question=question, answer=plain(question.method, Result(raw=answers[key])))
+        for key, question in back.asked.items()
+        if key in answers
+    }
+    if any(one.yields for one in given.values()):
+        refused = await check.passed(list(given.values()), side)
+        if refused is not None:
+            return refused
+    extra: dict[str, bytes] = {}
+    if given:
+        passed = {key: one.answer.raw for key, one in given.items() if isinstance(one.answer, Result)}
+        extra["inputResponses"] = join_object(passed)
+    if back.state is not None:
+        extra["requestState"] = back.state.encode()
+    return replace(relay, params=with_members(relay.params, extra))
+
+
+def _unasked(answers: bytes) -> Back:
+    """A client that knows a server's questions may answer them at once: what they were is seen by the answers."""
+    asked = {}
+    for key, text in split_object(answers).items():
+        members = split_object(text).keys()
+        method = ELICIT if "action" in members else ROOTS if "roots" in members else SAMPLE
+        asked[key] = Question(method=method, params=b"{}")
+    return Back(asked=asked, first=True)
+
+
+def _asked_in(members: Mapping[str, bytes]) -> dict[str, Question]:
+    """The questions of an `input_required`, by key."""
+    asked = {}
+    for key, text in split_object(members.get("inputRequests", b"{}")).items():
+        one = split_object(text)
+        asked[key] = Question(method=str(json.loads(one["method"])), params=one.get("params", b"{}"))
+    return asked
+
+
+def _asking(question: Question) -> bytes:
+    return join_object({"method": dump(question.method), "params": question.params})
 
 
 def bound_of(side: Side) -> Bound:
     """What the states of a request that was sent to a server are good for."""
     return Bound(purpose="request", agent=side.agent, digest=side.digest)
-
-
-def declares(capabilities: bytes, method: str, params: bytes) -> bool:
-    """Did the client declare that it can be asked this?"""
-    kind = _KINDS.get(method)
-    try:
-        declared = split_object(capabilities)
-    except ValueError:
-        return False
-    if kind is None or kind not in declared:
-        return False
-    if kind != "elicitation":
-        return True
-    modes = split_object(declared[kind])
-    mode = _word(split_object(params).get("mode", b'"form"'))
-    # An empty object is the older way to say: forms.
-    return mode in modes or (mode == "form" and not modes)
-
-
-def refusal(method: str) -> Result | RpcError:
-    """What a server is answered on behalf of a client that cannot or must not be asked."""
-    return DECLINED if method == "elicitation/create" else NOT_OFFERED
-
-
-def _with_answers(relay: Relay, answers: bytes | None, state: str | None) -> Relay:
-    extra: dict[str, bytes] = {}
-    if answers is not None:
-        extra["inputResponses"] = answers
-    if state is not None:
-        extra["requestState"] = state.encode()
-    return replace(relay, params=with_members(relay.params, extra)) if extra else relay
-
-
-def _word(text: bytes) -> str:
-    return str(json.loads(text))

@@ -20,15 +20,18 @@ from approvals.domain.lifecycle import Event, Happened
 from approvals.domain.model import ApprovalRequest, Cause, Outcome, State, ToolCall
 from approvals.errors import NotClaimable, Refusal, StaleBinding, Unavailable
 from approvals.storage.requests import Query
+from gateway.answering import AnswerCheck
+from gateway.asking import LinePeer, NobodyThere, Side, relayable
 from gateway.callers import Callers
 from gateway.catalog import NOWHERE, Catalog, Place, Tool
-from gateway.conversation import Answer, Conversations, NobodyThere, QuietPeer, Side, relayable
+from gateway.conversation import Answer, Back, Conversations, converse
 from gateway.judge import Judge, Judgement
 from gateway.limits import Exceeded, Limits, Reservation, waived_by
 from gateway.metrics import Metrics
+from gateway.protocol import questions
 from gateway.protocol.raw import dump, join_object, split_object
 from gateway.servers import Server, Servers
-from gateway.upstreams import InputRequired, NoAnswer, Peer, Relay, RpcError, Unsent
+from gateway.upstreams import InputRequired, NoAnswer, Relay, RpcError, Unsent
 
 log = logging.getLogger(__name__)
 
@@ -43,10 +46,16 @@ Start = Callable[[Coroutine[Any, Any, object]], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Via:
-    """The connection a run goes by: the client's side if one is attached, and its trace context."""
+    """The connection a run goes by: the client's side if one is attached, and its trace context.
+
+    `check` judges what the client answers while the run goes on; `peer` is the client of an approved run, which the
+    server may ask.
+    """
 
     side: Side | None = None
     trace: Mapping[str, str] = field(default_factory=dict)
+    check: AnswerCheck | None = None
+    peer: LinePeer | None = None
 
     @property
     def place(self) -> Place:
@@ -56,11 +65,6 @@ class Via:
 
 BY_ITSELF = Via()
 """A run that no connection waits for."""
-MORE_INPUT = RpcError(
-    code=-32603,
-    message="The server asked for more input in the middle of an approved call. What nobody has approved is not sent, "
-    "so the call did not go on.",
-)
 
 
 class Executor:
@@ -88,6 +92,9 @@ class Executor:
 
         Exceeded: a limit has no room now; the approval stays.
         """
+        if questions.answered_in(request.call) is not None:
+            # An answer goes to the server in the run that waits for it; it is no call.
+            return request
         server = self._servers.seen_by(request.caller.agent, request.call.server)
         if server is None or request.call.server not in self._callers.servers(request.caller.agent):
             return await self._cancel(request, Cause.REVOKED)
@@ -115,29 +122,34 @@ class Executor:
             happened = await _attempt(server, claimed, tool, via)
         if happened.cause is Cause.UNSENT:
             await self._limits.release(taken)
+        if via.check is not None:
+            await via.check.ended(happened)
         return await self._settle(claimed, happened)
 
     async def run_allowed(
-        self,
-        server: Server,
-        call: ToolCall,
-        tool: Tool,
-        taken: Reservation,
-        side: Side,
-        trace: Mapping[str, str],
+        self, server: Server, call: ToolCall, tool: Tool, taken: Reservation, via: Via, back: Back | None = None
     ) -> Answer:
         """Run a call that needs nobody; what it had taken is given back if it was not sent.
+
+        `back`: its client comes back with answers; what that takes was taken before.
 
         Raises:
             Unsent, NoAnswer: as the upstream says.
         """
-        relay = _relay(server, call, tool, Via(side=side, trace=trace))
+        side, check = via.side, via.check
+        if side is None or check is None:
+            raise TypeError("an allowed call runs for a client that is there")
+        relay, began = _relay(server, call, tool, via), datetime.now(UTC)
         try:
             with self._metrics.upstream_seconds.labels(server.name).time():
-                return await self._conversations.run(server.upstream, relay, side, _nothing)
-        except Unsent:
-            await self._limits.release(taken)
+                answer = await self._conversations.run(server.upstream, relay, side, check, back=back)
+        except (Unsent, NoAnswer) as err:
+            await check.ended(_failed(err, began))
+            if isinstance(err, Unsent):
+                await self._limits.release(taken)
             raise
+        await check.ended(_came_to(answer, began))
+        return answer
 
     async def recover(self, start: Start, closing: Callable[[], bool]) -> None:
         """Start what was approved to run without its agent (`execute_on_approve`), for ever.
@@ -223,25 +235,28 @@ def _relay(server: Server, call: ToolCall, tool: Tool, via: Via) -> Relay:
         log_level=side.log_level if side is not None else None,
         definition=tool.definition,
         live=side is not None and side.can_be_asked,
+        asking=side.asking if side is not None else 0,
     )
 
 
-def _nothing() -> None:
-    """The claim was committed before; that bytes go out changes nothing more."""
-
-
 async def _attempt(server: Server, request: ApprovalRequest, tool: Tool, via: Via) -> Happened:
-    began = datetime.now(UTC)
-    relay = _relay(server, request.call, tool, via)
-    peer: Peer = QuietPeer(side=via.side) if via.side is not None else NobodyThere()
+    began, relay = datetime.now(UTC), _relay(server, request.call, tool, via)
+    until = asyncio.get_running_loop().time() + relay.timeout + relay.asking
     try:
-        answer = await server.upstream.request(relay, peer=peer, sent=_nothing)
-    except Unsent as err:
+        return _came_to(await converse(server.upstream, relay, via.peer or NobodyThere(), until=until), began)
+    except (Unsent, NoAnswer) as err:
+        return _failed(err, began)
+
+
+def _failed(err: Unsent | NoAnswer, began: datetime) -> Happened:
+    if isinstance(err, Unsent):
         return _ended(Event.RAISED, began, kind=State.FAILED, cause=Cause.UNSENT, error=str(err))
-    except NoAnswer as err:
-        return _ended(Event.LOST, began, kind=State.UNKNOWN, cause=Cause.NO_ANSWER, error=str(err))
+    return _ended(Event.LOST, began, kind=State.UNKNOWN, cause=Cause.NO_ANSWER, error=str(err))
+
+
+def _came_to(answer: Answer, began: datetime) -> Happened:
     if isinstance(answer, InputRequired):
-        answer = MORE_INPUT
+        return _ended(Event.RETURNED, began, kind=State.SUCCEEDED, result=answer.raw)
     if isinstance(answer, RpcError):
         raw, said = _raw(answer), answer.message
         return _ended(Event.RAISED, began, kind=State.FAILED, cause=Cause.UPSTREAM_ERROR, error=said, result=raw)

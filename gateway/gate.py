@@ -12,15 +12,17 @@ from approvals.domain import fingerprint
 from approvals.domain.model import Caller, Cause
 from approvals.errors import Refusal
 from gateway import heavy
+from gateway.asking import Side, relayable
 from gateway.callers import Callers
 from gateway.catalog import Place
-from gateway.conversation import Side, relayable
 from gateway.inbound.gate import Answered, Called, InboundAsk, InboundCall, Line, Welcome
 from gateway.lookup import Down, Found, Lookup
-from gateway.pipeline import Parts, collect, handle_call
+from gateway.parts import Parts
+from gateway.pipeline import collect, handle_call
 from gateway.protocol import answers
 from gateway.protocol.classify import Era
 from gateway.protocol.headers import HEADER_MISMATCH, params_disagree
+from gateway.protocol.questions import answered_in
 from gateway.relaying import Relaying
 from gateway.upstreams import Hear, Result, RpcError, Wants
 from gateway.visits import Visit
@@ -132,6 +134,9 @@ class Gateway:
     async def _collect(self, caller: Caller, call: InboundCall, line: Line) -> Called:
         request_id = call.arguments.get("request")
         request = await self._parts.desk.get(request_id) if isinstance(request_id, str) else None
+        if request is not None and (parent := answered_in(request.call)) is not None:
+            # The outcome is that of the call in whose run the answer was given.
+            request = await self._parts.desk.get(parent)
         if request is None or request.caller.agent != caller.agent:
             problems = [("/request", "you have no request of this id; it stands in the answer that said to wait")]
             return Result(raw=answers.invalid_arguments(tool=call.name, problems=problems), is_error=True)

@@ -18,7 +18,8 @@ from typing import Any
 
 from approvals.domain.fingerprint import canonical
 from approvals.domain.model import Caller
-from gateway.conversation import Answer, LinePeer, Side, relayable
+from gateway.asking import ASKS_NOTHING, LinePeer, Side, relayable
+from gateway.conversation import Answer
 from gateway.inbound.gate import InboundAsk, Line
 from gateway.lookup import SEPARATOR
 from gateway.policy.model import Verdict
@@ -101,7 +102,8 @@ async def _whole(server: Server, ask: InboundAsk, line: Line, member: str) -> _P
     for _ in range(PAGES_MAX):
         relay = relay_of(ask, params=canonical(params), name=None, seconds=LIST_SECONDS, level=None)
         try:
-            answer = await server.upstream.request(relay, peer=LinePeer(side=side_of("", ask, line)), sent=nothing)
+            peer = LinePeer(side=side_of("", ask, line), check=ASKS_NOTHING)
+            answer = await server.upstream.request(relay, peer=peer, sent=nothing)
         except (Unsent, NoAnswer) as err:
             log.warning("list of a server cannot be had: %s", err, extra={"server": server.name})
             return RpcError(code=UNREACHABLE, message=f"The server {server.name} cannot be asked: {err}.")

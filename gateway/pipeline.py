@@ -8,36 +8,27 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from approvals.desk import Desk
 from approvals.domain import fingerprint
 from approvals.domain.model import OPEN_STATES, ApprovalRequest, Cause, State
 from approvals.errors import AlreadyDecided, Expired, NotClaimable, QueueFull, Refusal
 from approvals.filing import Filed, FiledAs, Filing
 from gateway import heavy
-from gateway.executor import Executor, Via
+from gateway.conversation import Back
 from gateway.inbound.gate import Called, TaskCreated
-from gateway.journal import Journal
-from gateway.judge import Judge, Judgement
-from gateway.learned import Learned
-from gateway.limits import Exceeded, Limits
-from gateway.metrics import Metrics
+from gateway.judge import Judgement
+from gateway.limits import Exceeded, Reservation
+from gateway.parts import Parts
 from gateway.policy.model import ApprovalSpec, Ruling, Verdict
 from gateway.protocol import answers
-from gateway.protocol.patience import Hold, plan
 from gateway.protocol.showing import Way
-from gateway.showing import Showing
-from gateway.tasks import Tasks
-from gateway.upstreams import InputRequired, NoAnswer, Result, RpcError, Unsent
+from gateway.running import about, bad_state, come_back, limited, run, run_allowed, saying, told, waits
+from gateway.upstreams import RpcError
 from gateway.visits import Visit, row_of
 from gateway.waiting import attached, hold
-from gateway.work import Work
 
-RUNS_AT_LEAST_SECONDS = 8.0
-"""How long a held client is given for the run itself, however little of its hold is left."""
 QUEUE_RETRY = timedelta(seconds=60)
 TASK_GRACE = timedelta(seconds=3)
 """How long a client that takes tasks is held first: a quick answer saves it the polling."""
@@ -45,43 +36,10 @@ RETOLD = frozenset({FiledAs.COLLECT, FiledAs.COOLDOWN})
 NO_RECORD = "The gateway cannot record calls just now, and a call that leaves no record does not run."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Holding:
-    """The `approvals` settings that waiting needs; `page` makes the address of a request's page."""
-
-    hold: Hold
-    deny_cooldown: timedelta
-    result_tool: bool
-    page: Callable[[str], str]
-
-
-@dataclass(slots=True, kw_only=True)
-class Parts:
-    """What the walk is made of. `holding` is replaced on reload; `closing` ends every hold with a pending answer.
-
-    `held` of at most `held_max` connections are held now; past it a call is saved and answered as pending at once.
-    """
-
-    judge: Judge
-    limits: Limits
-    desk: Desk
-    executor: Executor
-    journal: Journal
-    metrics: Metrics
-    learned: Learned
-    work: Work
-    tasks: Tasks
-    showing: Showing
-    holding: Holding
-    closing: bool = False
-    held: int = 0
-    held_max: int = 10_000
-
-
 async def handle_call(parts: Parts, visit: Visit) -> Called:
     """Walk one call to its answer, and leave one row in the audit whatever happens."""
     if not parts.journal.room:
-        return _told(answers.gateway_unavailable(tool=visit.name, why=NO_RECORD))
+        return told(answers.gateway_unavailable(tool=visit.name, why=NO_RECORD))
     judgement = parts.judge.judge(visit.found.server, visit.found.tool, visit.caller, visit.arguments)
     try:
         said = await _came_back(parts, visit)
@@ -89,10 +47,10 @@ async def handle_call(parts: Parts, visit: Visit) -> Called:
     except QueueFull as full:
         visit.outcome = full.code
         rule = judgement.ruling.rule
-        return _told(answers.queue_full(tool=visit.name, why=full.agent_text, rule=rule, retry_after=QUEUE_RETRY))
+        return told(answers.queue_full(tool=visit.name, why=full.agent_text, rule=rule, retry_after=QUEUE_RETRY))
     except Refusal as refused:
         visit.outcome = refused.code
-        return _told(answers.gateway_unavailable(tool=visit.name, why=refused.agent_text))
+        return told(answers.gateway_unavailable(tool=visit.name, why=refused.agent_text))
     finally:
         _record(parts, visit, judgement)
 
@@ -105,7 +63,7 @@ async def collect(parts: Parts, visit: Visit, request: ApprovalRequest) -> Calle
     if visit.back is not None:
         request = visit.back.request
     if request.state not in OPEN_STATES:
-        return _about(parts, visit, request)
+        return about(parts, visit, request)
     return await _join(parts, visit, request)
 
 
@@ -113,43 +71,83 @@ async def _came_back(parts: Parts, visit: Visit) -> Called | None:
     """Know a client that comes back from showing a page; an answer if its state is no good, or its request ended."""
     back = await parts.showing.back(visit.side)
     if isinstance(back, RpcError):
-        visit.outcome = "bad_state"
-        return back
+        return bad_state(visit)
     if back is None:
         return None
     # What was said to us is for no server, should the policy let the call through by now.
     visit.back, visit.side = back, replace(visit.side, state=None, answers=None)
-    return None if back.request.state in OPEN_STATES else _about(parts, visit, back.request)
+    return None if back.request.state in OPEN_STATES else about(parts, visit, back.request)
 
 
 async def _judged(parts: Parts, visit: Visit, judgement: Judgement) -> Called:
-    ruling = judgement.ruling
     repeat = await _repeat(parts, visit)
     if repeat is not None and repeat.kind in RETOLD:
-        return _about(parts, visit, repeat.request)
+        return about(parts, visit, repeat.request)
     current = repeat.request if repeat is not None else None
+    back = await parts.conversations.returned(visit.side)
     if current is not None and current.state is State.EXECUTING:
-        return await _join(parts, visit, current)
+        return await _under_way(parts, visit, current, back)
+    if isinstance(back, RpcError) or (back is not None and not back.first):
+        return await _answered(parts, visit, judgement.ruling, back)
+    return await _made(parts, visit, judgement, current, back)
+
+
+async def _made(
+    parts: Parts, visit: Visit, judgement: Judgement, current: ApprovalRequest | None, back: Back | None
+) -> Called:
+    """A call that is made, for the first time or again; `current` is its request that is open and not running."""
+    ruling = judgement.ruling
     if visit.found.tool.drifted:
         visit.outcome = "tool_changed"
-        return _told(answers.tool_changed(tool=visit.name))
+        return told(answers.tool_changed(tool=visit.name))
     if current is not None and ruling.verdict is not Verdict.REQUIRE_APPROVAL:
         # What was asked before, people need not decide any more, unless it has just been decided.
         said = await _end_as_changed(parts, visit, current)
         if said is not None:
             return said
     if ruling.verdict is Verdict.DENY:
-        return _told(answers.policy_denied(tool=visit.name, rule=ruling.rule, reason=ruling.reason))
+        return told(answers.policy_denied(tool=visit.name, rule=ruling.rule, reason=ruling.reason))
     problems = await heavy.run(len(visit.call.arguments), visit.found.tool.problems, visit.arguments)
     visit.arguments = {}
     if problems:
         visit.outcome = "invalid_arguments"
-        return _told(answers.invalid_arguments(tool=visit.name, problems=[(p.pointer, p.message) for p in problems]))
+        return told(answers.invalid_arguments(tool=visit.name, problems=[(p.pointer, p.message) for p in problems]))
     if ruling.verdict is Verdict.REQUIRE_APPROVAL and ruling.approval is not None:
+        if back is not None:
+            # Nobody can say what it answers, so nobody can be asked about it.
+            return bad_state(visit)
         if current is None and (over := await _no_room(parts, visit, ruling)) is not None:
             return await _exceeded(parts, visit, judgement, over)
         return await _ask(parts, visit, judgement, ruling.approval, ruling.rule, ruling.reason)
-    return await _allowed(parts, visit, judgement)
+    return await _allowed(parts, visit, judgement, back)
+
+
+async def _under_way(parts: Parts, visit: Visit, request: ApprovalRequest, back: Back | RpcError | None) -> Called:
+    """The same call is running: wait for it, or give it the answers it waits for."""
+    if isinstance(back, RpcError):
+        return bad_state(visit)
+    if back is None:
+        return await _join(parts, visit, request)
+    if back.parked is None or back.parked.request != request.id:
+        parts.conversations.let_go(back, visit.side)
+        return await _join(parts, visit, request)
+    done = await come_back(parts, visit, request, back.parked)
+    return await _join(parts, visit, done) if isinstance(done, ApprovalRequest) else done
+
+
+async def _answered(parts: Parts, visit: Visit, ruling: Ruling, back: Back | RpcError) -> Called:
+    """A modern client comes back with answers to the server of a call that was allowed: judged anew, like any call."""
+    if isinstance(back, RpcError) or (back.parked is not None and back.parked.request is not None):
+        return bad_state(visit)
+    if visit.found.tool.drifted:
+        visit.outcome = "tool_changed"
+        parts.conversations.let_go(back, visit.side)
+        return told(answers.tool_changed(tool=visit.name))
+    if ruling.verdict is Verdict.DENY:
+        parts.conversations.let_go(back, visit.side)
+        return told(answers.policy_denied(tool=visit.name, rule=ruling.rule, reason=ruling.reason))
+    visit.arguments = {}
+    return await run_allowed(parts, visit, Reservation(), back)
 
 
 async def _no_room(parts: Parts, visit: Visit, ruling: Ruling) -> Exceeded | None:
@@ -175,7 +173,7 @@ async def _end_as_changed(parts: Parts, visit: Visit, request: ApprovalRequest) 
         if current.state is State.EXECUTING:
             return await _join(parts, visit, current)
         if current.state not in {State.EXPIRED, State.CANCELLED}:
-            return _about(parts, visit, current)
+            return about(parts, visit, current)
     # This call goes on by today's policy, so its agent needs no word of the request.
     await parts.desk.told(request.id)
     return None
@@ -185,7 +183,7 @@ async def _exceeded(parts: Parts, visit: Visit, judgement: Judgement, over: Exce
     if over.asks:
         visit.limited = over
         return await _ask(parts, visit, judgement, over.use.approval, over.rule, over.reason)
-    return _limited(visit, over)
+    return limited(visit, over)
 
 
 async def _ask(
@@ -210,7 +208,7 @@ async def _ask(
     )
     filed = await attached(parts.work, parts.desk, filing, _attached_to)
     if _attached_to(filed) is None:
-        return _about(parts, visit, filed.request)
+        return about(parts, visit, filed.request)
     return await _hold(parts, visit, filed.request)
 
 
@@ -231,31 +229,25 @@ async def _hold(parts: Parts, visit: Visit, request: ApprovalRequest) -> Called:
     if at_once is not None:
         parts.work.start(parts.desk.detach(request.id))
         return at_once
-    remaining = max(request.expires_at - datetime.now(UTC), timedelta(0))
-    waits = plan(
-        client=visit.caller.client,
-        has_progress_token=visit.side.progress,
-        streams=visit.streams,
-        hold=parts.holding.hold,
-        remaining=remaining,
-        learned=parts.learned.deadline(visit.caller.client, progress=visit.side.progress),
-    )
+    plan = waits(parts, visit, visit.side, request.expires_at - datetime.now(UTC))
     if visit.tasks:
-        waits = replace(waits, hold=min(waits.hold, TASK_GRACE))
+        plan = replace(plan, hold=min(plan.hold, TASK_GRACE))
     began = time.monotonic()
-    until = began + waits.hold.total_seconds()
+    until = began + plan.hold.total_seconds()
     if parts.held >= parts.held_max:
         parts.work.start(parts.desk.detach(request.id))
-        return _about(parts, visit, request)
+        return about(parts, visit, request)
     parts.held += 1
     parts.metrics.held.inc()
     try:
         held = hold(
-            parts.desk, request, waits, visit.side.line, say=lambda r: _saying(parts, r), closing=lambda: parts.closing
+            parts.desk, request, plan, visit.side.line, say=lambda r: saying(parts, r), closing=lambda: parts.closing
         )
         current = await parts.showing.beside(visit.side, request, held)
         if current.state is State.APPROVED:
-            return await _run(parts, visit, current, until)
+            done = await run(parts, visit, current, until)
+            # A request: another connection of the same agent claimed it, and this one waits for what that brings.
+            return await _join(parts, visit, done) if isinstance(done, ApprovalRequest) else done
     except asyncio.CancelledError:
         if not parts.closing:
             waited, asks = time.monotonic() - began, visit.side.progress
@@ -268,7 +260,7 @@ async def _hold(parts: Parts, visit: Visit, request: ApprovalRequest) -> Called:
     if visit.tasks and current.state in {State.PENDING, State.EXECUTING}:
         visit.outcome = "task"
         return TaskCreated(raw=await parts.tasks.create(current))
-    return _about(parts, visit, current)
+    return about(parts, visit, current)
 
 
 def _at_once(parts: Parts, visit: Visit, request: ApprovalRequest) -> Called | None:
@@ -279,75 +271,16 @@ def _at_once(parts: Parts, visit: Visit, request: ApprovalRequest) -> Called | N
     if request.state is not State.PENDING or visit.back is None or not visit.back.unopened(request):
         return None
     visit.outcome = request.state.value
-    return _told(answers.not_opened(request, url=parts.holding.page(request.id)))
+    return told(answers.not_opened(request, url=parts.holding.page(request.id)))
 
 
-async def _run(parts: Parts, visit: Visit, request: ApprovalRequest, until: float) -> Called:
-    """Step 7: the run belongs to the service; this client waits for it as long as its hold allows."""
-    running = parts.work.run(parts.executor.run(request, Via(side=visit.side, trace=visit.trace)))
-    patience = max(until - time.monotonic(), RUNS_AT_LEAST_SECONDS)
-    try:
-        done = await asyncio.wait_for(running, patience)
-    except TimeoutError:
-        return _about(parts, visit, await parts.desk.get(request.id) or request)
-    if isinstance(done, Exceeded):
-        return _limited(visit, done)
-    if done.state is State.EXECUTING:
-        # Another connection of the same agent claimed it: wait for what that one brings.
-        return await _join(parts, visit, done)
-    return _about(parts, visit, done)
-
-
-async def _allowed(parts: Parts, visit: Visit, judgement: Judgement) -> Called:
-    found = visit.found
+async def _allowed(parts: Parts, visit: Visit, judgement: Judgement, back: Back | None) -> Called:
     taken = await parts.limits.reserve(judgement.ruling.limits)
     visit.counted_at = taken.at
     if isinstance(taken, Exceeded):
         return await _exceeded(parts, visit, judgement, taken)
     visit.ran_at = taken.at or datetime.now(UTC)
-    try:
-        answer = await parts.executor.run_allowed(found.server, visit.call, found.tool, taken, visit.side, visit.trace)
-    except Unsent as err:
-        visit.outcome, visit.ran_at = "unsent", None
-        server = visit.found.server.name
-        return _told(answers.upstream_unavailable(server=server, tool=visit.name, why=str(err)))
-    except NoAnswer:
-        visit.outcome = "unknown"
-        return _told(answers.outcome_unknown(tool=visit.name))
-    if isinstance(answer, InputRequired):
-        visit.outcome = "input_required"
-        return answer
-    failed = isinstance(answer, RpcError) or answer.is_error
-    visit.outcome = State.FAILED.value if failed else State.SUCCEEDED.value
-    return answer
-
-
-def _limited(visit: Visit, over: Exceeded) -> Result:
-    visit.outcome, visit.limited = "rate_limited", over
-    return _told(
-        answers.rate_limited(tool=visit.name, rule=over.rule, reason=over.reason, retry_after=over.retry_after)
-    )
-
-
-def _about(parts: Parts, visit: Visit, request: ApprovalRequest) -> Result | RpcError:
-    """Step 8: what this agent is told of the request; the line says when a final outcome has been written."""
-    visit.outcome = request.state.value
-    visit.request = visit.side.line.request = request.id
-    if request.state not in OPEN_STATES:
-        visit.side.line.tells = request.id
-    said = answers.about(request, url=parts.holding.page(request.id))
-    if isinstance(said, answers.UpstreamError):
-        return RpcError(code=said.code, message=said.message, data=said.data)
-    return Result(raw=said, is_error=request.state is not State.SUCCEEDED)
-
-
-def _saying(parts: Parts, request: ApprovalRequest) -> str:
-    what = "running" if request.state is State.EXECUTING else f"waiting for approval {request.id}"
-    return f"{what} ({parts.holding.page(request.id)})"
-
-
-def _told(raw: bytes) -> Result:
-    return Result(raw=raw, is_error=True)
+    return await run_allowed(parts, visit, taken, back)
 
 
 def _record(parts: Parts, visit: Visit, judgement: Judgement) -> None:

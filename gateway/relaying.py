@@ -12,16 +12,18 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from approvals.domain.fingerprint import canonical, sha256_hex
 from approvals.domain.model import Caller
-from gateway.conversation import Answer, Conversations, LinePeer, relayable
+from gateway.asking import ASKS_NOTHING, Given, LinePeer, Refused, Side, relayable
+from gateway.conversation import Answer, Conversations
 from gateway.inbound.gate import InboundAsk, Line, Welcome
 from gateway.lists import INVALID_PARAMS, LISTS, UNREACHABLE, Lists, allows, nowhere, refused, relay_of, side_of
 from gateway.lookup import SEPARATOR, Lookup
 from gateway.protocol.classify import MODERN
+from gateway.protocol.verdict import Code, Verdict
 from gateway.servers import Server
 from gateway.upstreams import Hear, Hello, NoAnswer, Result, RpcError, Unsent, Wants, nothing
 
@@ -132,7 +134,8 @@ class Relaying:
                 continue
             relay = relay_of(ask, params=canonical({"level": level}), name=None, seconds=READ_SECONDS, level=None)
             try:
-                answer = await server.upstream.request(relay, peer=LinePeer(side=side_of("", ask, line)), sent=nothing)
+                peer = LinePeer(side=side_of("", ask, line), check=ASKS_NOTHING)
+                answer = await server.upstream.request(relay, peer=peer, sent=nothing)
             except (Unsent, NoAnswer) as err:
                 log.warning("log level not set: %s", err, extra={"server": server.name})
                 continue
@@ -160,13 +163,49 @@ class Relaying:
     async def _one(
         self, caller: Caller, server: Server, ask: InboundAsk, line: Line, *, params: bytes, name: str | None
     ) -> Answer:
-        side = replace(side_of(caller.agent, ask, line), digest=sha256_hex(ask.method.encode() + b"\x00" + params))
+        # With the server in it: what one server has asked is never answered to another.
+        digest = sha256_hex(b"\x00".join((ask.method.encode(), server.name.encode(), params)))
+        side = replace(side_of(caller.agent, ask, line), digest=digest)
         level = self._levels.get(ask.session)
         relay = relay_of(ask, params=params, name=name, seconds=READ_SECONDS, level=level, live=side.can_be_asked)
+        check = _Again(
+            lookup=self._lookup,
+            caller=caller,
+            server=server.name,
+            kind=_KIND.get(ask.method) or _completed(ask) or "",
+        )
+        back = await self._conversations.returned(side)
+        if isinstance(back, RpcError):
+            return back
         try:
-            return await self._conversations.run(server.upstream, relay, side, nothing)
+            return await self._conversations.run(
+                server.upstream, replace(relay, asking=side.asking), side, check, back=back
+            )
         except (Unsent, NoAnswer) as err:
             return RpcError(code=UNREACHABLE, message=f"The server {server.name} cannot be asked: {err}.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Again:
+    """What was asked while a resource or prompt is read: its answer goes on only where the policy of now lets it."""
+
+    lookup: Lookup
+    caller: Caller
+    server: str
+    kind: str
+
+    async def may_ask(self, method: str) -> bool:
+        """Whatever its client has declared."""
+        del method
+        return True
+
+    async def passed(self, given: Sequence[Given], side: Side) -> Refused | None:
+        """Judged anew, for time has passed; what is answered has no rules of its own."""
+        del given, side
+        if any(allows(one, self.kind) for one in self.lookup.servers(self.caller, self.server)):
+            return None
+        text = f"The policy lets no {self.kind} through any more. What was answered was not given to the server."
+        return Refused(verdict=Verdict(code=Code.POLICY_DENIED, text=text, retryable=False))
 
 
 LEVELS = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")

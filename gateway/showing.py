@@ -18,7 +18,8 @@ from dataclasses import dataclass
 
 from approvals.desk import Desk
 from approvals.domain.model import ApprovalRequest, State
-from gateway.conversation import BAD_STATE, Side, bound_of, declares
+from gateway.asking import Question, Side, declares
+from gateway.conversation import BAD_STATE, bound_of
 from gateway.protocol import showing
 from gateway.protocol.showing import Reply, Way
 from gateway.protocol.state_token import NONCE_BYTES, Bound, seal, unseal
@@ -74,7 +75,7 @@ class Showing:
         undecided = request.state is State.PENDING and request.shown_at is None
         return showing.way(
             wanted=request.terms.self_service and undecided,
-            declared=declares(side.capabilities, showing.METHOD, showing.URL_MODE),
+            declared=declares(side.capabilities, Question(method=showing.METHOD, params=showing.URL_MODE)),
             modern=side.modern,
             live=side.line.live,
         )

@@ -15,6 +15,7 @@ from approvals.desk import Desk
 from approvals.domain.model import OPEN_STATES, ApprovalRequest, Caller, Cause, State
 from approvals.errors import Refusal
 from gateway.protocol import answers
+from gateway.protocol.questions import answered_in
 from gateway.protocol.raw import dump, join_object
 from gateway.protocol.verdict import timestamp
 from gateway.upstreams import RpcError
@@ -83,7 +84,9 @@ class Tasks:
 
     async def _mine(self, caller: Caller, task_id: str) -> ApprovalRequest | None:
         found = await self._desk.get(task_id)
-        return found if found is not None and found.caller.agent == caller.agent else None
+        if found is None or found.caller.agent != caller.agent or answered_in(found.call) is not None:
+            return None
+        return found
 
     def _members(self, request: ApprovalRequest) -> dict[str, bytes]:
         status, more = self._status(request)

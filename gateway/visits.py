@@ -15,7 +15,7 @@ from typing import Any
 
 from approvals.domain.model import Caller, ToolCall
 from approvals.storage.calls import CallRow
-from gateway.conversation import Side
+from gateway.asking import Side
 from gateway.judge import Judgement
 from gateway.limits import Exceeded
 from gateway.lookup import Found

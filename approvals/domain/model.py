@@ -52,6 +52,8 @@ class Cause(StrEnum):
     FROZEN = "frozen"
     ALTERED = "altered"
     """The saved call no longer matches its binding: never run, and somebody should look at the database."""
+    WITHDRAWN = "withdrawn"
+    """What it was about went on, or ended, without it."""
     UNSENT = "unsent"
     UPSTREAM_ERROR = "upstream_error"
     LEASE_LOST = "lease_lost"

@@ -124,6 +124,7 @@ _WHY_CANCELLED = {
     Cause.POLICY_CHANGED: "the policy changed",
     Cause.TOOL_CHANGED: "the tool is no longer the one that was approved",
     Cause.FROZEN: "everything is frozen",
+    Cause.WITHDRAWN: "the server could not wait for it any longer",
     Cause.ALTERED: "the saved call no longer matches what was approved; the database needs a look",
 }
 

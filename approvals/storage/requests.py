@@ -161,6 +161,12 @@ class Requests(Group):
         """Let every running claim be overdue: whoever made them is known to be gone."""
         self._run(update(requests).where(IS_EXECUTING, requests.c.lease_until > now).values(lease_until=now))
 
+    def prolong(self, id: str, holder: str, until: datetime) -> bool:
+        """Let a running claim of this process last longer; whether it has one."""
+        ours = (requests.c.id == id, IS_EXECUTING, requests.c.claim_holder == holder)
+        self._run(update(requests).where(*ours, requests.c.lease_until < until).values(lease_until=until))
+        return self._run(select(requests.c.id).where(*ours)).first() is not None
+
     def set_told(self, id: str, at: datetime) -> bool:
         """Note that the agent has its answer. False: it was told before."""
         untold = update(requests).where(requests.c.id == id, requests.c.told_at.is_(None))

@@ -103,7 +103,7 @@ def terms(spec: ApprovalSpec, defaults: ApprovalDefaults) -> Terms:
     Raises:
         NobodyToAsk: a part names no reviewer and neither do the defaults.
     """
-    return reduce(_narrowed, [_terms(part, defaults) for part in spec.parts])
+    return reduce(narrowed, [_terms(part, defaults) for part in spec.parts])
 
 
 def _terms(block: ApprovalBlock, defaults: ApprovalDefaults) -> Terms:
@@ -140,7 +140,8 @@ def _anybody_of(block: ApprovalBlock, defaults: ApprovalDefaults) -> tuple[Facto
     return (Factor(members=members, count=_or(block.quorum, defaults.quorum)),)
 
 
-def _narrowed(one: Terms, other: Terms) -> Terms:
+def narrowed(one: Terms, other: Terms) -> Terms:
+    """Terms that satisfy both."""
     counts: dict[tuple[str, ...], int] = {}
     for factor in (*one.factors, *other.factors):
         members = tuple(sorted(set(factor.members)))

@@ -8,7 +8,7 @@ invisible characters spelled out and cut to length. Era members are added later,
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -268,7 +268,8 @@ def _failed(request: ApprovalRequest, url: str) -> bytes | UpstreamError:
         members = split_object(raw)
         if "error" in members and "content" not in members:
             return _error(members["error"])
-        return approved(request, raw)
+        # It says itself why an answer to a question of the server's was stopped; a server's own cannot say that.
+        return raw if _speaks(members) else approved(request, raw)
     why = request.outcome.error if request.outcome and request.outcome.error else "no connection"
     text = (
         f"{_call(request.call.tool)} was approved, but did not run: the server {visible(request.call.server)} could "
@@ -276,6 +277,11 @@ def _failed(request: ApprovalRequest, url: str) -> bytes | UpstreamError:
         "call it again in a minute: a person is asked anew."
     )
     return _ended(Code.UPSTREAM_UNAVAILABLE, request, text, url, retryable=True)
+
+
+def _speaks(members: Mapping[str, bytes]) -> bool:
+    meta = members.get("_meta", b"")
+    return meta.startswith(b"{") and VERDICT in split_object(meta)
 
 
 def _error(raw: bytes) -> UpstreamError:

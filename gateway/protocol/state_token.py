@@ -17,7 +17,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 NONCE_BYTES = 12
-MAX_TOKEN = 64 * 1024
+MAX_TOKEN = 256 * 1024
 _VERSION = b"1"
 
 

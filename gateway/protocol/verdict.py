@@ -64,6 +64,12 @@ def quoted(text: str, limit: int = QUOTE_LIMIT) -> str:
 
 def render(verdict: Verdict) -> bytes:
     """The tool result that carries the verdict."""
+    content = [{"type": "text", "text": verdict.text}]
+    return dump({"content": content, "isError": True, "_meta": {VERDICT: meta_of(verdict)}})
+
+
+def meta_of(verdict: Verdict) -> dict[str, Any]:
+    """What programs are told: the member of `_meta`."""
     meta: dict[str, Any] = {"code": verdict.code}
     for name in ("request", "rule"):
         if (value := getattr(verdict, name)) is not None:
@@ -77,8 +83,7 @@ def render(verdict: Verdict) -> bytes:
         meta["url"] = verdict.url
     if verdict.expires_at is not None:
         meta["expires_at"] = timestamp(verdict.expires_at)
-    content = [{"type": "text", "text": verdict.text}]
-    return dump({"content": content, "isError": True, "_meta": {VERDICT: meta}})
+    return meta
 
 
 def timestamp(at: datetime) -> str:

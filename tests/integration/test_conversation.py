@@ -4,20 +4,40 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 import pytest
 
-from gateway.conversation import BAD_STATE, Conversations, QuietPeer, Side, declares, relayable
+from gateway.asking import Given, Question, Refused, Side, declares, relayable
+from gateway.conversation import BAD_STATE, Conversations
+from gateway.protocol.verdict import Code, Verdict
 from gateway.upstreams import InputRequired, Peer, Relay, Result, RpcError
 from gateway.work import Work
 
 KEY = bytes(32)
 FORMS = b'{"elicitation":{},"sampling":{},"roots":{"listChanged":true},"experimental":{"x":{}}}'
 RELAY = Relay(method="tools/call", params=b'{"name":"t","arguments":{}}', session="s", timeout=5, capabilities=FORMS)
-ACCEPT = b'{"action":"accept","content":{"size":1.0}}'
+ACCEPT = b'{"action":"accept","content":{"size":1.5}}'
+NO = Refused(verdict=Verdict(code=Code.POLICY_DENIED, text="Not with this answer.", retryable=False))
+
+
+@dataclass
+class FakeCheck:
+    """A check that says what it was made to say, and keeps what it was shown."""
+
+    says: Refused | None = None
+    asks: frozenset[str] = frozenset({"elicitation/create", "sampling/createMessage", "roots/list"})
+    shown: list[Given] = field(default_factory=list)
+
+    async def may_ask(self, method: str) -> bool:
+        return method in self.asks
+
+    async def passed(self, given: Sequence[Given], side: Side) -> Refused | None:
+        self.shown += given
+        return self.says
 
 
 @dataclass
@@ -88,23 +108,39 @@ async def _needing(relay: Relay, peer: Peer) -> Any:
     return Result(raw=json.dumps({"state": params.get("requestState"), "got": params["inputResponses"]}).encode())
 
 
+class Uses:
+    """What was used, in memory."""
+
+    def __init__(self) -> None:
+        self._seen: set[str] = set()
+
+    async def first(self, what: str, until: datetime) -> bool:
+        new = what not in self._seen
+        self._seen.add(what)
+        return new
+
+
+async def _run(talk: Conversations, up: FakeUpstream, side: Side, check: FakeCheck | None = None) -> Any:
+    """As a request comes in: what the client comes back with is looked at first."""
+    back = await talk.returned(side)
+    if isinstance(back, RpcError):
+        return back
+    return await talk.run(up, RELAY, side, check or FakeCheck(), back=back)  # type: ignore[arg-type]
+
+
 async def _with(act: Callable[[Relay, Peer], Any], play: Callable[[Conversations, FakeUpstream], Any]) -> Any:
     async with asyncio.TaskGroup() as group:
         work = Work(group)
-        answer = await play(Conversations(work, KEY), FakeUpstream(act))
+        answer = await play(Conversations(work, KEY, Uses().first), FakeUpstream(act))
         work.cancel()
     return answer
-
-
-def _nothing() -> None:
-    """Nobody counts the sends here."""
 
 
 async def test_an_older_server_asks_an_older_client_on_its_own_stream() -> None:
     line = FakeLine()
 
     async def play(talk: Conversations, up: FakeUpstream) -> Any:
-        return await talk.run(up, RELAY, _side(line), _nothing)  # type: ignore[arg-type]
+        return await _run(talk, up, _side(line))
 
     answer = await _with(_asking, play)
     assert line.asked == [("elicitation/create", b'{"message":"How much?","requestedSchema":{}}')]
@@ -116,7 +152,7 @@ async def test_a_client_that_did_not_declare_it_is_not_asked(capabilities: bytes
     line = FakeLine()
 
     async def play(talk: Conversations, up: FakeUpstream) -> Any:
-        return await talk.run(up, RELAY, _side(line, capabilities=capabilities), _nothing)  # type: ignore[arg-type]
+        return await _run(talk, up, _side(line, capabilities=capabilities))
 
     answer = await _with(_asking, play)
     assert line.asked == []
@@ -127,20 +163,20 @@ async def test_a_modern_server_that_needs_input_asks_an_older_client_and_is_aske
     line = FakeLine()
 
     async def play(talk: Conversations, up: FakeUpstream) -> Any:
-        answer = await talk.run(up, RELAY, _side(line), _nothing)  # type: ignore[arg-type]
+        answer = await _run(talk, up, _side(line))
         assert len(up.seen) == 2
-        assert b'"size":1.0' in up.seen[1].params
+        assert b'"size":1.5' in up.seen[1].params
         return answer
 
     answer = json.loads((await _with(_needing, play)).raw)
-    assert answer == {"state": "up!", "got": {"k": {"action": "accept", "content": {"size": 1.0}}}}
+    assert answer == {"state": "up!", "got": {"k": {"action": "accept", "content": {"size": 1.5}}}}
 
 
 async def test_an_older_server_that_asks_a_modern_client_is_parked_until_it_comes_back() -> None:
     line = FakeLine(live=False)
 
     async def play(talk: Conversations, up: FakeUpstream) -> Any:
-        first = await talk.run(up, RELAY, _side(line, modern=True), _nothing)  # type: ignore[arg-type]
+        first = await _run(talk, up, _side(line, modern=True))
         assert isinstance(first, InputRequired)
         told = json.loads(first.raw)
         ((key, asked),) = told["inputRequests"].items()
@@ -148,9 +184,9 @@ async def test_an_older_server_that_asks_a_modern_client_is_parked_until_it_come
         again = _side(
             line, modern=True, state=told["requestState"], answers=b'{"' + key.encode() + b'":' + ACCEPT + b"}"
         )
-        answer = await talk.run(up, RELAY, again, _nothing)  # type: ignore[arg-type]
+        answer = await _run(talk, up, again)
         assert len(up.seen) == 1
-        assert await talk.run(up, RELAY, again, _nothing) == BAD_STATE  # type: ignore[arg-type]
+        assert await _run(talk, up, again) == BAD_STATE
         return answer
 
     assert (await _with(_asking, play)).raw == b'{"content":[],"given":' + ACCEPT + b"}"
@@ -160,8 +196,8 @@ async def test_a_modern_client_gets_a_modern_servers_question_with_its_state_sea
     line = FakeLine(live=False)
 
     async def play(talk: Conversations, up: FakeUpstream) -> Any:
-        first = await talk.run(up, RELAY, _side(line, modern=True), _nothing)  # type: ignore[arg-type]
-        state = json.loads(first.raw)["requestState"]  # type: ignore[union-attr]
+        first = await _run(talk, up, _side(line, modern=True))
+        state = json.loads(first.raw)["requestState"]
         assert "up!" not in state
         again = _side(line, modern=True, state=state, answers=b'{"k":' + ACCEPT + b"}")
         for wrong in (
@@ -169,9 +205,9 @@ async def test_a_modern_client_gets_a_modern_servers_question_with_its_state_sea
             replace(again, digest="other"),
             replace(again, state=state[:-2] + "xx"),
         ):
-            assert await talk.run(up, RELAY, wrong, _nothing) == BAD_STATE  # type: ignore[arg-type]
+            assert await _run(talk, up, wrong) == BAD_STATE
         assert len(up.seen) == 1
-        return await talk.run(up, RELAY, again, _nothing)  # type: ignore[arg-type]
+        return await _run(talk, up, again)
 
     assert json.loads((await _with(_needing, play)).raw)["state"] == "up!"
 
@@ -188,9 +224,7 @@ async def test_a_modern_client_that_leaves_cancels_the_request_upstream() -> Non
 
     async def play(talk: Conversations, up: FakeUpstream) -> Any:
         async with asyncio.timeout(5):
-            waiting = asyncio.get_running_loop().create_task(
-                talk.run(up, RELAY, _side(FakeLine(live=False), modern=True), _nothing)  # type: ignore[arg-type]
-            )
+            waiting = asyncio.get_running_loop().create_task(_run(talk, up, _side(FakeLine(live=False), modern=True)))
             await begun.wait()
             waiting.cancel()
             await ended.wait()
@@ -199,15 +233,6 @@ async def test_a_modern_client_that_leaves_cancels_the_request_upstream() -> Non
 
     await _with(forever, play)
     assert ended.is_set()
-
-
-async def test_what_a_server_asks_in_an_approved_call_is_declined() -> None:
-    line = FakeLine()
-    answer = await QuietPeer(side=_side(line)).ask("elicitation/create", b"{}")
-    assert answer == Result(raw=b'{"action":"decline"}')
-    refused = await QuietPeer(side=_side(line)).ask("sampling/createMessage", b"{}")
-    assert isinstance(refused, RpcError)
-    assert line.asked == []
 
 
 @pytest.mark.parametrize(
@@ -228,7 +253,7 @@ async def test_what_a_server_asks_in_an_approved_call_is_declined() -> None:
 def test_only_what_a_client_declared_is_passed_on(
     capabilities: bytes, method: str, params: bytes, declared: bool
 ) -> None:
-    assert declares(capabilities, method, params) is declared
+    assert declares(capabilities, Question(method=method, params=params)) is declared
 
 
 def test_only_what_can_be_relayed_is_declared_upstream() -> None:

@@ -12,7 +12,8 @@ import pytest
 
 from approvals.domain.model import ApprovalRequest, State
 from approvals.testing import samples
-from gateway.conversation import BAD_STATE, Side, bound_of
+from gateway.asking import Side
+from gateway.conversation import BAD_STATE, bound_of
 from gateway.protocol.showing import Reply, Way
 from gateway.protocol.state_token import NONCE_BYTES, seal
 from gateway.showing import Back, Showing

@@ -18,7 +18,7 @@ from gateway import heavy, pipeline
 from gateway.gate import Gateway
 from gateway.inbound.gate import InboundCall, Line
 from gateway.lookup import Found
-from gateway.pipeline import Parts
+from gateway.parts import Parts
 from gateway.policy.model import Verdict
 from gateway.protocol.classify import Era
 from gateway.protocol.jsonrpc import parse
@@ -141,15 +141,16 @@ async def _call(problems: Callable[..., Any]) -> Any:
     async def find(*_: object) -> Found:
         return found
 
-    async def back(_: object) -> None:
-        """It brings nothing."""
+    async def nothing(_: object) -> None:
+        """The client brings nothing."""
 
     parts = SimpleNamespace(
+        conversations=SimpleNamespace(returned=nothing),
         holding=SimpleNamespace(result_tool=False),
         journal=SimpleNamespace(room=True),
         judge=SimpleNamespace(judge=lambda *_: SimpleNamespace(ruling=ruling)),
         desk=SimpleNamespace(may_repeat=lambda *_: False),
-        showing=SimpleNamespace(back=back),
+        showing=SimpleNamespace(back=nothing),
     )
     gateway = Gateway(
         cast(Parts, parts),

@@ -41,7 +41,7 @@ def relay(timeout: float, asking: float) -> Relay:
 
 
 async def lasted(moved: Time, asking: float, steps: str) -> int:
-    """How many steps were done in the ten seconds: `w9` is 9 seconds of work of the server, `q9` of an open question."""
+    """How many steps were done in the ten seconds: `w9` is 9 seconds of its work, `q9` of an open question."""
     done = 0
     with contextlib.suppress(TimeoutError):
         async with Clock(relay(10, asking)) as clock:

@@ -34,6 +34,7 @@ const CAUSES = {
   policy_changed: "the policy changed",
   tool_changed: "the tool changed after the request was made",
   frozen: "a freeze was put on",
+  withdrawn: "the server could not wait for it any longer",
   unsent: "nothing was sent to the upstream server",
   upstream_error: "the upstream server answered with an error",
   lease_lost: "the process that ran it went away before an answer came",
