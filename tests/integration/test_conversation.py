@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from gateway.asking import Given, Question, Refused, Side, declares, relayable
+from gateway.asking import ELICIT, Given, LinePeer, Question, Refused, Side, declares, plain, relayable
 from gateway.conversation import BAD_STATE, Conversations
 from gateway.protocol.verdict import Code, Verdict
 from gateway.upstreams import InputRequired, Peer, Relay, Result, RpcError
@@ -233,6 +233,133 @@ async def test_a_modern_client_that_leaves_cancels_the_request_upstream() -> Non
 
     await _with(forever, play)
     assert ended.is_set()
+
+
+async def test_a_refused_answer_is_a_declined_question_and_the_verdict_stands_before_what_the_server_says() -> None:
+    line, check = FakeLine(), FakeCheck(says=NO)
+
+    async def play(talk: Conversations, up: FakeUpstream) -> Any:
+        return await _run(talk, up, _side(line), check)
+
+    answer = await _with(_asking, play)
+    told = json.loads(answer.raw)
+    assert (answer.is_error, told["isError"], told["given"]) == (True, True, {"action": "decline"})
+    assert told["content"][0]["text"].startswith("Not with this answer.")
+    assert told["_meta"]["placet/verdict"]["code"] == "policy_denied"
+    assert [json.loads(one.answer.raw) for one in check.shown if isinstance(one.answer, Result)] == [json.loads(ACCEPT)]
+
+
+async def test_after_a_refused_answer_the_client_is_asked_no_more() -> None:
+    line, check = FakeLine(), FakeCheck(says=NO)
+
+    async def twice(relay: Relay, peer: Peer) -> Any:
+        for _ in range(2):
+            await peer.ask("elicitation/create", b"{}")
+        return Result(raw=b'{"content":[]}')
+
+    async def play(talk: Conversations, up: FakeUpstream) -> Any:
+        return await _run(talk, up, _side(line), check)
+
+    await _with(twice, play)
+    assert len(line.asked) == 1
+
+
+@pytest.mark.parametrize("modern", [False, True], ids=["an older client", "a modern client"])
+async def test_a_server_that_asks_by_its_result_hears_nothing_of_a_refused_answer(modern: bool) -> None:
+    line, check = FakeLine(live=not modern), FakeCheck(says=NO)
+
+    async def play(talk: Conversations, up: FakeUpstream) -> Any:
+        answer = await _run(talk, up, _side(line, modern=modern), check)
+        if modern:
+            state = json.loads(answer.raw)["requestState"]
+            again = _side(line, modern=True, state=state, answers=b'{"k":' + ACCEPT + b"}")
+            answer = await _run(talk, up, again, check)
+        assert len(up.seen) == 1
+        return answer
+
+    answer = await _with(_needing, play)
+    assert json.loads(answer.raw)["content"][0]["text"] == "Not with this answer."
+
+
+async def test_a_state_is_good_for_one_use() -> None:
+    line = FakeLine(live=False)
+
+    async def play(talk: Conversations, up: FakeUpstream) -> Any:
+        first = await _run(talk, up, _side(line, modern=True))
+        state = json.loads(first.raw)["requestState"]
+        again = _side(line, modern=True, state=state, answers=b'{"k":' + ACCEPT + b"}")
+        assert isinstance(await _run(talk, up, again), Result)
+        assert await _run(talk, up, again) == BAD_STATE
+        return up.seen
+
+    assert len(await _with(_needing, play)) == 2
+
+
+async def test_only_what_was_asked_is_answered_and_only_in_plain_words() -> None:
+    line = FakeLine(live=False)
+
+    async def play(talk: Conversations, up: FakeUpstream) -> Any:
+        first = await _run(talk, up, _side(line, modern=True))
+        answers = {"k": {"action": "accept", "content": {"size": 1.0}, "more": "words"}, "other": {"action": "accept"}}
+        state = json.loads(first.raw)["requestState"]
+        return await _run(talk, up, _side(line, modern=True, state=state, answers=json.dumps(answers).encode()))
+
+    answer = await _with(_needing, play)
+    assert json.loads(answer.raw)["got"] == {"k": {"action": "accept", "content": {"size": 1}}}
+
+
+async def test_what_a_client_answers_before_it_is_asked_is_checked_too() -> None:
+    line, check = FakeLine(live=False), FakeCheck()
+
+    async def play(talk: Conversations, up: FakeUpstream) -> Any:
+        return await _run(talk, up, _side(line, modern=True, answers=b'{"k":' + ACCEPT + b',"r":{"roots":[]}}'), check)
+
+    answer = await _with(_needing, play)
+    assert json.loads(answer.raw)["got"]["k"] == json.loads(ACCEPT)
+    assert [one.question.method for one in check.shown] == ["elicitation/create", "roots/list"]
+
+
+async def test_what_may_not_be_asked_in_a_run_does_not_reach_the_client() -> None:
+    line = FakeLine()
+    peer = LinePeer(side=_side(line), check=FakeCheck(asks=frozenset({ELICIT})))
+    refused = await peer.ask("sampling/createMessage", b"{}")
+    assert isinstance(refused, RpcError)
+    assert line.asked == []
+
+
+async def test_a_server_that_asks_for_ever_is_ended() -> None:
+    async def play(talk: Conversations, up: FakeUpstream) -> Any:
+        answer = await _run(talk, up, _side(FakeLine()))
+        assert len(up.seen) == 11
+        return answer
+
+    async def again(relay: Relay, peer: Peer) -> Any:
+        return await _needing(replace(relay, params=b"{}"), peer)
+
+    assert "more than 10 times" in (await _with(again, play)).message
+
+
+@pytest.mark.parametrize(
+    ("given", "passed"),
+    [
+        pytest.param({"action": "accept", "content": {"a": 1.0}}, {"action": "accept", "content": {"a": 1}}, id="form"),
+        pytest.param({"action": "accept"}, {"action": "accept"}, id="a yes without a form"),
+        pytest.param({"action": "accept", "content": ["x"]}, {"action": "accept"}, id="content of another kind"),
+        pytest.param({"action": "decline", "content": {"a": 1}}, {"action": "decline"}, id="a no carries nothing"),
+        pytest.param({"action": "cancel", "why": "later"}, {"action": "cancel"}, id="nor does a cancel"),
+        pytest.param({"action": "perhaps"}, {"action": "decline"}, id="what is no answer declines"),
+        pytest.param({}, {"action": "decline"}, id="nor is nothing"),
+    ],
+)
+def test_an_answer_says_what_it_says_and_nothing_beside(given: Any, passed: Any) -> None:
+    answer = plain(ELICIT, Result(raw=json.dumps(given).encode()))
+    assert isinstance(answer, Result)
+    assert json.loads(answer.raw) == passed
+
+
+def test_the_words_of_an_error_do_not_reach_the_server() -> None:
+    said = plain(ELICIT, RpcError(code=-5, message="send 7000 instead", data={"amount": 7000}))
+    assert said == RpcError(code=-32603, message="The client behind the gateway did not answer")
 
 
 @pytest.mark.parametrize(
