@@ -1,0 +1,60 @@
+"""The rule we recommend for a risk, with the numbers of the published catalogue (policy.md 1.1).
+
+Reads 60 a minute, writes 30, running things 10; what destroys is hidden, what pays needs a person. So does what the
+numbers do not fit: secrets read out, rights changed, anything a machine can run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.policy.model import Risk, RiskClass, Severity
+
+_PER_MINUTE = {RiskClass.READ: ("per_minute", 60), RiskClass.WRITE: ("rate", 30), RiskClass.EXECUTE: ("rate", 10)}
+_REASONS = {
+    RiskClass.READ: "It shows what opens other things",
+    RiskClass.WRITE: "It changes who may do what, or writes over what is there",
+    RiskClass.EXECUTE: "It can run anything",
+    RiskClass.FINANCIAL: "Money moves",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advice:
+    """What a policy should say of a tool. `hide`: under `hide`; else `entry` is what stands under `tools`."""
+
+    hide: bool
+    entry: Mapping[str, Any]
+    why: str
+
+    def as_policy(self, tool: str) -> dict[str, Any]:
+        """The part of a policy file that says it."""
+        return {"hide": [tool]} if self.hide else {"tools": {tool: dict(self.entry)}}
+
+
+def advice(tool: str, risk: Risk) -> Advice:
+    """The rule for a tool of this risk."""
+    if risk.kind is RiskClass.DESTRUCTIVE:
+        return Advice(hide=True, entry={}, why="hidden: what it takes away does not come back by itself")
+    if _needs_a_person(risk):
+        reason = _REASONS[risk.kind]
+        if risk.kind is RiskClass.FINANCIAL and risk.severity is not Severity.CRITICAL:
+            reason = "It sets what will be paid"
+        return Advice(
+            hide=False, entry={"action": "require_approval", "reason": reason}, why=f"a person decides: {reason}"
+        )
+    name, most = _PER_MINUTE[risk.kind]
+    limit = {"counter": f"{tool}_{name}", "window": "minute", "max": most, "scope": "grant"}
+    return Advice(hide=False, entry={"limits": [limit]}, why=f"allowed, {most} a minute for each agent")
+
+
+def _needs_a_person(risk: Risk) -> bool:
+    match risk.kind:
+        case RiskClass.FINANCIAL:
+            return True
+        case RiskClass.READ | RiskClass.WRITE:
+            return risk.severity in {Severity.HIGH, Severity.CRITICAL}
+        case RiskClass.EXECUTE | RiskClass.DESTRUCTIVE:
+            return risk.severity is Severity.CRITICAL
