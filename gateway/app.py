@@ -22,6 +22,7 @@ from approvals.channels import Channel
 from approvals.channels.slack import SlackChannel, SlackConfig
 from approvals.desk import Desk
 from approvals.directory import Directory
+from approvals.notary import Notary
 from approvals.outbox import Outbox
 from approvals.storage import migrate
 from approvals.storage import url as address
@@ -31,6 +32,7 @@ from approvals.sweeper import Sweeper
 from approvals.web import mount
 from approvals.web.connections import Runner
 from approvals.web.parts import WebParts, WebSettings
+from approvals.web.proof import Proof
 from gateway import health
 from gateway.answering import Answering
 from gateway.callers import Callers, sync
@@ -45,7 +47,7 @@ from gateway.inbound.http import Inbound, InboundSettings
 from gateway.inbound.http import add_routes as add_agent_routes
 from gateway.journal import Journal
 from gateway.judge import Judge
-from gateway.keys import Keys, load_or_make
+from gateway.keys import Keys, load_or_make, signer_of
 from gateway.learned import Learned
 from gateway.limits import Limits
 from gateway.lookup import Lookup
@@ -129,6 +131,7 @@ class Service:
         self.judge, self.limits = Judge(settings.approvals.defaults), Limits(db)
         self.metrics, self.journal = Metrics(), Journal(db)
         self.recorder = Recorder.of(keys)
+        self.notary = Notary(db, signer_of(keys), settings.checkpoints)
         state_key = keys.for_purpose("state")
         conversations = Conversations(work, state_key, Once(db).first)
         self.learned = Learned(db, self.bus)
@@ -224,6 +227,7 @@ class Service:
         self.parts.holding = self._holding(settings)
         self.journal.recorder = self.recorder if settings.recording.arguments else None
         self.sweeper.keep = settings.recording.keep
+        self.notary.file = settings.checkpoints
         agents = {name: agent.policies for name, agent in settings.agents.items() if agent.policies}
         await self.fleet.apply(settings.servers, agents)
         self.relaying.tools_changed()
@@ -246,6 +250,7 @@ class Service:
             "learned": self.learned.run,
             "pins": self._follow_pins,
             "journal": self.journal.run,
+            "notary": self.notary.run,
             "recover": lambda: self.executor.recover(self.work.start, closing=lambda: self.parts.closing),
             "keep-alive": inbound.run,
             "reload": self.reloader.run,
@@ -292,7 +297,12 @@ class Service:
                 version=self.version,
                 features={"servers": True, "policies": True, "slack": self.slack is not None},
                 notices=self.status.notices,
-                endpoints=(*self.console.endpoints(), *self.policy_page.endpoints(), *self.sign_in.endpoints()),
+                endpoints=(
+                    *self.console.endpoints(),
+                    *Proof(notary=self.notary).endpoints(),
+                    *self.policy_page.endpoints(),
+                    *self.sign_in.endpoints(),
+                ),
             ),
         )
         self.sign_in.add_callback(app)

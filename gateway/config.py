@@ -191,6 +191,7 @@ class _Loader:
             person_tokens={p.token_sha256: PersonId(k.lower()) for k, p in shape.people.items() if p.token_sha256},
             approvals=_approvals(shape.approvals),
             recording=_recording(shape.recording),
+            checkpoints=self.folder / shape.audit.checkpoints if shape.audit.checkpoints else None,
             slack=SlackSettings(
                 bot_token=slack.bot_token,
                 channel=slack.channel,

@@ -163,6 +163,14 @@ class AgentOauthFile(Shape):
     servers: list[Words] | None = Field(None, description="for agents that name none themselves")
 
 
+class AuditFile(Shape):
+    """Where the signed heads of the audit chain go."""
+
+    checkpoints: Words | None = Field(
+        default=None, description="a file that gets a line for each; best on another machine"
+    )
+
+
 class RecordingFile(Shape):
     """What is kept of calls, so that another policy can be tried on them."""
 
@@ -185,6 +193,7 @@ class ConfigFile(Shape):
     people: dict[str, PersonFile] = Field(default_factory=dict)
     approvals: ApprovalsFile = Field(default_factory=ApprovalsFile)
     recording: RecordingFile = Field(default_factory=RecordingFile)
+    audit: AuditFile = AuditFile()
     slack: SlackFile | None = None
     login: LoginFile = Field(default_factory=LoginFile)
     agent_oauth: AgentOauthFile | None = None

@@ -17,6 +17,8 @@ from pathlib import Path
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from approvals.signing import Signer
+
 log = logging.getLogger(__name__)
 
 KEY_BYTES = 32
@@ -34,6 +36,11 @@ class Keys:
         return HKDF(algorithm=hashes.SHA256(), length=KEY_BYTES, salt=None, info=b"placet/" + purpose.encode()).derive(
             self.master
         )
+
+
+def signer_of(keys: Keys) -> Signer:
+    """Who signs for the installation."""
+    return Signer(seed=keys.for_purpose("receipts"), salt_key=keys.for_purpose("receipt-salts"))
 
 
 def load_or_make(path: Path) -> Keys:

@@ -149,6 +149,7 @@ class FileStamp:
 class Settings:
     """Everything that was configured. `notes` are warnings that stop nothing.
 
+    `checkpoints` is the file that gets the signed heads of the audit chain.
     `organisation` are the layers over every server that has a policy; they are among its own.
     """
 
@@ -163,6 +164,7 @@ class Settings:
     person_tokens: Mapping[str, PersonId]
     approvals: ApprovalSettings
     recording: RecordingSettings = field(default_factory=RecordingSettings)
+    checkpoints: Path | None = None
     slack: SlackSettings | None = None
     local_login: bool = True
     agent_oauth: AgentOauthSettings | None = None

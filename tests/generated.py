@@ -19,6 +19,7 @@ from approvals.channels.slack_manifest import manifest
 from approvals.domain.lifecycle import TABLE
 from approvals.domain.model import State
 from approvals.web.openapi import write_document
+from approvals.web.proof import Proof
 from approvals.web.routes import API
 from gateway import schemas
 from gateway.cli.slack import as_yaml
@@ -78,6 +79,7 @@ def _openapi(_root: Path) -> str:
         *API,
         *Console.__new__(Console).endpoints(),
         *PolicyPage(db=nothing, reloader=nothing, recorder=nothing).endpoints(),
+        *Proof.__new__(Proof).endpoints(),
         *SignInRoutes.__new__(SignInRoutes).endpoints(),
     )
     document = write_document(endpoints, version=DOCUMENT_VERSION, cookie=COOKIE, public_url=PUBLIC_URL)

@@ -25,6 +25,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "requests": ("gateway.cli.requests", "List, show and decide the calls that wait."),
     "stdio": ("gateway.cli.stdio", "Bridge a stdio MCP client to the gateway."),
     "slack": ("gateway.cli.slack", "Print the app manifest to install in Slack."),
+    "audit": ("gateway.cli.audit", "Verify the audit chain, and export it."),
+    "receipt": ("gateway.cli.receipt", "Print the signed receipt of a request, and check one offline."),
     "db": ("gateway.cli.db", "Upgrade or back up the database."),
     "version": ("gateway.cli.version", "Print the version."),
 }

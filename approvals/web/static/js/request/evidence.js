@@ -59,8 +59,18 @@ export function evidence(request) {
           text: request.binding ?? "not shown to you",
         }),
       ),
+      request.redacted || !request.decided_at ? null : receipt(request),
     ),
   ];
+}
+
+function receipt(request) {
+  const href = `/api/v1/requests/${request.id}/receipt`;
+  return entry(
+    "Receipt",
+    h("a", { href, download: `${request.id}.receipt.json`, text: "Download" }),
+    h("span", { class: "sub", text: "signed; anybody can check it with the public key" }),
+  );
 }
 
 function waitingWords(request) {

@@ -1,0 +1,196 @@
+"""`placet audit`: is the chain whole, and the chain for others to keep."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import click
+
+from approvals.domain.audit import START, Checkpoint, Entry, Flaw, flaws, head_bytes
+from approvals.notary import line as checkpoint_line
+from approvals.signing import PublicKey
+from gateway.cli.audit_formats import csv_header, csv_line, json_line, ocsf
+from gateway.cli.common import FAILED, config_option, fail, json_option, run, say
+from gateway.cli.proofs import every_checkpoint, every_entry, public_key, read_lines, signer_for
+from gateway.cli.session import opened
+
+FLAWS_SHOWN = 20
+
+
+@click.group()
+def command() -> None:
+    """Verify the audit chain, and export it."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Walk:
+    """What was seen on the way along the chain. `hashes` are those of the entries that a signed head names."""
+
+    wanted: frozenset[int]
+    count: int = 0
+    seq: int = 0
+    head: str = START
+    found: list[Flaw] = field(default_factory=list)
+    hashes: dict[int, str] = field(default_factory=dict)
+
+    def see(self, entry: Entry) -> None:
+        """Look at the next entry."""
+        if len(self.found) < FLAWS_SHOWN:
+            self.found += flaws([entry], after=self.seq, head=self.head)
+        self.count, self.seq, self.head = self.count + 1, entry.seq, entry.hash
+        if entry.seq in self.wanted:
+            self.hashes[entry.seq] = entry.hash
+
+
+@command.command()
+@click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--key", "key_file", type=click.Path(exists=True, path_type=Path), help="The public key, as PEM.")
+@click.option(
+    "--checkpoints",
+    "kept",
+    type=click.Path(exists=True, path_type=Path),
+    help="Signed heads that were kept elsewhere (the file of audit.checkpoints).",
+)
+@config_option
+@json_option
+def verify(file: Path | None, key_file: Path | None, kept: Path | None, config: Path | None, as_json: bool) -> None:
+    """Say whether the chain is unchanged, and whether it is all there.
+
+    Verifies the database, or an exported FILE, for which nothing else is needed but --key. Two verdicts: nothing in
+    the chain was changed (every entry fits the one before), and nothing is missing (every signed head is in it).
+    Exit code 1 if either fails.
+    """
+    outside = _kept(kept)
+
+    async def of_database() -> tuple[_Walk, list[Checkpoint], PublicKey]:
+        async with opened(config) as session:
+            key = public_key(key_file) if key_file is not None else signer_for(session.settings).public
+            heads = [*await every_checkpoint(session.db), *outside]
+            walk = _Walk(wanted=frozenset(one.seq for one in heads))
+            async for entry in every_entry(session.db):
+                walk.see(entry)
+        return walk, heads, key
+
+    async def of_file() -> tuple[_Walk, list[Checkpoint], PublicKey]:
+        if file is None or key_file is None:
+            fail("To verify a file, give --key with the public key (`placet receipt key` prints it).")
+        key = public_key(key_file)
+        heads = [*(one for one in _lines(file) if isinstance(one, Checkpoint)), *outside]
+        walk = _Walk(wanted=frozenset(one.seq for one in heads))
+        for one in _lines(file):
+            if isinstance(one, Entry):
+                walk.see(one)
+        return walk, heads, key
+
+    walk, heads, key = run(of_database if file is None else of_file)
+    missing = _missing(walk, heads, key)
+    _report(walk, heads, missing, as_json=as_json)
+    if walk.found or missing:
+        raise SystemExit(FAILED)
+
+
+@command.command()
+@click.option("--format", "form", type=click.Choice(["jsonl", "csv", "ocsf"]), default="jsonl", show_default=True)
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Where to (default: standard output).")
+@config_option
+def export(form: str, output: Path | None, config: Path | None) -> None:
+    """Print the whole chain, oldest first.
+
+    jsonl can be verified again (it has the signed heads too); csv is safe to open in a spreadsheet; ocsf is one event
+    of the class API Activity a line.
+    """
+
+    async def job() -> None:
+        async with opened(config) as session:
+            lines = _exported(form, every_entry(session.db))
+            heads = [checkpoint_line(one) for one in await every_checkpoint(session.db)] if form == "jsonl" else []
+            if output is None:
+                await _write(click.echo, lines, heads)
+                return
+            with output.open("x", encoding="utf-8", newline="\n") as stream:
+                await _write(lambda text: stream.write(text + "\n"), lines, heads)
+
+    try:
+        run(job)
+    except FileExistsError:
+        fail(f"{output} is there already, and is not overwritten.")
+    except OSError as err:
+        fail(f"{output} cannot be written: {err}")
+
+
+async def _exported(form: str, entries: AsyncIterator[Entry]) -> AsyncIterator[str]:
+    if form == "csv":
+        yield csv_header()
+    async for entry in entries:
+        match form:
+            case "csv":
+                yield csv_line(entry)
+            case "ocsf":
+                yield json.dumps(ocsf(entry))
+            case _:
+                yield json_line(entry)
+
+
+async def _write(write: Callable[[str], object], lines: AsyncIterator[str], heads: Iterable[str]) -> None:
+    async for one in lines:
+        write(one)
+    for head in heads:
+        write(head)
+
+
+def _lines(file: Path) -> list[Entry | Checkpoint]:
+    try:
+        with file.open(encoding="utf-8") as stream:
+            return list(read_lines(stream, str(file)))
+    except (OSError, ValueError) as err:
+        fail(str(err))
+
+
+def _kept(file: Path | None) -> list[Checkpoint]:
+    return [] if file is None else [one for one in _lines(file) if isinstance(one, Checkpoint)]
+
+
+def _missing(walk: _Walk, heads: Sequence[Checkpoint], key: PublicKey) -> list[str]:
+    found = []
+    for one in heads:
+        if one.key != key.id or not _signed(one, key):
+            found.append(f"the signed head of entry {one.seq} is not signed by this key")
+        elif one.seq > walk.seq:
+            found.append(f"entry {one.seq} was signed, and the chain ends at {walk.seq}: its end is missing")
+        elif walk.hashes.get(one.seq) != one.head:
+            found.append(f"entry {one.seq} is not the one that was signed: the chain was written anew")
+    return found
+
+
+def _signed(one: Checkpoint, key: PublicKey) -> bool:
+    try:
+        return key.checks(head_bytes(one.seq, one.head, one.at), bytes.fromhex(one.signature))
+    except ValueError:
+        return False
+
+
+def _report(walk: _Walk, heads: Sequence[Checkpoint], missing: Sequence[str], *, as_json: bool) -> None:
+    last = max((one.seq for one in heads), default=0)
+    value = {
+        "unchanged": not walk.found,
+        "complete": not missing,
+        "entries": walk.count,
+        "head": walk.head,
+        "signed_heads": len(heads),
+        "signed_until": last,
+        "flaws": [{"seq": flaw.seq, "what": flaw.what} for flaw in walk.found],
+        "missing": list(missing),
+    }
+    lines = [
+        f"{walk.count} entries, {len(heads)} signed heads.",
+        "Unchanged: every entry follows the one before it." if not walk.found else "CHANGED:",
+        *(f"  entry {flaw.seq}: {flaw.what}" for flaw in walk.found),
+        (f"Complete up to entry {last}, the last that was signed." if heads else "Nothing was signed yet.")
+        if not missing
+        else "INCOMPLETE:",
+        *(f"  {what}" for what in missing[:FLAWS_SHOWN]),
+    ]
+    say(value, "\n".join(lines), as_json=as_json)

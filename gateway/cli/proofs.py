@@ -1,0 +1,102 @@
+"""What the commands of the audit and of receipts share: the key of the installation, and the chain as a file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from approvals.domain.audit import Act, Checkpoint, Entry
+from approvals.signing import PublicKey, Signer
+from approvals.storage.engine import Database
+from gateway.cli.common import USAGE, fail
+from gateway.keys import load, signer_of
+from gateway.settings import Settings
+
+PAGE = 1_000
+
+
+def signer_for(settings: Settings) -> Signer:
+    """Who signs for the installation of a configuration."""
+    try:
+        return signer_of(load(settings.keys_file))
+    except (OSError, ValueError) as err:
+        fail(str(err))
+
+
+def public_key(file: Path) -> PublicKey:
+    """The key in a PEM file."""
+    try:
+        return PublicKey.from_pem(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as err:
+        fail(f"{file}: {err}. `placet receipt key` prints the key of an installation.", USAGE)
+
+
+async def every_entry(db: Database) -> AsyncIterator[Entry]:
+    """The chain of the database, oldest first, a page at a time."""
+    after = 0
+    while page := await db.read(lambda tx, a=after: tx.audit.entries(after=a, limit=PAGE)):  # type: ignore[misc]
+        for entry in page:
+            yield entry
+        after = page[-1].seq
+
+
+async def every_checkpoint(db: Database) -> list[Checkpoint]:
+    """Every signed head of the database, oldest first."""
+    found: list[Checkpoint] = []
+    after = 0
+    while page := await db.read(lambda tx, a=after: tx.audit.checkpoints(after=a, limit=PAGE)):  # type: ignore[misc]
+        found += page
+        after = page[-1].seq
+    return found
+
+
+def read_lines(lines: Iterable[str], file: str) -> Iterator[Entry | Checkpoint]:
+    """The entries and signed heads of an exported chain.
+
+    Raises:
+        ValueError: a line is neither, and which.
+    """
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            value = json.loads(line)
+            yield _checkpoint(value) if value["kind"] == "checkpoint" else _entry(value)
+        except (ValueError, KeyError, TypeError, AttributeError) as err:
+            raise ValueError(f"{file}:{number}: this is no line of an exported audit ({err})") from None
+
+
+def _entry(value: dict[str, Any]) -> Entry:
+    act = Act(
+        action=value["action"],
+        actor=value["actor"],
+        at=datetime.fromisoformat(value["at"]),
+        via=value["via"],
+        request=value["request"],
+        subject=value["subject"],
+        binding=value["binding"],
+        before=value["before"],
+        after=value["after"],
+        detail=value["detail"] or {},
+    )
+    return Entry(
+        seq=int(value["seq"]),
+        act=act,
+        detail_sha256=value["detail_sha256"],
+        prev=value["prev"],
+        hash=value["hash"],
+        salt=value["salt"],
+    )
+
+
+def _checkpoint(value: dict[str, Any]) -> Checkpoint:
+    return Checkpoint(
+        seq=int(value["seq"]),
+        head=value["head"],
+        at=datetime.fromisoformat(value["at"]),
+        key=value["key"],
+        signature=value["signature"],
+    )
