@@ -11,14 +11,15 @@ from zoneinfo import ZoneInfo
 
 from gateway.policy.collecting import Collector, Path
 from gateway.policy.compiling_approval import approval
-from gateway.policy.compiling_conditions import conditions
+from gateway.policy.compiling_conditions import argument_path, conditions
 from gateway.policy.compiling_limits import limits, rate
 from gateway.policy.compiling_schedule import schedule
 from gateway.policy.compiling_when import when
 from gateway.policy.conditions import Side
 from gateway.policy.model import Action, RiskClass, Rule, ToolRules
 from gateway.policy.names import RISK_PREFIX, NamePattern, pattern
-from gateway.policy.shapes import RuleShape, ToolShape
+from gateway.policy.paths import Unwrap
+from gateway.policy.shapes import RuleShape, ToolShape, UnwrapShape
 from gateway.policy.source import nearest, pointer
 
 UTC = ZoneInfo("UTC")
@@ -69,9 +70,8 @@ class Compiler(Collector):
         """One entry under `tools`."""
         path: Path = ("tools", name)
         compiled = self.name(name, path)
-        for key in ("redact", "unwrap"):
-            if getattr(shape, key) is not None:
-                self.not_yet((*path, key), key)
+        if shape.redact is not None:
+            self.not_yet((*path, "redact"), "redact")
         action = Action(shape.action or "allow")
         rules = ToolRules(
             pointer=pointer(path),
@@ -86,10 +86,23 @@ class Compiler(Collector):
             approval=approval(self, shape.approval, (*path, "approval")),
             schedule=schedule(self, shape.schedule, (*path, "schedule"), self.zone),
             when=when(self, shape.when, (*path, "when"), self.zone),
+            unwrap=self._unwrap(shape.unwrap, (*path, "unwrap")),
             shadow=shape.mode == "shadow",
             id=shape.id,
         )
         return rules if compiled else None
+
+    def _unwrap(self, shape: UnwrapShape | None, path: Path) -> Unwrap | None:
+        if shape is None:
+            return None
+        tool = argument_path(self, shape.tool, (*path, "tool"))
+        arguments = argument_path(self, shape.arguments, (*path, "arguments"))
+        for key, found in (("tool", tool), ("arguments", arguments)):
+            if found is not None and found.several:
+                self.problem((*path, key), "an inner call has one tool and one object of arguments; [*] is several")
+        if tool is None or arguments is None:
+            return None
+        return Unwrap(pointer=pointer(path), tool=tool, arguments=arguments)
 
     def _rules(self, shapes: Sequence[RuleShape], path: Path, side: Side) -> tuple[Rule, ...]:
         return tuple(self._rule(shape, (*path, index), side) for index, shape in enumerate(shapes))

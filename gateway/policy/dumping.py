@@ -17,7 +17,7 @@ from gateway.policy.compiling_limits import NAMED_WINDOWS
 from gateway.policy.conditions import Condition, Group
 from gateway.policy.durations import written
 from gateway.policy.model import Action, ApprovalBlock, Limit, OnExceed, Policy, Rule, Scope, ToolRules, Verdict
-from gateway.policy.paths import ArgumentPath
+from gateway.policy.paths import ArgumentPath, Unwrap
 from gateway.policy.schedule import DAYS, Schedule
 from gateway.policy.writing import as_json, as_yaml
 
@@ -121,6 +121,7 @@ def _tool(entry: ToolRules) -> dict[str, Any]:
         **({"approval": _approval(entry.approval)} if entry.approval is not None else {}),
         **({"schedule": _schedule(entry.schedule)} if entry.schedule is not None else {}),
         **({"when": entry.when.text} if entry.when is not None else {}),
+        **({"unwrap": _unwrap(entry.unwrap)} if entry.unwrap is not None else {}),
         **({"mode": "shadow"} if entry.shadow else {}),
     }
 
@@ -208,6 +209,10 @@ def _approval(block: ApprovalBlock) -> dict[str, Any]:
 
 def _factor(factor: Factor) -> dict[str, Any]:
     return {"group": factor.members[0].removeprefix("group:"), "count": factor.count}
+
+
+def _unwrap(unwrap: Unwrap) -> dict[str, Any]:
+    return {"tool": unwrap.tool.text, "arguments": unwrap.arguments.text}
 
 
 def _schedule(schedule: Schedule) -> dict[str, Any]:

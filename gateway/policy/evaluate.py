@@ -12,10 +12,11 @@ from collections.abc import Sequence
 from gateway.policy.entries import named
 from gateway.policy.judging import Say, hidden, judge
 from gateway.policy.layers import version_of
-from gateway.policy.model import Action, ApprovalSpec, Considered, Facts, Policy, RiskClass, Ruling, Verdict
-from gateway.policy.risk.overrides import as_seen, class_seen, settled
+from gateway.policy.model import Action, ApprovalSpec, Considered, Facts, Policy, Risk, RiskClass, Ruling, Verdict
+from gateway.policy.risk.overrides import as_seen, class_seen, settled, worst
 from gateway.policy.sheet import DEFAULT, Sheet
 from gateway.policy.texts import shown
+from gateway.policy.unwrapping import inner_calls
 
 NO_POLICY = "There is no policy for this server, so every tool is denied."
 
@@ -30,14 +31,12 @@ def evaluate(policy: Policy | Sequence[Policy] | None, facts: Facts) -> Ruling:
         reason = f"There is no tool called {shown(facts.tool)} on this server."
         return _refused(facts, rule="", reason=reason, version=version, hidden=True)
     sheet = Sheet()
-    for layer in layers:
-        _judge_layer(layer, as_seen(layer, facts), sheet)
+    risk = _judge(layers, facts, sheet, 0)
     won = sheet.winner
-    risk = settled(layers, facts.tool, facts.risk)
     return Ruling(
         verdict=won.verdict,
         rule=won.say.rule,
-        reason=won.say.reason,
+        reason=won.reason,
         trace=tuple(sheet.trace),
         policy_version=version,
         policy=won.policy,
@@ -45,7 +44,7 @@ def evaluate(policy: Policy | Sequence[Policy] | None, facts: Facts) -> Ruling:
         approval=ApprovalSpec(parts=tuple(sheet.parts)) if won.verdict is Verdict.REQUIRE_APPROVAL else None,
         risk=risk.kind,
         severity=risk.severity,
-        hidden=any(said.say.hidden for said in sheet.said),
+        hidden=any(said.say.hidden for said in sheet.said if said.inside is None),
         shadow=tuple(sheet.shadows),
         shadow_limits=tuple(sheet.shadow_limits),
         would=sheet.would,
@@ -89,6 +88,14 @@ def _listed_by(policy: Policy, tool: str, risk: RiskClass) -> bool:
     return names_it or policy.default is Verdict.ALLOW or policy.list_denied
 
 
+def _judge(layers: Sequence[Policy], facts: Facts, sheet: Sheet, depth: int) -> Risk:
+    """Judge a call and those inside it; the risk is that of the worst of them."""
+    for layer in layers:
+        _judge_layer(layer, as_seen(layer, facts), sheet)
+    inner = [_judge(layers, call, part, depth + 1) for call, part in inner_calls(layers, facts, sheet, depth)]
+    return worst([settled(layers, facts.tool, facts.risk), *inner])
+
+
 def _judge_layer(policy: Policy, facts: Facts, sheet: Sheet) -> None:
     found = named(policy, facts.tool, facts.risk.kind)
     for rule in found.hidden:
@@ -103,7 +110,8 @@ def _judge_layer(policy: Policy, facts: Facts, sheet: Sheet) -> None:
     names_it = [entry for entry in found.entries if entry.names_tools]
     if all(entry.shadow for entry in names_it):
         sheet.default(policy, _by_default(policy, facts), shadowed=bool(names_it))
-    sheet.pay(policy, facts, policy.limits, found.route, shadow=False)
+    if sheet.inside is None:  # a call inside a call is one call
+        sheet.pay(policy, facts, policy.limits, found.route, shadow=False)
     for entry in found.entries:
         sheet.pay(policy, facts, entry.limits, found.route, shadow=entry.shadow)
 

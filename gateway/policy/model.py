@@ -18,7 +18,7 @@ from approvals.domain.model import Factor, OnTimeout
 from gateway.policy.cel import When
 from gateway.policy.conditions import Condition, Group
 from gateway.policy.names import NamePattern
-from gateway.policy.paths import ArgumentPath
+from gateway.policy.paths import ArgumentPath, Unwrap
 from gateway.policy.schedule import Schedule
 from gateway.policy.source import Node
 from gateway.policy.texts import shown
@@ -218,6 +218,7 @@ class ToolRules:
     approval: ApprovalBlock | None = None
     schedule: Schedule | None = None
     when: When | None = None
+    unwrap: Unwrap | None = None
     shadow: bool = False
     names_tools: bool = True
     id: str | None = None

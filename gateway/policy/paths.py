@@ -47,6 +47,15 @@ class ArgumentPath:
         return list(_walk(arguments, self.steps, "args"))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unwrap:
+    """Where the arguments of a tool that calls other tools say which one, and with what."""
+
+    pointer: str
+    tool: ArgumentPath
+    arguments: ArgumentPath
+
+
 def parse_path(text: str) -> ArgumentPath:
     """The path a policy file names.
 

@@ -151,6 +151,13 @@ class ScheduleShape(Shape):
     tz: Words | None = Field(None, description="a time zone like Europe/Athens; that of the policy, or UTC")
 
 
+class UnwrapShape(Shape):
+    """For a tool that calls other tools: where it is told which one, and with what."""
+
+    tool: str = Field(description="args.path of the inner tool's name")
+    arguments: str = Field(description="args.path of the inner call's arguments, an object")
+
+
 class RuleShape(Shape):
     """Conditions that must all hold; none = always."""
 
@@ -197,7 +204,7 @@ class ToolShape(Shape):
     schedule: ScheduleShape | None = None
     mode: Literal["enforce", "shadow"] = "enforce"
     redact: Any = None
-    unwrap: Any = None
+    unwrap: UnwrapShape | None = None
 
 
 class EverywhereShape(Shape):

@@ -37,6 +37,14 @@ class Said:
     policy: str
     verdict: Verdict
     say: Say
+    inside: str | None = None
+
+    @property
+    def reason(self) -> str | None:
+        """What the agent is told, and of which call inside the call if it is about one."""
+        if self.inside is None or self.say.reason is None:
+            return self.say.reason
+        return f"It calls {shown(self.inside)}: {self.say.reason}"
 
     @property
     def strictness(self) -> tuple[int, bool]:
@@ -69,7 +77,7 @@ class Sheet:
             self.shadow(policy, say)
             return
         if say.verdict is not None:
-            self.said.append(Said(policy=policy.name, verdict=say.verdict, say=say))
+            self.said.append(Said(policy=policy.name, verdict=say.verdict, say=say, inside=self.inside))
             self.unless_shadowed.append(say.verdict)
         if say.verdict is Verdict.REQUIRE_APPROVAL and route is not None:
             self.parts.append(overlay([route, say.approval]) if say.approval is not None else route)

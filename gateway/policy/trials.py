@@ -203,6 +203,8 @@ def _rules_of(entry: ToolRules) -> Iterator[str]:
         yield entry.schedule.pointer
     if entry.when is not None:
         yield entry.when.pointer
+    if entry.unwrap is not None:
+        yield entry.unwrap.pointer
     for rule in (*entry.require, *entry.deny_if, *entry.approve_if):
         yield rule.pointer
     for limit in entry.limits:

@@ -62,6 +62,7 @@ tools = st.fixed_dictionaries(
     optional={
         "action": st.sampled_from(["allow", "deny", "hide", "require_approval"]),
         "mode": st.sampled_from(["enforce", "shadow"]),
+        "unwrap": st.just({"tool": "args.to", "arguments": "args.x"}),
         "when": st.sampled_from(["args.x == 1", "size(args) < 2", "now.hour < 6 || args.amount > 1"]),
         "schedule": st.sampled_from([{"days": ["tue"]}, {"hours": "22:00-06:00", "tz": "Europe/Athens"}]),
     },

@@ -69,7 +69,6 @@ def test_the_version_is_of_the_rules_and_not_of_their_formatting() -> None:
         ("{reason: 5}", "a text is expected here, not 5; put it in quotes"),
         ("{when: [x]}", "p.yaml:4:15: a text is expected here, not a list"),
         ("{redact: [x]}", "'redact' is not supported yet"),
-        ("{unwrap: {}}", "'unwrap' is not supported yet"),
         ("{require: [{}]}", "a rule under require without conditions requires nothing"),
         ("{deny_if: [{approval: {quorum: 1}}]}", "approval belongs under approve_if"),
         ("{rate_limit: 30}", "a rate is written 30/minute"),

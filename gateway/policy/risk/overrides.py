@@ -93,4 +93,9 @@ def settled(policies: Sequence[Policy], tool: str, risk: Risk) -> Risk:
     views = [seen(policy, tool, risk) for policy in policies if policy.risks] or [risk]
     if len(views) < len(policies):
         views.append(risk)
-    return max(views, key=lambda one: (_SEVERITIES.index(one.severity), _CLASSES.index(one.kind)))
+    return worst(views)
+
+
+def worst(risks: Sequence[Risk]) -> Risk:
+    """The strictest of several."""
+    return max(risks, key=lambda one: (_SEVERITIES.index(one.severity), _CLASSES.index(one.kind)))
