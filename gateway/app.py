@@ -1,15 +1,8 @@
-"""The composition root: the one file that knows every part, and the order in which they live and die.
-
-Start: migrate, open the store, read who may call, wire, listen. Stop: take no more, answer every hold
-with "pending, ask again", let running calls end, then the loops, then the store. What cannot end in time
-is ended by its lease (house.md 2.6).
-"""
+"""The composition root: the one file that knows every part, and wires them. How it is run is in `process`."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import resource
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -24,13 +17,9 @@ from approvals.desk import Desk
 from approvals.directory import Directory
 from approvals.notary import Notary
 from approvals.outbox import Outbox
-from approvals.storage import migrate
-from approvals.storage import url as address
 from approvals.storage.engine import Database
-from approvals.storage.sqlite import Part, sole_service
 from approvals.sweeper import Sweeper
 from approvals.web import mount
-from approvals.web.connections import Runner
 from approvals.web.parts import WebParts, WebSettings
 from approvals.web.proof import Proof
 from gateway import health
@@ -47,7 +36,7 @@ from gateway.inbound.http import Inbound, InboundSettings
 from gateway.inbound.http import add_routes as add_agent_routes
 from gateway.journal import Journal
 from gateway.judge import Judge
-from gateway.keys import Keys, load_or_make, signer_of
+from gateway.keys import Keys, signer_of
 from gateway.learned import Learned
 from gateway.limits import Limits
 from gateway.lookup import Lookup
@@ -74,12 +63,6 @@ from gateway.work import Work
 
 if TYPE_CHECKING:
     from gateway.oauth.agents import AgentOauth
-
-log = logging.getLogger(__name__)
-
-DRAIN_AT_LEAST_SECONDS = 30.0
-FILES_KEPT_FREE = 500
-"""Descriptors that held connections may not use up: the database, upstreams, people."""
 
 
 def _slack(settings: SlackSettings, desk: Desk, page: Callable[[str], str]) -> SlackChannel:
@@ -327,76 +310,3 @@ class Service:
             result_tool=approvals.result_tool,
             page=self.page,
         )
-
-
-async def serve(
-    settings: Settings, *, env: Mapping[str, str], stop: asyncio.Event, ready: Callable[[Service, str], None]
-) -> None:
-    """Run until `stop` is set. `ready` is told the service and its address once it listens.
-
-    Raises:
-        Refusal: the database cannot be opened or migrated.
-        OSError: the address cannot be listened on.
-    """
-    url = settings.database.get_secret_value()
-    with sole_service(address.parse(url)):
-        await migrate.upgrade(url)
-        await _serve_over(await Database.open(url, part=Part.SERVICE), settings, env, stop, ready)
-
-
-async def _serve_over(
-    db: Database,
-    settings: Settings,
-    env: Mapping[str, str],
-    stop: asyncio.Event,
-    ready: Callable[[Service, str], None],
-) -> None:
-    async with asyncio.TaskGroup() as group:
-        writer = group.create_task(db.run(), name="database")
-        try:
-            async with asyncio.TaskGroup() as inner:
-                work = Work(inner)
-                service = Service(settings, env=env, db=db, work=work, keys=load_or_make(settings.keys_file))
-                await _serve(service, stop, ready)
-                work.cancel()
-        finally:
-            await db.close()
-            await writer
-
-
-async def _serve(service: Service, stop: asyncio.Event, ready: Callable[[Service, str], None]) -> None:
-    app = web.Application()
-    await service.start(app)
-    service.parts.held_max = _connections_to_hold()
-    drain = max([server.call_seconds for server in service.servers], default=DRAIN_AT_LEAST_SECONDS)
-    runner = Runner(app, https=service.web.https, shutdown_seconds=drain)
-    await runner.setup()
-    listen = service.reloader.settings.listen
-    site = web.TCPSite(runner, listen.host, listen.port, backlog=4096)
-    try:
-        await site.start()
-        ready(service, _address(runner, listen.host))
-        await stop.wait()
-        service.parts.closing = service.answering.closing = True
-        service.bus.publish_everything()
-        await site.stop()
-    finally:
-        await runner.cleanup()
-        await service.work.drained(drain)
-        await service.close()
-
-
-def _connections_to_hold() -> int:
-    """Raise the limit of open files to what the system allows, and say how many held calls fit under it."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard not in {soft, resource.RLIM_INFINITY}:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-        soft = hard
-    fit = max(soft - FILES_KEPT_FREE, FILES_KEPT_FREE)
-    log.info("connections that can be held", extra={"count": fit})
-    return fit
-
-
-def _address(runner: web.AppRunner, host: str) -> str:
-    port = runner.addresses[0][1]
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"

@@ -15,10 +15,11 @@ from approvals import tokens
 from approvals.domain.model import PersonId
 from approvals.web.login import make_login_link
 from gateway import logs
-from gateway.app import Service, serve
+from gateway.app import Service
 from gateway.cli.common import operator
 from gateway.demo.stage import SERVER, YOU, Stage, free_port, staged
 from gateway.demo.story import Story
+from gateway.process import serve
 from gateway.start import load
 
 

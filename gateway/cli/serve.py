@@ -12,9 +12,10 @@ import click
 
 from approvals.errors import Refusal
 from gateway import logs
-from gateway.app import Service, serve
+from gateway.app import Service
 from gateway.cli.common import config_file, config_option, fail
 from gateway.config import ConfigErrors
+from gateway.process import serve
 from gateway.settings import Listen, Settings
 from gateway.start import load
 
