@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -68,7 +68,7 @@ class Period:
             raise Invalid(field="since", why="the period must begin before it ends")
 
 
-def _quiet(_done: int, _all: int) -> None:
+def quiet(_done: int, _all: int) -> None:
     """Say nothing of the progress."""
 
 
@@ -80,7 +80,7 @@ async def replay(
     *,
     assume: Assume = Assume.APPROVED,
     examples: int = EXAMPLES,
-    progress: Progress = _quiet,
+    progress: Progress = quiet,
 ) -> Replay:
     """What these policies, all layers of a server, would have made of its recorded calls.
 
@@ -106,16 +106,26 @@ async def replay(
     )
 
 
-async def calls(db: Database, query: RecordedQuery, progress: Progress = _quiet) -> AsyncIterator[RecordedCall]:
-    """Recorded calls in order, a page at a time: a long recording is never in memory whole."""
-    count, done = await db.read(lambda tx: tx.recordings.count(query)), 0
-    while True:
-        page = await db.read(lambda tx, asked=query: tx.recordings.page(asked))  # type: ignore[misc]  # mypy loses the default
+async def calls(db: Database, query: RecordedQuery, progress: Progress = quiet) -> AsyncIterator[RecordedCall]:
+    """Recorded calls in order; the event loop may go on between them."""
+    done = 0
+    async for page in pages(db, query, progress):
         for row in page:
             done += 1
             if done % BREATHE_EVERY == 0:
                 await asyncio.sleep(0)
             yield row
+
+
+async def pages(
+    db: Database, query: RecordedQuery, progress: Progress = quiet
+) -> AsyncIterator[Sequence[RecordedCall]]:
+    """Recorded calls in order, a page at a time: a long recording is never in memory whole."""
+    count, done = await db.read(lambda tx: tx.recordings.count(query)), 0
+    while True:
+        page = await db.read(lambda tx, asked=query: tx.recordings.page(asked))  # type: ignore[misc]  # mypy loses the default
+        yield page
+        done += len(page)
         progress(done, max(done, count))
         if len(page) < query.limit:
             return

@@ -6,7 +6,7 @@ kept of it: its own recording, or the saved arguments of the request that it mad
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import RowMapping, Select, delete, func, literal, select, tuple_
 
 from approvals.storage.frame import Group
-from approvals.storage.tables import calls, recordings, requests
+from approvals.storage.tables import calls, recordings, requests, votes
 
 FORGET_AT_ONCE = 2_000
 """How many recordings one statement deletes."""
@@ -38,6 +38,7 @@ class Held:
     state: str
     cause: str | None
     arguments: bytes
+    edited: bool
     created_at: datetime
     decided_at: datetime | None
     started_at: datetime | None
@@ -135,6 +136,7 @@ class Recordings(Group):
             *(calls.c[name] for name in _CALL),
             recordings.c.sealed,
             sent.label("sent"),
+            requests.c.edited_from.is_not(None).label("edited"),
             *(requests.c[name].label(f"request_{name}") for name in _HELD),
         )
         joined = calls.outerjoin(recordings, recordings.c.call_id == calls.c.id).outerjoin(
@@ -143,6 +145,16 @@ class Recordings(Group):
         found = _asked(select(*columns).select_from(joined), query).order_by(calls.c.at, calls.c.id)
         rows = self._run(found.limit(max(1, min(query.limit, MAX_PAGE))))
         return [_recorded(row) for row in rows.mappings()]
+
+    def voters(self, request_ids: Collection[str]) -> dict[str, frozenset[str]]:
+        """Who voted on each of these requests."""
+        if not request_ids:
+            return {}
+        found: dict[str, frozenset[str]] = {}
+        asked = select(votes.c.request_id, votes.c.reviewer).where(votes.c.request_id.in_(sorted(request_ids)))
+        for row in self._run(asked):
+            found[row.request_id] = found.get(row.request_id, frozenset()) | {row.reviewer}
+        return found
 
 
 def _asked(statement: Select[Any], query: RecordedQuery) -> Select[Any]:
@@ -158,7 +170,7 @@ def _asked(statement: Select[Any], query: RecordedQuery) -> Select[Any]:
 def _recorded(row: RowMapping) -> RecordedCall:
     held = None
     if row["request_id"] is not None:
-        held = Held(arguments=row["sent"], **{name: row[f"request_{name}"] for name in _HELD})
+        held = Held(arguments=row["sent"], edited=row["edited"], **{name: row[f"request_{name}"] for name in _HELD})
     plain = {name: row[name] for name in _CALL}
     lists = {name: tuple(row[name] or ()) for name in ("limits", "shadow")}
     return RecordedCall(**(plain | lists), sealed=row["sealed"], held=held)

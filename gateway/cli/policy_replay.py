@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,14 +9,11 @@ import click
 
 from gateway.cli.benches import layers, opened_bench, period
 from gateway.cli.common import FAILED, config_option, fail, json_option, run, say
+from gateway.cli.progress import Progress
 from gateway.cli.replay_text import text
 from gateway.policy.replayed import Replay
 from gateway.policy.replaying import Assume, Change
 from gateway.replays import replay
-
-TELLS = 2_000
-"""A recording of more calls than this tells on stderr how far it is."""
-CLEAR = "\r\033[K"
 
 
 @click.command()
@@ -80,20 +76,3 @@ def command(
     bad = [name for name in fail_on if found.count(Change(name.replace("-", "_")))]
     if bad:
         fail(f"There are calls {' and '.join(bad)} (--fail-on).", FAILED)
-
-
-class Progress:
-    """Says on stderr how far it is: all the time on a terminal, else at every tenth."""
-
-    def __init__(self) -> None:
-        self._tenth = 0
-
-    def __call__(self, done: int, count: int) -> None:
-        """So many calls of so many have been judged."""
-        if count < TELLS:
-            return
-        if sys.stderr.isatty():
-            click.echo(f"{CLEAR}{done} of {count} calls" if done < count else CLEAR, err=True, nl=False)
-        elif done * 10 // count > self._tenth:
-            self._tenth = done * 10 // count
-            click.echo(f"{done} of {count} calls", err=True)
