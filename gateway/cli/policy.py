@@ -9,6 +9,8 @@ import click
 from gateway.cli.lazy import LazyGroup
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
+    "scan": ("gateway.cli.policy_scan", "Say what each tool of a server does, and the rule to begin with."),
+    "init": ("gateway.cli.policy_init", "Write a policy to begin with, with the evidence for each rule."),
     "check": ("gateway.cli.policy_check", "Say everything that is wrong with policy files."),
     "test": ("gateway.cli.policy_test", "Run the tests in policy files."),
     "convert": ("gateway.cli.policy_convert", "Write a policy in another published format, or in ours."),

@@ -35,6 +35,11 @@ def as_json(value: Any, indent: int = 0) -> str:
     return _scalar(value, _json_text)
 
 
+def quoted(text: str) -> str:
+    """A text as it stands in YAML, in quotes only where it must be."""
+    return _yaml_text(text)
+
+
 def _mapping(value: dict[str, Any], indent: str) -> list[str]:
     lines: list[str] = []
     for key, item in value.items():

@@ -113,7 +113,9 @@ def _counts(claim: Claim, parts: Parts, spoken: Sequence[Claim]) -> bool:
         if clearly:
             # A money word in the name is not talked away by a description while amounts of money are taken.
             return claim.clear and any(one.kind is RiskClass.FINANCIAL for one in parts.named.claims)
-        return (claim.clear or not any(one.clear for one in spoken)) and not any(one.priced for one in spoken)
+        paid = any(one.kind is RiskClass.FINANCIAL for one in spoken)
+        sure = claim.clear or paid or not any(one.clear for one in spoken)
+        return sure and not any(one.priced for one in spoken)
     if claim.kind is RiskClass.EXECUTE and claim.evidence.says != ANY_REQUEST:
         return _is_run(claim, parts, spoken, clearly=clearly)
     return True

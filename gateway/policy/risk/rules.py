@@ -21,6 +21,17 @@ _REASONS = {
 }
 
 
+GROUPS = {
+    RiskClass.READ: "They only answer: 60 calls a minute for each agent, and a person for secrets.",
+    RiskClass.WRITE: "They make or change things: 30 calls a minute for each agent, and a person for rights.",
+    RiskClass.EXECUTE: "They run or start something: 10 a minute for each agent, and a person for anything at all.",
+    RiskClass.DESTRUCTIVE: "What they take away does not come back by itself, so agents do not see them. To let a "
+    "person decide instead, name the tool under `tools` with `action: require_approval`.",
+    RiskClass.FINANCIAL: "Money moves, or is bound: a person decides each time.",
+}
+"""What is said of the rules of one class."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Advice:
     """What a policy should say of a tool. `hide`: under `hide`; else `entry` is what stands under `tools`."""
