@@ -28,6 +28,8 @@ def _version() -> str:
 CLIENT_INFO = {"name": "placet", "version": _version()}
 GATEWAY_ITSELF = ""
 """The session key of requests that are made for no agent."""
+SET_LEVEL = "logging/setLevel"
+"""A client's level belongs to its session: it is told again to whatever server process or session comes after."""
 _FOR_EVER = float("inf")
 
 
@@ -85,6 +87,11 @@ def plain(method: str, params: dict[str, Any] | None = None, *, place: tuple[str
         repeatable=True,
     )
     return Ask(relay=relay)
+
+
+def level_of(ask: Ask) -> str:
+    """The level that a `logging/setLevel` sets."""
+    return str(json.loads(ask.relay.params).get("level"))
 
 
 def initialize(version: str, capabilities: str = "{}") -> Ask:

@@ -15,7 +15,7 @@ from dataclasses import replace
 from functools import partial
 
 from gateway.upstreams import Hello, InputRequired, NoAnswer, Result, RpcError, Unsent
-from gateway.upstreams.asks import GATEWAY_ITSELF, Ask, initialize, plain
+from gateway.upstreams.asks import GATEWAY_ITSELF, SET_LEVEL, Ask, initialize, level_of, plain
 from gateway.upstreams.bodies import cancelled, notification
 from gateway.upstreams.era import LEGACY_VERSIONS, Agreed, judge_initialize
 from gateway.upstreams.listening import Listening, hoped_for, offered
@@ -58,7 +58,12 @@ class LegacyDialect:
                 raise
 
     async def _ask(self, ask: Ask, place: Place) -> Result | RpcError:
+        if ask.method != SET_LEVEL:
+            place.level = ask.relay.log_level or place.level
         session = await (self._session(place) if ask.relay.repeatable else self._assured(place))
+        if ask.method != SET_LEVEL and not await self._levelled(place, session):
+            self._lost(place, session)
+            session = await self._session(place)
         await self._standing.begun(place)
         try:
             return await self._once(ask, place, session)
@@ -133,6 +138,9 @@ class LegacyDialect:
         finally:
             place.talks.discard(talk)
         place.trust.answered()
+        if ask.method == SET_LEVEL and isinstance(answer, Result):
+            place.level = level_of(ask)
+            place.told = session, place.level
         return not_offered("input_required") if isinstance(answer, InputRequired) else answer
 
     async def _received(
@@ -200,8 +208,27 @@ class LegacyDialect:
                 self._places.make_room(place)
                 for uri in list(place.uris):
                     await self._granted(place, session, uri)
+                await self._levelled(place, session)
                 self._standing.attend(place)
             return place.session
+
+    async def _levelled(self, place: Place, session: Session) -> bool:
+        """Have the server log at the level that its client wants, if it does not yet. False: the session is lost."""
+        level = place.level
+        if level is None or "logging" not in session.hello.capabilities:
+            return True
+        if place.told is not None and place.told[0] is session and place.told[1] == level:
+            return True
+        place.told = session, level
+        ask = plain(SET_LEVEL, {"level": level}, place=place.key)
+        try:
+            async with asyncio.timeout(self._wire.timeouts.list):
+                await self._once(ask, place, session)
+        except StatusError as err:
+            return not _session_refused(err, session, ask)
+        except (Unsent, NoAnswer, TimeoutError) as err:
+            log.warning("log level not set again: %s", err, extra={"server": self._wire.name})
+        return True
 
     async def _open(self, place: Place) -> Session:
         try:

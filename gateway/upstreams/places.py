@@ -54,6 +54,10 @@ class Place:
     talks: set[Conversation] = field(default_factory=set)
     ears: set[Listening] = field(default_factory=set)
     uris: Counter[str] = field(default_factory=Counter)
+    level: str | None = None
+    """At which level its client wants the server to log."""
+    told: tuple[Session, str] | None = None
+    """The session whose server was told so last, and the level."""
     standing: asyncio.Task[None] | None = None
     stood: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once the standing stream has begun, or is known not to."""

@@ -82,4 +82,4 @@ class Pool:
         self._processes = {key: other for key, other in self._processes.items() if other is not process}
 
     def _bury(self) -> None:
-        self._processes = {key: process for key, process in self._processes.items() if not process.ended.is_set()}
+        self._processes = {key: process for key, process in self._processes.items() if not process.over}

@@ -86,6 +86,8 @@ class Process:
         """It is ready, or it is over."""
         self.ended = asyncio.Event()
         self.ended_at_discover = False
+        self.level: str | None = None
+        """At which level it was told to log."""
         self.busy = 0
         self.used_at = asyncio.get_running_loop().time()
 
@@ -93,6 +95,11 @@ class Process:
     def modern(self) -> bool:
         """Whether it speaks the modern era."""
         return self._version is not None
+
+    @property
+    def over(self) -> bool:
+        """Whether it serves no more requests: it has ended, or is about to."""
+        return self.settled.is_set() and self.hello is None
 
     def stop(self) -> None:
         """Ask it to end."""

@@ -31,7 +31,7 @@ from gateway.upstreams import (
     Wants,
     nothing,
 )
-from gateway.upstreams.asks import GATEWAY_ITSELF, Ask, Mark, canonical
+from gateway.upstreams.asks import GATEWAY_ITSELF, SET_LEVEL, Ask, Mark, canonical, level_of, plain
 from gateway.upstreams.breaker import Breaker
 from gateway.upstreams.clock import Clock, timed
 from gateway.upstreams.following import follow
@@ -84,6 +84,7 @@ class StdioUpstream:
         self._group: asyncio.TaskGroup | None = None
         self._pool = Pool(name, self._hatch)
         self._ears: set[Listening] = set()
+        self._levels: dict[str, str] = {}
         self._shared: Process | None = None
         self._why = "was not started"
         self._settled = asyncio.Event()  # it is ready, or it is known not to run
@@ -117,7 +118,11 @@ class StdioUpstream:
         with self._breaker.attempt():
             try:
                 async with clock:
-                    process = await self._process(ask.place, alone=relay.method == "logging/setLevel", live=relay.live)
+                    alone = relay.method == SET_LEVEL or relay.session in self._levels
+                    process = await self._process(ask.place, alone=alone, live=relay.live)
+                    if relay.method == SET_LEVEL:
+                        return await self._set_level(process, ask)
+                    await self._levelled(process, relay.session)
                     return await process.ask(ask)
             except TimeoutError as err:
                 if not ask.mark.written:
@@ -143,6 +148,7 @@ class StdioUpstream:
 
     async def forget(self, session: str) -> None:
         """End the processes that only this session used."""
+        self._levels.pop(session, None)
         self._pool.forget(session)
 
     async def run(self) -> None:
@@ -267,6 +273,24 @@ class StdioUpstream:
             self._both_eras = False
             return shared
         return process
+
+    async def _set_level(self, process: Process, ask: Ask) -> Result | RpcError | InputRequired:
+        """A client sets the level its session logs at, in this process and in those that come after it."""
+        answer = await process.ask(ask)
+        if isinstance(answer, Result):
+            process.level = self._levels[ask.relay.session] = level_of(ask)
+        return answer
+
+    async def _levelled(self, process: Process, session: str) -> None:
+        """Have a process that was started for a session log at the level its client has set."""
+        level = self._levels.get(session)
+        if level is None or process.level == level or process.modern or process is self._shared:
+            return
+        process.level = level
+        try:
+            await process.ask(plain(SET_LEVEL, {"level": level}))
+        except NoAnswer as err:
+            log.warning("log level not set again: %s", err, extra={"server": self.name})
 
     async def _follow(self, listening: Listening) -> None:
         async def once(listening: Listening) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 TOOL = {"name": "echo", "inputSchema": {"type": "object"}}
+LEVELS: list[str] = []
 VERSIONS = {"2025-11-25", "2025-06-18", "2024-11-05"}
 
 
@@ -74,6 +75,8 @@ def said(name: str, request: dict[str, Any]) -> None:
         case "says":
             for line in request["params"]["arguments"]["lines"]:
                 say(line.replace("$ID", str(request["id"])))
+        case "levels":
+            answer(request, {"content": [], "levels": LEVELS, "process": os.getpid()})
         case "null-id":
             say({"jsonrpc": "2.0", "id": None, "error": {"code": -32700, "message": "Parse error"}})
         case _:
@@ -102,7 +105,11 @@ def serve(mode: str) -> None:
                 refuse(request, -32000)
             case "initialize":
                 asked = request["params"]["protocolVersion"]
-                answer(request, {"protocolVersion": asked, "capabilities": {"tools": {}}, "serverInfo": {}})
+                able: dict[str, Any] = {"tools": {}, "logging": {}}
+                answer(request, {"protocolVersion": asked, "capabilities": able, "serverInfo": {}})
+            case "logging/setLevel":
+                LEVELS.append(request["params"]["level"])
+                answer(request, {})
             case "tools/list":
                 answer(request, {"tools": [TOOL]})
             case "tools/call":

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from gateway.upstreams import Result, Timeouts, Unsent, Wants, nothing
+from gateway.upstreams import Relay, Result, Timeouts, Unsent, Wants, nothing
 from gateway.upstreams import http as http_module
 from gateway.upstreams import places as places_module
 from gateway.upstreams import standing as standing_module
+from gateway.upstreams import trust as trust_module
 from gateway.upstreams.http import HttpUpstream
 from tests.contracts.upstream_contract import Sent
 from tests.fakes.raw_http import SSE_HEAD, RawHttp, Script, Seen, event, http, legacy, modern
@@ -36,7 +37,7 @@ def session_server(on_get: Script, *, sessions: list[str] | None = None) -> Scri
             case "POST", "initialize":
                 opened += 1
                 known.append(f"s{opened}")
-                able = {"tools": {}, "resources": {"subscribe": True}}
+                able = {"tools": {}, "resources": {"subscribe": True}, "logging": {}}
                 result = {"protocolVersion": "2025-11-25", "capabilities": able, "serverInfo": {}}
                 body = '{"jsonrpc":"2.0","id":$ID,"result":' + json.dumps(result) + "}"
                 writer.write(seen.text(body, headers=f"Mcp-Session-Id: s{opened}\r\n"))
@@ -108,6 +109,88 @@ async def test_after_a_gap_everything_accepted_is_announced_once() -> None:
             assert await ear.next() == ("notifications/tools/list_changed", b"{}")
             assert await ear.next() == (UPDATED, b'{"uri":"x:1"}')
         assert ear.heard.empty()
+
+
+async def idle(_seen: Seen, writer: asyncio.StreamWriter) -> None:
+    writer.write(LIVE)
+
+
+def levels(peer: RawHttp) -> list[tuple[str, str]]:
+    """In which session which level was asked for."""
+    asked = peer.calls("logging/setLevel")
+    return [(seen.headers["mcp-session-id"], seen.message["params"]["level"]) for seen in asked]
+
+
+SET_DEBUG = relay("logging/setLevel", b'{"level":"debug"}', repeatable=True, log_level="debug")
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        pytest.param(relay("resources/list", repeatable=True, log_level="debug"), id="a list"),
+        pytest.param(tool_call("echo", log_level="debug"), id="a call"),
+    ],
+)
+async def test_a_session_that_is_opened_again_logs_at_the_level_that_was_set(
+    asked: Relay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sessions: list[str] = []
+    monkeypatch.setattr(trust_module, "TRUSTED_SECONDS", 0.0)
+    async with RawHttp(session_server(idle, sessions=sessions)) as peer:
+        upstream = HttpUpstream(name="peer", url=peer.url)
+        assert isinstance(await upstream.request(SET_DEBUG, peer=Client(), sent=nothing), Result)
+        sessions.clear()
+        assert isinstance(await upstream.request(asked, peer=Client(), sent=nothing), Result)
+        assert isinstance(await upstream.request(asked, peer=Client(), sent=nothing), Result)
+        await upstream.close()
+    assert levels(peer) == [("s1", "debug"), ("s2", "debug")]
+
+
+async def test_a_session_that_was_given_up_while_it_was_idle_logs_at_its_level_when_it_is_needed() -> None:
+    async with RawHttp(session_server(idle)) as peer:
+        upstream = HttpUpstream(name="peer", url=peer.url)
+        await upstream.request(SET_DEBUG, peer=Client(), sent=nothing)
+        await upstream.forget("ada")
+        await upstream.request(tool_call("echo", log_level="debug"), peer=Client(), sent=nothing)
+        await upstream.close()
+    assert levels(peer) == [("s1", "debug"), ("s2", "debug")]
+
+
+async def test_a_session_opened_again_for_who_listens_logs_at_its_level() -> None:
+    sessions: list[str] = []
+    gone, again = asyncio.Event(), asyncio.Event()
+
+    async def on_get(_seen: Seen, writer: asyncio.StreamWriter) -> None:
+        writer.write(LIVE)
+        if gone.is_set():
+            # The gateway's own session is opened again too; it has no level.
+            if len(levels(peer)) == 2:
+                again.set()
+            return
+        await gone.wait()
+        sessions.clear()
+        writer.close()
+
+    async with (
+        RawHttp(session_server(on_get, sessions=sessions)) as peer,
+        running(HttpUpstream(name="peer", url=peer.url)) as upstream,
+        upstream.listen(Wants(uris=frozenset({"x:1"})), session="ada", capabilities=b"{}", hear=Ear()),
+    ):
+        await upstream.request(SET_DEBUG, peer=Client(), sent=nothing)
+        gone.set()
+        async with asyncio.timeout(5):
+            await again.wait()
+    (before, first), (after, second) = levels(peer)
+    assert (before != after, first, second) == (True, "debug", "debug")
+
+
+async def test_a_level_that_changes_is_told_once() -> None:
+    async with RawHttp(session_server(idle)) as peer:
+        upstream = HttpUpstream(name="peer", url=peer.url)
+        for level in ("debug", "debug", "error"):
+            await upstream.request(tool_call("echo", log_level=level), peer=Client(), sent=nothing)
+        await upstream.close()
+    assert levels(peer) == [("s1", "debug"), ("s1", "error")]
 
 
 async def test_a_lost_session_is_opened_again_and_follows_its_resources_again() -> None:

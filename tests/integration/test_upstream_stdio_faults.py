@@ -12,13 +12,14 @@ from typing import Any
 
 import pytest
 
-from gateway.upstreams import NoAnswer, Overlarge, Result, RpcError, Unsent
+from gateway.upstreams import NoAnswer, Overlarge, Result, RpcError, Unsent, nothing
 from gateway.upstreams import pending as pending_module
 from gateway.upstreams import process as process_module
 from gateway.upstreams import stdio as stdio_module
+from gateway.upstreams.peers import NOBODY
 from gateway.upstreams.stdio import StdioUpstream
 from tests.contracts.upstream_contract import Sent
-from tests.fakes.upstreams import running, send_call, tool_call
+from tests.fakes.upstreams import relay, running, send_call, tool_call
 
 SCRIPT = Path(__file__).parents[1] / "fakes" / "stdio_script.py"
 
@@ -95,6 +96,27 @@ async def test_an_old_server_is_met_with_initialize(mode: str) -> None:
     async with running(server(mode, probe_seconds=0.2)) as upstream:
         assert await result_of(upstream, "echo") == {"content": [], "arguments": {}}
         assert upstream.up is True
+
+
+async def test_a_process_that_is_started_again_for_a_session_logs_at_the_level_that_was_set() -> None:
+    async def levels(upstream: StdioUpstream, session: str) -> Any:
+        asked = tool_call("levels", session=session, log_level="debug")
+        answer = await upstream.request(asked, peer=NOBODY, sent=nothing)
+        assert isinstance(answer, Result)
+        return json.loads(answer.raw)
+
+    async with running(server("legacy")) as upstream:
+        set_debug = relay("logging/setLevel", b'{"level":"debug"}', repeatable=True)
+        assert isinstance(await upstream.request(set_debug, peer=NOBODY, sent=nothing), Result)
+        before = await levels(upstream, "ada")
+        assert before["levels"] == ["debug"]
+        with pytest.raises(NoAnswer):
+            await send_call(upstream, tool_call("die"))
+        after = await levels(upstream, "ada")
+        assert (after["levels"], after["process"] != before["process"]) == (["debug"], True)
+        assert (await levels(upstream, "bob"))["levels"] == [], "of all others' process nobody has set the level"
+        await upstream.forget("ada")
+        assert (await levels(upstream, "ada"))["levels"] == []
 
 
 async def test_a_server_that_dies_of_discover_is_started_again_with_initialize(monkeypatch: pytest.MonkeyPatch) -> None:
