@@ -15,6 +15,36 @@ from gateway.policy.texts import shown
 
 EQUALITIES = ("eq", "neq", "in", "not_in")
 PRESENCES = ("exists", "not_exists")
+OTHER_WORDS = {
+    "=": "eq",
+    "is": "eq",
+    "equals": "eq",
+    "<>": "neq",
+    "ne": "neq",
+    "not_equals": "neq",
+    "greater": "gt",
+    "greater_than": "gt",
+    "less": "lt",
+    "less_than": "lt",
+    "min": "gte",
+    "max": "lte",
+    "one_of": "in",
+    "any_of": "in",
+    "none_of": "not_in",
+    "includes": "contains",
+    "prefix": "starts_with",
+    "suffix": "ends_with",
+    "like": "glob",
+    "pattern": "regex",
+    "range": "between",
+    "length": "len_eq",
+    "present": "exists",
+    "missing": "not_exists",
+    "ip": "cidr",
+    "domain": "host_in",
+    "url": "host_in",
+}
+"""Words of other languages, with ours: what is spelt alike is often another op."""
 
 
 def conditions(
@@ -52,9 +82,7 @@ def condition(notes: Collector, shape: ConditionShape, path: Path, side: Side) -
         return _presence(notes, shape, where, path)
     op = OPERATORS.get(shape.op)
     if op is None:
-        known = [*OPERATORS, *PRESENCES]
-        hint = nearest(shape.op, known) or "known: " + ", ".join(known)
-        notes.problem((*path, "op"), f"unknown op {shape.op!r}", hint)
+        notes.problem((*path, "op"), f"unknown op {shape.op!r}", _meant(shape.op))
         return None
     if "value" not in shape.model_fields_set:
         notes.problem(path, f"'value' is missing: what is {shape.op!r} to compare with?")
@@ -78,6 +106,15 @@ def condition(notes: Collector, shape: ConditionShape, path: Path, side: Side) -
         full=shape.full,
         coerce=shape.coerce,
     )
+
+
+def _meant(word: str) -> str:
+    """The op that somebody meant who wrote this word."""
+    word = word.lower()
+    if word in OTHER_WORDS:
+        return f"did you mean '{OTHER_WORDS[word]}'?"
+    known = [*OPERATORS, *PRESENCES]
+    return nearest(word, known) or "known: " + ", ".join(known)
 
 
 def _options(notes: Collector, shape: ConditionShape, path: Path) -> None:

@@ -147,6 +147,8 @@ def _split(
         here = (*path, "conditions", index)
         if shape.path is not None and shape.path.startswith("state."):
             on_state.append((index, shape))
+        elif shape.path is not None and "[" in shape.path:
+            compiler.problem((*here, "path"), "Intercept has no indexes and no quoted keys; dots are all there is")
         elif shape.op not in _OPS:
             compiler.problem(here, f"{shape.op!r} is not an op of Intercept; known: {', '.join(sorted(_OPS))}")
         elif (found := condition(compiler, shape.model_copy(update=_loosely(shape)), here, side)) is not None:

@@ -28,6 +28,7 @@ from gateway.policy.risk.overrides import compiled as compiled_risks
 from gateway.policy.routes import askers
 from gateway.policy.shapes import PolicyShape
 from gateway.policy.source import Node, Problem, SourceErrors
+from gateway.policy.texts import printed
 
 
 class PolicyErrors(SourceErrors):
@@ -142,7 +143,7 @@ def _version(node: Node, dialect: str) -> str:
 
 def _exact(value: Any) -> dict[str, str]:
     if isinstance(value, Decimal):
-        return {"decimal": format(value.normalize(), "f" if abs(value.adjusted()) < 100 else "e")}
+        return {"decimal": printed(value)}
     raise TypeError(f"not a value of a policy file: {value!r}")
 
 

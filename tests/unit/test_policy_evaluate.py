@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +165,27 @@ def test_among_all_entries_that_name_a_tool_the_strictest_wins(tools: str, verdi
     assert (ruling.verdict, ruling.rule) == (verdict, rule)
 
 
+def test_the_more_specific_entry_says_whom_to_ask_key_by_key_and_limits_add_up() -> None:
+    judged = policy(
+        '{"*": {approval: {quorum: 1, timeout: 1m, edit: false, grants: never}, rate_limit: 9/day},'
+        ' "risk:write": {approval: {quorum: 2, timeout: 2m, edit: true}, rate_limit: 8/day},'
+        ' "a*": {approval: {quorum: 3, timeout: 3m}, rate_limit: 7/day},'
+        ' "ab*": {approval: {quorum: 4}, rate_limit: 6/day},'
+        " abc: {action: require_approval, approval: {four_eyes: true}, rate_limit: 5/day}}"
+    )
+    ruling = evaluate(judged, facts("abc"))
+    assert ruling.approval is not None
+    (asked,) = ruling.approval.parts
+    assert (asked.four_eyes, asked.quorum, asked.timeout, asked.edit, asked.grants) == (
+        True,
+        4,
+        timedelta(minutes=3),
+        True,
+        "never",
+    )
+    assert [use.limit.pointer.split("/")[2] for use in ruling.limits] == ["abc", "ab*", "a*", "risk:write", "*"]
+
+
 @pytest.mark.parametrize(
     ("outer", "inner", "verdict", "file"),
     [
@@ -236,6 +257,14 @@ LISTED = [
     ),
     (policy("{a: {action: deny, mode: shadow}}", default="allow"), "a", True, "denied in shadow only"),
     (INTERCEPT, "other", False, "intercept: a star names nobody"),
+    (policy("{a: {require: [{conditions: [{path: args.x, op: eq, value: 1}]}]}}"), "a", True, "some arguments pass"),
+    (policy("{a: {schedule: {days: [mon]}}}"), "a", True, "closed now, and open another day"),
+    (policy("{a: {rate_limit: 1/day}}"), "a", True, "a limit may have room tomorrow"),
+    (policy('{a: {}, "a*": {action: deny}}'), "a", False, "denied by a wider entry"),
+    (policy('{a: {}, "risk:write": {action: hide}}'), "a", False, "hidden by its class of risk"),
+    (policy("{a: {}}", more='hide: ["*"]\n'), "a", False, "everything is hidden"),
+    (policy("{a: {}}"), "A", False, "another case is another tool"),
+    (policy("{a: {mode: shadow}}"), "a", False, "named in shadow only"),
 ]
 
 

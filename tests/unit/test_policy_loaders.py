@@ -60,6 +60,15 @@ def test_the_version_is_of_the_rules_and_not_of_their_formatting() -> None:
     assert load_policy(text, "a.json").version != load_policy(text.replace("3/", "4/"), "a.json").version
 
 
+def test_the_version_tells_numbers_apart_to_their_last_digit() -> None:
+    text = '{"version": "1", "default": "deny", "tools": {"a": {"deny_if": [{"conditions": [%s]}]}}}'
+    condition = '{"path": "args.x", "op": "gt", "value": %s}'
+    numbers = ("1.5", "1.50", "0.10000000000000000000000000000001", "0.10000000000000000000000000000002")
+    same, again, low, high = (load_policy(text % (condition % number), "a.json").version for number in numbers)
+    assert same == again
+    assert len({same, low, high}) == 3
+
+
 @pytest.mark.parametrize(
     ("body", "said"),
     [
@@ -166,6 +175,37 @@ def test_an_owner_may_be_asked_to_decide_where_nothing_keeps_them_out(tools: str
     (pay,) = (entry for entry in policy.tools if entry.pattern.text == "pay")
     assert pay.approval is not None
     assert pay.approval.self_service is True
+
+
+TYPOS = [
+    ("{acton: deny}", "4:9: unknown key 'acton'; did you mean 'action'? (at /tools/pay/acton)"),
+    ("{action: alow}", "4:17: 'alow' is not one of allow, deny, hide, require_approval; did you mean 'allow'?"),
+    ("{action: Deny}", "did you mean 'deny'? (at /tools/pay/action)"),
+    ("{mode: shaddow}", "'shaddow' is not one of enforce, shadow; did you mean 'shadow'? (at /tools/pay/mode)"),
+    ("{deny_if: [{conditons: []}]}", "did you mean 'conditions'? (at /tools/pay/deny_if/0/conditons)"),
+    ("{deny_if: [{conditions: [{path: args.x, op: equals, value: 1}]}]}", "unknown op 'equals'; did you mean 'eq'?"),
+    (
+        "{deny_if: [{conditions: [{path: args.x, op: start_with, value: a}]}]}",
+        "4:52: unknown op 'start_with'; did you mean 'starts_with'? (at /tools/pay/deny_if/0/conditions/0/op)",
+    ),
+    ("{deny_if: [{conditions: [{path: args.x, op: greater, value: 1}]}]}", "unknown op 'greater'; did you mean 'gt'?"),
+    ("{deny_if: [{conditions: [{path: args.x, opp: eq, value: 1}]}]}", "did you mean 'op'?"),
+    ("{deny_if: [{conditions: [{nott: {}}]}]}", "did you mean 'not'?"),
+    ("{limits: [{counter: c, window: hours, max: 1}]}", "did you mean 'hour'? (at /tools/pay/limits/0/window)"),
+    ("{limits: [{counter: c, window: day, max: 1, scope: agents}]}", "did you mean 'agent'?"),
+    ("{limits: [{counter: c, window: day, max: 1, on_exceed: require_aproval}]}", "did you mean 'require_approval'?"),
+    ("{limits: [{counter: c, window: day, max: 1, on_exceeds: deny}]}", "did you mean 'on_exceed'?"),
+    ("{approval: {reviewer: [x]}}", "did you mean 'reviewers'? (at /tools/pay/approval/reviewer)"),
+    ("{approval: {on_timeout: denied}}", "did you mean 'deny'? (at /tools/pay/approval/on_timeout)"),
+    ("{approval: {grants: offers}}", "did you mean 'offer'?"),
+    ("{schedule: {hour: '08:00-18:00'}}", "did you mean 'hours'? (at /tools/pay/schedule/hour)"),
+    ("{unwrap: {tools: args.t, arguments: args.a}}", "did you mean 'tool'? (at /tools/pay/unwrap/tools)"),
+]
+
+
+@pytest.mark.parametrize(("body", "said"), TYPOS)
+def test_a_slip_of_the_pen_is_told_with_its_place_and_the_nearest_right_word(body: str, said: str) -> None:
+    assert said in "\n".join(problems(in_tool(body)))
 
 
 @pytest.mark.parametrize(
