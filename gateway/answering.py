@@ -303,7 +303,7 @@ class AnswerCheck:
         return Filing(
             call=call,
             caller=run.caller,
-            terms=terms,
+            terms=replace(terms, redact=tuple(("arguments", *steps) for steps in ruling.redact)),
             rule=ruling.rule if parent is None else parent.rule,
             rule_reason=f"{why} {ruling.reason or ''}".rstrip(),
             policy_version=ruling.policy_version,

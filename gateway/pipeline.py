@@ -195,7 +195,7 @@ async def _ask(
         Filing(
             call=visit.call,
             caller=visit.caller,
-            terms=parts.judge.terms(spec),
+            terms=replace(parts.judge.terms(spec), redact=ruling.redact),
             rule=rule,
             rule_reason=reason,
             policy_version=ruling.policy_version,

@@ -93,7 +93,7 @@ def make_card(
     needs = tuple(needs)
     redactor = Redactor()
     arguments = json.loads(request.call.arguments)
-    shown = plain.visible_lines(plain.pretty(redactor.value(arguments)))
+    shown = plain.visible_lines(plain.pretty(redactor.value(redactor.places(arguments, request.terms.redact))))
     telling = Telling(request=request, needs=needs, names=_names(people), history=tuple(history))
     open_now = request.state is State.PENDING and now < request.expires_at
     return Card(

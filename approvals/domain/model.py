@@ -20,6 +20,10 @@ PersonId = NewType("PersonId", str)
 """The lower-cased e-mail address a person is keyed by."""
 
 
+Steps = tuple[str | int | None, ...]
+"""The way to a value inside JSON: names of members, places in lists, None for every element of a list."""
+
+
 class State(StrEnum):
     """The nine states of an approval request (contract.md 4)."""
 
@@ -153,7 +157,7 @@ class Escalation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What the rule asks of an approval. All factors must be met."""
+    """What the rule asks of an approval. All factors must be met. `redact`: what only the full call shows."""
 
     factors: tuple[Factor, ...]
     four_eyes: bool = False
@@ -168,6 +172,7 @@ class Terms:
     execute_on_approve: bool = False
     self_service: bool = False
     grants: str = "offer"
+    redact: tuple[Steps, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.factors:

@@ -1,7 +1,7 @@
 """The one redactor: what leaves for a card, a log or a webhook has been through here (approvals.md 1, no. 19).
 
-Two ways to know a secret: by the name it stands under, and by its own shape. In doubt it is hidden, since
-whoever may see the full arguments finds them on the web page. Redaction comes before any shortening,
+Three ways to know a secret: a rule names its place, the name it stands under, and its own shape. In doubt it is
+hidden, since whoever may see the full arguments finds them on the web page. Redaction comes before any shortening,
 so that half a secret never shows; and a card counts what was hidden, so that nothing hides unnoticed.
 """
 
@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
+
+from approvals.domain.model import Steps
 
 HIDDEN = "[redacted]"
 
@@ -109,6 +111,12 @@ class Redactor:
     def __init__(self) -> None:
         self.hidden = 0
 
+    def places(self, value: Any, places: Iterable[Steps]) -> Any:
+        """A JSON value with everything hidden that stands at these places; what is not there is passed over."""
+        for steps in places:
+            value = self._place(value, steps)
+        return value
+
     def value(self, value: Any) -> Any:
         """A JSON value with its secrets hidden; names, order and structure stay."""
         if isinstance(value, str):
@@ -126,6 +134,17 @@ class Redactor:
         text = self._sub(_USERINFO, lambda m: f"{m[1]}{HIDDEN}{m[2]}", text)
         text = self._sub(_FLAG, lambda m: f"{m[1]}{HIDDEN}", text)
         return self._sub(_ASSIGNED, _hide_assigned, text)
+
+    def _place(self, value: Any, steps: Steps) -> Any:
+        if not steps:
+            self.hidden += value != HIDDEN
+            return HIDDEN
+        step, rest = steps[0], steps[1:]
+        if isinstance(value, dict) and isinstance(step, str):
+            return {key: self._place(item, rest) if key == step else item for key, item in value.items()}
+        if isinstance(value, list) and not isinstance(step, str):
+            return [self._place(item, rest) if step in {None, at} else item for at, item in enumerate(value)]
+        return value
 
     def _object(self, members: dict[str, Any]) -> dict[str, Any]:
         label = next((members[k] for k in _LABELS if isinstance(members.get(k), str)), None)
@@ -155,9 +174,10 @@ class Redactor:
         return pattern.sub(counted, text)
 
 
-def redact_value(value: Any) -> Any:
-    """A JSON value with its secrets hidden."""
-    return Redactor().value(value)
+def redact_value(value: Any, places: Iterable[Steps] = ()) -> Any:
+    """A JSON value with its secrets hidden, and with what stands at these places."""
+    redactor = Redactor()
+    return redactor.value(redactor.places(value, places))
 
 
 def redact_text(text: str) -> str:

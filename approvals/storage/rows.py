@@ -52,6 +52,7 @@ def terms_to_json(terms: Terms) -> dict[str, Any]:
         "execute_on_approve": terms.execute_on_approve,
         "self_service": terms.self_service,
         "grants": terms.grants,
+        "redact": [list(steps) for steps in terms.redact],
     }
 
 
@@ -71,6 +72,7 @@ def terms_from_json(data: Mapping[str, Any]) -> Terms:
         execute_on_approve=data["execute_on_approve"],
         self_service=data["self_service"],
         grants=data["grants"],
+        redact=tuple(tuple(steps) for steps in data.get("redact", ())),
     )
 
 

@@ -19,7 +19,7 @@ from aiohttp import web
 
 from approvals.directory import Directory
 from approvals.domain import quorum, redact
-from approvals.domain.model import ApprovalRequest, Outcome, Person, PersonId, State, Vote
+from approvals.domain.model import ApprovalRequest, Outcome, Person, PersonId, State, Steps, Vote
 from approvals.storage.tx import Tx
 
 
@@ -108,10 +108,10 @@ def _what(request: ApprovalRequest, *, full: bool) -> dict[str, Any]:
         "agent": caller.agent,
         "owner": caller.owner,
         "client": {"name": caller.client.name, "version": caller.client.version},
-        "arguments": _json(call.arguments, full=full),
+        "arguments": _json(call.arguments, full=full, places=request.terms.redact),
         "arguments_sha256": call.arguments_sha256 if full else None,
         "binding": request.binding if full else None,
-        "edited_from": _json(edited_from, full=full) if edited_from is not None else None,
+        "edited_from": _json(edited_from, full=full, places=request.terms.redact) if edited_from is not None else None,
         "rule": request.rule,
         "rule_reason": request.rule_reason,
         "policy_version": request.policy_version,
@@ -192,11 +192,11 @@ def _outcome(outcome: Outcome, *, full: bool) -> Raw:
     )
 
 
-def _json(stored: bytes, *, full: bool) -> Raw:
+def _json(stored: bytes, *, full: bool, places: Iterable[Steps] = ()) -> Raw:
     if full:
         return Raw(stored)
     try:
-        return Raw(dumps(redact.redact_value(json.loads(stored, parse_float=_finite))))
+        return Raw(dumps(redact.redact_value(json.loads(stored, parse_float=_finite), places)))
     except (ValueError, RecursionError):
         return Raw(dumps(redact.HIDDEN))
 

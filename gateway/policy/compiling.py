@@ -18,7 +18,7 @@ from gateway.policy.compiling_when import when
 from gateway.policy.conditions import Side
 from gateway.policy.model import Action, RiskClass, Rule, ToolRules
 from gateway.policy.names import RISK_PREFIX, NamePattern, pattern
-from gateway.policy.paths import Unwrap
+from gateway.policy.paths import ArgumentPath, Unwrap
 from gateway.policy.shapes import RuleShape, ToolShape, UnwrapShape
 from gateway.policy.source import nearest, pointer
 
@@ -70,8 +70,6 @@ class Compiler(Collector):
         """One entry under `tools`."""
         path: Path = ("tools", name)
         compiled = self.name(name, path)
-        if shape.redact is not None:
-            self.not_yet((*path, "redact"), "redact")
         action = Action(shape.action or "allow")
         rules = ToolRules(
             pointer=pointer(path),
@@ -86,11 +84,16 @@ class Compiler(Collector):
             approval=approval(self, shape.approval, (*path, "approval")),
             schedule=schedule(self, shape.schedule, (*path, "schedule"), self.zone),
             when=when(self, shape.when, (*path, "when"), self.zone),
+            redact=self._redact(shape.redact or (), (*path, "redact")),
             unwrap=self._unwrap(shape.unwrap, (*path, "unwrap")),
             shadow=shape.mode == "shadow",
             id=shape.id,
         )
         return rules if compiled else None
+
+    def _redact(self, texts: Sequence[str], path: Path) -> tuple[ArgumentPath, ...]:
+        found = [argument_path(self, text, (*path, index)) for index, text in enumerate(texts)]
+        return tuple(one for one in found if one is not None)
 
     def _unwrap(self, shape: UnwrapShape | None, path: Path) -> Unwrap | None:
         if shape is None:

@@ -122,6 +122,7 @@ def _tool(entry: ToolRules) -> dict[str, Any]:
         **({"schedule": _schedule(entry.schedule)} if entry.schedule is not None else {}),
         **({"when": entry.when.text} if entry.when is not None else {}),
         **({"unwrap": _unwrap(entry.unwrap)} if entry.unwrap is not None else {}),
+        **_said("redact", [path.text for path in entry.redact]),
         **({"mode": "shadow"} if entry.shadow else {}),
     }
 

@@ -36,8 +36,8 @@ def evaluate(policy: Policy | Sequence[Policy] | None, facts: Facts) -> Ruling:
     return Ruling(
         verdict=won.verdict,
         rule=won.say.rule,
-        reason=won.reason,
-        trace=tuple(sheet.trace),
+        reason=sheet.masked(won.reason),
+        trace=sheet.told,
         policy_version=version,
         policy=won.policy,
         limits=() if won.verdict is Verdict.DENY else tuple(sheet.limits),
@@ -48,6 +48,7 @@ def evaluate(policy: Policy | Sequence[Policy] | None, facts: Facts) -> Ruling:
         shadow=tuple(sheet.shadows),
         shadow_limits=tuple(sheet.shadow_limits),
         would=sheet.would,
+        redact=tuple(dict.fromkeys(sheet.hidden)),
     )
 
 
@@ -102,6 +103,8 @@ def _judge_layer(policy: Policy, facts: Facts, sheet: Sheet) -> None:
         why = "the tool is hidden"
         sheet.note(policy, Say(verdict=Verdict.DENY, rule=rule, reason=hidden(facts), why=why, hidden=True))
     for entry in found.entries:
+        if not entry.shadow:
+            sheet.hide(entry.redact, facts)
         for say in judge(entry, facts):
             if entry.shadow:
                 sheet.shadow(policy, say)

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from approvals.domain.model import Factor, OnTimeout
+from approvals.domain.model import Factor, OnTimeout, Steps
 from gateway.policy.cel import When
 from gateway.policy.conditions import Condition, Group
 from gateway.policy.names import NamePattern
@@ -219,6 +219,7 @@ class ToolRules:
     schedule: Schedule | None = None
     when: When | None = None
     unwrap: Unwrap | None = None
+    redact: tuple[ArgumentPath, ...] = ()
     shadow: bool = False
     names_tools: bool = True
     id: str | None = None
@@ -373,7 +374,7 @@ class LimitUse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ruling:
-    """The verdict, with the rule that won, everything that was considered, and what must still be checked.
+    """The verdict, with the rule that won, all that was considered, what must still be checked, what is not shown.
 
     `approval` is set for `require_approval`; `limits` are checked next, unless the verdict is `deny`.
     `hidden`: the agent must not learn that the tool exists.
@@ -396,3 +397,4 @@ class Ruling:
     shadow: tuple[Shadowed, ...] = ()
     shadow_limits: tuple[LimitUse, ...] = ()
     would: Verdict | None = None
+    redact: tuple[Steps, ...] = ()

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from approvals.domain.model import Steps
+
 _STEP = re.compile(r'\.([^.\[\]"\s]+)|\[(\d{1,9})\]|\[(\*)\]|\[("(?:[^"\\]|\\.)*")\]')
 
 
@@ -38,6 +40,11 @@ class ArgumentPath:
         """Can it stand for more than one value?"""
         return any(isinstance(step, Every) for step in self.steps)
 
+    @property
+    def plain_steps(self) -> Steps:
+        """The steps as plain data, None for every element."""
+        return tuple(None if isinstance(step, Every) else step for step in self.steps)
+
     def values(self, arguments: Mapping[str, Any]) -> list[tuple[str, Any]]:
         """Every value at the path with its own exact path.
 
@@ -45,6 +52,11 @@ class ArgumentPath:
             Missing: some part of it is not there.
         """
         return list(_walk(arguments, self.steps, "args"))
+
+
+def present(path: ArgumentPath, arguments: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """What there is at a path, element by element, whatever is missing beside it."""
+    yield from _there(arguments, path.steps, "args")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,19 +109,32 @@ def _walk(value: Any, steps: tuple[str | int | Every, ...], at: str) -> Iterator
     if not steps:
         yield at, value
         return
-    step, rest = steps[0], steps[1:]
+    for here, inner in _into(value, steps[0], at):
+        yield from _walk(inner, steps[1:], here)
+
+
+def _there(value: Any, steps: tuple[str | int | Every, ...], at: str) -> Iterator[tuple[str, Any]]:
+    if not steps:
+        yield at, value
+        return
+    try:
+        inner = _into(value, steps[0], at)
+    except Missing:
+        return
+    for here, item in inner:
+        yield from _there(item, steps[1:], here)
+
+
+def _into(value: Any, step: str | int | Every, at: str) -> list[tuple[str, Any]]:
     if isinstance(step, str):
         here = f"{at}.{step}" if _STEP.fullmatch(f".{step}") else f"{at}[{json.dumps(step)}]"
         if not isinstance(value, Mapping) or step not in value:
             raise Missing(f"{here} is missing")
-        yield from _walk(value[step], rest, here)
-        return
+        return [(here, value[step])]
     if not isinstance(value, list):
         raise Missing(f"{at} is not a list")
     if isinstance(step, int):
         if step >= len(value):
             raise Missing(f"{at}[{step}] is missing")
-        yield from _walk(value[step], rest, f"{at}[{step}]")
-        return
-    for number, item in enumerate(value):
-        yield from _walk(item, rest, f"{at}[{number}]")
+        return [(f"{at}[{step}]", value[step])]
+    return [(f"{at}[{number}]", item) for number, item in enumerate(value)]

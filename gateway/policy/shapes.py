@@ -203,7 +203,7 @@ class ToolShape(Shape):
     when: Text | None = Field(None, description="CEL, the extra cel; calls for which it does not hold are denied")
     schedule: ScheduleShape | None = None
     mode: Literal["enforce", "shadow"] = "enforce"
-    redact: Any = None
+    redact: list[Words] | None = Field(None, min_length=1, description="args.path, …: shown only to who may read all")
     unwrap: UnwrapShape | None = None
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
+from approvals.domain.model import Steps
+from approvals.domain.redact import HIDDEN
 from gateway.policy.costs import Uncountable, cost
 from gateway.policy.judging import Say
 from gateway.policy.model import (
@@ -22,6 +24,7 @@ from gateway.policy.model import (
     Shadowed,
     Verdict,
 )
+from gateway.policy.paths import ArgumentPath, present
 from gateway.policy.routes import overlay
 from gateway.policy.texts import shown
 
@@ -64,12 +67,38 @@ class Sheet:
     shadow_limits: list[LimitUse] = field(default_factory=list)
     unless_shadowed: list[Verdict] = field(default_factory=list)
     """What counts, but for what an entry in shadow would have replaced."""
+    hidden: list[Steps] = field(default_factory=list)
+    """Where in the arguments of the outermost call stands what only who may read all is shown."""
+    masks: dict[str, str] = field(default_factory=dict)
     inside: str | None = None
     in_shadow: bool = False
+    at: Steps = ()
 
-    def within(self, tool: str, *, in_shadow: bool) -> Sheet:
-        """The part of a call inside this one."""
-        return replace(self, inside=tool, in_shadow=self.in_shadow or in_shadow)
+    def within(self, tool: str, *, in_shadow: bool, at: Steps) -> Sheet:
+        """The part of a call inside this one, whose arguments stand at `at` in those of this one."""
+        return replace(self, inside=tool, in_shadow=self.in_shadow or in_shadow, at=(*self.at, *at))
+
+    def hide(self, paths: Iterable[ArgumentPath], facts: Facts) -> None:
+        """Keep values out of everything that is said of the call; the agent knows its own."""
+        for path in paths:
+            self.hidden.append((*self.at, *path.plain_steps))
+            for where, value in present(path, facts.arguments):
+                self.masks[f"{where} {shown(value)}"] = f"{where} {HIDDEN}"
+
+    @property
+    def told(self) -> tuple[Considered, ...]:
+        """The trace without what is hidden."""
+        if not self.masks:
+            return tuple(self.trace)
+        return tuple(replace(one, why=self.masked(one.why) or "") for one in self.trace)
+
+    def masked(self, text: str | None) -> str | None:
+        """What is said of the call, without what is hidden."""
+        if text is None:
+            return None
+        for said, instead in self.masks.items():
+            text = text.replace(said, instead)
+        return text
 
     def note(self, policy: Policy, say: Say, route: ApprovalBlock | None = None) -> None:
         """Note what a rule says; `route` is whom its entry asks."""

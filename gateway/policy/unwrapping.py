@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from approvals.domain.model import Steps
 from gateway.policy.entries import named
 from gateway.policy.judging import Say
 from gateway.policy.model import Facts, Policy, ToolRules, Verdict
@@ -29,7 +30,7 @@ class Sealed(Exception):
 
 def inner_calls(layers: Sequence[Policy], facts: Facts, sheet: Sheet, depth: int) -> Iterator[tuple[Facts, Sheet]]:
     """Every call within a call, each with the part of the sheet it is judged on; what cannot be opened is noted."""
-    found: dict[tuple[str, int], tuple[Facts, bool]] = {}
+    found: dict[tuple[str, int], tuple[Facts, bool, Steps]] = {}
     for policy, entry, unwrap in _unwraps(layers, facts):
         try:
             inner = opened(unwrap, facts, depth)
@@ -41,9 +42,9 @@ def inner_calls(layers: Sequence[Policy], facts: Facts, sheet: Sheet, depth: int
         sheet.note(policy, Say(rule=unwrap.pointer, why=f"it calls {shown(inner.tool)}"))
         # Several layers may open the same call: it is judged once, and in shadow only if all of them are.
         key = (inner.tool, id(inner.arguments))
-        found[key] = (inner, entry.shadow and found.get(key, (inner, True))[1])
-    for inner, in_shadow in found.values():
-        yield inner, sheet.within(inner.tool, in_shadow=in_shadow)
+        found[key] = (inner, entry.shadow and found.get(key, (inner, True))[1], unwrap.arguments.plain_steps)
+    for inner, in_shadow, at in found.values():
+        yield inner, sheet.within(inner.tool, in_shadow=in_shadow, at=at)
 
 
 def opened(unwrap: Unwrap, facts: Facts, depth: int = 0) -> Facts:

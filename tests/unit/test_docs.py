@@ -229,7 +229,6 @@ def test_the_policy_page_has_every_operator_scope_window_and_class() -> None:
 
 
 POLICY_LATER = {
-    "redact": "tools: {t: {redact: [a]}}",
     "burst": "tools: {t: {limits: [{counter: c, window: minute, max: 1, burst: 2}]}}",
     "tz": "tools: {t: {limits: [{counter: c, window: minute, max: 1, tz: UTC}]}}",
     "unit": "tools: {t: {limits: [{counter: c, window: minute, max: 1, unit: args.c}]}}",

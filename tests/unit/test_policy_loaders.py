@@ -77,7 +77,7 @@ def test_the_version_tells_numbers_apart_to_their_last_digit() -> None:
         ("[]", "p.yaml:4:8: a mapping of keys to values is expected here, not a list"),
         ("{reason: 5}", "a text is expected here, not 5; put it in quotes"),
         ("{when: [x]}", "p.yaml:4:15: a text is expected here, not a list"),
-        ("{redact: [x]}", "'redact' is not supported yet"),
+        ("{redact: [x]}", "the path 'x' must start with 'args.'"),
         ("{require: [{}]}", "a rule under require without conditions requires nothing"),
         ("{deny_if: [{approval: {quorum: 1}}]}", "approval belongs under approve_if"),
         ("{rate_limit: 30}", "a rate is written 30/minute"),
