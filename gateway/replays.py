@@ -155,6 +155,7 @@ def recorded(row: RecordedCall, arguments: bytes | None) -> Recorded:
         ended_at=ended_at,
         request=_request(held) if held is not None else None,
         stopped=row.outcome if row.outcome in STOPPED else None,
+        ran_well=(held.state if held is not None else row.outcome) == State.SUCCEEDED,
         paid=tuple(_paid(one) for one in row.limits),
         shadow=row.shadow,
     )

@@ -50,6 +50,11 @@ def server_of(settings: Settings, name: str) -> ServerSettings:
     return found
 
 
+def layers_at(settings: Settings, server: str) -> tuple[Policy, ...]:
+    """Every layer that may judge calls at a server: its own, and those of agents."""
+    return layered(settings.servers[server].policies, *(agent.policies for agent in settings.agents.values()))
+
+
 def layers(settings: Settings, server: str, files: Sequence[Path], layer: str | None) -> tuple[Policy, ...]:
     """The layers of a server with new files in the place of old ones: all of its own, or the one that is named.
 

@@ -16,6 +16,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "convert": ("gateway.cli.policy_convert", "Write a policy in another published format, or in ours."),
     "explain": ("gateway.cli.policy_explain", "Print the ruling on a call, with every rule considered."),
     "replay": ("gateway.cli.policy_replay", "Judge recorded calls again by another policy, and say what would change."),
+    "shadow": ("gateway.cli.policy_shadow", "Say what entries in shadow would have done."),
     "suggest": ("gateway.cli.policy_suggest", "Suggest rules by what people decided."),
     "status": ("gateway.cli.policy_status", "Compare what is enforced with the files on disk."),
     "versions": ("gateway.cli.policy_versions", "List what was saved on the page of a server."),

@@ -78,7 +78,8 @@ class Recorded:
     """One call, as it was judged then.
 
     `counted_at`: when its limits were looked at. `ran_at` and `ended_at`: when it was sent, and when that was over;
-    None where it was not sent. `stopped`: what ended it before any rule could (`invalid_arguments`, `tool_changed`).
+    None where it was not sent; `ran_well` if the server had nothing to complain of. `stopped`: what ended it before any
+    rule could (`invalid_arguments`, `tool_changed`).
     """
 
     id: str
@@ -98,6 +99,7 @@ class Recorded:
     ended_at: datetime | None = None
     request: Request | None = None
     stopped: str | None = None
+    ran_well: bool = False
     paid: tuple[Paid, ...] = ()
     shadow: tuple[Mapping[str, Any], ...] = field(default=())
 

@@ -20,9 +20,11 @@ from gateway.policy.loaders import load_policy
 from gateway.policy.mining import Said, Support
 from gateway.policy.model import Policy
 from gateway.policy.routes import ApprovalDefaults
+from gateway.policy.shadowing import Would
 from gateway.policy.suggested import Kind, Suggestions
 from gateway.recording import Recorder
 from gateway.replays import Bench, Period
+from gateway.shadows import in_shadow
 from gateway.suggestions import suggest
 from tests.fakes.desk import House, decision, filing, house, returned
 
@@ -121,3 +123,14 @@ async def test_a_limit_far_above_its_use_is_lowered(at: House) -> None:
     [lower] = (await found(at)).found
     assert lower.said() == "Lower /tools/tag/limits/0 from 500 to 24: at most 12 was ever used"
     assert "max: 24" in lower.proposal.yaml
+
+
+async def test_entries_in_shadow_are_read_from_the_journal_without_keys(at: House) -> None:
+    shadowed = load_policy('version: "1"\ndefault: allow\ntools: {tag: {mode: shadow, action: deny}}\n', "bank.yaml")
+    said = {"rule": "/tools/tag/action", "verdict": "deny", "why": "the tool is named", "policy": "bank.yaml"}
+    for number, outcome in enumerate(("succeeded", "failed", "succeeded")):
+        await row(at, number, {}, "tag", verdict="allow", rule="/default", outcome=outcome, shadow=(said,))
+    period = Period(since=samples.NOW - DAY, until=samples.NOW + DAY)
+    [entry] = await in_shadow(at.db, "bank", (shadowed,), period)
+    [(case, cases)] = entry.sorted()
+    assert (entry.seen, case.would, cases.calls, cases.ran_well) == (3, Would.DENY, 3, 2)
