@@ -45,7 +45,7 @@ def evaluate(policy: Policy | Sequence[Policy] | None, facts: Facts) -> Ruling:
         risk=risk.kind,
         severity=risk.severity,
         hidden=any(said.say.hidden for said in sheet.said if said.inside is None),
-        shadow=tuple(sheet.shadows),
+        shadow=sheet.shadowed,
         shadow_limits=tuple(sheet.shadow_limits),
         would=sheet.would,
         redact=tuple(dict.fromkeys(sheet.hidden)),

@@ -14,6 +14,7 @@ from decimal import Decimal
 from enum import Enum, StrEnum
 from typing import Any
 
+from approvals.domain.model import Steps
 from approvals.domain.redact import is_secret_name
 from gateway.policy.paths import parse_path
 from gateway.policy.texts import shown
@@ -113,16 +114,19 @@ class Bound:
                 return f"{self.path} ends with {shown(self.value)}"
 
 
-def leaves(arguments: Mapping[str, Any]) -> dict[str, Value]:
-    """Every argument by its path, as a policy names it."""
-    return dict(_leaves(arguments, "args", 1))
+def leaves(arguments: Mapping[str, Any], hidden: Sequence[Steps] = ()) -> dict[str, Value]:
+    """Every argument by its path, as a policy names it; of what is hidden only that it is there."""
+    return dict(_leaves(arguments, "args", (), hidden))
 
 
-def _leaves(value: Mapping[str, Any], at: str, depth: int) -> Iterator[tuple[str, Value]]:
+def _leaves(value: Mapping[str, Any], at: str, steps: Steps, hidden: Sequence[Steps]) -> Iterator[tuple[str, Value]]:
     for key, inner in value.items():
         path = f"{at}.{key}" if _PLAIN.fullmatch(key) else f"{at}[{json.dumps(key)}]"
-        if isinstance(inner, Mapping) and inner and depth < DEEPEST:
-            yield from _leaves(inner, path, depth + 1)
+        here = (*steps, key)
+        if here in hidden:
+            yield path, Odd.NULL
+        elif isinstance(inner, Mapping) and inner and len(here) < DEEPEST:
+            yield from _leaves(inner, path, here, hidden)
         elif isinstance(inner, bool | str):
             yield path, inner
         elif isinstance(inner, int | float):

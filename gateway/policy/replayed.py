@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -105,6 +105,15 @@ class Replay:
             f"People are taken to have said {would} where they would newly be asked.",
             "What was asked about then and would be now ran if it ran then.",
             "An agent that had been answered otherwise might have called otherwise: nobody can replay that.",
+        )
+
+    def without_reasons(self) -> Replay:
+        """The same for who may not read arguments: why a call changed says what stood in it."""
+        return replace(
+            self,
+            groups=tuple(
+                replace(group, examples=[replace(one, why="") for one in group.examples]) for group in self.groups
+            ),
         )
 
     def as_json(self) -> dict[str, Any]:

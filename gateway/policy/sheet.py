@@ -92,6 +92,15 @@ class Sheet:
             return tuple(self.trace)
         return tuple(replace(one, why=self.masked(one.why) or "") for one in self.trace)
 
+    @property
+    def shadowed(self) -> tuple[Shadowed, ...]:
+        """What entries in shadow would have said, without what is hidden."""
+        if not self.masks:
+            return tuple(self.shadows)
+        return tuple(
+            replace(one, why=self.masked(one.why) or "", reason=self.masked(one.reason)) for one in self.shadows
+        )
+
     def masked(self, text: str | None) -> str | None:
         """What is said of the call, without what is hidden."""
         if text is None:

@@ -133,7 +133,9 @@ class Miner:
     ) -> None:
         where = _Asking(tool=call.tool, policy=ruling.policy, rule=ruling.rule)
         asked = self._asked.setdefault(where, _Asked())
-        asked.rows.append(Decided(call=call.id, at=call.at, said=said, values=leaves(arguments), reviewers=reviewers))
+        asked.rows.append(
+            Decided(call=call.id, at=call.at, said=said, values=leaves(arguments, ruling.redact), reviewers=reviewers)
+        )
         for kind, severity in ((ruling.risk, ruling.severity), (call.risk.kind, call.risk.severity)):
             if kind in NEVER:
                 asked.barred = f"{call.tool} is {kind}: what needs a person there is never loosened by itself"

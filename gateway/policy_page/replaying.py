@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from aiohttp import web
 
 from approvals.domain.model import Role
+from approvals.domain.quorum import SEE_SECRETS
 from approvals.web import body
 from approvals.web.parts import PARTS
 from approvals.web.problems import Problem
@@ -41,7 +42,8 @@ class Replaying:
 
     async def replay_calls(self, request: web.Request) -> web.StreamResponse:
         """What the calls of the last days would have got with `text` on the page; nothing is sent or counted."""
-        if not request[VISITOR].person.roles & SEES_CALLS:
+        roles = request[VISITOR].person.roles
+        if not roles & SEES_CALLS:
             raise Problem(403, "not_allowed", "You may not replay calls: that takes operator, admin or auditor.")
         reloader, db = self.trying.reloader, self.trying.db
         server = server_of(request, reloader)
@@ -50,7 +52,10 @@ class Replaying:
         if sent.text is not None:
             layers = self.trying.instead(server, layers, await self.trying.draft(server, sent.text))
         people = await db.read(request.app[PARTS].directory.people)
-        bench = Bench(db=db, recorder=self.recorder, people=people, defaults=reloader.settings.approvals.defaults)
+        settings = reloader.settings
+        agents = {agent.name: agent.policies for agent in settings.agents.values() if agent.policies}
+        defaults = settings.approvals.defaults
+        bench = Bench(db=db, recorder=self.recorder, people=people, defaults=defaults, agents=agents)
         now = datetime.now(UTC)
         period = Period(since=now - duration(sent.since), until=now)
         try:
@@ -63,7 +68,8 @@ class Replaying:
             )
             raise Problem(422, "too_many_calls", detail, extra={"field": "since"}) from None
         places = Places(layers, server, reloader.settings)
-        told = found.as_json()
+        # Why a call changed says what stood in it, and a text can be written to say anything of it.
+        told = (found if roles & SEE_SECRETS else found.without_reasons()).as_json()
         for group, change in zip(found.groups, told["changes"], strict=True):
             change["now"] |= places.of(group.policy, group.rule)
         return answer(request, dumps(told))

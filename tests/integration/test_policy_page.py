@@ -462,6 +462,18 @@ async def test_the_calls_of_the_last_days_are_judged_by_a_text_that_is_not_saved
     assert refused(await office.send("POST", "/shop/replay", {"since": "tomorrow"})) == (422, "invalid")
 
 
+async def test_who_sees_everything_redacted_learns_nothing_of_arguments_by_a_replay(
+    office: Office, database: Database
+) -> None:
+    await office.saved()
+    await record(database, 1, "read", {"path": "/etc/hidden"})
+    deny = "{deny_if: [{conditions: [{path: args.path, op: exists}, {path: args.path, op: neq, value: x}]}]}"
+    sent = {"text": PAGE.replace("read: {}", f"read: {deny}")}
+    for who, why in ((OTTO, ""), (AUDREY, 'args.path is there and args.path "/etc/hidden" is not "x"')):
+        (change,) = read(await office.send("POST", "/shop/replay", sent, who), models.ReplayOut)["changes"]
+        assert change["examples"][0]["why"] == why
+
+
 async def test_a_replay_that_takes_too_long_says_what_to_do(office: Office) -> None:
     trying = Trying(db=office.reloader._db, reloader=office.reloader)
     slow = Replaying(trying=trying, recorder=Recorder.of(KEYS), patience=0)

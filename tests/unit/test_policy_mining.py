@@ -94,6 +94,13 @@ def test_arguments_are_named_as_a_policy_names_them() -> None:
     }
 
 
+def test_of_what_a_policy_hides_only_that_it_is_there_is_seen() -> None:
+    assert leaves({"card": {"number": "4711"}, "to": "acme"}, [("card", "number")]) == {
+        "args.card.number": Odd.NULL,
+        "args.to": "acme",
+    }
+
+
 def shape(found: Shape | NoShape) -> Shape:
     assert isinstance(found, Shape), found
     return found

@@ -57,6 +57,16 @@ def test_neither_the_trace_nor_the_reason_holds_the_value() -> None:
     assert f"args.amount {HIDDEN} is not <= 100" in said[1:][-1]
 
 
+def test_what_an_entry_in_shadow_would_have_said_holds_it_neither() -> None:
+    text = (
+        "  pay: {redact: [args.amount]}\n"
+        "  'p*': {mode: shadow, deny_if: [{conditions: [{path: args.amount, op: gt, value: 100}]}]}"
+    )
+    ruling = ruled(text, {"amount": 4711})
+    assert [one.verdict for one in ruling.shadow] == ["allow", "deny"]
+    assert "4711" not in str(ruling.shadow)
+
+
 def test_a_path_that_cannot_be_read_is_refused_with_its_place() -> None:
     with pytest.raises(PolicyErrors) as refused:
         ruled("  pay:\n    redact: [iban]", {})
