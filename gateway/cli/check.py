@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 
 import click
 
-from approvals.storage.engine import Database
+from approvals.storage.engine import Database, Tx
+from approvals.storage.pins import Pin
 from gateway.cli.common import FAILED, config_file, config_option, json_option, run, say
+from gateway.cli.policy_findings import of_configuration
 from gateway.config import ConfigErrors, database_of
 from gateway.in_force import heard
 from gateway.settings import Settings
@@ -26,14 +29,15 @@ def command(config: Path | None, as_json: bool) -> None:
     """
     file = config_file(config)
 
-    async def job() -> tuple[Settings | ConfigErrors, list[str]]:
+    async def job() -> tuple[Settings | ConfigErrors, list[str], list[str]]:
         try:
             found: Settings | ConfigErrors = await load(file, os.environ)
         except ConfigErrors as err:
             found = err
-        return found, await _enforced_otherwise(file)
+        warnings = await _warnings(found) if not isinstance(found, ConfigErrors) else []
+        return found, await _enforced_otherwise(file), warnings
 
-    found, otherwise = run(job)
+    found, otherwise, warnings = run(job)
     if isinstance(found, ConfigErrors):
         problems = [
             {"file": p.file, "line": p.line, "column": p.column, "pointer": p.pointer, "message": p.message}
@@ -43,8 +47,26 @@ def command(config: Path | None, as_json: bool) -> None:
         say(value, "\n".join([str(found), *otherwise]), as_json=as_json)
         raise SystemExit(FAILED)
     notes = [*found.notes, *otherwise]
-    value = {"ok": True, "problems": [], "notes": list(found.notes), "enforced_otherwise": otherwise}
-    say(value, "\n".join([*(f"note: {note}" for note in notes), f"{file}: all is well."]), as_json=as_json)
+    value = {
+        "ok": True,
+        "problems": [],
+        "notes": list(found.notes),
+        "warnings": warnings,
+        "enforced_otherwise": otherwise,
+    }
+    lines = [*(f"note: {note}" for note in notes), *warnings, f"{file}: all is well."]
+    say(value, "\n".join(lines), as_json=as_json)
+
+
+async def _warnings(settings: Settings) -> list[str]:
+    """What stands in the policies and does nothing, with the tools that the servers last listed."""
+    async with Database.opened(settings.database.get_secret_value()) as db:
+        pins = {name: await db.read(partial(_pins, name)) for name in settings.servers}
+    return of_configuration(settings, {name: [one.seen_definition for one in each] for name, each in pins.items()})
+
+
+def _pins(server: str, tx: Tx) -> list[Pin]:
+    return list(tx.pins.of(server).values())
 
 
 async def _enforced_otherwise(file: Path) -> list[str]:

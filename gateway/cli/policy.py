@@ -13,6 +13,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "init": ("gateway.cli.policy_init", "Write a policy to begin with, with the evidence for each rule."),
     "check": ("gateway.cli.policy_check", "Say everything that is wrong with policy files."),
     "test": ("gateway.cli.policy_test", "Run the tests in policy files."),
+    "diff": ("gateway.cli.policy_diff", "Say what one policy says otherwise than another."),
     "convert": ("gateway.cli.policy_convert", "Write a policy in another published format, or in ours."),
     "explain": ("gateway.cli.policy_explain", "Print the ruling on a call, with every rule considered."),
     "replay": ("gateway.cli.policy_replay", "Judge recorded calls again by another policy, and say what would change."),

@@ -14,7 +14,8 @@ from gateway.policy.convert import Converted, Target, asking, convert, described
 from gateway.policy.convert_losses import Effect
 from gateway.policy.evaluate import evaluate, listing
 from gateway.policy.loaders import load_policy
-from gateway.policy.model import Facts, Policy, RiskClass, Verdict
+from gateway.policy.model import Facts, Policy, Verdict
+from gateway.policy.risk import classify
 from tests.fakes import intercept
 
 EXAMPLES = settings(max_examples=100, deadline=None)
@@ -155,7 +156,9 @@ def load(plain: Mapping[str, Any]) -> Policy:
 
 
 def call(tool: str, given_arguments: Mapping[str, Any]) -> Facts:
-    return Facts(server="s", tool=tool, arguments=given_arguments, agent="a", now=datetime(2026, 11, 25, tzinfo=UTC))
+    now = datetime(2026, 11, 25, tzinfo=UTC)
+    risk = classify({"name": tool})
+    return Facts(server="s", tool=tool, arguments=given_arguments, agent="a", now=now, risk=risk)
 
 
 def judged(policy: Policy, tool: str, given_arguments: Mapping[str, Any]) -> str:
@@ -187,7 +190,8 @@ def test_what_another_dialect_says_is_the_same_in_ours(
     before, after = (evaluate(one, call(tool, given_arguments)) for one in (policy, ours))
     assert (ours.dialect, converted.losses) == ("placet", ())
     assert (after.verdict, after.hidden) == (before.verdict, before.hidden)
-    assert listing(ours, tool, RiskClass.WRITE) == listing(policy, tool, RiskClass.WRITE)
+    kind = classify({"name": tool}).kind
+    assert listing(ours, tool, kind) == listing(policy, tool, kind)
     counted = [
         {(use.limit.counter, use.limit.max, use.limit.window, use.limit.scope, use.amount) for use in ruling.limits}
         for ruling in (before, after)
