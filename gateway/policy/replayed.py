@@ -13,9 +13,10 @@ from typing import Any
 
 from approvals.domain.model import Person, PersonId
 from approvals.domain.redact import redact_text
+from gateway.policy.durations import written
 from gateway.policy.model import Verdict
 from gateway.policy.recorded import Lost
-from gateway.policy.replaying import Assume, Change, Rejudged
+from gateway.policy.replaying import AT_ONCE, Assume, Change, Rejudged
 from gateway.policy.routes import ApprovalDefaults
 from gateway.policy.workload import Days, Load, ReviewerLoad, Workload
 
@@ -104,6 +105,7 @@ class Replay:
             "A call that would newly be allowed is taken to have run, and one newly denied takes no room in limits.",
             f"People are taken to have said {would} where they would newly be asked.",
             "What was asked about then and would be now ran if it ran then.",
+            f"The same call made again within {written(AT_ONCE)} joins the request that it would newly have made.",
             "An agent that had been answered otherwise might have called otherwise: nobody can replay that.",
         )
 
