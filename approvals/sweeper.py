@@ -108,6 +108,7 @@ class Sweeper:
             # Nobody else can be running anything: what a dead process had claimed is not waited for any longer,
             # and the cards it was sending when it died reach their people now.
             tx.requests.end_leases(tx.now)
+            tx.counters.end_leases()
             tx.messages.end_leases()
         tx.requests.clear_waiting(self._holder)
         tx.replicas.heartbeat(self._holder, tx.now)

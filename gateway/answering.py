@@ -30,7 +30,8 @@ from gateway.callers import Callers
 from gateway.catalog import Catalog
 from gateway.judge import Judge, Judgement
 from gateway.limits import Exceeded, Limits, Reservation
-from gateway.policy.model import LimitUse, OnExceed, Verdict
+from gateway.policy.limit import OnExceed
+from gateway.policy.model import LimitUse, Verdict
 from gateway.policy.routes import narrowed
 from gateway.protocol import questions
 from gateway.protocol.patience import PROGRESS_EVERY, Carrier, Plan
@@ -157,9 +158,9 @@ class AnswerCheck:
 
     async def ended(self, happened: Happened) -> None:
         """The run is over: what was asked about its answers ends as it did."""
-        if happened.cause is Cause.UNSENT:
-            for taken in self._taken:
-                await self._parts.limits.release(taken)
+        limits = self._parts.limits
+        for taken in self._taken:
+            await (limits.release(taken) if happened.cause is Cause.UNSENT else limits.settle(taken))
         self._taken = []
         claimed, self._claimed = self._claimed, []
         for asked in claimed:
@@ -184,14 +185,15 @@ class AnswerCheck:
         if tool is None or tool.unusable or tool.drifted or tool.fingerprint != run.call.tool_fingerprint:
             why = "the server has changed the definition of the tool"
             return Refused(verdict=questions.no_longer(tool=name, code=Code.TOOL_CHANGED, why=why))
-        plain = parts.judge.judge(server, tool, run.caller, self._arguments)
+        plain = parts.judge.judge(server, tool, run.caller, self._arguments, side.session)
         if run.parent is not None and parts.judge.is_stricter(plain, run.parent):
             why = "the policy of now is stricter than what was approved"
             return Refused(verdict=questions.no_longer(tool=name, code=Code.POLICY_DENIED, why=why))
         content: dict[str, Any] = {}
         for one in given:
             content |= one.content
-        merged = parts.judge.judge(server, tool, run.caller, {**self._arguments, **content}) if content else plain
+        answered = {**self._arguments, **content}
+        merged = parts.judge.judge(server, tool, run.caller, answered, side.session) if content else plain
         for judgement in (plain, merged):
             ruling = judgement.ruling
             if ruling.verdict is Verdict.DENY:

@@ -111,8 +111,9 @@ class Service:
         self.agent_oauth = _agent_oauth(settings)
         self.callers = Callers(db, self.bus, self.agent_oauth)
         self.servers, self.catalog = Servers(), Catalog({}, compare=Pins(self.desk).compare)
-        self.judge, self.limits = Judge(settings.approvals.defaults), Limits(db)
+        self.judge = Judge(settings.approvals.defaults)
         self.metrics, self.journal = Metrics(), Journal(db)
+        self.limits = Limits(db, self.metrics)
         self.recorder = Recorder.of(keys)
         self.notary = Notary(db, signer_of(keys), settings.checkpoints)
         state_key = keys.for_purpose("state")
@@ -234,6 +235,7 @@ class Service:
             "pins": self._follow_pins,
             "journal": self.journal.run,
             "notary": self.notary.run,
+            "limits": self.limits.run,
             "recover": lambda: self.executor.recover(self.work.start, closing=lambda: self.parts.closing),
             "keep-alive": inbound.run,
             "reload": self.reloader.run,

@@ -124,6 +124,7 @@ class Executor:
             await self._limits.release(taken)
         if via.check is not None:
             await via.check.ended(happened)
+        await self._limits.settle(taken)
         return await self._settle(claimed, happened)
 
     async def run_allowed(
@@ -148,6 +149,8 @@ class Executor:
             if isinstance(err, Unsent):
                 await self._limits.release(taken)
             raise
+        finally:
+            await self._limits.settle(taken)
         await check.ended(_came_to(answer, began))
         return answer
 
@@ -181,7 +184,7 @@ class Executor:
         tool = await self._catalog.tool(call.server, call.tool, place=via.place, max_age=0)
         if tool is None or tool.unusable is not None or tool.fingerprint != call.tool_fingerprint:
             return Cause.TOOL_CHANGED
-        judgement = self._judge.again(server, tool, request)
+        judgement = self._judge.again(server, tool, request, via.side.session if via.side is not None else "")
         return Cause.POLICY_CHANGED if self._judge.is_stricter(judgement, request) else (tool, judgement)
 
     async def _claim(self, server: Server, request: ApprovalRequest) -> ApprovalRequest:

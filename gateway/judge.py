@@ -46,8 +46,10 @@ class Judge:
             known = self._risks[tool.fingerprint] = classify(tool.definition)
         return known
 
-    def judge(self, server: Server, tool: Tool, caller: Caller, arguments: Mapping[str, Any]) -> Judgement:
-        """The ruling on a call with these arguments."""
+    def judge(
+        self, server: Server, tool: Tool, caller: Caller, arguments: Mapping[str, Any], session: str = ""
+    ) -> Judgement:
+        """The ruling on a call with these arguments; `session` keys the client's, where it has one."""
         facts = Facts(
             server=server.name,
             tool=tool.name,
@@ -56,12 +58,13 @@ class Judge:
             owner=caller.owner,
             now=datetime.now(UTC),
             risk=self.risk(tool),
+            session=session,
         )
         return Judgement(ruling=evaluate(server.policies, facts), facts=facts)
 
-    def again(self, server: Server, tool: Tool, request: ApprovalRequest) -> Judgement:
+    def again(self, server: Server, tool: Tool, request: ApprovalRequest, session: str = "") -> Judgement:
         """The ruling on a saved request's call, now."""
-        return self.judge(server, tool, request.caller, json.loads(request.call.arguments))
+        return self.judge(server, tool, request.caller, json.loads(request.call.arguments), session)
 
     def terms(self, spec: ApprovalSpec) -> Terms:
         """What an approval must satisfy, with the configuration's defaults."""

@@ -1,40 +1,82 @@
 """Budgets of calls in the store: room is checked before anybody is asked, and taken only when the call runs.
 
 `check` takes nothing. `reserve` takes all counters of a call or none, in one transaction, so it is exact under
-concurrency, over restarts and replicas. `release` is for calls that provably did not run; what nobody can answer
-for keeps its place (policy.md 3.4). The arithmetic is `gateway.policy.budgets`; the clock is the store's.
+concurrency, over restarts and replicas. `release` is for calls that provably did not run, `settle` for all others:
+what nobody can answer for keeps its place in every budget but that of the calls that run at a time (policy.md 3.4).
+The arithmetic is `gateway.policy.budgets`; the clock is the store's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from datetime import datetime
+import asyncio
+import logging
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import TypeVar
 
+from approvals.errors import Unavailable
 from approvals.storage.engine import Database, Tx
-from gateway.policy.budgets import Budgets, Charge, Exceeded, Reservation, Room, charges, check, release, take
-from gateway.policy.model import LimitUse, OnExceed
+from gateway.metrics import Metrics
+from gateway.policy.budgets import (
+    WARN_AT,
+    Budgets,
+    Charge,
+    Crossed,
+    Exceeded,
+    Reservation,
+    Room,
+    Slot,
+    Taken,
+    Written,
+    charges,
+    check,
+    plain,
+    release,
+    take,
+)
+from gateway.policy.limit import CounterKey, OnExceed
+from gateway.policy.model import LimitUse
+from gateway.policy.windows import LEASE, Counter, InFlight
 
 __all__ = ["Exceeded", "Limits", "Reservation", "Room", "waived_by"]
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+RENEW_SECONDS = LEASE.total_seconds() / 3
+UNWRITTEN = timedelta(days=1)
+"""How long a row may stay that was made only to be locked."""
+QUIET_MAX = 10_000
+"""So many levels are remembered as told; past that, one may be told again."""
 
 
 class Limits:
     """The counters of every limit, in the store."""
 
-    def __init__(self, db: Database) -> None:
-        self._db = db
+    def __init__(self, db: Database, metrics: Metrics | None = None) -> None:
+        self._db, self._metrics = db, metrics
+        self._running: dict[Slot, Taken] = {}
+        self._moving = asyncio.Lock()
+        self._quiet: dict[tuple[CounterKey, int], datetime] = {}
 
     async def check(self, uses: Sequence[LimitUse]) -> Room | Exceeded:
         """Is there room for the call? Takes nothing. A limit that refuses is told before one that asks."""
         if not uses:
             return Room()
         wanted = charges(uses)
-        return await self._db.read(lambda tx: _check(tx, wanted))
+        return self._heard(await self._db.read(lambda tx: _check(tx, wanted)))
 
     async def standing(self, uses: Sequence[LimitUse], now: datetime) -> Budgets:
         """The counters of the call as they stand, or stood at another time, in memory: for asking what would be."""
-        wanted = [(charge.key, charge.since(now)) for charge in charges(uses)]
-        rows = await self._db.read(lambda tx: tx.counters.rows(wanted))
-        return Budgets(rows={key: {at: n for at, n in row.items() if at <= now} for key, row in rows.items()})
+        wanted = {charge.key: charge.window for charge in charges(uses)}
+        rows = await self._db.read(
+            lambda tx: tx.counters.rows((key, window.since(now)) for key, window in wanted.items())
+        )
+        until = {key: now + LEASE if isinstance(window, InFlight) else now for key, window in wanted.items()}
+        return Budgets(rows={key: {at: n for at, n in row.items() if at <= until[key]} for key, row in rows.items()})
 
     async def reserve(self, uses: Sequence[LimitUse], waived: Collection[str] = ()) -> Reservation | Exceeded:
         """Take every counter of the call, or none and say which has no room.
@@ -44,12 +86,74 @@ class Limits:
         if not uses:
             return Reservation()
         wanted = charges(uses)
-        return await self._db.write(lambda tx: _reserve(tx, wanted, frozenset(waived)))
+        taken = self._heard(await self._db.write(lambda tx: _reserve(tx, wanted, frozenset(waived))))
+        if isinstance(taken, Reservation):
+            self._running |= {one.slot: one for one in taken.running.taken}
+            for crossed in taken.crossed:
+                self._tell(crossed)
+        return taken
 
     async def release(self, reservation: Reservation) -> None:
         """Give back what a call had taken that provably did not run."""
-        if reservation.taken:
-            await self._db.write(lambda tx: _release(tx, reservation))
+        await self._give(reservation)
+
+    async def settle(self, reservation: Reservation) -> None:
+        """The call is over, whatever came of it: give back what it had taken only while it ran."""
+        await self._give(Reservation(taken=tuple(one for one in reservation.taken if one.slot in self._running)))
+
+    async def run(self) -> None:
+        """Keep the places of running calls, for ever."""
+        while True:
+            await asyncio.sleep(RENEW_SECONDS)
+            if self._running:
+                await self.renew()
+
+    async def renew(self) -> None:
+        """Say once that the calls of this process still run."""
+        async with self._moving:
+            running = dict(self._running)
+            moved = await self._db.write(lambda tx: _renew(tx, running.values()))
+            for slot, now in zip(running, moved, strict=True):
+                self._running[slot] = now
+
+    async def _give(self, reservation: Reservation) -> None:
+        if not reservation.taken:
+            return
+        async with self._moving:
+            taken = tuple(self._running.pop(one.slot, one) for one in reservation.taken)
+            try:
+                await self._db.write(lambda tx: _release(tx, Reservation(taken=taken)))
+            except Unavailable:
+                # What became of the call matters more: budgets keep it, a place of a running call ends by its lease.
+                log.warning("budget not given back", extra={"counters": [one.charge.key[0] for one in taken]})
+
+    def _heard(self, said: T) -> T:
+        if isinstance(said, Exceeded) and self._metrics is not None:
+            self._metrics.budgets.labels(said.standing.counter, "100").inc()
+        return said
+
+    def _tell(self, crossed: Crossed) -> None:
+        """Log a level once per window, and count it."""
+        limit, again = crossed.use.limit, self._quiet.get((crossed.key, crossed.level))
+        if again is not None and crossed.at < again:
+            return
+        if len(self._quiet) >= QUIET_MAX:
+            self._quiet.clear()
+        self._quiet[crossed.key, crossed.level] = limit.window.over(crossed.at)
+        if self._metrics is not None:
+            self._metrics.budgets.labels(limit.counter, str(crossed.level)).inc()
+        log.log(
+            logging.WARNING if crossed.level == max(WARN_AT) else logging.INFO,
+            "budget used up to a level",
+            extra={
+                "counter": limit.counter,
+                "percent": crossed.level,
+                "max": plain(limit.max),
+                "window": limit.window.name,
+                "scope": crossed.key[1],
+                "rule": limit.pointer,
+            },
+        )
 
 
 def waived_by(rule: str, uses: Sequence[LimitUse]) -> frozenset[str]:
@@ -59,13 +163,13 @@ def waived_by(rule: str, uses: Sequence[LimitUse]) -> frozenset[str]:
 
 
 def _check(tx: Tx, wanted: Sequence[Charge]) -> Room | Exceeded:
-    return check(wanted, tx.counters.rows((charge.key, charge.since(tx.now)) for charge in wanted), tx.now)
+    return check(wanted, _rows(tx, wanted), tx.now)
 
 
 def _reserve(tx: Tx, wanted: Sequence[Charge], waived: frozenset[str]) -> Reservation | Exceeded:
     now = tx.now
-    tx.counters.lock({(charge.key, charge.lock(now)): charge.expires(now) for charge in wanted})
-    done = take(wanted, tx.counters.rows((charge.key, charge.since(now)) for charge in wanted), now, waived)
+    tx.counters.lock({(charge.key, charge.window.lock(now)): now + UNWRITTEN for charge in wanted})
+    done = take(wanted, _rows(tx, wanted), now, waived)
     if isinstance(done, Exceeded):
         return done
     reservation, writes = done
@@ -75,5 +179,22 @@ def _reserve(tx: Tx, wanted: Sequence[Charge], waived: frozenset[str]) -> Reserv
 
 def _release(tx: Tx, reservation: Reservation) -> None:
     taken = reservation.taken
-    tx.counters.lock_known((one.key, one.lock) for one in taken)
-    tx.counters.update(release(reservation, tx.counters.rows((one.key, one.start) for one in taken)))
+    tx.counters.lock_known(one.lock for one in taken)
+    tx.counters.change(release(reservation, tx.counters.rows(one.slot for one in taken), tx.now))
+
+
+def _renew(tx: Tx, running: Iterable[Taken]) -> list[Taken]:
+    """The same calls, each at the end of a new lease."""
+    moved = []
+    for one in running:
+        charge, now = one.charge, tx.now
+        tx.counters.lock({one.lock: now + UNWRITTEN})
+        added = charge.window.add(Counter(_rows(tx, [charge]).get(charge.key, {}), now, Decimal(0)), charge.amount)
+        tx.counters.change({one.slot: None})
+        tx.counters.save({(charge.key, added.at): Written(charge.amount, added.expires)})
+        moved.append(replace(one, row=added.at))
+    return moved
+
+
+def _rows(tx: Tx, wanted: Sequence[Charge]) -> dict[CounterKey, dict[datetime, Decimal]]:
+    return tx.counters.rows((charge.key, charge.window.since(tx.now)) for charge in wanted)

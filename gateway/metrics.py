@@ -77,6 +77,12 @@ class Metrics:
         self.decision_seconds = Histogram(
             "placet_decision_seconds", "From saved to decided.", registry=self.registry, buckets=DECISION_SECONDS
         )
+        self.budgets = Counter(
+            "placet_budget_levels",
+            "Budgets of limits that calls have brought to a level; 100: a call found no room.",
+            ("counter", "percent"),
+            registry=self.registry,
+        )
         self.held = Gauge("placet_held_calls", "Connections held for a decision.", registry=self.registry)
 
     def text(self) -> bytes:

@@ -40,7 +40,9 @@ async def handle_call(parts: Parts, visit: Visit) -> Called:
     """Walk one call to its answer, and leave one row in the audit whatever happens."""
     if not parts.journal.room:
         return told(answers.gateway_unavailable(tool=visit.name, why=NO_RECORD))
-    judgement = parts.judge.judge(visit.found.server, visit.found.tool, visit.caller, visit.arguments)
+    judgement = parts.judge.judge(
+        visit.found.server, visit.found.tool, visit.caller, visit.arguments, visit.side.session
+    )
     try:
         said = await _came_back(parts, visit)
         return said if said is not None else await _judged(parts, visit, judgement)

@@ -78,23 +78,35 @@ class Counters(Group):
         if rows:
             self._run(statement, rows)
 
-    def update(self, values: Mapping[Slot, Decimal]) -> None:
-        """Change rows that are there; one that is gone stays gone. Their counters must be locked.
+    def change(self, values: Mapping[Slot, Decimal | None]) -> None:
+        """Change rows that are there, or (None) delete them; one that is gone stays gone. Their counters are locked.
 
         Raises:
             ValueError: as `save`.
         """
-        rows = [
+        kept = [
             {"c": key[0], "s": key[1], "w": start, "value": _exact(value)}
-            for (key, start), value in sorted(values.items())
+            for (key, start), value in sorted(values.items(), key=_slot_of)
+            if value is not None
+        ]
+        gone = [
+            {"c": key[0], "s": key[1], "w": at}
+            for (key, at), value in sorted(values.items(), key=_slot_of)
+            if value is None
         ]
         of = (
             counters.c.counter == bindparam("c"),
             counters.c.scope_key == bindparam("s"),
             counters.c.window_start == bindparam("w"),
         )
-        if rows:
-            self._run(update(counters).where(*of).values(value=bindparam("value")), rows)
+        if kept:
+            self._run(update(counters).where(*of).values(value=bindparam("value")), kept)
+        if gone:
+            self._run(delete(counters).where(*of), gone)
+
+    def end_leases(self) -> None:
+        """Forget every call that was running: on SQLite, nobody else can be."""
+        self._run(delete(counters).where(counters.c.counter.like("%/inflight")))
 
     def sweep(self, now: datetime) -> None:
         """Delete the counters of windows that are over."""
@@ -103,6 +115,10 @@ class Counters(Group):
 
 _KEY: Sequence[str] = ("counter", "scope_key", "window_start")
 _COLUMNS = (counters.c.counter, counters.c.scope_key, counters.c.window_start)
+
+
+def _slot_of(item: tuple[Slot, object]) -> Slot:
+    return item[0]
 
 
 def _named(slot: Slot) -> dict[str, str | datetime]:

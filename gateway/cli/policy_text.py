@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC
 
 from gateway.policy.budgets import Standing, plain
 from gateway.policy.model import Considered
@@ -20,11 +21,10 @@ def trace(final: Final) -> list[str]:
 def limits(final: Final) -> list[str]:
     """How every limit of the call stands, one a line."""
     rows = [
-        (">" if one.rule == final.rule else " ", one.counter, _standing(one), f"{one.resets_at:%Y-%m-%d %H:%M:%S} UTC")
-        for one in final.standings
+        (">" if one.rule == final.rule else " ", one.counter, _standing(one), _more(one)) for one in final.standings
     ]
     width, middle = (max((len(row[at]) for row in rows), default=0) for at in (1, 2))
-    return [f"{mark} {name:<{width}}  {left:<{middle}}  more at {resets}" for mark, name, left, resets in rows]
+    return [f"{mark} {name:<{width}}  {left:<{middle}}  more {more}" for mark, name, left, more in rows]
 
 
 def indented(lines: Sequence[str], by: str) -> list[str]:
@@ -45,4 +45,11 @@ def _name(one: Considered, *, layers: bool) -> str:
 
 
 def _standing(one: Standing) -> str:
-    return f"{plain(one.remaining)} of {plain(one.max)} left"
+    unit = f" {one.unit}" if one.unit is not None else ""
+    return f"{plain(one.remaining)} of {plain(one.max)}{unit} left"
+
+
+def _more(one: Standing) -> str:
+    if one.resets_at is None:
+        return "when a running call ends"
+    return f"at {one.resets_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -1,6 +1,6 @@
 """The arithmetic of limits: is there room for a call, what does it take, what comes back.
 
-Counters are rows of exact decimals, `{counter: {start: value}}`. The functions here read them and say what must be
+Counters are rows of exact decimals, `{counter: {moment: value}}`. The functions here read them and say what must be
 written; who keeps the rows is not their business: `gateway.limits` keeps them in the store, `Budgets` in memory, for
 tests and replays, by the very same arithmetic. `now` is always an argument.
 """
@@ -9,22 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow
-from functools import reduce
+from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import NamedTuple
 
-from gateway.policy.model import CounterKey, Limit, LimitUse, OnExceed, Scope, Window
+from gateway.policy.limit import CounterKey, OnExceed, Scope
+from gateway.policy.model import LimitUse
+from gateway.policy.windows import EXACT, TICK, Change, Counter, InFlight, Rows, Window
 
-ROLLING_PARTS = 60
-"""A rolling window is counted in this many parts; one that is only partly over still counts in full."""
-EXACT = Context(prec=80, traps=[Inexact, InvalidOperation, Overflow])
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+WARN_AT = (50, 80)
+"""Percent of a budget at which its operator is told."""
+INFLIGHT_RETRY = timedelta(seconds=2)
+"""When to look again whether a running call has ended."""
 
+AllRows = Mapping[CounterKey, Rows]
+"""The rows of every counter."""
 Slot = tuple[CounterKey, datetime]
-"""One row: a counter in one window, or in one part of it."""
-Rows = Mapping[CounterKey, Mapping[datetime, Decimal]]
-"""What counters stand at; a row that is not there is zero."""
+"""One row of one counter."""
 
 
 class Written(NamedTuple):
@@ -34,23 +35,30 @@ class Written(NamedTuple):
     expires: datetime
 
 
-Writes = dict[Slot, Written]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """How one limit stands: what is left of it, and when there is more."""
+    """How one limit stands: what is left of it, and when there is more (None: when a running call ends)."""
 
     rule: str
     counter: str
     used: Decimal
     max: Decimal
-    resets_at: datetime
+    resets_at: datetime | None
+    unit: str | None = None
 
     @property
     def remaining(self) -> Decimal:
         """What may still be taken."""
         return max(Decimal(0), EXACT.subtract(self.max, self.used))
+
+    def as_json(self) -> dict[str, str | None]:
+        """The shape of `policy explain --json` (contract.md 7), with the unit where the limit has one."""
+        shown = {
+            "counter": self.counter,
+            "remaining": plain(self.remaining),
+            "resets_at": self.resets_at.isoformat() if self.resets_at is not None else None,
+        }
+        return shown if self.unit is None else {**shown, "unit": self.unit}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,10 +73,12 @@ class Room:
 class Exceeded:
     """A limit has no room: `use.limit.on_exceed` says whether the call is refused or a person asked.
 
-    `retry_after` is None where waiting does not help: the call costs more than the limit ever allows.
+    `amount` is what the call costs of the budget. `retry_after` is None where waiting does not help: the call costs
+    more than the limit ever allows.
     """
 
     use: LimitUse
+    amount: Decimal
     standing: Standing
     retry_after: timedelta | None
     standings: tuple[Standing, ...] = ()
@@ -86,35 +96,21 @@ class Exceeded:
 
     @property
     def reason(self) -> str:
-        """What happened, in numbers."""
-        if self.use.limit.reason is not None:
-            return self.use.limit.reason
-        limit, left = self.use.limit, plain(self.standing.remaining)
-        per = f"{plain(limit.max)} per {limit.window.name} for each {limit.scope}"
-        if limit.scope is Scope.ALL:
-            per = f"{plain(limit.max)} per {limit.window.name} for everybody"
+        """What happened, in the policy's words if it has any, and in numbers."""
+        said = (self.use.limit.reason or "").rstrip()
+        end = "" if not said or said[-1] in ".!?" else "."
+        return f"{said}{end} {self._numbers}" if said else self._numbers
+
+    @property
+    def _numbers(self) -> str:
+        limit, needed = self.use.limit, _counted(self.amount, self.use.unit)
+        most = f"{_counted(limit.max, self.use.unit)} {limit.window.per}"
+        at_once = "" if self.standing.max == limit.max else f" and {plain(self.standing.max)} at once"
+        most = f"{most}{at_once} {_for_whom(self.use)}"
         if self.retry_after is None:
-            return (
-                f"This call costs {plain(self.use.amount)}; the limit {limit.counter!r} never allows more than {per}."
-            )
-        return f"The limit {limit.counter!r} is {per}; {left} is left and this call needs {plain(self.use.amount)}."
-
-
-class Taken(NamedTuple):
-    """What one counter was charged."""
-
-    key: CounterKey
-    start: datetime
-    amount: Decimal
-    lock: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reservation:
-    """What a running call has taken, and when."""
-
-    taken: tuple[Taken, ...] = ()
-    at: datetime | None = None
+            return f"This call costs {needed}; the limit {limit.counter!r} never allows more than {most}."
+        left = _counted(self.standing.remaining, self.use.unit)
+        return f"The limit {limit.counter!r} is {most}; {left} is left and this call needs {needed}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,40 +124,75 @@ class Charge:
     @property
     def window(self) -> Window:
         """The window of all its limits: it is part of the key."""
-        return self.uses[0].limit.window
+        return self.strictest.limit.window
 
     @property
     def strictest(self) -> LimitUse:
         """The limit that is reached first."""
         return min(self.uses, key=_strictness)
 
-    def since(self, now: datetime) -> datetime:
-        """The first row that counts now."""
-        window = self.window
-        return _newest(window, now) - window.length if window.rolling else floor(now, window.length)
 
-    def lock(self, now: datetime) -> datetime:
-        """The row that whoever changes the counter must hold: a rolling sum spans several, so it has one of its own."""
-        return EPOCH if self.window.rolling else floor(now, self.window.length)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What one budget was charged: to which of its rows, and when."""
 
-    def expires(self, now: datetime) -> datetime:
-        """When nothing of the counter as it is now counts any more, with a margin."""
-        return now + 2 * self.window.length
+    charge: Charge
+    row: datetime
+    at: datetime
+
+    @property
+    def slot(self) -> Slot:
+        """Where it stands."""
+        return self.charge.key, self.row
+
+    @property
+    def lock(self) -> Slot:
+        """The row to hold while it is given back."""
+        return self.charge.key, self.charge.window.lock(self.at)
+
+    @property
+    def runs(self) -> bool:
+        """Is it taken only while the call runs?"""
+        return isinstance(self.charge.window, InFlight)
+
+
+class Crossed(NamedTuple):
+    """A budget that a call has brought to a level, in percent."""
+
+    use: LimitUse
+    key: CounterKey
+    level: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reservation:
+    """What a running call has taken, when, and which levels that has brought budgets to."""
+
+    taken: tuple[Taken, ...] = ()
+    at: datetime | None = None
+    crossed: tuple[Crossed, ...] = ()
+
+    @property
+    def running(self) -> Reservation:
+        """The part that is taken only while the call runs."""
+        return Reservation(taken=tuple(one for one in self.taken if one.runs))
 
 
 def charges(uses: Sequence[LimitUse]) -> tuple[Charge, ...]:
     """One charge per counter: a budget that several limits share is charged once, the most that any of them says."""
     found: dict[CounterKey, Charge] = {}
     for use in uses:
-        for key in use.keys:
+        for key, times in _times(use.keys).items():
+            amount = EXACT.multiply(use.amount, times)
             other = found.get(key)
             shared = (*other.uses, use) if other is not None else (use,)
-            most = use.amount if other is None else max(use.amount, other.amount)
+            most = amount if other is None else max(amount, other.amount)
             found[key] = Charge(key=key, amount=most, uses=shared)
     return tuple(found.values())
 
 
-def check(wanted: Sequence[Charge], rows: Rows, now: datetime, waived: Collection[str] = ()) -> Room | Exceeded:
+def check(wanted: Sequence[Charge], rows: AllRows, now: datetime, waived: Collection[str] = ()) -> Room | Exceeded:
     """Is there room for every charge? A limit that refuses is told before one that asks.
 
     `waived`: pointers of limits whose overrun a person has approved; they count, but do not stop.
@@ -171,49 +202,51 @@ def check(wanted: Sequence[Charge], rows: Rows, now: datetime, waived: Collectio
         (use, charge)
         for charge in wanted
         for use in charge.uses
-        if use.limit.pointer not in waived and EXACT.add(_used(charge, rows, now), charge.amount) > use.limit.max
+        if use.limit.pointer not in waived
+        and not charge.window.fits(_counter(charge, rows, now, use.limit.max), charge.amount)
     ]
     if not over:
         return Room(standings=standings, at=now)
     use, charge = min(over, key=lambda pair: pair[0].limit.on_exceed is not OnExceed.DENY)
     standing = _standing(use, charge, rows, now)
-    hopeless = charge.amount > use.limit.max
     return Exceeded(
         use=use,
+        amount=charge.amount,
         standing=standing,
-        retry_after=None if hopeless else max(timedelta(seconds=1), standing.resets_at - now),
+        retry_after=_retry_after(charge, standing, now),
         standings=standings,
         at=now,
     )
 
 
 def take(
-    wanted: Sequence[Charge], rows: Rows, now: datetime, waived: Collection[str] = ()
-) -> tuple[Reservation, Writes] | Exceeded:
+    wanted: Sequence[Charge], rows: AllRows, now: datetime, waived: Collection[str] = ()
+) -> tuple[Reservation, dict[Slot, Written]] | Exceeded:
     """What the call takes from every counter and what must be written for it; or which has no room."""
     room = check(wanted, rows, now, waived)
     if isinstance(room, Exceeded):
         return room
-    taken = tuple(
-        Taken(key=charge.key, start=_newest(charge.window, now), amount=charge.amount, lock=charge.lock(now))
-        for charge in wanted
-    )
-    writes: Writes = {}
-    for charge, one in zip(wanted, taken, strict=True):
-        held, expires = rows.get(charge.key, {}), charge.expires(now)
-        writes[charge.key, one.lock] = Written(held.get(one.lock, Decimal(0)), expires)
-        writes[charge.key, one.start] = Written(EXACT.add(held.get(one.start, Decimal(0)), one.amount), expires)
-    return Reservation(taken=taken, at=now), writes
+    taken, crossed, writes = [], [], dict[Slot, Written]()
+    for charge in wanted:
+        counter = _counter(charge, rows, now, charge.strictest.limit.max)
+        added = charge.window.add(counter, charge.amount)
+        # The lock is written too, so that it is kept as long as what it guards.
+        lock = charge.window.lock(now)
+        change: Change = {lock: counter.rows.get(lock, Decimal(0)), **added.change}
+        writes |= {(charge.key, at): Written(value or Decimal(0), added.expires) for at, value in change.items()}
+        taken.append(Taken(charge=charge, row=added.at, at=now))
+        crossed += _crossed(charge, counter)
+    return Reservation(taken=tuple(taken), at=now, crossed=tuple(crossed)), writes
 
 
-def release(reservation: Reservation, rows: Rows) -> dict[Slot, Decimal]:
-    """What the rows hold once the call has given back what it took. What is gone stays gone."""
-    changed: dict[Slot, Decimal] = {}
+def release(reservation: Reservation, rows: AllRows, now: datetime) -> dict[Slot, Decimal | None]:
+    """What the rows hold once the call has given back what it took; None where one goes. What is gone stays gone."""
+    changed: dict[Slot, Decimal | None] = {}
     for one in reservation.taken:
-        slot = (one.key, one.start)
-        value = changed.get(slot, rows.get(one.key, {}).get(one.start))
-        if value is not None:
-            changed[slot] = max(Decimal(0), EXACT.subtract(value, one.amount))
+        charge = one.charge
+        counter = _counter(charge, rows, now, charge.strictest.limit.max)
+        change = charge.window.give(counter, one.row, charge.amount, one.at)
+        changed |= {(charge.key, at): value for at, value in change.items()}
     return changed
 
 
@@ -236,25 +269,37 @@ class Budgets:
         self._write((slot, written.value) for slot, written in writes.items())
         return reservation
 
-    def release(self, reservation: Reservation) -> None:
+    def release(self, reservation: Reservation, now: datetime) -> None:
         """Give back what a call had taken that did not run."""
-        self._write(release(reservation, self.rows).items())
+        self._write(release(reservation, self.rows, now).items())
+
+    def settle(self, reservation: Reservation, now: datetime) -> None:
+        """The call is over: give back what it had taken only while it ran."""
+        self.release(reservation.running, now)
+
+    def end(self, reservation: Reservation, at: datetime) -> None:
+        """A call is known to be over at a moment, maybe to come: until then it keeps what it has only while it runs."""
+        for one in reservation.running.taken:
+            rows = self.rows.setdefault(one.charge.key, {})
+            rows.pop(one.row, None)
+            while at in rows:
+                at += TICK
+            rows[at] = one.charge.amount
 
     def begin(self, uses: Sequence[LimitUse], given: Mapping[str, Decimal], now: datetime) -> None:
         """Let the counters of a call that `given` names by their plain names stand at these values."""
         for charge in charges(uses):
-            value = given.get(charge.uses[0].limit.counter)
-            if value is not None:
-                self.rows[charge.key] = {_newest(charge.window, now): value}
+            limit = charge.strictest.limit
+            if limit.counter in given:
+                added = limit.window.add(Counter({}, now, limit.max), given[limit.counter])
+                self.rows[charge.key] = {at: value for at, value in added.change.items() if value is not None}
 
-    def _write(self, values: Iterable[tuple[Slot, Decimal]]) -> None:
-        for (key, start), value in values:
-            self.rows.setdefault(key, {})[start] = value
-
-
-def floor(moment: datetime, length: timedelta) -> datetime:
-    """The start of the calendar-aligned UTC window of this length."""
-    return moment - (moment - EPOCH) % length
+    def _write(self, values: Iterable[tuple[Slot, Decimal | None]]) -> None:
+        for (key, at), value in values:
+            if value is None:
+                self.rows.get(key, {}).pop(at, None)
+            else:
+                self.rows.setdefault(key, {})[at] = value
 
 
 def plain(number: Decimal) -> str:
@@ -262,51 +307,59 @@ def plain(number: Decimal) -> str:
     return format(EXACT.normalize(number), "f")
 
 
+def _counter(charge: Charge, rows: AllRows, now: datetime, most: Decimal) -> Counter:
+    return Counter(rows.get(charge.key, {}), now, most)
+
+
+def _times(keys: Iterable[CounterKey]) -> dict[CounterKey, int]:
+    found: dict[CounterKey, int] = {}
+    for key in keys:
+        found[key] = found.get(key, 0) + 1
+    return found
+
+
 def _strictness(use: LimitUse) -> tuple[Decimal, bool]:
     return use.limit.max, use.limit.on_exceed is not OnExceed.DENY
 
 
-def _newest(window: Window, now: datetime) -> datetime:
-    return floor(now, window.length / ROLLING_PARTS if window.rolling else window.length)
-
-
-def _counted(charge: Charge, rows: Rows, now: datetime) -> list[tuple[datetime, Decimal]]:
-    """The rows that count now, oldest first."""
-    since = charge.since(now)
-    return sorted((start, value) for start, value in rows.get(charge.key, {}).items() if start >= since)
-
-
-def _used(charge: Charge, rows: Rows, now: datetime) -> Decimal:
-    return _sum(_counted(charge, rows, now))
-
-
-def _sum(counted: Iterable[tuple[datetime, Decimal]]) -> Decimal:
-    return reduce(EXACT.add, (value for _, value in counted), Decimal(0))
-
-
-def _standing(use: LimitUse, charge: Charge, rows: Rows, now: datetime) -> Standing:
+def _standing(use: LimitUse, charge: Charge, rows: AllRows, now: datetime) -> Standing:
     limit = use.limit
-    counted = _counted(charge, rows, now)
-    resets_at = (
-        _room_at(limit, charge.amount, counted, now)
-        if limit.window.rolling
-        else floor(now, limit.window.length) + limit.window.length
-    )
+    counter = _counter(charge, rows, now, limit.max)
     return Standing(
         rule=limit.pointer,
         counter=limit.counter,
-        used=_sum(counted),
-        max=limit.max,
-        resets_at=resets_at,
+        used=limit.window.used(counter),
+        max=limit.window.capacity(limit.max),
+        resets_at=limit.window.opens(counter, charge.amount),
+        unit=use.unit,
     )
 
 
-def _room_at(limit: Limit, amount: Decimal, counted: Sequence[tuple[datetime, Decimal]], now: datetime) -> datetime:
-    """When enough of a rolling window is over: its oldest parts go first."""
-    part = limit.window.length / ROLLING_PARTS
-    left = _sum(counted)
-    for start, value in counted:
-        left = EXACT.subtract(left, value)
-        if value and EXACT.add(left, amount) <= limit.max:
-            return start + limit.window.length + part
-    return _newest(limit.window, now) + limit.window.length + part
+def _retry_after(charge: Charge, standing: Standing, now: datetime) -> timedelta | None:
+    if charge.amount > standing.max:
+        return None
+    if standing.resets_at is None:
+        return INFLIGHT_RETRY
+    return max(timedelta(seconds=1), standing.resets_at - now)
+
+
+def _crossed(charge: Charge, counter: Counter) -> list[Crossed]:
+    """The highest level that the charge has just brought each of its limits to. That much runs is no news."""
+    if isinstance(charge.window, InFlight):
+        return []
+    before = charge.window.used(counter)
+    after = EXACT.add(before, charge.amount)
+    found = []
+    for use in charge.uses:
+        full = use.limit.window.capacity(use.limit.max)
+        levels = [level for level in WARN_AT if before * 100 < full * level <= after * 100]
+        found += [Crossed(use, charge.key, max(levels), counter.now)] if levels else []
+    return found
+
+
+def _counted(amount: Decimal, unit: str | None) -> str:
+    return plain(amount) if unit is None else f"{plain(amount)} {unit}"
+
+
+def _for_whom(use: LimitUse) -> str:
+    return "for everybody" if use.limit.scope == (Scope.ALL,) else f"for each {use.limit.whose}"

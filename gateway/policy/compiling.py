@@ -13,14 +13,15 @@ from gateway.policy.collecting import Collector, Path
 from gateway.policy.compiling_approval import approval
 from gateway.policy.compiling_conditions import argument_path, conditions
 from gateway.policy.compiling_limits import limits, rate
+from gateway.policy.compiling_names import tool_pattern
 from gateway.policy.compiling_schedule import schedule
 from gateway.policy.compiling_when import when
 from gateway.policy.conditions import Side
-from gateway.policy.model import Action, RiskClass, Rule, ToolRules
-from gateway.policy.names import RISK_PREFIX, NamePattern, pattern
+from gateway.policy.model import Action, Rule, ToolRules
+from gateway.policy.names import NamePattern
 from gateway.policy.paths import ArgumentPath, Unwrap
 from gateway.policy.shapes import RuleShape, ToolShape, UnwrapShape
-from gateway.policy.source import nearest, pointer
+from gateway.policy.source import pointer
 
 UTC = ZoneInfo("UTC")
 
@@ -30,21 +31,6 @@ class Compiler(Collector):
 
     zone: ZoneInfo = UTC
 
-    def name(self, text: str, path: Path) -> NamePattern | None:
-        """The pattern that a key under `tools`, or an entry of `hide`, stands for."""
-        try:
-            found = pattern(text)
-        except ValueError as err:
-            self.problem(path, str(err))
-            return None
-        word = text.removeprefix(RISK_PREFIX)
-        if found.kind == "risk" and word not in set(RiskClass):
-            self.problem(
-                path, f"{word!r} is not a class of risk", nearest(word, RiskClass) or "one of " + ", ".join(RiskClass)
-            )
-            return None
-        return found
-
     def hide(self, names: Sequence[str]) -> tuple[tuple[str, NamePattern], ...]:
         """The entries of `hide` with their pointers."""
         found = []
@@ -52,7 +38,7 @@ class Compiler(Collector):
             path: Path = ("hide", index)
             if text in names[:index]:
                 self.problem(path, f"{text!r} stands twice in hide")
-            if (compiled := self.name(text, path)) is not None:
+            if (compiled := tool_pattern(self, text, path)) is not None:
                 found.append((pointer(path), compiled))
         return tuple(found)
 
@@ -69,7 +55,7 @@ class Compiler(Collector):
     def tool(self, name: str, shape: ToolShape) -> ToolRules | None:
         """One entry under `tools`."""
         path: Path = ("tools", name)
-        compiled = self.name(name, path)
+        compiled = tool_pattern(self, name, path)
         action = Action(shape.action or "allow")
         rules = ToolRules(
             pointer=pointer(path),

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 from gateway.policy.collecting import Collector, Path
 from gateway.policy.compiling_conditions import argument_path
-from gateway.policy.durations import duration, written
-from gateway.policy.model import Limit, OnExceed, Scope, Window
+from gateway.policy.compiling_names import tool_pattern
+from gateway.policy.compiling_windows import window_of
+from gateway.policy.limit import Amount, LengthOf, Limit, OnExceed, Prices, Scope
 from gateway.policy.paths import ArgumentPath
 from gateway.policy.shapes import LimitShape, countable
 from gateway.policy.source import nearest, pointer
 
-NAMED_WINDOWS = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1)}
-SHORTEST_WINDOW = timedelta(seconds=1)
-LONGEST_WINDOW = timedelta(days=31)
+RATE_WINDOWS = ("minute", "hour", "day")
 MOST_CALLS = 1_000_000_000
 
 
@@ -28,15 +26,13 @@ def limits(notes: Collector, shapes: Sequence[LimitShape], path: Path) -> tuple[
 
 
 def _limit(notes: Collector, shape: LimitShape, path: Path) -> Limit | None:
-    for key in ("burst", "tz", "unit"):
-        if getattr(shape, key) is not None:
-            notes.not_yet((*path, key), key)
-    if shape.kind == "bucket":
-        notes.not_yet((*path, "kind"), "kind: bucket")
-    window = window_of(notes, shape.window, (*path, "window"), shape.kind)
+    window = window_of(
+        notes, shape.window, (*path, "window"), kind=shape.kind, tz=shape.tz, burst=shape.burst, most=shape.max
+    )
     scope = _scope(notes, shape.scope, (*path, "scope"))
     amount = _amount(notes, shape, path)
-    if window is None or scope is None or amount is None:
+    unit = _single(notes, shape.unit, (*path, "unit"), "a unit is one text") if shape.unit is not None else None
+    if window is None or scope is None or amount is None or (unit is None and shape.unit is not None):
         return None
     return Limit(
         pointer=pointer(path),
@@ -45,45 +41,39 @@ def _limit(notes: Collector, shape: LimitShape, path: Path) -> Limit | None:
         max=shape.max,
         scope=scope,
         amount=amount,
+        unit=unit,
         on_exceed=OnExceed(shape.on_exceed),
         reason=shape.on_deny,
         id=shape.id,
     )
 
 
-def window_of(notes: Collector, value: Any, path: Path, kind: str | None) -> Window | None:
-    """A window by its name, its duration or its seconds; durations roll unless `kind` says fixed."""
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        notes.problem(path, "a window is minute, hour, day, a duration like 10m, or a whole number of seconds")
+def _scope(notes: Collector, value: Any, path: Path) -> tuple[Scope | ArgumentPath, ...] | None:
+    if not isinstance(value, list):
+        one = _scope_part(notes, value, path)
+        return None if one is None else (one,)
+    if not value:
+        notes.problem(path, "a list of scopes names at least one")
         return None
-    if isinstance(value, str) and value in NAMED_WINDOWS:
-        return Window(name=value, length=NAMED_WINDOWS[value], rolling=kind == "sliding")
-    if value in {"week", "month", "inflight"}:
-        notes.not_yet(path, f"window: {value}")
-        return None
-    try:
-        length = timedelta(seconds=value) if isinstance(value, int) else duration(value)
-    except (ValueError, OverflowError):
-        hint = nearest(str(value), NAMED_WINDOWS) or "minute, hour, day, a duration like 10m, or seconds"
-        notes.problem(path, f"{value!r} is not a window", hint)
-        return None
-    if not SHORTEST_WINDOW <= length <= LONGEST_WINDOW:
-        notes.problem(path, f"a window is between {written(SHORTEST_WINDOW)} and {written(LONGEST_WINDOW)} long")
-        return None
-    return Window(name=written(length), length=length, rolling=kind != "fixed")
+    parts = [_scope_part(notes, part, (*path, index)) for index, part in enumerate(value)]
+    for index, part in enumerate(parts):
+        if part is not None and part in parts[:index]:
+            notes.problem((*path, index), f"{value[index]!r} stands twice in the scope")
+    known = tuple(part for part in parts if part is not None)
+    return known if len(known) == len(parts) else None
 
 
-def _scope(notes: Collector, value: Any, path: Path) -> Scope | None:
+def _scope_part(notes: Collector, value: Any, path: Path) -> Scope | ArgumentPath | None:
     if isinstance(value, str) and value in set(Scope):
         return Scope(value)
-    if isinstance(value, list) or value == "session" or (isinstance(value, str) and value.startswith("args.")):
-        notes.not_yet(path, f"scope: {value}")
-    else:
-        notes.problem(path, f"{value!r} is not a scope", nearest(str(value), Scope) or "one of " + ", ".join(Scope))
+    if isinstance(value, str) and value.startswith("args"):
+        return argument_path(notes, value, path)
+    known = [*Scope, "args.path"]
+    notes.problem(path, f"{value!r} is not a scope", nearest(str(value), Scope) or "one of " + ", ".join(known))
     return None
 
 
-def _amount(notes: Collector, shape: LimitShape, path: Path) -> Decimal | ArgumentPath | None:
+def _amount(notes: Collector, shape: LimitShape, path: Path) -> Amount | None:
     said = [key for key in ("amount", "increment", "increment_from") if getattr(shape, key) is not None]
     if len(said) > 1:
         notes.problem((*path, said[1]), f"{said[0]} and {said[1]} say the same thing; keep one")
@@ -91,19 +81,44 @@ def _amount(notes: Collector, shape: LimitShape, path: Path) -> Decimal | Argume
     if not said:
         return Decimal(1)
     value, here = getattr(shape, said[0]), (*path, said[0])
+    return _prices(notes, value, here) if isinstance(value, dict) else _price(notes, value, here)
+
+
+def _prices(notes: Collector, value: dict[str, Any], path: Path) -> Prices | None:
+    each = []
+    for name, said in value.items():
+        here = (*path, name)
+        free = isinstance(said, int | Decimal) and not isinstance(said, bool) and said == 0
+        named, price = tool_pattern(notes, name, here), Decimal(0) if free else _price(notes, said, here)
+        if named is not None and price is not None:
+            each.append((named, price))
+    if not value:
+        notes.problem(path, 'prices name at least one tool, as in {pay: 5, "*": 1}')
+    return Prices(each=tuple(each)) if value and len(each) == len(value) else None
+
+
+def _price(notes: Collector, value: Any, path: Path) -> Decimal | ArgumentPath | LengthOf | None:
     if isinstance(value, str) and value.startswith("len("):
-        notes.not_yet(here, "amount: len(…)")
-        return None
+        if not value.endswith(")"):
+            notes.problem(path, f"{value!r} has no closing bracket; write len(args.path)")
+            return None
+        inside = _single(notes, value[4:-1].strip(), path, "an amount is one number")
+        return LengthOf(path=inside) if inside is not None else None
     if isinstance(value, str):
-        found = argument_path(notes, value, here)
-        if found is not None and found.several:
-            notes.problem(here, "an amount is one number; [*] stands for several")
-        return found
+        return _single(notes, value, path, "an amount is one number")
     try:
         return countable(value)
     except ValueError:
-        notes.problem(here, "an amount is a number above 0, or args.path")
+        notes.problem(path, "an amount is a number above 0, args.path, len(args.path), or a price for each tool")
         return None
+
+
+def _single(notes: Collector, value: str, path: Path, why: str) -> ArgumentPath | None:
+    found = argument_path(notes, value, path)
+    if found is not None and found.several:
+        notes.problem(path, f"{why}; [*] stands for several")
+        return None
+    return found
 
 
 def rate(notes: Collector, value: Any, tool: str, path: Path) -> tuple[Limit, ...]:
@@ -113,14 +128,14 @@ def rate(notes: Collector, value: Any, tool: str, path: Path) -> tuple[Limit, ..
     here = (*path, "rate_limit")
     if isinstance(value, str):
         count, _, word = value.partition("/")
-        if not count.isascii() or not count.isdigit() or not 0 < int(count) <= MOST_CALLS or word not in NAMED_WINDOWS:
+        if not count.isascii() or not count.isdigit() or not 0 < int(count) <= MOST_CALLS or word not in RATE_WINDOWS:
             notes.problem(here, f"{value!r} is not a rate; write 30/minute, 30/hour or 30/day")
             return ()
         most: Decimal | None = Decimal(count)
-        window = window_of(notes, word, here, None)
+        window = window_of(notes, word, here)
     elif isinstance(value, dict) and set(value) == {"max", "window"}:
         most = _rate_max(notes, value["max"], here)
-        window = window_of(notes, value["window"], here, None)
+        window = window_of(notes, value["window"], here)
     else:
         notes.problem(here, "a rate is written 30/minute, or {max: 30, window: 60} with the window in seconds")
         return ()

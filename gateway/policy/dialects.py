@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from gateway.policy.compiling import Compiler
+from gateway.policy.collecting import Collector
+from gateway.policy.compiling_names import tool_pattern
 from gateway.policy.names import NamePattern
 from gateway.policy.source import Node
 
@@ -25,10 +26,10 @@ def is_exact(name: str) -> bool:
     return "*" not in name and "?" not in name and not name.startswith("risk:")
 
 
-def star_or_exact(compiler: Compiler, name: str) -> NamePattern | None:
+def star_or_exact(compiler: Collector, name: str) -> NamePattern | None:
     """The pattern of a key under `tools` in a dialect without globs."""
     path = ("tools", name)
     if name != "*" and not is_exact(name):
         compiler.problem(path, f"this dialect has exact names, or '*'; {name!r} is neither")
         return None
-    return compiler.name(name, path)
+    return tool_pattern(compiler, name, path)

@@ -13,12 +13,15 @@ from decimal import Decimal
 from typing import Any
 
 from approvals.domain.model import Factor
-from gateway.policy.compiling_limits import NAMED_WINDOWS
+from gateway.policy.bucket import Bucket
+from gateway.policy.compiling_limits import RATE_WINDOWS
 from gateway.policy.conditions import Condition, Group
 from gateway.policy.durations import written
-from gateway.policy.model import Action, ApprovalBlock, Limit, OnExceed, Policy, Rule, Scope, ToolRules, Verdict
+from gateway.policy.limit import Amount, LengthOf, Limit, OnExceed, Prices, Scope
+from gateway.policy.model import Action, ApprovalBlock, Policy, Rule, ToolRules, Verdict
 from gateway.policy.paths import ArgumentPath, Unwrap
 from gateway.policy.schedule import DAYS, Schedule
+from gateway.policy.windows import CALENDAR, Fixed
 from gateway.policy.writing import as_json, as_yaml
 
 _STRICTNESS = [Action.ALLOW, Action.REQUIRE_APPROVAL, Action.DENY, Action.HIDE]
@@ -161,25 +164,41 @@ def _is_rate(limit: Limit, tool: str) -> bool:
 
 def _rate(limit: Limit) -> str | dict[str, Any]:
     count = int(limit.max)
-    if limit.window.name in NAMED_WINDOWS:
+    if limit.window.name in RATE_WINDOWS:
         return f"{count}/{limit.window.name}"
-    return {"max": count, "window": written(limit.window.length)}
+    return {"max": count, "window": limit.window.name}
 
 
 def _limit(limit: Limit) -> dict[str, Any]:
-    named = limit.window.name in NAMED_WINDOWS
-    amount = limit.amount.text if isinstance(limit.amount, ArgumentPath) else limit.amount
+    scope = [part.text if isinstance(part, ArgumentPath) else part.value for part in limit.scope]
     return {
         **_said("id", limit.id),
         "counter": limit.counter,
-        "window": limit.window.name if named else written(limit.window.length),
+        "window": limit.window.name,
         "max": _plain(limit.max),
-        **({"kind": "sliding" if named else "fixed"} if limit.window.rolling is named else {}),
-        **({} if amount == Decimal(1) else {"amount": _plain(amount)}),
-        **({} if limit.scope is Scope.GRANT else {"scope": limit.scope.value}),
+        **_kind(limit),
+        **({} if limit.amount == Decimal(1) else {"amount": _amount(limit.amount)}),
+        **({"unit": limit.unit.text} if limit.unit is not None else {}),
+        **({} if limit.scope == (Scope.GRANT,) else {"scope": scope if len(scope) > 1 else scope[0]}),
         **({} if limit.on_exceed is OnExceed.DENY else {"on_exceed": limit.on_exceed.value}),
         **_said("on_deny", limit.reason),
     }
+
+
+def _kind(limit: Limit) -> dict[str, Any]:
+    """What is not said by the window's name alone."""
+    window, named = limit.window, limit.window.name in CALENDAR
+    if isinstance(window, Bucket):
+        return {"kind": "bucket", **({"burst": _plain(window.burst)} if window.burst is not None else {})}
+    if isinstance(window, Fixed):
+        return {**({} if named else {"kind": "fixed"}), **({"tz": window.zone.key} if window.zone is not None else {})}
+    return {"kind": "sliding"} if named else {}
+
+
+def _amount(amount: Amount) -> Any:
+    if isinstance(amount, Prices):
+        return {name.text: _amount(price) for name, price in amount.each}
+    return amount.text if isinstance(amount, ArgumentPath | LengthOf) else _plain(amount)
 
 
 def _plain(value: Any) -> Any:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from gateway.policy.budgets import plain
 from gateway.policy.entries import named
-from gateway.policy.model import Action, Limit, Policy, RiskClass, ToolRules, Verdict
+from gateway.policy.limit import Limit
+from gateway.policy.model import Action, Policy, RiskClass, ToolRules, Verdict
 from gateway.policy.risk.overrides import class_seen
 
 NO_POLICY = "there is no policy for this server"
@@ -79,4 +80,5 @@ def _limits(policies: Sequence[Policy], tool: str, kind: RiskClass) -> Iterator[
 
 def _limit(limit: Limit) -> str:
     counted = "calls" if limit.amount == 1 else f"of {getattr(limit.amount, 'text', limit.amount)}"
-    return f"{plain(limit.max)} {counted} per {limit.window.name}, by {limit.scope}"
+    unit = f" in {limit.unit.text}" if limit.unit is not None else ""
+    return f"{plain(limit.max)} {counted}{unit} {limit.window.per}, by {limit.whose}"

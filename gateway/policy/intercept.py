@@ -16,10 +16,12 @@ from pydantic import ConfigDict, Field
 
 from gateway.policy.compiling import Compiler
 from gateway.policy.compiling_conditions import EQUALITIES, argument_path, condition
-from gateway.policy.compiling_limits import rate, window_of
+from gateway.policy.compiling_limits import rate
+from gateway.policy.compiling_windows import window_of
 from gateway.policy.conditions import Condition, Side
 from gateway.policy.dialects import is_exact, star_or_exact
-from gateway.policy.model import ApprovalBlock, Limit, Policy, Rule, Scope, ToolRules, Verdict
+from gateway.policy.limit import Limit, Scope
+from gateway.policy.model import ApprovalBlock, Policy, Rule, ToolRules, Verdict
 from gateway.policy.names import NamePattern
 from gateway.policy.paths import ArgumentPath
 from gateway.policy.reading import validate
@@ -176,7 +178,7 @@ def _limits(
             replace(
                 limit,
                 counter=f"{owner}._rate_{limit.window.name}",
-                scope=Scope.SERVER,
+                scope=(Scope.SERVER,),
                 reason=rule.on_deny,
                 id=rule.name,
             )
@@ -189,7 +191,7 @@ def _limits(
     if not on_state:
         compiler.problem((*path, "state"), "no lt or lte condition reads this state, so it would never count")
     amount = _amount(compiler, rule.state, path)
-    window = window_of(compiler, rule.state.window, (*path, "state", "window"), None)
+    window = window_of(compiler, rule.state.window, (*path, "state", "window"))
     found = []
     for index, shape in on_state:
         most = _most(compiler, rule.state, shape, (*path, "conditions", index))
@@ -201,7 +203,7 @@ def _limits(
                 counter=f"{owner}.{rule.state.counter}",
                 window=window,
                 max=most,
-                scope=Scope.SERVER,
+                scope=(Scope.SERVER,),
                 amount=amount,
                 reason=rule.on_deny,
                 id=rule.name,

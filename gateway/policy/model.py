@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from approvals.domain.model import Factor, OnTimeout, Steps
 from gateway.policy.cel import When
 from gateway.policy.conditions import Condition, Group
+from gateway.policy.limit import CounterKey, Limit
 from gateway.policy.names import NamePattern
 from gateway.policy.paths import ArgumentPath, Unwrap
 from gateway.policy.schedule import Schedule
@@ -96,55 +97,6 @@ class Risk:
 
 UNKNOWN_RISK = Risk(evidence=(Evidence(where="nothing", says="nothing is known of this tool"),))
 """A tool nobody has classified is never taken for a reader (policy.md 3.5)."""
-
-
-CounterKey = tuple[str, str]
-"""Whose budget: the counter with its window, and the values of its scope."""
-
-
-class OnExceed(StrEnum):
-    """What happens to a call that a limit has no room for."""
-
-    DENY = "deny"
-    REQUIRE_APPROVAL = "require_approval"
-
-
-class Scope(StrEnum):
-    """Whose calls share one budget. `grant` is an agent's credential at one server (policy.md 3.4)."""
-
-    GRANT = "grant"
-    AGENT = "agent"
-    OWNER = "owner"
-    SERVER = "server"
-    TOOL = "tool"
-    ALL = "all"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
-    """A stretch of time that a limit counts over.
-
-    `rolling`: the last `length` at any moment; else calendar-aligned UTC windows of that length.
-    """
-
-    name: str
-    length: timedelta
-    rolling: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limit:
-    """A budget: at most `max` per window and scope. `amount` is what one call costs, or where that stands."""
-
-    pointer: str
-    counter: str
-    window: Window
-    max: Decimal
-    scope: Scope = Scope.GRANT
-    amount: Decimal | ArgumentPath = Decimal(1)
-    on_exceed: OnExceed = OnExceed.DENY
-    reason: str | None = None
-    id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -323,6 +275,7 @@ class Facts:
     owner: str | None = None
     tool_known: bool = True
     risk: Risk = UNKNOWN_RISK
+    session: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -356,14 +309,15 @@ class Shadowed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitUse:
-    """A limit that applies to one call: what the call costs, and each of the budgets that pays it.
+    """A limit that applies to one call: what the call costs, and each of the budgets that pays it, in its unit.
 
-    `approval`: whom to ask when it is exceeded.
+    A budget that stands twice in `keys` pays twice. `approval`: whom to ask when it is exceeded.
     """
 
     limit: Limit
     amount: Decimal
     keys: tuple[CounterKey, ...]
+    unit: str | None = None
     approval: ApprovalSpec = field(default_factory=ApprovalSpec)
 
     def as_json(self) -> dict[str, Any]:

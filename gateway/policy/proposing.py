@@ -14,8 +14,9 @@ from typing import Any
 from gateway.policy import trials
 from gateway.policy.dumping import dump
 from gateway.policy.evidence import Bound
+from gateway.policy.limit import Limit
 from gateway.policy.loaders import PolicyErrors, untested
-from gateway.policy.model import Limit, Policy, ToolRules
+from gateway.policy.model import Policy, ToolRules
 from gateway.policy.writing import as_json, as_yaml
 
 

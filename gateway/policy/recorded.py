@@ -12,7 +12,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from gateway.policy.model import CounterKey, Facts, Risk, Verdict
+from gateway.policy.limit import CounterKey
+from gateway.policy.model import Facts, Risk, Verdict
 
 
 class Lost(StrEnum):

@@ -17,7 +17,8 @@ from enum import StrEnum
 from gateway.policy.budgets import Budgets, Exceeded, Reservation, Room
 from gateway.policy.evaluate import evaluate
 from gateway.policy.layers import layered, narrowed
-from gateway.policy.model import ApprovalSpec, Limit, LimitUse, OnExceed, Policy, Ruling, Scope, Verdict
+from gateway.policy.limit import Limit, OnExceed, Scope
+from gateway.policy.model import ApprovalSpec, LimitUse, Policy, Ruling, Verdict
 from gateway.policy.recorded import Recorded, Unkept
 from gateway.policy.trials import why
 from gateway.policy.verdicts import Final, final
@@ -104,7 +105,7 @@ class Replayer:
 
     def __post_init__(self) -> None:
         every = layered(self.policies, *self.agents.values())
-        self._limits = {_counter(limit): limit for policy in every for limit in _limits(policy)}
+        self._limits = {limit.budget: limit for policy in every for limit in _limits(policy)}
 
     def feed(self, call: Recorded) -> Iterator[Rejudged]:
         """Take one more call, never one that was judged before the last; gives what is known by then."""
@@ -196,8 +197,8 @@ class Replayer:
 
     def _ran(self, taken: Reservation | Exceeded, ended_at: datetime | None) -> None:
         """What is taken only while a call runs has a row at the moment it is over: that is known here."""
-        if isinstance(taken, Exceeded) or ended_at is None:
-            return
+        if isinstance(taken, Reservation) and ended_at is not None:
+            self._budgets.end(taken, ended_at)
 
     def _pay(self, call: Recorded) -> None:
         """Charge what was charged then, as far as the same budgets are counted now."""
@@ -213,7 +214,7 @@ class Replayer:
     def _forget(self, now: datetime) -> None:
         """Drop what can never count again."""
         for key, rows in list(self._budgets.rows.items()):
-            since = now - 2 * self._limits[key[0]].window.length
+            since = self._limits[key[0]].window.since(now)
             left = {at: value for at, value in rows.items() if at >= since}
             if left:
                 self._budgets.rows[key] = left
@@ -224,18 +225,14 @@ class Replayer:
 
 def reach(policies: Iterable[Policy], begins: datetime) -> datetime:
     """From when on calls must be fed, so that the counters are full when the first one is judged."""
-    starts = (begins - 2 * limit.window.length for policy in policies for limit in _limits(policy))
+    starts = (limit.window.reach(begins, limit.max) for policy in policies for limit in _limits(policy))
     return min(starts, default=begins) - HELD_AT_MOST
 
 
 def shares(policies: Iterable[Policy]) -> bool:
     """Does a budget count calls of other servers, too? Then those are to be fed as well."""
-    own = {Scope.GRANT, Scope.SERVER, Scope.TOOL}
-    return any(limit.scope not in own for policy in policies for limit in _limits(policy))
-
-
-def _counter(limit: Limit) -> str:
-    return f"{limit.counter}/{int(limit.window.length.total_seconds() * 1000)}{'~' if limit.window.rolling else ''}"
+    own = {Scope.GRANT, Scope.SERVER, Scope.TOOL, Scope.SESSION}
+    return any(own.isdisjoint(limit.scope) for policy in policies for limit in _limits(policy))
 
 
 def _limits(policy: Policy) -> Iterator[Limit]:

@@ -13,7 +13,8 @@ from functools import reduce
 from typing import TypeVar
 
 from approvals.domain.model import Escalation, Factor, OnTimeout, Terms
-from gateway.policy.model import Action, ApprovalBlock, ApprovalSpec, Limit, OnExceed, Policy, ToolRules
+from gateway.policy.limit import Limit, OnExceed
+from gateway.policy.model import Action, ApprovalBlock, ApprovalSpec, Policy, ToolRules
 
 T = TypeVar("T")
 

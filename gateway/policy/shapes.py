@@ -73,6 +73,21 @@ Positive = Annotated[
 ]
 Counted = Annotated[Decimal, BeforeValidator(_counted), WithJsonSchema({"type": "number", "minimum": 0})]
 WindowName = Annotated[Any, WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "integer", "minimum": 1}]})]
+ScopeNames = Annotated[
+    Any, WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]})
+]
+AmountSaid = Annotated[
+    Any,
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "exclusiveMinimum": 0},
+                {"type": "string"},
+                {"type": "object", "additionalProperties": {"anyOf": [{"type": "number"}, {"type": "string"}]}},
+            ]
+        }
+    ),
+]
 Count = Annotated[int, Field(ge=1, le=1000)]
 Text = Annotated[str, Field(min_length=1, max_length=2000)]
 Words = Annotated[str, Field(min_length=1, max_length=200)]
@@ -173,17 +188,17 @@ class LimitShape(Shape):
 
     id: Words | None = None
     counter: Words = Field(description="rules that name the same counter share one budget")
-    window: WindowName = Field(description="minute, hour, day, a duration, or seconds")
+    window: WindowName = Field(description="minute, hour, day, week, month, a duration, seconds, or inflight")
     max: Positive
-    scope: Any = Field("grant", description="grant, agent, owner, server, tool, all")
+    scope: ScopeNames = Field("grant", description="whose calls share one budget; a list: each combination has its own")
     kind: Literal["fixed", "sliding", "bucket"] | None = None
-    amount: Any = Field(None, description="what one call costs: a number or args.path; 1 when not said")
+    amount: AmountSaid = Field(None, description="a number, args.path, len(args.path), a price for each tool; else 1")
     increment: Positive | None = Field(None, description="another spelling of amount, a number")
     increment_from: str | None = Field(None, description="another spelling of amount, args.path")
     on_exceed: Literal["deny", "require_approval"] = "deny"
-    burst: Any = None
-    tz: str | None = None
-    unit: str | None = None
+    burst: Positive | None = Field(None, description="kind: bucket: what it holds; max when not said")
+    tz: str | None = Field(None, description="whose calendar the window follows: Europe/Athens; UTC when not said")
+    unit: str | None = Field(None, description="args.path of the currency or unit; each has a budget of its own")
     on_deny: Text | None = Field(None, description="what the agent is told when there is no room")
 
 

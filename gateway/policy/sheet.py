@@ -13,12 +13,12 @@ from approvals.domain.model import Steps
 from approvals.domain.redact import HIDDEN
 from gateway.policy.costs import Uncountable, cost
 from gateway.policy.judging import Say
+from gateway.policy.limit import Limit
 from gateway.policy.model import (
     ApprovalBlock,
     ApprovalSpec,
     Considered,
     Facts,
-    Limit,
     LimitUse,
     Policy,
     Shadowed,
@@ -147,7 +147,10 @@ class Sheet:
                 say = Say(verdict=Verdict.DENY, rule=limit.pointer, reason=reason, why=str(err))
                 self.shadow(policy, say) if shadow else self.note(policy, say)
                 continue
-            use = LimitUse(limit=limit, amount=paid.amount, keys=paid.keys, approval=ApprovalSpec(parts=(route,)))
+            if paid is None:
+                continue
+            spec = ApprovalSpec(parts=(route,))
+            use = LimitUse(limit=limit, amount=paid.amount, keys=paid.keys, unit=paid.unit, approval=spec)
             (self.shadow_limits if shadow or self.in_shadow else self.limits).append(use)
 
     @property

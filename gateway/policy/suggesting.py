@@ -17,8 +17,9 @@ from gateway.policy.budgets import Budgets
 from gateway.policy.evaluate import evaluate
 from gateway.policy.evidence import leaves
 from gateway.policy.layers import narrowed
+from gateway.policy.limit import Limit
 from gateway.policy.mining import Decided, NoShape, Said, Shape, Support, allowable, deniable
-from gateway.policy.model import Limit, Policy, RiskClass, Ruling, Severity, Verdict
+from gateway.policy.model import Policy, RiskClass, Ruling, Severity, Verdict
 from gateway.policy.proposing import NoProposal, Proposal, loosened, lowered, refused
 from gateway.policy.recorded import Lost, Recorded, Unkept
 from gateway.policy.suggested import BackTest, Kind, PassedOver, Suggestion, Usage

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.policy.budgets import Exceeded, Room, Standing, plain
+from gateway.policy.budgets import Exceeded, Room, Standing
 from gateway.policy.model import ApprovalSpec, Ruling, Verdict
 
 
@@ -31,10 +31,7 @@ class Final:
             "rule": self.rule,
             "reason": self.reason,
             "considered": [one.as_json() for one in self.ruling.trace],
-            "limits": [
-                {"counter": one.counter, "remaining": plain(one.remaining), "resets_at": one.resets_at.isoformat()}
-                for one in self.standings
-            ],
+            "limits": [one.as_json() for one in self.standings],
             "policy_version": self.ruling.policy_version,
         }
 

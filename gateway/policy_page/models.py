@@ -113,11 +113,12 @@ class ConsideredOut(Model):
 
 
 class StandingOut(Model):
-    """How a limit of the call stands."""
+    """How a limit of the call stands. `resets_at` is null where there is room again when a running call ends."""
 
     counter: str
     remaining: str
-    resets_at: Time
+    resets_at: Time | None
+    unit: str | None = None
 
 
 class ExplainOut(Model):

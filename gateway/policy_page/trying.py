@@ -20,8 +20,9 @@ from gateway import drafts
 from gateway.drafts import layers_with
 from gateway.explaining import Asked, Explained, explain
 from gateway.policy.layers import layered
+from gateway.policy.limit import Limit
 from gateway.policy.loaders import PolicyErrors
-from gateway.policy.model import Limit, Policy
+from gateway.policy.model import Policy
 from gateway.policy.source import Problem as Wrong
 from gateway.policy.source_json import JsonReader
 from gateway.policy_page import models, showing

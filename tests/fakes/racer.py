@@ -14,6 +14,10 @@ from approvals.domain.model import State
 from approvals.storage import migrate
 from approvals.storage.engine import Database, Tx
 from approvals.storage.requests import Query
+from gateway.limits import Limits, Reservation
+from gateway.policy.evaluate import evaluate
+from gateway.policy.loaders import load_policy
+from gateway.policy.model import Facts
 from tests.fakes.requests import NOON, claimed
 
 
@@ -65,7 +69,18 @@ async def pause_agents(url: str, _name: str) -> None:
     print("frozen")
 
 
-RACES = {"claim": claim_all, "migrate": migrate_all, "commit": commit_one, "freeze": pause_agents}
+async def take_all(url: str, policy: str) -> None:
+    """Take what a policy's limits have room for, fifty calls at once; print how many were let through."""
+    facts = Facts(server="s", tool="pay", agent="ada", arguments={"amount": 1}, now=NOON)
+    uses = evaluate(load_policy(policy, "p.yaml"), facts).limits
+    async with Database.opened(url) as db:
+        limits = Limits(db)
+        _shot()
+        taken = await asyncio.gather(*(limits.reserve(uses) for _ in range(50)))
+    print(sum(isinstance(one, Reservation) for one in taken))
+
+
+RACES = {"claim": claim_all, "migrate": migrate_all, "commit": commit_one, "freeze": pause_agents, "take": take_all}
 
 if __name__ == "__main__":
     what, address, word = sys.argv[1:4]

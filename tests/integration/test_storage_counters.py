@@ -63,11 +63,11 @@ async def test_the_rows_of_a_counter_come_from_a_moment_on(database: Database) -
     assert await database.read(lambda tx: tx.counters.rows([])) == {}
 
 
-async def test_only_rows_that_are_there_are_updated(database: Database) -> None:
+async def test_only_rows_that_are_there_are_changed(database: Database) -> None:
     await database.write(add("3"))
     known: list[Slot] = [(PAID, NOON), (CALLS, NOON)]
     assert await database.write(lambda tx: tx.counters.lock_known(known)) == {(PAID, NOON)}
-    await database.write(lambda tx: tx.counters.update({(PAID, NOON): Decimal("0.5"), (CALLS, NOON): Decimal(7)}))
+    await database.write(lambda tx: tx.counters.change({(PAID, NOON): Decimal("0.5"), (CALLS, NOON): Decimal(7)}))
     assert (await value(database), await value(database, CALLS)) == (Decimal("0.5"), Decimal(0))
 
 
@@ -75,7 +75,7 @@ async def test_nothing_asked_costs_nothing(database: Database) -> None:
     def nothing(tx: Tx) -> None:
         tx.counters.lock({})
         tx.counters.save({})
-        tx.counters.update({})
+        tx.counters.change({})
 
     await database.write(nothing)
     assert await database.write(lambda tx: tx.counters.lock_known([])) == set()
@@ -95,7 +95,7 @@ async def test_a_value_that_cannot_be_kept_exactly_is_refused(database: Database
     with pytest.raises(ValueError, match="a counter"):
         await database.write(lambda tx: tx.counters.save({(PAID, NOON): (Decimal(amount), NOON + DAY)}))
     with pytest.raises(ValueError, match="a counter"):
-        await database.write(lambda tx: tx.counters.update({(PAID, NOON): Decimal(amount)}))
+        await database.write(lambda tx: tx.counters.change({(PAID, NOON): Decimal(amount)}))
 
 
 async def test_windows_that_are_over_are_swept_away(database: Database) -> None:

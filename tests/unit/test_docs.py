@@ -18,10 +18,10 @@ from gateway.config import ConfigErrors, load_config
 from gateway.config_file import ConfigFile
 from gateway.in_force import Standing
 from gateway.metrics import Metrics, Snapshot
-from gateway.policy.compiling_limits import NAMED_WINDOWS
 from gateway.policy.evaluate import evaluate
+from gateway.policy.limit import Scope
 from gateway.policy.loaders import load_policy
-from gateway.policy.model import Facts, RiskClass, Scope
+from gateway.policy.model import Facts, RiskClass
 from gateway.policy.operators import OPERATORS
 from gateway.policy.risk import classify
 from gateway.policy.shapes import (
@@ -35,6 +35,7 @@ from gateway.policy.shapes import (
     ToolShape,
     TrialShape,
 )
+from gateway.policy.windows import CALENDAR, INFLIGHT
 from gateway.protocol.verdict import Code
 from tests.fakes.pages import ROOT, blocks, commands, pages
 
@@ -222,20 +223,13 @@ def test_the_policy_page_has_every_key(shape: type[BaseModel]) -> None:
 
 def test_the_policy_page_has_every_operator_scope_window_and_class() -> None:
     text = page("write-a-policy.md")
-    words = {*OPERATORS, "exists", "not_exists", *Scope, *NAMED_WINDOWS, *RiskClass}
+    words = {*OPERATORS, "exists", "not_exists", *Scope, *CALENDAR, INFLIGHT, *RiskClass}
     assert [word for word in words if f"`{word}`" not in text] == []
     ops = {op for cell in _table(text, "| op |") for op in re.findall(r"`([^`]+)`", cell)}
     assert ops == {*OPERATORS, "exists", "not_exists"}
 
 
 POLICY_LATER = {
-    "burst": "tools: {t: {limits: [{counter: c, window: minute, max: 1, burst: 2}]}}",
-    "tz": "tools: {t: {limits: [{counter: c, window: minute, max: 1, tz: UTC}]}}",
-    "unit": "tools: {t: {limits: [{counter: c, window: minute, max: 1, unit: args.c}]}}",
-    "kind: bucket": "tools: {t: {limits: [{counter: c, window: minute, max: 1, kind: bucket}]}}",
-    "inflight": "tools: {t: {limits: [{counter: c, window: inflight, max: 1}]}}",
-    "session": "tools: {t: {limits: [{counter: c, window: minute, max: 1, scope: session}]}}",
-    "len(…)": 'tools: {t: {limits: [{counter: c, window: minute, max: 1, amount: "len(args.to)"}]}}',
     "escalate": "tools: {t: {approval: {on_timeout: escalate}}}",
     "justification": "tools: {t: {approval: {justification: required}}}",
     "cancel_window": "tools: {t: {approval: {cancel_window: 5s}}}",
@@ -266,6 +260,7 @@ def test_the_operate_page_has_every_metric_with_its_labels() -> None:
     metrics.snapshot.policies = [Standing(server="s", layer="p.yaml", in_force="a" * 64, on_disk=None)]
     metrics.calls.labels("s", "allow").inc()
     metrics.upstream_seconds.labels("s").observe(1)
+    metrics.budgets.labels("c", "80").inc()
     served: dict[str, set[str]] = {}
     for family in metrics.registry.collect():
         name = f"{family.name}_total" if family.type == "counter" else family.name

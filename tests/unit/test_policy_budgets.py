@@ -31,7 +31,7 @@ def test_counters_in_memory_take_check_and_release() -> None:
     full = budgets.take(wanted, NOON)
     assert isinstance(full, Exceeded)
     assert full.retry_after == timedelta(seconds=30)
-    budgets.release(taken)
+    budgets.release(taken, NOON)
     assert isinstance(budgets.take(wanted, NOON), Reservation)
     assert isinstance(budgets.check(wanted, NOON + timedelta(seconds=30)), Room)
 
@@ -67,3 +67,52 @@ def test_sums_are_exact_beyond_the_usual_precision() -> None:
     assert isinstance(budgets.take(large, NOON), Reservation)
     assert isinstance(budgets.take(small, NOON), Reservation)
     assert isinstance(budgets.take(small, NOON + timedelta(hours=1)), Exceeded)
+
+
+def test_levels_are_told_once_when_a_call_brings_a_budget_to_them() -> None:
+    budgets, wanted = Budgets(), uses("{counter: c, window: day, max: 10, amount: args.amount}")
+    levels = []
+    for _ in range(10):
+        taken = budgets.take(wanted, NOON)
+        assert isinstance(taken, Reservation)
+        levels.append([crossed.level for crossed in taken.crossed])
+    assert levels == [[], [], [], [], [50], [], [], [80], [], []]
+    large = Budgets().take(uses("{counter: c, window: day, max: 1}"), NOON)
+    assert isinstance(large, Reservation)
+    assert [crossed.level for crossed in large.crossed] == [80]
+
+
+def test_what_runs_at_a_time_comes_back_when_the_call_is_over_and_nothing_else_does() -> None:
+    budgets = Budgets()
+    wanted = uses("{counter: slots, window: inflight, max: 1}, {counter: c, window: day, max: 9}")
+    taken = budgets.take(wanted, NOON)
+    assert isinstance(taken, Reservation)
+    full = budgets.check(wanted, NOON)
+    assert isinstance(full, Exceeded)
+    assert full.reason == "The limit 'slots' is 1 at a time for each grant; 0 is left and this call needs 1."
+    assert full.retry_after == timedelta(seconds=2)
+    assert full.standing.as_json() == {"counter": "slots", "remaining": "0", "resets_at": None}
+    budgets.settle(taken, NOON + timedelta(seconds=3))
+    room = budgets.check(wanted, NOON + timedelta(seconds=3))
+    assert isinstance(room, Room)
+    assert [standing.used for standing in room.standings] == [0, 1]
+
+
+def test_a_bucket_says_what_it_holds_and_when_there_is_room() -> None:
+    budgets, wanted = Budgets(), uses("{counter: c, window: minute, max: 60, kind: bucket, burst: 2}")
+    assert isinstance(budgets.take(wanted, NOON), Reservation)
+    assert isinstance(budgets.take(wanted, NOON), Reservation)
+    full = budgets.take(wanted, NOON)
+    assert isinstance(full, Exceeded)
+    assert full.reason == (
+        "The limit 'c' is 60 per minute and 2 at once for each grant; 0 is left and this call needs 1."
+    )
+    assert full.retry_after == timedelta(seconds=1)
+    assert isinstance(budgets.take(wanted, NOON + timedelta(seconds=1)), Reservation)
+
+
+def test_a_counter_of_a_bucket_can_be_given_too() -> None:
+    budgets, wanted = Budgets(), uses("{counter: c, window: minute, max: 60, kind: bucket}")
+    budgets.begin(wanted, {"c": Decimal(59)}, NOON)
+    assert isinstance(budgets.take(wanted, NOON), Reservation)
+    assert isinstance(budgets.take(wanted, NOON), Exceeded)

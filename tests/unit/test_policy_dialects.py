@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from gateway.policy.evaluate import evaluate, listing
+from gateway.policy.limit import Scope
 from gateway.policy.loaders import PolicyErrors, load_policy
-from gateway.policy.model import Facts, Policy, Scope, Verdict
+from gateway.policy.model import Facts, Policy, Verdict
 
 ALLOW, ASK, DENY = Verdict.ALLOW, Verdict.REQUIRE_APPROVAL, Verdict.DENY
 
@@ -216,8 +217,8 @@ def test_a_hosted_limit_is_of_the_grant_and_counts_by_any_spelling(more: dict[st
     now = datetime(2026, 11, 24, tzinfo=UTC)
     uses = evaluate(policy, Facts(server="s", tool="a", arguments={"n": 7}, agent="x", now=now)).limits
     assert [(use.limit.counter, use.limit.scope, str(use.amount)) for use in uses] == [
-        ("all", Scope.GRANT, "1"),
-        ("c_rate", Scope.GRANT, amount),
+        ("all", (Scope.GRANT,), "1"),
+        ("c_rate", (Scope.GRANT,), amount),
     ]
 
 
@@ -230,15 +231,15 @@ def test_an_intercept_rate_and_state_are_shared_by_all_agents_of_the_server() ->
     now = datetime(2026, 11, 24, tzinfo=UTC)
     uses = evaluate(policy, Facts(server="s", tool="a", arguments={"n": 2}, agent="x", now=now)).limits
     assert [(u.limit.counter, u.limit.scope, str(u.limit.max), str(u.amount)) for u in uses] == [
-        ("a._rate_hour", Scope.SERVER, "3", "1"),
-        ("a.spend", Scope.SERVER, "9", "2"),
+        ("a._rate_hour", (Scope.SERVER,), "3", "1"),
+        ("a.spend", (Scope.SERVER,), "9", "2"),
     ]
 
 
 def test_a_catalogue_rate_has_its_window_in_seconds_and_is_of_the_grant() -> None:
     policy = catalogue("  a: {rules: [{action: allow, rate_limit: {max: 30, window: 60}}]}\n")
     (limit,) = policy.tools[0].limits
-    assert (str(limit.max), limit.window.name, limit.scope) == ("30", "1m", Scope.GRANT)
+    assert (str(limit.max), limit.window.name, limit.scope) == ("30", "1m", (Scope.GRANT,))
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,31 @@ def test_a_dumped_policy_is_written_as_a_person_would() -> None:
     )
 
 
+LIMITS = """
+version: "1"
+default: deny
+tools:
+  pay:
+    limits:
+      - {counter: a, window: week, max: 5, tz: Europe/Athens, on_exceed: require_approval}
+      - {counter: b, window: month, max: 5, scope: [agent, "args.to[*]"]}
+      - {counter: c, window: minute, max: 30, kind: bucket, burst: 5, scope: session}
+      - {counter: d, window: inflight, max: 2, scope: args.to}
+      - {counter: e, window: day, max: 100, amount: args.amount, unit: args.currency}
+      - {counter: f, window: 10m, max: 100, amount: "len(args.to)", kind: fixed}
+      - {counter: g, window: 90, max: 100, amount: {pay: 1.5, "risk:read": 0, "*": "len(args.to)"}}
+      - {counter: h, window: day, max: 7, kind: sliding}
+    rate_limit: {max: 3, window: 90}
+"""
+
+
+def test_every_way_to_limit_is_written_back() -> None:
+    policy = load_policy(LIMITS, "p.yaml")
+    assert again(dump_yaml(policy), policy) == policy
+    bare = replace(policy, source=None)
+    assert again(as_json(dump(bare)), bare) == bare
+
+
 def call(tool: str, arguments: dict[str, Any]) -> Facts:
     return Facts(server="s", tool=tool, arguments=arguments, agent="a", now=datetime(2026, 11, 24, tzinfo=UTC))
 

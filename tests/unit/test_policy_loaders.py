@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,10 @@ from typing import Any
 import pytest
 
 from gateway.policy.durations import duration, written
+from gateway.policy.limit import OnExceed, Scope
 from gateway.policy.loaders import PolicyErrors, load_policy
-from gateway.policy.model import OnExceed, Policy, Scope, Verdict
+from gateway.policy.model import Policy, Verdict
+from gateway.policy.windows import Fixed, Sliding
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "policies"
 
@@ -36,11 +39,11 @@ def test_the_published_policy_loads_unchanged() -> None:
     assert (limit.counter, limit.max, limit.scope, limit.window.name) == (
         "binance_us_close_listen_key_rate",
         Decimal(30),
-        Scope.GRANT,
+        (Scope.GRANT,),
         "minute",
     )
     assert limit.pointer == "/tools/binance_us_close_listen_key/limits/0"
-    assert not limit.window.rolling
+    assert isinstance(limit.window, Fixed)
 
 
 def test_the_contracts_example_loads_with_all_it_says() -> None:
@@ -84,31 +87,64 @@ def test_the_version_tells_numbers_apart_to_their_last_digit() -> None:
         ("{rate_limit: 0/minute}", "'0/minute' is not a rate"),
         ("{rate_limit: 3/week}", "'3/week' is not a rate"),
         ("{rate_limit: {max: 0, window: 60}}", "max is a whole number of at least 1"),
-        ("{rate_limit: {max: 1, window: 0}}", "a window is between 1s and 31d long"),
+        ("{rate_limit: {max: 1, window: 0}}", "a window is between 1s and 366d long"),
         ("{limits: [{counter: x, window: minut, max: 1}]}", "'minut' is not a window; did you mean 'minute'?"),
-        ("{limits: [{counter: x, window: month, max: 1}]}", "'window: month' is not supported yet"),
+        (
+            "{limits: [{counter: x, window: month, kind: sliding, max: 1}]}",
+            "a month has no fixed length, so it is only counted fixed; write 30d",
+        ),
+        (
+            "{limits: [{counter: x, window: day, max: 1, tz: Athens}]}",
+            "'Athens' is not a time zone; did you mean 'Europe/Athens'?",
+        ),
+        ("{limits: [{counter: x, window: day, max: 1, tz: Europe/Athen}]}", "did you mean 'Europe/Athens'?"),
+        (
+            "{limits: [{counter: x, window: 1d, max: 1, tz: Europe/Athens}]}",
+            "a time zone is for windows of the calendar",
+        ),
+        (
+            "{limits: [{counter: x, window: inflight, max: 1, kind: fixed}]}",
+            "kind says nothing of calls that run at a time",
+        ),
+        ("{limits: [{counter: x, window: day, max: 1, unit: currency}]}", "must start with 'args.'"),
+        (
+            "{limits: [{counter: x, window: day, max: 1, unit: 'args.x[*].c'}]}",
+            "a unit is one text; [*] stands for several",
+        ),
         ("{limits: [{counter: x, window: day, max: 0}]}", "a number above 0 is expected here"),
         ("{limits: [{counter: x, window: day, max: '5'}]}", "a number is expected here; take off the quotes"),
         (
             "{limits: [{counter: x, window: day, max: 1, scope: grants}]}",
             "'grants' is not a scope; did you mean 'grant'?",
         ),
-        ("{limits: [{counter: x, window: day, max: 1, scope: session}]}", "'scope: session' is not supported yet"),
-        ("{limits: [{counter: x, window: day, max: 1, scope: args.to}]}", "'scope: args.to' is not supported yet"),
-        ("{limits: [{counter: x, window: day, max: 1, amount: 0}]}", "an amount is a number above 0, or args.path"),
-        ("{limits: [{counter: x, window: day, max: 1, amount: amount}]}", "must start with 'args.'"),
+        ("{limits: [{counter: x, window: day, max: 1, scope: []}]}", "a list of scopes names at least one"),
+        ("{limits: [{counter: x, window: day, max: 1, scope: [agent, agent]}]}", "'agent' stands twice in the scope"),
         (
-            "{limits: [{counter: x, window: day, max: 1, amount: 'len(args.x)'}]}",
-            "'amount: len(…)' is not supported yet",
+            "{limits: [{counter: x, window: day, max: 1, scope: [agent, own]}]}",
+            "'own' is not a scope; did you mean 'owner'?",
+        ),
+        ("{limits: [{counter: x, window: day, max: 1, scope: args}]}", "names no argument"),
+        ("{limits: [{counter: x, window: day, max: 1, amount: 0}]}", "an amount is a number above 0, args.path"),
+        ("{limits: [{counter: x, window: day, max: 1, amount: amount}]}", "must start with 'args.'"),
+        ("{limits: [{counter: x, window: day, max: 1, amount: 'len(args.x'}]}", "write len(args.path)"),
+        ("{limits: [{counter: x, window: day, max: 1, amount: 'len(args.x[*])'}]}", "an amount is one number"),
+        ("{limits: [{counter: x, window: day, max: 1, amount: {}}]}", "prices name at least one tool"),
+        ("{limits: [{counter: x, window: day, max: 1, amount: {'risk:odd': 1}}]}", "'odd' is not a class of risk"),
+        (
+            "{limits: [{counter: x, window: day, max: 1, amount: {pay: -1}}]}",
+            "an amount is a number above 0, args.path",
         ),
         ("{limits: [{counter: x, window: day, max: 1, amount: 'args.x[*]'}]}", "an amount is one number"),
         ("{limits: [{counter: x, window: day, max: 1, amount: 1, increment: 1}]}", "say the same thing; keep one"),
-        ("{limits: [{counter: x, window: day, max: 1, burst: 2}]}", "'burst' is not supported yet"),
-        ("{limits: [{counter: x, window: day, max: 1, kind: bucket}]}", "'kind: bucket' is not supported yet"),
+        ("{limits: [{counter: x, window: day, max: 1, burst: 2}]}", "it goes with kind: bucket"),
+        ("{limits: [{counter: x, window: day, max: 1, kind: bucket, burst: 101}]}", "at most 100 times its max"),
+        ("{limits: [{counter: x, window: month, max: 1, kind: bucket}]}", "a month has no fixed length"),
         ("{limits: [{counter: x, window: day, max: 1e31}]}", "at most 1e30 and with at most 30 decimals"),
-        ("{limits: [{counter: x, window: 1.5, max: 1}]}", "a window is minute, hour, day, a duration like 10m"),
+        (
+            "{limits: [{counter: x, window: 1.5, max: 1}]}",
+            "a window is minute, hour, day, week, month, inflight, a duration like 10m",
+        ),
         ("{limits: [{counter: x, window: 400d, max: 1}]}", "'400d' is not a window"),
-        ("{limits: [{counter: x, window: day, max: 1, scope: [agent]}]}", "is not supported yet"),
         ("{limits: [{counter: x, window: day, max: 1, increment: 0}]}", "a number above 0 is expected here"),
         ("{limits: [{counter: x, window: day, max: 1, increment_from: args.x, amount: 1}]}", "keep one"),
         ("{rate_limit: {max: 1}}", "a rate is written 30/minute"),
@@ -263,19 +299,19 @@ def test_a_deny_whose_text_speaks_of_approval_stays_a_deny_and_says_so() -> None
 
 
 @pytest.mark.parametrize(
-    ("window", "name", "rolling"),
-    [("minute", "minute", False), (60, "1m", True), ('"10m"', "10m", True), ("7d", "7d", True)],
+    ("window", "name", "kind"),
+    [("minute", "minute", Fixed), (60, "1m", Sliding), ('"10m"', "10m", Sliding), ("7d", "7d", Sliding)],
 )
-def test_named_windows_follow_the_calendar_and_durations_roll(window: Any, name: str, rolling: bool) -> None:
+def test_named_windows_follow_the_calendar_and_durations_roll(window: Any, name: str, kind: type) -> None:
     policy = load_policy(in_tool(f"{{limits: [{{counter: c, window: {window}, max: 1}}]}}"), "p.yaml")
     found = policy.tools[0].limits[0].window
-    assert (found.name, found.rolling) == (name, rolling)
+    assert (found.name, type(found)) == (name, kind)
 
 
 def test_a_catalogue_policy_denies_what_it_does_not_name() -> None:
     policy = load("catalogue.yaml")
     assert (policy.dialect, policy.default) == ("catalogue", Verdict.DENY)
-    assert policy.tools[0].limits[0].window.length.total_seconds() == 60
+    assert policy.tools[0].limits[0].window == Sliding(name="1m", length=timedelta(minutes=1))
 
 
 @pytest.mark.parametrize(
@@ -314,8 +350,8 @@ def test_an_intercept_policy_keeps_its_default_and_its_shared_budgets() -> None:
     limits = [limit for entry in policy.tools for limit in entry.limits]
     assert (policy.dialect, policy.default) == ("intercept", Verdict.DENY)
     assert [(limit.counter, limit.scope) for limit in limits] == [
-        ("create_charge.daily_spend", Scope.SERVER),
-        ("_global._rate_minute", Scope.SERVER),
+        ("create_charge.daily_spend", (Scope.SERVER,)),
+        ("_global._rate_minute", (Scope.SERVER,)),
     ]
     assert load_policy('version: "1"\ntools: {a: {rules: []}}', "p.yaml").default is Verdict.ALLOW
 

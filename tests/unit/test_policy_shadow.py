@@ -152,7 +152,7 @@ def test_limits_in_shadow_take_nothing_and_are_told_apart() -> None:
     assert unknown.shadow[-1].as_json() == {
         "rule": "/tools/a/limits/0",
         "verdict": "deny",
-        "why": "args.n is missing",
+        "why": "args.n is missing; give it as a number above 0",
         "policy": "p.yaml",
     }
 

@@ -181,7 +181,7 @@ def test_calls_of_other_servers_take_from_budgets_that_servers_share() -> None:
     [own] = replayed(SHARED, [call(0)])
     assert own.change is Change.UNCHANGED
     [use] = Replayer(server="bank", policies=(SHARED,), begins=NOON)._limits.items()
-    paid = Paid(keys=((use[0], '["agent", "claude-ada"]'),), amount=Decimal(1))
+    paid = Paid(keys=((use[0], '[["agent", "claude-ada"]]'),), amount=Decimal(1))
     elsewhere = [call(number, server="shop", paid=(paid,)) for number in (0, 1)]
     [judged] = replayed(SHARED, [*elsewhere, call(2)])
     assert judged.verdict is Verdict.RATE_LIMITED
@@ -195,7 +195,7 @@ def test_an_agents_own_layers_judge_its_calls_too() -> None:
 
 def test_what_nobody_can_judge_pays_what_it_paid_then() -> None:
     [(counter, _)] = Replayer(server="bank", policies=(LIMITS,), begins=NOON)._limits.items()
-    paid = Paid(keys=((counter, '["grant", "bank", "claude-ada"]'),), amount=Decimal(11))
+    paid = Paid(keys=((counter, '[["grant", "bank", "claude-ada"]]'),), amount=Decimal(11))
     found = replayed(LIMITS, [call(0, arguments=Lost.NOT_OPENED, paid=(paid,)), call(1)])
     assert [judged.change for judged in found] == [Change.NOT_JUDGED, Change.NEWLY_DENIED]
 
@@ -302,3 +302,10 @@ def test_a_secret_in_a_reason_is_not_told() -> None:
     new = policy("{pay: {require: [{conditions: [{path: args.password, op: eq, value: x}]}]}}")
     found = report(new, [call(0, arguments={"password": "hunter2-hunter2"})])
     assert "hunter2" not in text(found) + json.dumps(found.as_json())
+
+
+def test_what_runs_at_a_time_is_counted_as_long_as_it_ran() -> None:
+    one_at_a_time = policy("{pay: {limits: [{counter: c, window: inflight, max: 1}]}}")
+    long = replace(call(0), ended_at=NOON + 3 * MINUTE)
+    found = replayed(one_at_a_time, [long, call(2), call(4)])
+    assert verdicts(found) == ["allow", "rate_limited", "allow"]
