@@ -45,6 +45,7 @@ from gateway.oauth.resource import ProtectedResource, protected_resource
 from gateway.oauth.signin import SignIns
 from gateway.oauth.upstreams import UpstreamOauth
 from gateway.once import Once
+from gateway.paging import Cursors
 from gateway.parts import Holding, Parts
 from gateway.pins import Pins
 from gateway.policy_page.routes import PolicyPage
@@ -157,11 +158,12 @@ class Service:
         self.lookup = Lookup(
             servers=self.servers, catalog=self.catalog, callers=self.callers, judge=self.judge, work=work
         )
-        self.relaying = Relaying(
-            self.lookup, conversations, key=keys.for_purpose("cursor"), instructions=INSTRUCTIONS, tasks=True
-        )
+        cursors = Cursors(keys.for_purpose("cursor"))
+        self.relaying = Relaying(self.lookup, conversations, cursors=cursors, instructions=INSTRUCTIONS, tasks=True)
         self.lookup.on_late = self.relaying.tools_changed
-        self.gate = Gateway(self.parts, callers=self.callers, lookup=self.lookup, relaying=self.relaying)
+        self.gate = Gateway(
+            self.parts, callers=self.callers, lookup=self.lookup, relaying=self.relaying, cursors=cursors
+        )
         self.reloader = Reloader(settings, env=dict(env), db=db, apply=self.apply, holder=self.desk.holder)
         self.status = Status(
             db=db,

@@ -17,6 +17,7 @@ from gateway.callers import Callers
 from gateway.catalog import Place
 from gateway.inbound.gate import Answered, Called, InboundAsk, InboundCall, Line, Welcome
 from gateway.lookup import Down, Found, Lookup
+from gateway.paging import Cursors, Shown, ToolPage
 from gateway.parts import Parts
 from gateway.pipeline import collect, handle_call
 from gateway.protocol import answers
@@ -33,6 +34,9 @@ INSTRUCTIONS = (
     "not repeat or rephrase it."
 )
 
+OURSELVES = ""
+"""The server whose tools are the gateway's own, after all others."""
+BAD_CURSOR = RpcError(code=-32602, message="At /params/cursor: it is not one of ours. List from the start.")
 RESULT_TOOL: dict[str, Any] = {
     "name": "placet_result",
     "description": "Wait for, and collect, the outcome of a call that waits for a person's approval. Give the request "
@@ -50,8 +54,9 @@ RESULT_TOOL: dict[str, Any] = {
 class Gateway:
     """Implements the agents' side over the pipeline."""
 
-    def __init__(self, parts: Parts, *, callers: Callers, lookup: Lookup, relaying: Relaying) -> None:
+    def __init__(self, parts: Parts, *, callers: Callers, lookup: Lookup, relaying: Relaying, cursors: Cursors) -> None:
         self._parts, self._callers, self._lookup, self._relaying = parts, callers, lookup, relaying
+        self._cursors = cursors
 
     async def identify(self, bearer: str | None) -> Caller | None:
         """The caller a token stands for."""
@@ -66,13 +71,18 @@ class Gateway:
         return INSTRUCTIONS
 
     async def list_tools(
-        self, caller: Caller, server: str | None, *, session: str, capabilities: bytes
-    ) -> Sequence[dict[str, Any]] | RpcError:
-        """The tools this caller could call."""
-        tools = await self._lookup.tools(caller, server, Place(session, relayable(capabilities)))
-        if isinstance(tools, RpcError) or not self._parts.holding.result_tool:
-            return tools
-        return [*tools, RESULT_TOOL]
+        self, caller: Caller, server: str | None, *, session: str, capabilities: bytes, cursor: str | None
+    ) -> ToolPage | RpcError:
+        """One page of the tools this caller could call: the servers' in their order, then our own."""
+        found = await self._lookup.tools(caller, server, Place(session, relayable(capabilities)))
+        if isinstance(found, RpcError):
+            return found
+        own = [RESULT_TOOL] if self._parts.holding.result_tool else []
+        shown = [*found, *(Shown(server=OURSELVES, name=tool["name"], listing=tool) for tool in own)]
+        servers = [*(one.name for one in self._lookup.servers(caller, server)), OURSELVES]
+        path = "" if server is None else server
+        page = self._cursors.tools(shown, cursor, agent=caller.agent, path=path, servers=servers)
+        return page if page is not None else BAD_CURSOR
 
     async def hello(self, caller: Caller, server: str | None) -> Welcome:
         """What the servers of the path can do, and how to work with a gateway that may hold a call."""

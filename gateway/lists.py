@@ -1,7 +1,6 @@
 """Lists of resources and prompts: gathered from every page of every server, cut into pages of our own.
 
-One server that is slow or dead never blocks the others. A cursor is sealed to the agent, the method, and the very
-list it was given for, so that it opens on every replica and for nobody else.
+One server that is slow or dead never blocks the others. A cursor is good for the very list it was given for.
 """
 
 from __future__ import annotations
@@ -10,8 +9,6 @@ import asyncio
 import hashlib
 import json
 import logging
-import secrets
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,19 +19,17 @@ from gateway.asking import ASKS_NOTHING, LinePeer, Side, relayable
 from gateway.conversation import Answer
 from gateway.inbound.gate import InboundAsk, Line
 from gateway.lookup import SEPARATOR
+from gateway.paging import PAGE_ITEMS, Cursors
 from gateway.policy.model import Verdict
 from gateway.protocol.classify import Era
 from gateway.protocol.raw import dump, join_array, join_object, split_array, split_object, with_members
-from gateway.protocol.state_token import NONCE_BYTES, Bound, seal, unseal
 from gateway.servers import Server
 from gateway.upstreams import NoAnswer, Relay, Result, RpcError, Unsent, nothing
 
 log = logging.getLogger(__name__)
 
 LIST_SECONDS = 15.0
-PAGE = 500
 PAGES_MAX = 200
-CURSOR_SECONDS = 3_600
 INVALID_PARAMS, METHOD_NOT_FOUND = -32602, -32601
 UNREACHABLE, REFUSED = 1, 2
 """Our own codes, outside the ranges of JSON-RPC and MCP (protocol.md 1.1)."""
@@ -54,8 +49,8 @@ class _Page:
 class Lists:
     """Answers the list methods."""
 
-    def __init__(self, key: bytes) -> None:
-        self._key = key
+    def __init__(self, cursors: Cursors) -> None:
+        self._cursors = cursors
 
     async def page(
         self, caller: Caller, servers: Sequence[Server], ask: InboundAsk, line: Line, *, prefixed: bool
@@ -78,21 +73,19 @@ class Lists:
         return self._cut(caller, ask, member, items)
 
     def _cut(self, caller: Caller, ask: InboundAsk, member: str, items: list[bytes]) -> Answer:
-        """One page of our own. The cursor is sealed to the agent, the method, and the list it was given for."""
         digest = hashlib.sha256(b"\x00".join(items)).hexdigest()
-        bound = Bound(purpose="cursor", agent=caller.agent, digest=f"{ask.method} {digest}")
+        of = f"{ask.method} {digest}"
         start, cursor = 0, ask.parsed.get("cursor")
         if cursor is not None:
-            content = unseal(self._key, bound, cursor, now=int(time.time())) if isinstance(cursor, str) else None
+            content = self._cursors.take(cursor, agent=caller.agent, of=of)
             if content is None:
                 why = "At /params/cursor: it is not one of ours, or the list has changed since. List from the start."
                 return RpcError(code=INVALID_PARAMS, message=why)
             start = int(content["o"])
-        members = {member: join_array(items[start : start + PAGE])}
-        if start + PAGE < len(items):
-            expires = int(time.time()) + CURSOR_SECONDS
-            token = seal(self._key, secrets.token_bytes(NONCE_BYTES), bound, {"o": start + PAGE}, expires=expires)
-            members["nextCursor"] = dump(token)
+        end = start + PAGE_ITEMS
+        members = {member: join_array(items[start:end])}
+        if end < len(items):
+            members["nextCursor"] = dump(self._cursors.give(agent=caller.agent, of=of, content={"o": end}))
         return Result(raw=join_object(members))
 
 

@@ -20,6 +20,7 @@ from approvals.domain.model import Caller
 from gateway.callers import Callers
 from gateway.catalog import NOWHERE, Catalog, Place, Tool
 from gateway.judge import Judge
+from gateway.paging import Shown
 from gateway.policy.evaluate import listing
 from gateway.servers import Server, Servers
 from gateway.upstreams import NoAnswer, RpcError, Unsent, nothing
@@ -82,9 +83,7 @@ class Lookup:
         """Every server there is, whoever may use it."""
         return list(self._servers)
 
-    async def tools(
-        self, caller: Caller, server: str | None, place: Place = NOWHERE
-    ) -> Sequence[dict[str, Any]] | RpcError:
+    async def tools(self, caller: Caller, server: str | None, place: Place = NOWHERE) -> Sequence[Shown] | RpcError:
         """Every tool a call of which could be allowed or asked about, named as on this path."""
         asked = self.servers(caller, server)
         answers = await self._lists(asked, place)
@@ -95,7 +94,7 @@ class Lookup:
             return RpcError(code=UNREACHABLE, message="No server can be reached: " + "; ".join(down)[:1000])
         prefixed = server is None and len(asked) > 1
         return [
-            _named(tool, one.name + SEPARATOR + tool.name if prefixed else tool.name)
+            Shown(server=one.name, name=tool.name, listing=_named(tool, one.name if prefixed else None))
             for one, answer in zip(asked, answers, strict=True)
             if not isinstance(answer, str)
             for tool in answer
@@ -173,5 +172,5 @@ def _own_name(server: Server, name: str, *, prefixed: bool) -> str | None:
     return name.removeprefix(prefix) if name.startswith(prefix) else None
 
 
-def _named(tool: Tool, name: str) -> dict[str, Any]:
-    return {**tool.listing(), "name": name}
+def _named(tool: Tool, server: str | None) -> dict[str, Any]:
+    return tool.listing() if server is None else {**tool.listing(), "name": server + SEPARATOR + tool.name}

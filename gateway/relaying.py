@@ -22,6 +22,7 @@ from gateway.conversation import Answer, Conversations
 from gateway.inbound.gate import InboundAsk, Line, Welcome
 from gateway.lists import INVALID_PARAMS, LISTS, UNREACHABLE, Lists, allows, nowhere, refused, relay_of, side_of
 from gateway.lookup import SEPARATOR, Lookup
+from gateway.paging import Cursors
 from gateway.protocol.classify import MODERN
 from gateway.protocol.verdict import Code, Verdict
 from gateway.servers import Server
@@ -38,9 +39,9 @@ class Relaying:
     """Relays for one caller at a time."""
 
     def __init__(
-        self, lookup: Lookup, conversations: Conversations, *, key: bytes, instructions: str, tasks: bool = False
+        self, lookup: Lookup, conversations: Conversations, *, cursors: Cursors, instructions: str, tasks: bool = False
     ) -> None:
-        self._lookup, self._conversations, self._lists = lookup, conversations, Lists(key)
+        self._lookup, self._conversations, self._lists = lookup, conversations, Lists(cursors)
         self._instructions, self._tasks = instructions, tasks
         self._levels: dict[str, str] = {}
         self._hearers: dict[Hear, None] = {}

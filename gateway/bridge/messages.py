@@ -206,6 +206,12 @@ def only_meta(params: bytes) -> bytes:
     return join_object({"_meta": join_object(meta)})
 
 
+def next_page(params: bytes, listed: bytes) -> bytes | None:
+    """Params that ask for the page after this one; None if it is the last."""
+    cursor = split_object(listed).get("nextCursor", b"null")
+    return None if cursor == b"null" else with_members(params, {"cursor": cursor})
+
+
 def retargeted(params: bytes, rpc_id: RpcId) -> bytes:
     """Params of a `notifications/cancelled` for the id that the gateway knows the request by."""
     cut = for_session(params)

@@ -36,6 +36,8 @@ MAX_IN_FLIGHT = 64
 ANSWER_SECONDS = 120.0
 _PAUSES = (0.2, 3.0)
 _LISTEN = "subscriptions/listen"
+PAGES_MAX = 100
+"""How many pages of tools are looked through for the headers of one call."""
 _INTERNAL_ERROR = -32603
 _FAULT = (
     "The bridge failed by a fault of its own, which is on its stderr. Whether a call ran is not known: look before you "
@@ -161,11 +163,14 @@ class Relay:
         return Call(leg, asked, mirrored=mirrored, seconds=seconds)
 
     async def _mirrored_again(self, asked: Asked) -> dict[str, str]:
-        """Ask for the tools as they are now, and repeat the body of a call by them."""
-        body = messages.request(self._next_id(), "tools/list", messages.only_meta(asked.params))
-        listing = messages.from_client(body)
-        if isinstance(listing, Asked):
-            await self._asked(listing)
+        """Ask for the tools as they are now, every page, and repeat the body of a call by them."""
+        params: bytes | None = messages.only_meta(asked.params)
+        for _ in range(PAGES_MAX):
+            if params is None:
+                break
+            listing = messages.from_client(messages.request(self._next_id(), "tools/list", params))
+            answer = await self._asked(listing) if isinstance(listing, Asked) else None
+            params = messages.next_page(params, answer.result) if answer is not None and answer.result else None
         return self._mirror.headers(asked)
 
     async def _asked(self, asked: Asked) -> Answer:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from approvals.domain.model import Caller, Client
+from gateway.paging import ToolPage
 from gateway.protocol.classify import Era
 from gateway.protocol.jsonrpc import RpcId
 from gateway.upstreams import Hear, InputRequired, Result, RpcError, Wants
@@ -166,11 +167,12 @@ class Gate(Protocol):
         ...
 
     async def list_tools(
-        self, caller: Caller, server: str | None, *, session: str, capabilities: bytes
-    ) -> Sequence[dict[str, Any]] | RpcError:
-        """The tools this caller could call, named as on this path (`server` None is the aggregate).
+        self, caller: Caller, server: str | None, *, session: str, capabilities: bytes, cursor: str | None
+    ) -> ToolPage | RpcError:
+        """A page of the tools this caller could call, named as on this path (`server` None is the aggregate).
 
-        `session` and `capabilities` are as in InboundAsk: some servers show tools only to who can do what they need.
+        `cursor` is the gateway's own. `session` and `capabilities` are as in InboundAsk: some servers show tools only
+        to who can do what they need.
         """
         ...
 

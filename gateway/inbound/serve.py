@@ -68,7 +68,7 @@ class Server:
             case "ping":
                 return result(message.id, b"{}")
             case "tools/list":
-                return self._list(visit, route, message.id, session)
+                return self._list(visit, route, message, session)
             case "resources/subscribe" | "resources/unsubscribe" if session is not None:
                 return self._subscribe(visit, message, session)
             case "subscriptions/listen":
@@ -170,16 +170,17 @@ class Server:
         raw = discovered(capabilities=said.capabilities, instructions=said.instructions, info=self._info)
         return await result(message.id, raw)
 
-    async def _list(self, visit: Visit, route: Route, rpc_id: RpcId, session: Session | None) -> web.StreamResponse:
-        tools = await self._gate.list_tools(
+    async def _list(self, visit: Visit, route: Route, message: Request, session: Session | None) -> web.StreamResponse:
+        page = await self._gate.list_tools(
             visit.caller,
             visit.server,
             session=key_of(visit, session),
             capabilities=session.capabilities if session is not None else route.capabilities,
+            cursor=message.params.get("cursor"),
         )
-        if isinstance(tools, RpcError):
-            return plain(*failed(rpc_id, tools, era=route.era, method="tools/list"))
-        body = envelope(rpc_id, listed(tools, era=route.era, info=self._info))
+        if isinstance(page, RpcError):
+            return plain(*failed(message.id, page, era=route.era, method="tools/list"))
+        body = envelope(message.id, listed(page.tools, page.next_cursor, era=route.era, info=self._info))
         if session is None or not session.resumable or not route.streams:
             return plain(body)
         # Either form is right where a client takes both; the newest sessions are answered as the official servers do.

@@ -109,12 +109,6 @@ def needs_tasks(message: Request | Notification) -> bool:
     return message.method.startswith("tasks/")
 
 
-def _tools_list(params: Mapping[str, Any]) -> str | None:
-    if "cursor" in params:
-        return "At /params/cursor: this gateway lists all tools on one page and gave out no cursor. Leave it out."
-    return None
-
-
 def _page(params: Mapping[str, Any]) -> str | None:
     cursor = params.get("cursor", "x")
     if not isinstance(cursor, str) or not cursor or len(cursor) > MAX_URI_CHARS:
@@ -199,7 +193,7 @@ def _update(params: Mapping[str, Any]) -> str | None:
 _FLAGS = frozenset({"toolsListChanged", "promptsListChanged", "resourcesListChanged"})
 _ENTRIES = {"resourceSubscriptions": MAX_URI_CHARS, "taskIds": MAX_TASK_ID_CHARS}
 _CHECKS: Mapping[str, Callable[[Mapping[str, Any]], str | None]] = {
-    "tools/list": _tools_list,
+    "tools/list": _page,
     "tools/call": _call,
     "resources/list": _page,
     "resources/templates/list": _page,

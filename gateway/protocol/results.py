@@ -72,10 +72,11 @@ def task_created(raw: bytes, *, info: bytes) -> bytes:
     return _typed(raw, "task", info)
 
 
-def listed(tools: Iterable[dict[str, Any]], *, era: Era, info: bytes) -> bytes:
-    """The result of `tools/list`: without what needs core tasks, in the order given, on one page."""
+def listed(tools: Iterable[Mapping[str, Any]], next_cursor: str | None = None, *, era: Era, info: bytes) -> bytes:
+    """The result of `tools/list`, one page: without what needs core tasks, in the order given."""
     kept = [_tool(tool, era) for tool in tools if not _needs_tasks(tool)]
-    raw = b'{"tools":' + _loose(kept) + b"}"
+    more = b"" if next_cursor is None else b',"nextCursor":' + dump(next_cursor)
+    raw = b'{"tools":' + _loose(kept) + more + b"}"
     return _modern(raw, info, ttl_ms=LIST_TTL_MS) if era is Era.MODERN else raw
 
 
@@ -176,12 +177,12 @@ def _without_info(raw: bytes) -> bytes:
     return without(raw, frozenset({"_meta"}))
 
 
-def _needs_tasks(tool: dict[str, Any]) -> bool:
+def _needs_tasks(tool: Mapping[str, Any]) -> bool:
     execution = tool.get("execution")
     return isinstance(execution, dict) and execution.get("taskSupport") == "required"
 
 
-def _tool(tool: dict[str, Any], era: Era) -> dict[str, Any]:
+def _tool(tool: Mapping[str, Any], era: Era) -> dict[str, Any]:
     dropped = {"execution"}
     output = tool.get("outputSchema")
     if era is Era.LEGACY and isinstance(output, dict) and output.get("type") != "object":

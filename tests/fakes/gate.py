@@ -14,6 +14,7 @@ from aiohttp import web
 from approvals.domain.model import Caller
 from gateway.inbound.gate import Answered, Called, Gate, InboundAsk, InboundCall, Line, Welcome
 from gateway.inbound.http import Inbound, InboundSettings, add_routes
+from gateway.paging import ToolPage
 from gateway.upstreams import Hear, Result, RpcError, Wants
 
 ADA = "plc_agent_ada"
@@ -94,9 +95,9 @@ class FakeGate:
         return Welcome(capabilities=CAPABILITIES, instructions=self.instructions(caller, server))
 
     async def list_tools(
-        self, caller: Caller, server: str | None, *, session: str, capabilities: bytes
-    ) -> Sequence[dict[str, Any]] | RpcError:
-        return TOOLS
+        self, caller: Caller, server: str | None, *, session: str, capabilities: bytes, cursor: str | None
+    ) -> ToolPage | RpcError:
+        return ToolPage(tools=TOOLS) if cursor is None else ToolPage(tools=[], next_cursor=f"after {cursor}")
 
     async def call_tool(self, caller: Caller, server: str | None, call: InboundCall, line: Line) -> Called:
         self.calls.append(call)

@@ -387,9 +387,17 @@ async def test_a_store_that_is_away_is_said_before_anything_is_read(ada: Agent, 
     assert "could not save" in reply.json["error"]["message"]
 
 
+async def test_the_next_page_of_tools_is_asked_for_by_its_cursor(ada: Agent) -> None:
+    reply = await ada.modern("tools/list", cursor="c")
+    assert reply.json["result"]["nextCursor"] == "after c"
+    await ada.initialize()
+    legacy = await ada.post(rpc("tools/list", {"cursor": "c"}))
+    assert b'"nextCursor":"after c"' in legacy.body
+
+
 async def test_a_list_that_cannot_be_had_is_an_error(gate: FakeGate, ada: Agent, monkeypatch: Any) -> None:
     async def none(
-        self: FakeGate, caller: Caller, server: str | None, *, session: str, capabilities: bytes
+        self: FakeGate, caller: Caller, server: str | None, *, session: str, capabilities: bytes, cursor: str | None
     ) -> RpcError:
         return RpcError(code=503, message="files is down")
 

@@ -68,7 +68,7 @@ class Slow(Listing):
 async def names(lookup: Lookup, server: str | None = None) -> list[str]:
     found = await lookup.tools(ADA, server)
     assert not isinstance(found, RpcError), found
-    return [one["name"] for one in found]
+    return [one.listing["name"] for one in found]
 
 
 async def test_servers_that_hang_do_not_keep_the_others_tools_from_an_agent(caplog: pytest.LogCaptureFixture) -> None:

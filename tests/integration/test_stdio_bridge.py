@@ -612,7 +612,13 @@ async def test_a_call_that_may_be_asked_back_goes_as_the_modern_request_it_is() 
 
 async def test_a_modern_call_whose_tool_changed_its_headers_is_sent_by_the_new_ones() -> None:
     schema = {"type": "object", "properties": {"region": {"type": "string", "x-mcp-header": "Region"}}}
-    lists = says(lambda seen: answer(seen, {"tools": [{"name": "pay", "inputSchema": schema}]}))
+
+    def pages(seen: Seen) -> str:
+        if "cursor" not in seen.message["params"]:
+            return answer(seen, {"tools": [], "nextCursor": "two"})
+        return answer(seen, {"tools": [{"name": "pay", "inputSchema": schema}]})
+
+    lists = says(pages)
 
     def on_call(seen: Seen) -> str | bytes:
         if "mcp-param-region" in seen.headers:

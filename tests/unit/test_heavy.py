@@ -157,6 +157,7 @@ async def _call(problems: Callable[..., Any]) -> Any:
         callers=cast(Any, None),
         lookup=cast(Any, SimpleNamespace(find=find)),
         relaying=cast(Any, SimpleNamespace(log_level=lambda _: None)),
+        cursors=cast(Any, None),
     )
     call = InboundCall(
         request_id=1,

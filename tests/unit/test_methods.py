@@ -63,7 +63,7 @@ def test_params_that_are_known_pass(method: str, eras: tuple[Era, ...], params: 
 @pytest.mark.parametrize(
     ("method", "params", "where"),
     [
-        pytest.param("tools/list", {"cursor": "x"}, "/params/cursor", id="a cursor of tools"),
+        pytest.param("tools/list", {"cursor": ""}, "/params/cursor", id="an empty cursor of tools"),
         pytest.param("resources/list", {"cursor": 1}, "/params/cursor", id="a cursor that is a number"),
         pytest.param("prompts/list", {"cursor": ""}, "/params/cursor", id="an empty cursor"),
         pytest.param("resources/templates/list", {"Cursor": "x"}, "/params", id="a cursor in another case"),
