@@ -177,7 +177,6 @@ class Service:
         self.console = Console(
             servers=self.servers,
             catalog=self.catalog,
-            judge=self.judge,
             reloader=self.reloader,
             desk=self.desk,
             work=work,

@@ -16,7 +16,6 @@ from pydantic import BaseModel, Field
 from approvals.access import Access, access
 from approvals.desk import Desk
 from approvals.domain.model import Role
-from approvals.storage.pins import Pin
 from approvals.web import body
 from approvals.web.models import Empty, Model
 from approvals.web.problems import Problem
@@ -24,11 +23,9 @@ from approvals.web.routes import Endpoint
 from approvals.web.sessions import VISITOR
 from approvals.web.shape import answer, dumps
 from gateway.catalog import Catalog, Tool
-from gateway.judge import Judge
-from gateway.pins import accept, difference
-from gateway.policy.evaluate import listing
+from gateway.console_tools import ToolsOut, tools_out
+from gateway.pins import accept
 from gateway.policy.layers import version_of
-from gateway.policy.risk.overrides import settled
 from gateway.reload import Reloader
 from gateway.servers import Server, Servers
 from gateway.upstreams import NoAnswer, Unsent
@@ -59,32 +56,6 @@ class ServersOut(Model):
     next_cursor: str | None
 
 
-class ToolOut(Model):
-    """One tool as the server describes it, with what Placet makes of it. `listed`: agents may see it.
-
-    `drifted`: it changed since it was accepted, and is kept from agents; `difference` says how.
-    """
-
-    name: str
-    description: str | None
-    fingerprint: str
-    risk: str
-    severity: str
-    evidence: list[str]
-    listed: bool
-    drifted: bool
-    difference: list[str]
-    unusable: str | None
-    definition: dict[str, Any]
-
-
-class ToolsOut(Model):
-    """Every tool of a server, usable or not."""
-
-    tools: list[ToolOut]
-    next_cursor: str | None
-
-
 class AcceptIn(Model):
     """The definition that was looked at, by its fingerprint."""
 
@@ -110,7 +81,6 @@ class Console:
 
     servers: Servers
     catalog: Catalog
-    judge: Judge
     reloader: Reloader
     desk: Desk
     work: Work
@@ -154,7 +124,7 @@ class Console:
         return answer(request, dumps({"servers": shown, "next_cursor": None}))
 
     async def list_tools(self, request: web.Request) -> web.StreamResponse:
-        """Every tool of a server with its risk, its fingerprint, and whether agents may see it."""
+        """Every tool of a server with its risk and evidence, the rule that stands for it, and one to begin with."""
         _check(request, SEES, "see the servers: a viewer reads requests only")
         server = self.servers.get(request.match_info["name"])
         if server is None:
@@ -165,8 +135,7 @@ class Console:
             raise Problem(503, "upstream_unavailable", f"The tools are not known: {err}.") from err
         pins = await self.desk.db.read(lambda tx: tx.pins.of(server.name))
         tools = [*usable, *self.catalog.withheld(server.name)]
-        shown = [self._tool(server, tool, pins.get(tool.name)) for tool in sorted(tools, key=lambda tool: tool.name)]
-        return answer(request, dumps({"tools": shown, "next_cursor": None}))
+        return answer(request, dumps({"tools": await tools_out(server, tools, pins), "next_cursor": None}))
 
     async def accept(self, request: web.Request) -> web.StreamResponse:
         """Accept a changed tool as the `fingerprint` says; agents may call it again."""
@@ -204,24 +173,6 @@ class Console:
             "tools": None if isinstance(listed, str) else len(listed),
             "policy": ", ".join(policy.name for policy in server.policies) or None,
             "policy_version": version_of(server.policies) if server.policies else None,
-        }
-
-    def _tool(self, server: Server, tool: Tool, pin: Pin | None) -> dict[str, Any]:
-        guess = self.judge.risk(tool)
-        risk = settled(server.policies, tool.name, guess)
-        description = tool.definition.get("description")
-        return {
-            "name": tool.name,
-            "description": description if isinstance(description, str) else None,
-            "fingerprint": tool.fingerprint,
-            "risk": risk.kind.value,
-            "severity": risk.severity.value,
-            "evidence": [str(one) for one in risk.evidence],
-            "drifted": tool.drifted,
-            "difference": list(difference(pin)) if pin is not None and tool.drifted else [],
-            "listed": tool.unusable is None and not tool.drifted and listing(server.policies, tool.name, guess.kind),
-            "unusable": tool.unusable,
-            "definition": tool.definition,
         }
 
 

@@ -6,13 +6,14 @@ Pure evaluation is in `gateway.policy`; here it meets the clock and the server's
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from approvals.domain.model import ApprovalRequest, Caller, Terms
 from gateway.catalog import Tool
+from gateway.heavy import run, weight
 from gateway.policy.evaluate import evaluate
 from gateway.policy.model import ApprovalSpec, Facts, Risk, Ruling, Verdict
 from gateway.policy.risk import classify
@@ -45,6 +46,17 @@ class Judge:
                 self._risks.clear()
             known = self._risks[tool.fingerprint] = classify(tool.definition)
         return known
+
+    async def meet(self, tools: Iterable[Tool]) -> None:
+        """Look at the tools that are new; off the event loop where that is much to read."""
+        fresh = [tool for tool in tools if tool.fingerprint not in self._risks]
+        if not fresh:
+            return
+        definitions = [tool.definition for tool in fresh]
+        risks = await run(weight(definitions), _each, definitions)
+        if len(self._risks) + len(fresh) > RISKS_KEPT:
+            self._risks.clear()
+        self._risks.update(zip((tool.fingerprint for tool in fresh), risks, strict=True))
 
     def judge(
         self, server: Server, tool: Tool, caller: Caller, arguments: Mapping[str, Any], session: str = ""
@@ -82,3 +94,7 @@ class Judge:
             return True
         given = {frozenset(factor.members): factor.count for factor in request.terms.factors}
         return any(given.get(frozenset(factor.members), 0) < factor.count for factor in needed.factors)
+
+
+def _each(definitions: Sequence[Mapping[str, Any]]) -> list[Risk]:
+    return [classify(definition) for definition in definitions]

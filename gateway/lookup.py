@@ -93,6 +93,7 @@ class Lookup:
         if down and len(down) == len(asked):
             return RpcError(code=UNREACHABLE, message="No server can be reached: " + "; ".join(down)[:1000])
         prefixed = server is None and len(asked) > 1
+        await self._judge.meet(tool for answer in answers if not isinstance(answer, str) for tool in answer)
         return [
             Shown(server=one.name, name=tool.name, listing=_named(tool, one.name if prefixed else None))
             for one, answer in zip(asked, answers, strict=True)

@@ -26,10 +26,60 @@ def test_a_server_opens_into_its_tools(screen: Screen) -> None:
     expect(page.get_by_role("heading", name="Tools of payments")).to_be_visible()
     table = page.get_by_role("table")
     expect(table.get_by_role("row", name="refund_payment")).to_contain_text("financial")
-    expect(table.get_by_role("row", name="delete_customer")).to_contain_text("No: the policy denies or hides it")
+    expect(table.get_by_role("row", name="delete_customer")).to_contain_text("Hidden")
     expect(table.get_by_role("row", name="run_report")).to_contain_text("its input schema is not valid")
+    expect(table.get_by_role("row", name="send_receipt")).to_contain_text("it changed since it was accepted")
     table.get_by_text("Definition").first.click()
     expect(table).to_contain_text('"inputSchema"')
+
+
+def test_a_tool_shows_the_exact_words_the_rule_now_and_one_to_begin_with(screen: Screen) -> None:
+    page = settled(screen, "/servers?name=payments")
+    refund = page.get_by_role("row", name="refund_payment")
+    expect(refund.locator("q", has_text="Pay money back")).to_be_visible()
+    expect(refund).to_contain_text("parameter")
+    expect(refund).to_contain_text("high confidence")
+    expect(refund).to_contain_text("Depends on the call")
+    expect(refund).to_contain_text("/tools/refund_payment/approve_if/0")
+    expect(refund).to_contain_text("5000 of args.amount per day, by grant")
+    expect(refund).to_contain_text("A person decides: Money moves")
+    expect(page.get_by_role("row", name="delete_customer").locator(".finding")).to_contain_text("readOnlyHint")
+    expect(page.get_by_role("row", name="close_month")).to_contain_text("by the policy; its words say write, medium")
+
+
+def test_the_rule_to_begin_with_is_copied(screens: Screens) -> None:
+    screen = screens(permissions=["clipboard-read", "clipboard-write"])
+    page = settled(screen, "/servers?name=payments")
+    page.get_by_role("button", name="Copy the rule for refund_payment").click()
+    expect(page.get_by_role("row", name="refund_payment")).to_contain_text("Copied")
+    text = page.evaluate("navigator.clipboard.readText()")
+    assert text == "tools:\n  refund_payment: {action: require_approval, reason: Money moves}\n"
+
+
+def test_tools_are_found_filtered_and_ordered_and_the_address_keeps_it(screen: Screen) -> None:
+    page = settled(screen, "/servers?name=payments")
+    names = page.locator("tbody .mono.strong")
+    expect(names).to_have_text(
+        ["refund_payment", "delete_customer", "run_report", "send_receipt", "close_month", "find_order"]
+    )
+    page.get_by_role("combobox", name="Order").select_option("name")
+    expect(names.first).to_have_text("close_month")
+    page.get_by_role("combobox", name="Class").select_option("read")
+    expect(names).to_have_text(["close_month", "find_order"])
+    expect(page.get_by_role("status").filter(has_text="2 of 6 tools")).to_be_visible()
+    page.reload()
+    expect(names).to_have_text(["close_month", "find_order"])
+    page.get_by_role("searchbox", name="Search").fill("number")
+    expect(names).to_have_text(["find_order"])
+    page.get_by_role("searchbox", name="Search").fill("nothing has this")
+    expect(page.get_by_text("None of these.")).to_be_visible()
+    page.get_by_role("searchbox", name="Search").fill("")
+    page.get_by_role("combobox", name="Class").select_option("")
+    page.get_by_label("To look at (3)").check()
+    expect(names).to_have_text(["delete_customer", "run_report", "send_receipt"])
+    page.get_by_label("To look at (3)").uncheck()
+    page.get_by_role("combobox", name="Rule now").select_option("depends")
+    expect(names).to_have_text(["refund_payment"])
 
 
 @pytest.mark.parametrize("scenario", ["hostile"])

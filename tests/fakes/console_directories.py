@@ -9,6 +9,7 @@ import hashlib
 from datetime import datetime, timedelta
 from typing import Any
 
+from gateway.policy.writing import as_yaml
 from tests.fakes.console_samples import ADA, BEN, HOSTILE_NOTE, Json, stamp
 
 ME: Json = {"id": "you@example.com", "name": "Yuki Moreau", "roles": ["reviewer"], "groups": ["finance"]}
@@ -50,16 +51,38 @@ CHECKS: list[Json] = [
 ]
 
 
+def evidence(where: str, quote: str, says: str) -> Json:
+    """One thing that speaks for a class."""
+    return {"where": where, "quote": quote, "says": says}
+
+
 def tool(name: str, description: str | None, risk: str, severity: str, **more: Any) -> Json:
     """One tool of a server; `more` replaces what stands here."""
+    limit = {"counter": f"{name}_per_minute", "window": "minute", "max": 60, "scope": "grant"}
     return {
         "name": name,
         "description": description,
         "fingerprint": hashlib.sha256(name.encode()).hexdigest(),
         "risk": risk,
         "severity": severity,
-        "evidence": ["annotation readOnlyHint"],
+        "confidence": "medium",
+        "evidence": [evidence("name", name.partition("_")[0], "only answers")],
+        "findings": [],
+        "found": None,
+        "recommended": {
+            "policy": {"tools": {name: {"limits": [limit]}}},
+            "yaml": as_yaml({"tools": {name: {"limits": [limit]}}}),
+            "why": "allowed, 60 a minute for each agent",
+        },
+        "now": {
+            "word": "allow",
+            "rule": f"/tools/{name}",
+            "policy": "policies/payments.json",
+            "limits": ["60 calls per minute, by grant"],
+        },
         "listed": True,
+        "drifted": False,
+        "difference": [],
         "unusable": None,
         "definition": {
             "name": name,
@@ -70,27 +93,97 @@ def tool(name: str, description: str | None, risk: str, severity: str, **more: A
     }
 
 
+MONEY, LOSS = "moves money or binds to it", "takes away what does not come back by itself"
+POLICY = "policies/payments.json"
 TOOLS: list[Json] = [
-    tool("find_order", "Look an order up by its number.", "read", "low"),
+    tool("find_order", "Look an order up by its number.", "read", "low", confidence="high"),
     tool(
         "refund_payment",
         "Pay money back to a customer. This cannot be undone.",
         "financial",
-        "high",
-        evidence=["name says refund, payment", "argument amount"],
+        "critical",
+        confidence="high",
+        evidence=[
+            evidence("name", "refund", MONEY),
+            evidence("description", "Pay money back", MONEY),
+            evidence("parameter", "amount", "is an amount of money"),
+        ],
+        recommended={
+            "policy": {"tools": {"refund_payment": {"action": "require_approval", "reason": "Money moves"}}},
+            "yaml": "tools:\n  refund_payment: {action: require_approval, reason: Money moves}\n",
+            "why": "a person decides: Money moves",
+        },
+        now={
+            "word": "depends",
+            "rule": "/tools/refund_payment/approve_if/0",
+            "policy": POLICY,
+            "limits": ["5000 of args.amount per day, by grant"],
+        },
     ),
-    tool("delete_customer", None, "destructive", "critical", evidence=["name says delete"], listed=False),
+    tool(
+        "delete_customer",
+        None,
+        "destructive",
+        "critical",
+        evidence=[evidence("name", "delete", LOSS)],
+        findings=[
+            {"code": "read_only_hint", "text": "the server says readOnlyHint, and its own words say destructive"}
+        ],
+        recommended={
+            "policy": {"hide": ["delete_customer"]},
+            "yaml": "hide: [delete_customer]\n",
+            "why": "hidden: what it takes away does not come back by itself",
+        },
+        now={"word": "hide", "rule": "/hide/0", "policy": POLICY, "limits": []},
+        listed=False,
+    ),
+    tool(
+        "close_month",
+        "Book the month, and print the list of what is due.",
+        "read",
+        "low",
+        found={"risk": "write", "severity": "medium"},
+        evidence=[
+            evidence("policy", "close_*", "It only prints; the books are closed elsewhere"),
+            evidence("nothing", "", "nothing in its name, description or schema says what it does"),
+        ],
+    ),
     tool(
         "run_report",
         "Run a report.",
         "execute",
-        "medium",
-        evidence=[],
+        "high",
+        evidence=[evidence("name", "run", "runs or starts something")],
         listed=False,
         unusable="its input schema is not valid JSON Schema 2020-12: /properties/x/type: 'strin' is no type",
     ),
+    tool(
+        "send_receipt",
+        "Send the receipt of a payment to an address.",
+        "write",
+        "medium",
+        evidence=[
+            evidence("name", "send", "makes or changes something"),
+            evidence("description", "Send the receipt", "makes or changes something"),
+            evidence("parameter", "to", "reaches whomever it names"),
+        ],
+        findings=[{"code": "look_alike", "text": 'its name looks like "send_reciept"'}],
+        drifted=True,
+        listed=False,
+        now={"word": "deny", "rule": "/default", "policy": POLICY, "limits": []},
+    ),
 ]
-HOSTILE_TOOLS: list[Json] = [tool(f"t{n}_{'long_name' * n}", HOSTILE_NOTE, "write", "high") for n in range(4)]
+HOSTILE_TOOLS: list[Json] = [
+    tool(
+        f"t{n}_{'long_name' * n}",
+        HOSTILE_NOTE,
+        "write",
+        "high",
+        evidence=[evidence("description", HOSTILE_NOTE, HOSTILE_NOTE)],
+        findings=[{"code": "hidden_characters", "text": HOSTILE_NOTE}],
+    )
+    for n in range(4)
+]
 
 
 def agents(start: datetime) -> list[Json]:

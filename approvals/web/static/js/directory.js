@@ -7,8 +7,12 @@ import { visible } from "./visible.js";
 
 const LIMIT = 200;
 
-/** Draw a directory page. `none` is [what, how, command]; `heading` and `back` where the title alone is not enough. */
-export async function directoryPage(main, { title, heading = title, back, about, path, member, columns, none, missing }) {
+/**
+ * Draw a directory page. `none` is [what, how, command]; `heading` and `back` where the title alone is not enough.
+ * `choosing(rows, redraw)` may give { element, kept }: what stands above the table, and the rows to show, in order.
+ */
+export async function directoryPage(main, page) {
+  const { title, heading = title, back, about, path, member, columns, none, missing, choosing, className } = page;
   setTitle(title);
   const body = h("div", {}, h("p", { class: "muted", text: "Loading…" }));
   show(
@@ -16,17 +20,25 @@ export async function directoryPage(main, { title, heading = title, back, about,
     h(
       "div",
       { class: "page" },
-      h("header", { class: "page-head" }, h("div", {}, back, h("h1", {}, heading), h("p", { text: about }))),
+      h("header", { class: "page-head" }, h("div", {}, back, h("h1", {}, heading), h("p", {}, about))),
       body,
     ),
   );
   const rows = [];
+  const list = h("div", {});
   const more = async (cursor) => {
     const answer = await get(`${path}?limit=${LIMIT}${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`);
     rows.push(...(answer[member] ?? []));
+    const choice = rows.length ? choosing?.(rows, () => draw()) : null;
+    const draw = () => {
+      const kept = choice?.kept() ?? rows;
+      show(list, kept.length ? table(title, columns, kept, { className }) : h("p", { class: "none", text: "None of these." }));
+    };
+    if (rows.length) draw();
     show(
       body,
-      rows.length ? table(title, columns, rows) : empty(none),
+      choice?.element ?? null,
+      rows.length ? list : empty(none),
       answer.next_cursor ? moreButton(() => more(answer.next_cursor)) : null,
     );
   };
