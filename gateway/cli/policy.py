@@ -29,4 +29,4 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 
 @click.group(cls=LazyGroup, table=COMMANDS)
 def command() -> None:
-    """Check policies, and explain what a call would get."""
+    """Write, check, test, explain, compare and try policies."""

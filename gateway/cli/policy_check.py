@@ -24,14 +24,20 @@ from gateway.policy_files import PolicyFiles
 @config_option
 @json_option
 def command(
-    files: tuple[Path, ...], tools: Path | None, server: str | None, strict: bool, config: Path | None, as_json: bool
+    files: tuple[Path, ...],
+    tools: str | None,
+    server: str | None,
+    last_seen: bool,
+    strict: bool,
+    config: Path | None,
+    as_json: bool,
 ) -> None:
     """Say everything that is wrong with policy FILES, as file:line:column: message.
 
     Warnings are told besides: rules that can never decide, limits that are never reached, names that look alike; and
     with a list of tools names that match nothing, and tools that nothing names. Exit code 1 if a file is refused.
     """
-    definitions = listed(tools, server, config)
+    definitions = listed(tools, server, config, last_seen=last_seen)
     reading = PolicyFiles()
     found: list[tuple[Policy, tuple[Finding, ...]]] = []
     for file in files:

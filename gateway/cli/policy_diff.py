@@ -34,7 +34,13 @@ NAMED = 12
 @config_option
 @json_option
 def command(
-    before: Path, after: Path, tools: Path | None, server: str | None, config: Path | None, as_json: bool
+    before: Path,
+    after: Path,
+    tools: str | None,
+    server: str | None,
+    last_seen: bool,
+    config: Path | None,
+    as_json: bool,
 ) -> None:
     """Say what the policy AFTER says otherwise than the policy BEFORE, tool by tool.
 
@@ -42,7 +48,10 @@ def command(
     EITHER: nobody can say. With a list of tools they are compared by name and by the risk that they show, and what in
     AFTER does nothing with these tools is told as well.
     """
-    (old, new), definitions = (stack[-1] for stack in stacks([before, after], look_at)), listed(tools, server, config)
+    (old, new), definitions = (
+        (stack[-1] for stack in stacks([before, after], look_at)),
+        listed(tools, server, config, last_seen=last_seen),
+    )
     found = differences(old, new, definitions)
     warnings = findings(new, definitions) if definitions else ()
     value = {

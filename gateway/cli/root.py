@@ -18,7 +18,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "serve": ("gateway.cli.serve", "Run the gateway and the web console."),
     "check": ("gateway.cli.check", "Say everything that is wrong with the configuration and its policies."),
     "config": ("gateway.cli.config", "Print the effective configuration or its JSON Schema."),
-    "policy": ("gateway.cli.policy", "Check policies, and explain what a call would get."),
+    "policy": ("gateway.cli.policy", "Write, check, test, explain, compare and try policies."),
     "agents": ("gateway.cli.agents", "Add agents, rotate and revoke their tokens."),
     "people": ("gateway.cli.people", "Add people, make sign-in links and tokens."),
     "servers": ("gateway.cli.servers", "List upstream servers and tools; accept a tool that changed; sign in."),

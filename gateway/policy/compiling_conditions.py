@@ -13,7 +13,7 @@ from gateway.policy.shapes import ConditionShape
 from gateway.policy.source import nearest, pointer
 from gateway.policy.texts import shown
 
-EQUALITIES = ("eq", "neq", "in", "not_in")
+EQUALITIES = ("eq", "neq", "in", "not_in", "contains")
 PRESENCES = ("exists", "not_exists")
 OTHER_WORDS = {
     "=": "eq",

@@ -76,15 +76,25 @@ class Condition:
         return Judged(holds=there is self.exists, why=f"{self.path.text} is {'there' if there else 'missing'}")
 
     def _test(self, op: Operator, where: str, value: Any) -> Judged:
-        actual = printed(value) if self.coerce else value
+        actual, wanted = self._compared(op, value)
         try:
-            holds = op.test(normalised(actual, fold=self.fold), self.ready)
+            holds = op.test(normalised(actual, fold=self.fold), wanted)
         except (Unfit, ValueError, TypeError, ArithmeticError) as err:
             said = str(err) if isinstance(err, Unfit) else "cannot be compared"
             return Judged(holds=None, why=f"{where} {shown(value)} {said}")
         phrase = (op.yes if holds else op.no).replace("{v}", self.said)
         warning = " (it holds invisible characters)" if isinstance(value, str) and hides_something(value) else ""
         return Judged(holds=holds, why=f"{where} {shown(value)} {phrase}{warning}")
+
+    def _compared(self, op: Operator, value: Any) -> tuple[Any, Any]:
+        """What is compared with what. `contains` prints the elements of a list; in a text only a text is looked for."""
+        if not self.coerce:
+            return value, self.ready
+        if op.name != "contains":
+            return printed(value), self.ready
+        if isinstance(value, list | tuple):
+            return [printed(item) for item in value], self.ready
+        return value, normalised(self.value, fold=self.fold)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -83,7 +83,7 @@ def described(policy: Policy) -> dict[str, Any]:
 
 def _tidied(condition: dict[str, Any]) -> dict[str, Any]:
     """Without Intercept's loose equality where it makes no difference: a text that nothing else is printed as."""
-    if condition.get("op") in {"eq", "in"} and twinless(condition["value"]):
+    if condition.get("op") in {"eq", "in", "contains"} and twinless(condition["value"]):
         condition.pop("coerce", None)
     return condition
 

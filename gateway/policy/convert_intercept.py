@@ -12,12 +12,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from gateway.policy import wording
 from gateway.policy.collecting import Path
 from gateway.policy.conditions import Side
 from gateway.policy.convert_entries import Entry, Layout, Part, lay_out
 from gateway.policy.convert_intercept_conditions import Written, is_exact, paths, refused, required
 from gateway.policy.convert_losses import Losses
-from gateway.policy.convert_values import exact_window, nearest_window, plain_path
+from gateway.policy.convert_values import exact_window, nearest_window, plain_path, uncounted
 
 UNSAID = "Nobody can say here whether this call is allowed, so it is denied."
 WORDLESS = frozenset({"timeout"})
@@ -167,7 +168,11 @@ class _Tool:
     def limits(self, parts: tuple[Part, ...]) -> Iterator[dict[str, Any]]:
         """The rules of limits."""
         for part in parts:
-            yield from self._limit(part)
+            why = uncounted(part.value)
+            if why is None:
+                yield from self._limit(part)
+            else:
+                self.losses.looser(part.path, why)
 
     def _limit(self, part: Part) -> Iterator[dict[str, Any]]:
         said = part.value
@@ -179,7 +184,7 @@ class _Tool:
         self._who_pays(part)
         amount = said.get("amount", 1)
         if not _countable(amount):
-            self.losses.looser((*part.path, "amount"), f"the amount {amount}: the limit is not written")
+            self.losses.looser((*part.path, "amount"), f"the amount {wording.value(amount)}: the limit is not written")
             return
         counter = self._counter(part, window)
         head, spoken = {"name": self._label(part)}, _said("on_deny", said.get("on_deny"))
@@ -200,7 +205,7 @@ class _Tool:
         if scope == "all":
             self.losses.looser((*part.path, "scope"), "scope all: each server has a budget of its own")
         elif scope != "server" and not (scope == "tool" and self.name != "*"):
-            self.losses.stricter((*part.path, "scope"), f"scope {scope}: there is one budget for all")
+            self.losses.stricter((*part.path, "scope"), f"scope {wording.value(scope)}: there is one budget for all")
         if (said["counter"], str(said["window"])) in self.shared and scope != "tool":
             self.losses.looser((*part.path, "counter"), "a counter of several tools: each has a budget of its own")
         if said.get("on_exceed", "deny") != "deny":
@@ -256,7 +261,9 @@ def _shared(layout: Layout) -> frozenset[tuple[str, str]]:
 
 def _countable(amount: Any) -> bool:
     """Can Intercept count it? A whole number, or an argument at a plain path."""
-    return plain_path(amount) if isinstance(amount, str) else amount == int(amount)
+    if isinstance(amount, str):
+        return plain_path(amount)
+    return not isinstance(amount, Mapping) and amount == int(amount)
 
 
 def _said(key: str, value: Any) -> dict[str, Any]:

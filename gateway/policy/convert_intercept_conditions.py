@@ -77,7 +77,8 @@ def is_exact(said: Mapping[str, Any]) -> bool:
             return all(map(is_exact, said[kind]))
     if "not" in said:
         return is_exact(said["not"])
-    return bool(said.get("coerce")) or said.get("op") in {"exists", "not_exists"}
+    loose = bool(said.get("coerce")) and said["op"] != "contains"
+    return loose or said["op"] in {"exists", "not_exists"}
 
 
 def _leaf(said: Mapping[str, Any], side: Side) -> Written | None:
@@ -91,7 +92,7 @@ def _leaf(said: Mapping[str, Any], side: Side) -> Written | None:
             return [{"path": path, "op": "gte", "value": value[0]}, {"path": path, "op": "lte", "value": value[1]}]
         case "eq" | "neq" | "in" | "not_in":
             return _equality(said)
-        case "contains" if isinstance(value, str) and twinless(value):
+        case "contains" if said.get("coerce") or twinless(value):
             return [{"path": path, "op": "contains", "value": value}]
         case "starts_with":
             return _regex(path, f"^{escaped(str(value))}")

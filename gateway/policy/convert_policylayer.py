@@ -7,9 +7,10 @@ What is only known of it by its published pages is not guessed: a cost of a call
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from gateway.policy import wording
 from gateway.policy.conditions import Side
 from gateway.policy.convert_entries import Entry, Part, lay_out
 from gateway.policy.convert_losses import Losses
@@ -21,6 +22,7 @@ from gateway.policy.convert_values import (
     nearest_window,
     plain_path,
     twinless,
+    uncounted,
     unglobbed,
 )
 
@@ -45,7 +47,7 @@ UNSAID = "Nobody can say here whether this call is allowed, so it is denied."
 def to_policylayer(plain: Mapping[str, Any], losses: Losses) -> dict[str, Any]:
     """The plain data of a hosted policy.json."""
     layout = lay_out(plain, losses)
-    limits = [_limit(part, losses) for part in layout.limits]
+    limits = list(_limits(layout.limits, losses))
     return {
         "version": "1",
         "default": layout.default,
@@ -71,7 +73,7 @@ def _tool(entry: Entry, losses: Losses) -> dict[str, Any]:
         denied.append(_rule(part, _conditions(part, Side.DENY, losses) or [], losses, PLACEHOLDER))
     for part in entry.approval:
         losses.same(part.path, "whom to ask")
-    limits = [_limit(part, losses) for part in entry.limits]
+    limits = list(_limits(entry.limits, losses))
     return {
         **({"require": require} if require else {}),
         **({"deny_if": denied} if denied else {}),
@@ -141,8 +143,10 @@ def _condition(said: Mapping[str, Any], side: Side) -> dict[str, Any] | None:
 
 def _coerced(said: Mapping[str, Any], side: Side) -> bool:
     """Does Intercept's loose equality make a difference here?"""
-    harmless = side is Side.REQUIRE and said["op"] in {"eq", "in"} and twinless(said["value"])
-    return bool(said.get("coerce")) and not harmless
+    if not said.get("coerce"):
+        return False
+    harmless = said["op"] == "contains" or (side is Side.REQUIRE and said["op"] in {"eq", "in"})
+    return not (harmless and twinless(said["value"]))
 
 
 def _leaf(path: str, op: str, said: Mapping[str, Any], side: Side) -> dict[str, Any] | None:
@@ -173,14 +177,25 @@ def _pattern(text: str, side: Side, *, full: bool | None) -> str:
     return anchored(text) if full else f"(?s:.*)(?:{text})(?s:.*)"
 
 
+def _limits(each: Sequence[Part], losses: Losses) -> Iterator[dict[str, Any]]:
+    for part in each:
+        why = uncounted(part.value)
+        if why is None:
+            yield _limit(part, losses)
+        else:
+            losses.looser(part.path, why)
+
+
 def _limit(part: Part, losses: Losses) -> dict[str, Any]:
     said = part.value
     window = exact_window(said)
     if window is None:
         window = nearest_window(said)
         losses.looser((*part.path, "window"), f"windows of {said['window']}: counted by the {window} of the calendar")
-    if said.get("scope", "grant") != "grant":
-        losses.looser((*part.path, "scope"), f"scope {said['scope']}: each grant has a budget of its own")
+    scope = said.get("scope", "grant")
+    if scope != "grant":
+        tell = losses.stricter if scope == "session" else losses.looser
+        tell((*part.path, "scope"), f"scope {wording.value(scope)}: each grant has a budget of its own")
     if said.get("on_exceed", "deny") != "deny":
         losses.stricter((*part.path, "on_exceed"), NO_APPROVAL)
     if "amount" in said:

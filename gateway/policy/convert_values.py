@@ -57,6 +57,13 @@ def unglobbed(text: str) -> str:
     return "".join("(?s:.*)" if c == "*" else "(?s:.)" if c == "?" else escaped(c) for c in text)
 
 
+def uncounted(limit: Mapping[str, Any]) -> str | None:
+    """Why no window of the calendar comes near this limit, or None."""
+    if limit["window"] == "inflight":
+        return "calls at a time: the limit is not written"
+    return "a bucket: the limit is not written" if limit.get("kind") == "bucket" else None
+
+
 def exact_window(limit: Mapping[str, Any]) -> str | None:
     """The window of a limit, where it is one of the calendar that all formats have."""
     window = limit["window"]

@@ -121,7 +121,7 @@ def _budget(said: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _limit_moved(old: Part, new: Part) -> Iterator[Change]:
-    counter, per = shown(new.said["counter"]), f"per {new.said['window']} {wording.whose(new.said)}"
+    counter, per = shown(new.said["counter"]), f"{wording.per(new.said)} {wording.whose(new.said)}"
     at = {"before": old.rule, "after": new.rule}
     most, least = new.said["max"], old.said["max"]
     if most != least:

@@ -11,8 +11,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 _LETTERS = str.maketrans(
-    "аеорсухіјѕһԁԛԝкмтвнӏ" "οανρικτυχ" "01i|" "-./:",
-    "aeopcyxijshdqwkmtbhl" "oavpiktux" "olll" "____",
+    "аеорсухіјѕһԁԛԝкмтвнӏ" "οανρικτυχ" "01i|5",
+    "aeopcyxijshdqwkmtbhl" "oavpiktux" "ollls",
+    "_-./: ",
 )  # fmt: skip
 _PAIRS = (("rn", "m"), ("vv", "w"), ("cl", "d"))
 

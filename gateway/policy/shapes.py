@@ -107,7 +107,9 @@ class ConditionShape(Shape):
     value: Any = Field(None, description="what the argument is compared with")
     fold: bool = Field(default=False, description="compare texts without regard to case")
     full: bool | None = Field(None, description="regex: must the whole text match?")
-    coerce: bool = Field(default=False, description='eq, neq, in, not_in: compare printed texts, so that 1 equals "1"')
+    coerce: bool = Field(
+        default=False, description='eq, neq, in, not_in, contains: compare printed texts, so that 1 equals "1"'
+    )
     any: list[ConditionShape] | None = Field(None, description="at least one of these holds")
     all: list[ConditionShape] | None = Field(None, description="all of these hold")
     not_: ConditionShape | None = Field(None, alias="not", description="this does not hold")

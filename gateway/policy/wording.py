@@ -39,10 +39,16 @@ def rule(said: Mapping[str, Any]) -> str:
 def limit(said: Mapping[str, Any]) -> str:
     """A whole limit."""
     amount = said.get("amount", 1)
-    what = "" if amount == 1 else f" of {amount if isinstance(amount, str) else shown(amount)}"
+    what = "" if amount == 1 else f" of {value(amount)}"
     asks = ", then a person is asked" if said.get("on_exceed") == "require_approval" else ""
-    counter = f"(counter {shown(said['counter'])})"
-    return f"at most {number(said['max'])}{what} per {said['window']} {whose(said)} {counter}{asks}"
+    options = [f"{key} {value(said[key])}" for key in ("kind", "burst", "tz", "unit") if key in said]
+    counter = ", ".join([f"counter {shown(said['counter'])}", *options])
+    return f"at most {number(said['max'])}{what} {per(said)} {whose(said)} ({counter}){asks}"
+
+
+def per(said: Mapping[str, Any]) -> str:
+    """The window of a limit."""
+    return "at a time" if said["window"] == "inflight" else f"per {said['window']}"
 
 
 def whose(said: Mapping[str, Any]) -> str:

@@ -100,12 +100,14 @@ def test_with_a_list_of_tools_what_does_nothing_with_them_is_told_as_well(folder
 
 
 def test_the_tools_of_a_server_are_those_it_last_listed(folder: Path) -> None:
-    files = (folder / "before.yaml", folder / "after.yaml", "--server", "shop", "--config", folder / "placet.yaml")
-    assert "was never asked for its tools" in placet("policy", "diff", *files, code=1).stderr
+    server = ("--server", "shop", "--last-seen", "--config", folder / "placet.yaml")
+    files = (folder / "before.yaml", folder / "after.yaml", *server)
+    assert "No tool of shop was seen yet" in placet("policy", "diff", *files, code=1).stderr
     seen(folder)
     assert "there is no tool \"lst_orders\"; did you mean 'list_orders'?" in placet("policy", "diff", *files).output
     unknown = placet("policy", "diff", *files[:2], "--server", "shoop", "--config", folder / "placet.yaml", code=2)
-    assert 'There is no server "shoop"' in unknown.stderr
+    assert "There is no server 'shoop'" in unknown.stderr
+    assert "shop cannot be asked; --last-seen" in placet("policy", "diff", *files[:4], *files[5:], code=1).stderr
 
 
 def test_warnings_stand_at_their_place_and_stop_nothing_unless_it_is_strict(folder: Path) -> None:
@@ -134,14 +136,8 @@ def test_a_check_of_the_configuration_warns_with_what_its_servers_listed(folder:
     assert "all is well" in said
 
 
-@pytest.mark.parametrize("text", ["[", "{}", '{"tools": 5}', '{"tools": [5]}', '[{"title": "x"}]'])
-def test_what_is_no_list_of_tools_is_refused(folder: Path, text: str) -> None:
-    (folder / "tools.json").write_text(text)
-    said = placet("policy", "check", folder / "after.yaml", "--tools", folder / "tools.json", code=2)
-    assert "is no list of tools" in said.stderr
-
-
 def test_a_list_is_of_a_file_or_of_a_server(folder: Path) -> None:
     options = ("--tools", folder / "tools.json", "--server", "shop")
     assert "not both" in placet("policy", "check", folder / "after.yaml", *options, code=2).stderr
     assert "cannot be read" in placet("policy", "check", folder / "after.yaml", "--tools", "no", code=2).stderr
+    assert "goes with --server" in placet("policy", "check", folder / "after.yaml", "--last-seen", code=2).stderr

@@ -47,7 +47,7 @@ b_conditions = said(
         *(leaf(op, st.lists(mixed, min_size=1, max_size=3)) for op in ("in", "not_in")),
         *(leaf(op, numbers) for op in ("lt", "lte", "gt", "gte")),
         leaf("regex", st.sampled_from(["a", "^a$", "b$", "a|1"])),
-        leaf("contains", st.sampled_from(["a", "b"])),
+        leaf("contains", mixed),
         leaf("exists", st.booleans()),
     ]
 )
@@ -94,6 +94,7 @@ leaves = said(
     [
         *(leaf(op, mixed, coerce=st.booleans()) | leaf(op, texts, fold=st.booleans()) for op in ("eq", "neq")),
         *(leaf(op, st.lists(mixed, min_size=1, max_size=3), coerce=st.booleans()) for op in ("in", "not_in")),
+        leaf("contains", mixed, coerce=st.booleans()),
         *(leaf(op, numbers) for op in ("lt", "lte", "gt", "gte")),
         leaf("between", st.just([1, 5])),
         leaf("regex", st.sampled_from(["a", "^a$", "b$", "a|1"]), full=st.booleans()),

@@ -208,6 +208,15 @@ def test_every_operator_is_tried_and_says_what_it_is() -> None:
         ({"path": "args.x", "op": "path_under", "value": "/SRV", "fold": True}, {"x": "/srv/a"}, True, "is under"),
         ({"path": "args.x", "op": "eq", "value": 1, "coerce": True}, {"x": "1"}, True, 'args.x "1" is 1'),
         ({"path": "args.x", "op": "not_in", "value": [1, "a"], "coerce": True}, {"x": 1.0}, False, "is one of"),
+        ({"path": "args.x", "op": "contains", "value": 1, "coerce": True}, {"x": ["1"]}, True, "contains 1"),
+        ({"path": "args.x", "op": "contains", "value": "1", "coerce": True}, {"x": [1]}, True, "contains"),
+        (
+            {"path": "args.x", "op": "contains", "value": 1, "coerce": True},
+            {"x": "a1"},
+            None,
+            "is a number, not a text",
+        ),
+        ({"path": "args.x", "op": "contains", "value": "1", "coerce": True}, {"x": "a1"}, True, "contains"),
         (
             {"path": "args.x", "op": "neq", "value": "a"},
             {"x": "a\u200b"},
@@ -310,7 +319,7 @@ def test_a_condition_that_could_never_be_judged_is_refused_when_it_is_loaded(
         ({"path": "args.x", "op": "lt", "value": 5, "fold": True}, "lt compares no letters, so fold changes nothing"),
         ({"path": "args.x", "op": "exists", "fold": True}, "exists compares no letters"),
         ({"path": "args.x", "op": "eq", "value": "a", "full": True}, "full belongs to regex; eq has no pattern"),
-        ({"path": "args.x", "op": "lt", "value": 5, "coerce": True}, "coerce belongs to eq, neq, in, not_in"),
+        ({"path": "args.x", "op": "lt", "value": 5, "coerce": True}, "coerce belongs to eq, neq, in, not_in, contains"),
     ],
 )
 def test_an_option_that_would_change_nothing_is_refused(condition: dict[str, Any], said: str) -> None:

@@ -65,7 +65,7 @@ def leaves() -> Iterator[dict[str, Any]]:
     for op, values in OPERANDS.items():
         for value in values:
             yield {"op": op, "value": value}
-            if op in {"eq", "neq", "in", "not_in"}:
+            if op in {"eq", "neq", "in", "not_in", "contains"}:
                 yield {"op": op, "value": value, "coerce": True}
             if op in {"eq", "starts_with"} and isinstance(value, str):
                 yield {"op": op, "value": value, "fold": True}
@@ -211,6 +211,36 @@ def test_a_policy_of_intercept_goes_to_ours_and_back_where_nothing_is_lost() -> 
             B,
             {"limits": [{"counter": "c", "window": "day", "max": 5, "scope": "all", "on_exceed": "require_approval"}]},
             [("/tools/pay/limits/0/on_exceed", "stricter"), ("/tools/pay/limits/0/scope", "looser")],
+        ),
+        (
+            B,
+            {"limits": [{"counter": "c", "window": "day", "max": 5, "scope": ["agent", "args.to"]}]},
+            [("/tools/pay/limits/0/scope", "stricter")],
+        ),
+        (
+            B,
+            {"limits": [{"counter": "c", "window": "day", "max": 5, "scope": "server", "amount": {"pay": 2, "*": 1}}]},
+            [("/tools/pay/limits/0/amount", "looser")],
+        ),
+        (
+            A,
+            {"limits": [{"counter": "c", "window": "inflight", "max": 5, "scope": "session"}]},
+            [("/tools/pay/limits/0", "looser")],
+        ),
+        (
+            B,
+            {"limits": [{"counter": "c", "window": "1h", "max": 5, "kind": "bucket"}]},
+            [("/tools/pay/limits/0", "looser")],
+        ),
+        (
+            A,
+            {"limits": [{"counter": "c", "window": "day", "max": 5, "scope": "session"}]},
+            [("/tools/pay/limits/0/scope", "stricter")],
+        ),
+        (
+            A,
+            {"limits": [{"counter": "c", "window": "day", "max": 5, "tz": "Europe/Athens", "unit": "args.currency"}]},
+            [("/tools/pay/limits/0/tz", "looser"), ("/tools/pay/limits/0/unit", "looser")],
         ),
         (B, {"schedule": {"days": ["mon"], "tz": "UTC"}}, [("/tools/pay/schedule", "stricter")]),
         *(

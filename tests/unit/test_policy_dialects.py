@@ -128,6 +128,8 @@ B: list[tuple[Policy, str, dict[str, Any], Verdict, str, str]] = [
     (b("{path: args.x, op: regex, value: '1'}"), "a", {"x": 1, **MUST}, DENY, FIRST, "patterns are for texts only"),
     (b("{path: args.x, op: contains, value: b}"), "a", {"x": "abc", **MUST}, ALLOW, PASSED, "contains in a text"),
     (b("{path: args.x, op: contains, value: b}"), "a", {"x": ["b"], **MUST}, ALLOW, PASSED, "contains in a list"),
+    (b("{path: args.x, op: contains, value: 1}"), "a", {"x": ["1"], **MUST}, ALLOW, PASSED, "elements as eq does"),
+    (b("{path: args.x, op: contains, value: 1}"), "a", {"x": "a1", **MUST}, DENY, FIRST, "in a text only a text"),
     (b("{path: args.x.y, op: eq, value: 1}"), "a", {"x.y": 1, **MUST}, DENY, FIRST, "dots always split"),
     (intercept("  a: {rules: []}\n"), "a", {}, ALLOW, "/tools/a", "no rules, no objection"),
     (intercept("  a: {rules: []}\n"), "b", {}, DENY, "/default", "a closed default"),

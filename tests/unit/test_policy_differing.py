@@ -101,6 +101,16 @@ def over(value: Any, **more: Any) -> dict[str, Any]:
             {"rate_limit": "6/hour"},
             [("loosens", 'at most 6 per hour for each grant (counter "pay_rate_hour"), before 5')],
         ),
+        (
+            {},
+            limit(window="inflight", scope=["agent", "args.to"], amount={"pay": 2}),
+            [("tightens", 'at most 5 of pay 2 at a time for each agent and args.to (counter "c")')],
+        ),
+        (
+            limit(kind="bucket"),
+            limit(kind="bucket", burst=8),
+            [("either", 'burst of "c" is 8, before not said')],
+        ),
         ({"reason": "A"}, {"reason": "B"}, [("neither", 'gives the reason "B"')]),
         (
             {},

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.policy.lookalikes import skeleton
 from gateway.policy.model import Risk, RiskClass
 from gateway.policy.risk.claims import ORDER
 from gateway.policy.risk.parts import Parts
@@ -26,7 +27,6 @@ _ORDERS = re.compile(
     re.IGNORECASE,
 )
 _JOINED_PICTURES = re.compile("(?<=[^\\w\\s])\u200d(?=[^\\w\\s])")
-_TWINS = str.maketrans({"0": "o", "1": "l", "i": "l", "5": "s", "_": "", "-": "", ".": "", "/": ""})
 MOST_READ = 8_000
 
 
@@ -112,7 +112,7 @@ def look_alikes(names: Sequence[str]) -> dict[str, tuple[Finding, ...]]:
     """Names within one server that a person or a model could take for each other, by each of them."""
     groups: dict[str, list[str]] = {}
     for name in names:
-        groups.setdefault(name.casefold().translate(_TWINS), []).append(name)
+        groups.setdefault(skeleton(name), []).append(name)
     found: dict[str, tuple[Finding, ...]] = {}
     for group in groups.values():
         for name in dict.fromkeys(group):
