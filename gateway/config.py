@@ -86,8 +86,8 @@ def database_of(path: Path, env: Mapping[str, str]) -> str:
     return loader.database(shape)
 
 
-def policy_files(path: Path, env: Mapping[str, str]) -> dict[str, tuple[Path, ...]]:
-    """The policy files of each server of a configuration, outer layers first, without those of the page.
+def policy_files(path: Path, env: Mapping[str, str]) -> tuple[Path, ...]:
+    """Every policy file that a configuration names: of the organisation, of servers, of agents.
 
     Raises:
         ConfigErrors: the configuration itself cannot be read.
@@ -96,10 +96,10 @@ def policy_files(path: Path, env: Mapping[str, str]) -> dict[str, tuple[Path, ..
     shape = loader.shape()
     if shape is None or loader.problems:
         raise ConfigErrors(loader.problems)
-    return {
-        name: tuple(loader.folder / file for file in server.policy or () if file != PAGE)
-        for name, server in shape.servers.items()
-    }
+    servers = (server.policy for server in shape.servers.values())
+    agents = (agent.policy for agent in shape.agents.values())
+    words = (word for said in (shape.policy, *servers, *agents) for word in said or () if word != PAGE)
+    return tuple(dict.fromkeys(loader.folder / word for word in words))
 
 
 def changed(settings: Settings) -> bool:

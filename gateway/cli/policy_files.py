@@ -50,8 +50,8 @@ def all_loaded(files: Iterable[Path], trial: Trial = trials.problems) -> tuple[P
     return layered(*stacks(files, trial))
 
 
-def configured(config: Path | None) -> dict[str, tuple[Path, ...]]:
-    """The policy files of each server of the configuration."""
+def configured(config: Path | None) -> tuple[Path, ...]:
+    """Every policy file that the configuration names."""
     try:
         return policy_files(config_file(config), os.environ)
     except ConfigErrors as err:

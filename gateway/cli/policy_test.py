@@ -44,7 +44,7 @@ def command(files: tuple[Path, ...], junit: Path | None, config: Path | None, as
     force before stays in force.
     """
     if not files:
-        files = tuple(dict.fromkeys(file for several in configured(config).values() for file in several))
+        files = configured(config)
     if not files:
         fail("The configuration names no policy file; name one: placet policy test FILE.")
     reports = [_report(layers) for layers in stacks(files, look_at)]

@@ -18,7 +18,7 @@ from gateway.policy.compiling_limits import RATE_WINDOWS
 from gateway.policy.conditions import Condition, Group
 from gateway.policy.durations import written
 from gateway.policy.limit import Amount, LengthOf, Limit, OnExceed, Prices, Scope
-from gateway.policy.model import Action, ApprovalBlock, Policy, Rule, ToolRules, Verdict
+from gateway.policy.model import Action, ApprovalBlock, Policy, RiskSaid, Rule, ToolRules, Verdict
 from gateway.policy.paths import ArgumentPath, Unwrap
 from gateway.policy.schedule import DAYS, Schedule
 from gateway.policy.windows import CALENDAR, Fixed
@@ -43,6 +43,7 @@ def dump(policy: Policy) -> dict[str, Any]:
         **_said("hide", [name.text for _, name in policy.hide]),
         **({"all_tools": {"limits": limits}} if limits else {}),
         "tools": tools,
+        **_said("risk", {one.pattern.text: _risk(one) for one in policy.risks}),
         **_default("resources", policy.resources_default, policy.default),
         **_default("prompts", policy.prompts_default, policy.default),
     }
@@ -59,6 +60,14 @@ def dump_yaml(policy: Policy) -> str:
 def dump_json(policy: Policy) -> str:
     """The policy as a JSON file."""
     return as_json(dump(policy)) + "\n"
+
+
+def _risk(said: RiskSaid) -> dict[str, Any]:
+    return {
+        **({"class": said.kind.value} if said.kind is not None else {}),
+        **({"severity": said.severity.value} if said.severity is not None else {}),
+        **_said("why", said.why),
+    }
 
 
 def _said(key: str, value: Any) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import pytest
 
 from approvals import tokens
 from approvals.domain.model import Person, PersonId, Role
-from gateway.config import ConfigErrors, changed, database_of, default_file, load_config
+from gateway.config import ConfigErrors, changed, database_of, default_file, load_config, policy_files
 from gateway.policy.loaders import load_policy
 from gateway.policy.model import Policy
 from gateway.schemas import MODELS, rendered, write_schemas
@@ -503,6 +503,8 @@ def test_layers_of_the_organisation_stand_over_servers_and_those_of_an_agent_und
     )
     assert policies_for(settings, "bare", "a") == ()
     assert names(every_policy(settings)) == ["org", "base", "p", "mine"]
+    files = policy_files(tmp_path / "placet.yaml", {})
+    assert [file.stem for file in files] == ["org", "base", "p", "mine"]
     assert settings.notes == ("server bare has no policy: every tool of it is denied",)
     assert not changed(settings)
     (tmp_path / "mine.yaml").write_text(ASKS)
