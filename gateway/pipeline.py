@@ -19,7 +19,7 @@ from gateway import heavy
 from gateway.conversation import Back
 from gateway.inbound.gate import Called, TaskCreated
 from gateway.judge import Judgement
-from gateway.limits import Exceeded, Reservation
+from gateway.limits import Exceeded, Reservation, waived_by
 from gateway.parts import Parts
 from gateway.policy.model import ApprovalSpec, Ruling, Verdict
 from gateway.protocol import answers
@@ -102,6 +102,9 @@ async def _made(
     if visit.found.tool.drifted:
         visit.outcome = "tool_changed"
         return told(answers.tool_changed(tool=visit.name))
+    if current is not None and await _over_a_budget(parts, visit, ruling, current):
+        visit.arguments = {}
+        return await _join(parts, visit, current)
     if current is not None and ruling.verdict is not Verdict.REQUIRE_APPROVAL:
         # What was asked before, people need not decide any more, unless it has just been decided.
         said = await _end_as_changed(parts, visit, current)
@@ -156,6 +159,13 @@ async def _no_room(parts: Parts, visit: Visit, ruling: Ruling) -> Exceeded | Non
     room = await parts.limits.check(ruling.limits)
     visit.counted_at = room.at
     return room if isinstance(room, Exceeded) else None
+
+
+async def _over_a_budget(parts: Parts, visit: Visit, ruling: Ruling, request: ApprovalRequest) -> bool:
+    """Is the open request about going over a limit, which the call still would? The policy itself asks nobody."""
+    if ruling.verdict is not Verdict.ALLOW or not waived_by(request.rule, ruling.limits):
+        return False
+    return request.state is State.APPROVED or await _no_room(parts, visit, ruling) is not None
 
 
 async def _repeat(parts: Parts, visit: Visit) -> Filed | None:
