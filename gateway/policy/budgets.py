@@ -107,6 +107,8 @@ class Exceeded:
         most = f"{_counted(limit.max, self.use.unit)} {limit.window.per}"
         at_once = "" if self.standing.max == limit.max else f" and {plain(self.standing.max)} at once"
         most = f"{most}{at_once} {_for_whom(self.use)}"
+        if self.use.secret:
+            return f"The limit {limit.counter!r} is {most}, and this call would go over it."
         if self.retry_after is None:
             return f"This call costs {needed}; the limit {limit.counter!r} never allows more than {most}."
         left = _counted(self.standing.remaining, self.use.unit)

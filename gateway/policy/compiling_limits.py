@@ -10,7 +10,7 @@ from gateway.policy.collecting import Collector, Path
 from gateway.policy.compiling_conditions import argument_path
 from gateway.policy.compiling_names import tool_pattern
 from gateway.policy.compiling_windows import window_of
-from gateway.policy.limit import Amount, LengthOf, Limit, OnExceed, Prices, Scope
+from gateway.policy.limit import Amount, LengthOf, Limit, OnExceed, Price, Prices, Scope
 from gateway.policy.paths import ArgumentPath
 from gateway.policy.shapes import LimitShape, countable
 from gateway.policy.source import nearest, pointer
@@ -97,7 +97,7 @@ def _prices(notes: Collector, value: dict[str, Any], path: Path) -> Prices | Non
     return Prices(each=tuple(each)) if value and len(each) == len(value) else None
 
 
-def _price(notes: Collector, value: Any, path: Path) -> Decimal | ArgumentPath | LengthOf | None:
+def _price(notes: Collector, value: Any, path: Path) -> Price | None:
     if isinstance(value, str) and value.startswith("len("):
         if not value.endswith(")"):
             notes.problem(path, f"{value!r} has no closing bracket; write len(args.path)")

@@ -14,7 +14,7 @@ from decimal import Decimal
 from itertools import product
 from typing import Any
 
-from gateway.policy.limit import CounterKey, LengthOf, Limit, Prices, Scope
+from gateway.policy.limit import Amount, CounterKey, LengthOf, Limit, Price, Prices, Scope
 from gateway.policy.model import Facts
 from gateway.policy.operators import kind, length, number
 from gateway.policy.paths import ArgumentPath, Missing
@@ -33,11 +33,15 @@ class Uncountable(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """`amount` is taken from each of the budgets `keys`; one that stands there twice pays twice."""
+    """`amount` is taken from each of the budgets `keys`; one that stands there twice pays twice.
+
+    `of`: the argument that says the amount, if one does.
+    """
 
     amount: Decimal
     keys: tuple[CounterKey, ...]
     unit: str | None = None
+    of: ArgumentPath | None = None
 
 
 def cost(limit: Limit, facts: Facts) -> Cost | None:
@@ -46,26 +50,31 @@ def cost(limit: Limit, facts: Facts) -> Cost | None:
     Raises:
         Uncountable: an argument that says so is missing, or cannot be counted.
     """
-    amount = _amount(limit.amount, facts)
-    if amount is None:
+    price = _said(limit.amount, facts)
+    amount = _amount(price, facts)
+    if amount == 0:
         return None
     unit = _unit(limit.unit, facts) if limit.unit is not None else None
     in_unit = [] if unit is None else [["unit", normal(unit, fold=True)]]
     keys = tuple((limit.budget, json.dumps([*parts, *in_unit], ensure_ascii=False)) for parts in _whose(limit, facts))
-    return Cost(amount=amount, keys=keys, unit=unit)
+    of = price.path if isinstance(price, LengthOf) else price if isinstance(price, ArgumentPath) else None
+    return Cost(amount=amount, keys=keys, unit=unit, of=of)
 
 
-def _amount(said: Decimal | ArgumentPath | LengthOf | Prices, facts: Facts) -> Decimal | None:
-    if isinstance(said, Decimal):
-        return said
-    if isinstance(said, Prices):
-        price = said.of(facts.tool, facts.risk.kind)
-        if price is None:
-            raise Uncountable(f"the tool {shown(facts.tool)} has no price in it")
-        return None if price == 0 else _amount(price, facts)
-    if isinstance(said, LengthOf):
-        return _length(said.path, facts)
-    return _number(said, facts)
+def _said(amount: Amount, facts: Facts) -> Price:
+    """What is said of this tool."""
+    if not isinstance(amount, Prices):
+        return amount
+    price = amount.of(facts.tool, facts.risk.kind)
+    if price is None:
+        raise Uncountable(f"the tool {shown(facts.tool)} has no price in it")
+    return price
+
+
+def _amount(price: Price, facts: Facts) -> Decimal:
+    if isinstance(price, Decimal):
+        return price
+    return _length(price.path, facts) if isinstance(price, LengthOf) else _number(price, facts)
 
 
 def _number(path: ArgumentPath, facts: Facts) -> Decimal:

@@ -40,7 +40,7 @@ def evaluate(policy: Policy | Sequence[Policy] | None, facts: Facts) -> Ruling:
         trace=sheet.told,
         policy_version=version,
         policy=won.policy,
-        limits=() if won.verdict is Verdict.DENY else tuple(sheet.limits),
+        limits=() if won.verdict is Verdict.DENY else sheet.charged,
         approval=ApprovalSpec(parts=tuple(sheet.parts)) if won.verdict is Verdict.REQUIRE_APPROVAL else None,
         risk=risk.kind,
         severity=risk.severity,

@@ -45,25 +45,29 @@ class LengthOf:
         return f"len({self.path.text})"
 
 
+Price = Decimal | ArgumentPath | LengthOf
+"""A number, or where that stands."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prices:
     """An amount for each tool, as written; the most specific name counts, and 0 is free."""
 
-    each: tuple[tuple[NamePattern, Decimal | ArgumentPath | LengthOf], ...]
+    each: tuple[tuple[NamePattern, Price], ...]
 
     @property
     def text(self) -> str:
         """In words: it is too long to be said as it is written."""
         return "the price of each tool"
 
-    def of(self, tool: str, risk: str) -> Decimal | ArgumentPath | LengthOf | None:
+    def of(self, tool: str, risk: str) -> Price | None:
         """The price of a tool, None if nothing names it."""
         named = [(pattern, price) for pattern, price in self.each if pattern.matches(tool, risk)]
         return min(named, key=lambda pair: pair[0].rank)[1] if named else None
 
 
-Amount = Decimal | ArgumentPath | LengthOf | Prices
-"""What one call costs: a number, or where that stands."""
+Amount = Price | Prices
+"""What one call costs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

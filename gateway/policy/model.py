@@ -311,13 +311,16 @@ class Shadowed:
 class LimitUse:
     """A limit that applies to one call: what the call costs, and each of the budgets that pays it, in its unit.
 
-    A budget that stands twice in `keys` pays twice. `approval`: whom to ask when it is exceeded.
+    A budget that stands twice in `keys` pays twice. `approval`: whom to ask when it is exceeded. `of`: where in the
+    call's arguments the amount stands, if it does; `secret` if that is hidden from who may not read all.
     """
 
     limit: Limit
     amount: Decimal
     keys: tuple[CounterKey, ...]
     unit: str | None = None
+    of: Steps | None = None
+    secret: bool = False
     approval: ApprovalSpec = field(default_factory=ApprovalSpec)
 
     def as_json(self) -> dict[str, Any]:

@@ -86,6 +86,20 @@ class Sheet:
                 self.masks[f"{where} {shown(value)}"] = f"{where} {HIDDEN}"
 
     @property
+    def charged(self) -> tuple[LimitUse, ...]:
+        """What the call costs, and whether that may be told."""
+        return tuple(replace(use, secret=self._hides(use.of)) for use in self.limits)
+
+    def _hides(self, steps: Steps | None) -> bool:
+        """Does it stand where only who may read all is shown what stands there?"""
+        if steps is None:
+            return False
+        return any(
+            len(place) <= len(steps) and all(at in {None, step} for at, step in zip(place, steps, strict=False))
+            for place in self.hidden
+        )
+
+    @property
     def told(self) -> tuple[Considered, ...]:
         """The trace without what is hidden."""
         if not self.masks:
@@ -150,7 +164,8 @@ class Sheet:
             if paid is None:
                 continue
             spec = ApprovalSpec(parts=(route,))
-            use = LimitUse(limit=limit, amount=paid.amount, keys=paid.keys, unit=paid.unit, approval=spec)
+            of = (*self.at, *paid.of.plain_steps) if paid.of is not None else None
+            use = LimitUse(limit=limit, amount=paid.amount, keys=paid.keys, unit=paid.unit, of=of, approval=spec)
             (self.shadow_limits if shadow or self.in_shadow else self.limits).append(use)
 
     @property

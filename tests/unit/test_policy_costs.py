@@ -258,3 +258,18 @@ def test_an_amount_in_no_unit_is_denied(given: dict[str, Any], why: str) -> None
     denied = ruling(budget(amount="args.amount", unit="args.currency"), given)
     assert denied.verdict is Verdict.DENY
     assert why in (denied.reason or "")
+
+
+@pytest.mark.parametrize("amount", ["args.card.amount", '"len(args.card.amount)"', "{pay: args.card.amount}"])
+@pytest.mark.parametrize("redact", ["args.card", "args.card.amount", '"args.card[\\"amount\\"]"'])
+def test_an_amount_that_is_hidden_is_not_told_where_the_limit_is(amount: str, redact: str) -> None:
+    limit = budget(amount=amount, max="5000")
+    policy = load_policy(
+        f'version: "1"\ndefault: deny\ntools: {{pay: {{redact: [{redact}], limits: [{limit}]}}}}\n', "p.yaml"
+    )
+    value: Any = "x" * 7777 if "len" in amount else 7777
+    facts = Facts(server="s", tool="pay", agent="ada", now=NOON, arguments={"card": {"amount": value}})
+    over = Budgets().check(evaluate(policy, facts).limits, NOON)
+    assert isinstance(over, Exceeded)
+    assert over.reason == "The limit 'c' is 5000 per day for each grant, and this call would go over it."
+    assert over.retry_after is None
