@@ -137,6 +137,19 @@ def test_an_action_that_may_delete_deletes_whatever_the_tool_is_called(choice: s
         )
 
 
+@pytest.mark.parametrize(
+    "action",
+    [
+        {"const": "delete"},
+        {"type": "array", "items": {"enum": ["list", "delete"]}},
+        {"anyOf": [{"const": "list"}, {"enum": ["delete"]}, {"type": "null"}]},
+        {"oneOf": [{"const": "delete"}]},
+    ],
+)
+def test_choices_are_found_where_a_schema_has_them(action: dict[str, Any]) -> None:
+    assert classify({"name": "items", "inputSchema": {"properties": {"action": action}}}).kind is DESTRUCTIVE
+
+
 def test_a_side_that_may_be_buy_or_sell_is_money() -> None:
     schema = {"properties": {"side": {"enum": ["BUY", "SELL"]}, "symbol": {}}}
     assert classify({"name": "act", "inputSchema": schema}).kind is FINANCIAL

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from gateway.policy.evaluate import listing
+from gateway.policy.evaluate import evaluate, listing
 from gateway.policy.loaders import load_policy
-from gateway.policy.model import Confidence, Risk, RiskClass, Severity
+from gateway.policy.model import Confidence, Facts, Risk, RiskClass, Severity, Verdict
 from gateway.policy.risk import Surveyed, classify, survey
 from gateway.policy.risk.rules import advice
 from tests.fakes.tools import ROOT_POLICIES, binance_us
@@ -20,6 +21,10 @@ BOTH = {"destructiveHint": True, "readOnlyHint": True}
 def tool(name: str, says: str = "", *parameters: str, **more: Any) -> dict[str, Any]:
     schema = {"type": "object", "properties": {one: {} for one in parameters}, "additionalProperties": False}
     return {"name": name, "description": says, "inputSchema": schema, **more}
+
+
+def facts(name: str, arguments: dict[str, Any]) -> Facts:
+    return Facts(server="s", tool=name, arguments=arguments, agent="a", now=datetime(2026, 11, 24, tzinfo=UTC))
 
 
 def surveyed(*definitions: dict[str, Any]) -> dict[str, Surveyed]:
@@ -130,6 +135,53 @@ def test_the_rule_has_the_numbers_of_the_catalogue(kind: RiskClass, severity: Se
         (limit,) = given.entry["limits"]
         assert (limit["max"], limit["window"], limit["scope"]) == (int(rule), "minute", "grant")
         assert limit["counter"] == ("act_per_minute" if kind is RiskClass.READ else "act_rate")
+
+
+CHOICES = {"method": {"enum": ["create", "update", "delete"]}, "label name": {}}
+
+
+def test_a_tool_that_destroys_by_one_choice_keeps_the_others() -> None:
+    hints = {"destructiveHint": True}
+    (one,) = survey([{"name": "label_write", "annotations": hints, "inputSchema": {"properties": CHOICES}}])
+    assert (one.risk.kind, one.advice.hide) == (RiskClass.DESTRUCTIVE, False)
+    assert one.advice.why == "allowed, 30 a minute for each agent; refused where method is delete"
+    policy = load_policy(
+        json.dumps({"version": "1", "default": "deny", **one.advice.as_policy("label_write")}), "p.json"
+    )
+    verdicts = {
+        method: evaluate(policy, facts("label_write", {"method": method})).verdict for method in ("create", "delete")
+    }
+    assert verdicts == {"create": Verdict.ALLOW, "delete": Verdict.DENY}
+    assert evaluate(policy, facts("label_write", {})).verdict is Verdict.DENY
+
+
+@pytest.mark.parametrize(
+    "definition",
+    [
+        {"name": "delete_label", "inputSchema": {"properties": CHOICES}},
+        {"name": "label_write", "inputSchema": {"properties": {"method": {"enum": ["delete", "purge"]}}}},
+    ],
+    ids=["the name destroys", "every choice does"],
+)
+def test_a_tool_that_always_destroys_is_hidden(definition: dict[str, Any]) -> None:
+    assert survey([definition])[0].advice.hide
+
+
+def test_a_choice_of_any_name_is_refused_at_its_path() -> None:
+    schema = {"properties": {"the action": {"enum": ["list", "delete"]}}}
+    (one,) = survey([{"name": "things", "inputSchema": schema}])
+    (rule,) = one.advice.entry["deny_if"]
+    assert rule["conditions"][0]["path"] == 'args["the action"]'
+    text = json.dumps({"version": "1", "default": "deny", **one.advice.as_policy("things")})
+    assert evaluate(load_policy(text, "p.json"), facts("things", {"the action": "delete"})).verdict is Verdict.DENY
+
+
+def test_what_is_put_on_and_taken_off_is_no_loss() -> None:
+    schema = {"properties": {"method": {"enum": ["add", "remove"]}}}
+    assert classify({"name": "issue_dependency_write", "inputSchema": schema}).kind is RiskClass.WRITE
+    assert classify(tool("update_type", "Set or remove the type of an issue.")).kind is RiskClass.WRITE
+    assert classify(tool("add_or_remove_label")).kind is RiskClass.WRITE
+    assert classify(tool("create_or_delete_label")).kind is RiskClass.DESTRUCTIVE
 
 
 def test_the_rule_for_a_published_tool_is_the_published_one() -> None:

@@ -13,12 +13,16 @@ ORDER = list(RiskClass)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """`clear`: the words can hardly mean anything else. `priced`: it sets what will be paid, and moves nothing yet."""
+    """`clear`: the words can hardly mean anything else. `priced`: it sets what will be paid, and moves nothing yet.
+
+    `choice`: a parameter and the one of its values that does it.
+    """
 
     kind: RiskClass
     evidence: Evidence
     clear: bool = True
     priced: bool = False
+    choice: tuple[str, str] | None = None
 
 
 def strictest(claims: Iterable[Claim]) -> Claim | None:

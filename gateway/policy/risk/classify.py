@@ -7,6 +7,7 @@ raise the severity and never lowers class or severity (policy.md 3.5).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gateway.policy.model import Confidence, Evidence, Risk, RiskClass
@@ -26,7 +27,32 @@ def classify(definition: Mapping[str, Any]) -> Risk:
 
 def assess(parts: Parts) -> Risk:
     """The risk of a tool by the parts of its definition."""
+    return _risk(parts, decided(parts))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Apart:
+    """A tool that destroys by some of its choices only: those, by their parameter, and its risk without them."""
+
+    choices: Mapping[str, tuple[str, ...]]
+    risk: Risk
+
+
+def apart(parts: Parts) -> Apart | None:
+    """What a tool is without the choices that destroy, where nothing but these and its description says it destroys."""
     claims = decided(parts)
+    losses = [claim for claim in claims if claim.kind is RiskClass.DESTRUCTIVE]
+    chosen = [claim.choice for claim in losses if claim.choice is not None]
+    elsewhere = any(one.choice is None and one.evidence.where != "description" for one in losses)
+    choices = {name: tuple(value for where, value in chosen if where == name) for name, _ in chosen}
+    left = any(set(one.choices) - set(choices.get(one.name, one.choices)) for one in parts.taken.parameters)
+    if not choices or elsewhere or not left:
+        return None
+    # The server's hint is about these choices too.
+    return Apart(choices=choices, risk=_risk(replace(parts, hints={}), [one for one in claims if one not in losses]))
+
+
+def _risk(parts: Parts, claims: Sequence[Claim]) -> Risk:
     won = strictest(claims)
     kind = won.kind if won is not None else RiskClass.WRITE
     spoken = tuple(claim for claim in claims if claim.kind is kind)

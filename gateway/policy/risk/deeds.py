@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -50,6 +50,14 @@ _SENSES = {
 """What each verb does; the strictest meaning of several."""
 _FUND = lex.MONEY | lex.CASH | {"position", "option"}
 _RESETTABLE = frozenset(singular(word) for word in lex.RESETTABLE)
+
+
+UNDONE = Deed(kind=RiskClass.WRITE, says="puts on and takes off")
+
+
+def undoes(beside: Collection[str], verb: str) -> bool:
+    """Does a verb only take off what one beside it puts on? `add or remove a label` changes a thing back and forth."""
+    return verb in lex.TAKES_OFF and not lex.PUTS_ON.isdisjoint(beside)
 
 
 def sense(word: str) -> Sense | None:

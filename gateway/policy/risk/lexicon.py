@@ -69,6 +69,8 @@ DESTROY = _words(
     "disband invalidate ban kick drain abort shred unpublish void forget empty"
 )
 LOOSE_DESTROY = _words("empty reset clear trash invalidate void drop ban forget abort flush")
+PUTS_ON, TAKES_OFF = _words("add set assign attach link"), _words("remove clear")
+"""Joined, they change a thing back and forth."""
 CANCEL = _words("cancel abort void discard revoke invalidate unpublish ban reset")
 """They end one thing that stands, and leave what it stood on."""
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from gateway.policy.model import Evidence, RiskClass
 from gateway.policy.risk import lexicon as lex
 from gateway.policy.risk.claims import Claim
-from gateway.policy.risk.deeds import Sense, deed, sense
+from gateway.policy.risk.deeds import UNDONE, Sense, deed, sense, undoes
 from gateway.policy.risk.words import Word, of_name, singular
 
 _PLURALS = lex.RECORDS | lex.COLLECTED | lex.MONEY | lex.OWNED
@@ -43,7 +43,13 @@ def read_name(name: str, *, descriptive: bool = False) -> Named:
     """What a name says. `descriptive`: the tool takes nothing but names, notes and tags."""
     words = of_name(name)
     verbs = tuple(_verbs(words))
-    claims = tuple(_claim(name, words, place, verb, descriptive=descriptive) for place, verb in verbs)
+    beside = {verb.verb for _, verb in verbs}
+    claims = tuple(
+        _undone(name, words, place)
+        if undoes(beside, verb.verb)
+        else _claim(name, words, place, verb, descriptive=descriptive)
+        for place, verb in verbs
+    )
     return Named(words=words, verbs=verbs, claims=claims or tuple(_without_verb(words)))
 
 
@@ -112,6 +118,11 @@ def _claim(name: str, words: Sequence[Word], place: int, verb: Sense, *, descrip
     cash = verb.kind is RiskClass.FINANCIAL and bool({singular(word) for word in objects} & lex.CASH)
     clear = cash or (not noun and verb.verb not in lex.COMPUTE and (place == 0 or (done.clear and not verb.loose)))
     return Claim(kind=done.kind, clear=clear, priced=done.priced, evidence=evidence)
+
+
+def _undone(name: str, words: Sequence[Word], place: int) -> Claim:
+    quote = name[words[place].start : words[place].end]
+    return Claim(kind=UNDONE.kind, evidence=Evidence(where="name", quote=quote, says=UNDONE.says))
 
 
 def _is_record(word: str) -> bool:

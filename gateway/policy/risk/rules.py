@@ -6,11 +6,14 @@ numbers do not fit: secrets read out, rights changed, anything a machine can run
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from gateway.policy.model import Risk, RiskClass, Severity
+from gateway.policy.risk.classify import Apart
 
 _PER_MINUTE = {RiskClass.READ: ("per_minute", 60), RiskClass.WRITE: ("rate", 30), RiskClass.EXECUTE: ("rate", 10)}
 _REASONS = {
@@ -30,6 +33,10 @@ GROUPS = {
     RiskClass.FINANCIAL: "Money moves, or is bound: a person decides each time.",
 }
 """What is said of the rules of one class."""
+
+
+SOME = "They destroy by some of their choices only: those are refused, the others are ruled as without them."
+REFUSED = "What this takes away does not come back by itself."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +66,22 @@ def advice(tool: str, risk: Risk) -> Advice:
     name, most = _PER_MINUTE[risk.kind]
     limit = {"counter": f"{tool}_{name}", "window": "minute", "max": most, "scope": "grant"}
     return Advice(hide=False, entry={"limits": [limit]}, why=f"allowed, {most} a minute for each agent")
+
+
+def advice_apart(tool: str, without: Apart) -> Advice:
+    """The rule for a tool that destroys by some of its choices only: those are refused, the others as without them."""
+    given = advice(tool, without.risk)
+    denied = [
+        {"conditions": [{"path": _path(name), "op": "in", "value": list(values)}], "on_deny": REFUSED}
+        for name, values in without.choices.items()
+    ]
+    told = "; ".join(f"{name} is {' or '.join(values)}" for name, values in without.choices.items())
+    return Advice(hide=False, entry={**given.entry, "deny_if": denied}, why=f"{given.why}; refused where {told}")
+
+
+def _path(parameter: str) -> str:
+    plain = re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", parameter) is not None
+    return f"args.{parameter}" if plain else f"args[{json.dumps(parameter, ensure_ascii=False)}]"
 
 
 def _needs_a_person(risk: Risk) -> bool:

@@ -163,6 +163,8 @@ def _of_loss(parts: Parts) -> Found:
         return Severity.HIGH, ()
     if "from" in words[1:]:
         return Severity.HIGH, (_named(parts, words[words.index("from") - 1], "is only taken from something"),)
+    if parts.named.says("remove") and "from" in parts.told.words:
+        return Severity.HIGH, (Evidence(where="description", quote="from", says="is only taken from something"),)
     thing = _object(parts)
     return (Severity.HIGH, (_named(parts, thing, "is one small thing"),)) if thing else (Severity.CRITICAL, ())
 

@@ -10,12 +10,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from gateway.policy.model import Risk, RiskClass, Severity
-from gateway.policy.risk.rules import GROUPS
+from gateway.policy.risk.rules import GROUPS, SOME
 from gateway.policy.risk.survey import Surveyed
 from gateway.policy.texts import shown
 from gateway.policy.writing import as_json, as_yaml, quoted
 
-_ORDER = (RiskClass.READ, RiskClass.WRITE, RiskClass.EXECUTE, RiskClass.FINANCIAL)
+_ORDER = (RiskClass.READ, RiskClass.WRITE, RiskClass.EXECUTE, RiskClass.DESTRUCTIVE, RiskClass.FINANCIAL)
 _SEVERITIES = list(Severity)
 FINGERPRINT_SHOWN = 16
 WIDTH = 118
@@ -48,7 +48,8 @@ def starter_yaml(tools: Sequence[Surveyed], source: str) -> str:
     lines.append("tools:" if entries else "tools: {}")
     for group in entries:
         kind = group[0].risk.kind
-        lines += ["", *_comment(f"{kind.value.upper()}, {_count(group)}. {GROUPS[kind]}", "  ")]
+        told = SOME if kind is RiskClass.DESTRUCTIVE else GROUPS[kind]
+        lines += ["", *_comment(f"{kind.value.upper()}, {_count(group)}. {told}", "  ")]
         for one in group:
             written = as_yaml({one.name: dict(one.advice.entry)}).splitlines()
             lines += ["", *_evidence(one, "  "), *(f"  {line}" for line in written)]

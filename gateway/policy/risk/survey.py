@@ -14,10 +14,10 @@ from typing import Any
 from approvals.domain.fingerprint import of_tool
 from gateway.policy.model import Confidence, Evidence, Risk, RiskClass
 from gateway.policy.risk import lexicon as lex
-from gateway.policy.risk.classify import assess
+from gateway.policy.risk.classify import apart, assess
 from gateway.policy.risk.findings import Finding, findings, look_alikes
 from gateway.policy.risk.parts import Parts, take_apart
-from gateway.policy.risk.rules import Advice, advice
+from gateway.policy.risk.rules import Advice, advice, advice_apart
 from gateway.policy.risk.words import of_name, singular
 
 _NAME = re.compile(r"[A-Za-z0-9_.\-/]{1,128}")
@@ -52,11 +52,16 @@ def survey(definitions: Sequence[Mapping[str, Any]]) -> tuple[Surveyed, ...]:
                 fingerprint=_fingerprint(definition),
                 risk=risk,
                 findings=told,
-                advice=advice(name, risk),
+                advice=_advice(name, risk, parts),
                 usable=_NAME.fullmatch(name) is not None and names.count(name) == 1,
             )
         )
     return tuple(sorted(found, key=lambda one: one.name))
+
+
+def _advice(name: str, risk: Risk, parts: Parts) -> Advice:
+    without = apart(parts) if risk.kind is RiskClass.DESTRUCTIVE else None
+    return advice(name, risk) if without is None else advice_apart(name, without)
 
 
 def _fingerprint(definition: Mapping[str, Any]) -> str:

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 
 from gateway.policy.model import Evidence, RiskClass
 from gateway.policy.risk import lexicon as lex
 from gateway.policy.risk.claims import Claim
-from gateway.policy.risk.deeds import deed, sense
+from gateway.policy.risk.deeds import UNDONE, deed, sense, undoes
 from gateway.policy.risk.words import of_name, singular
 
 ANY_REQUEST = "with an address or path: any request can be made"
 AS_A_QUERY = "is run as a query"
 TO_A_PROCESS = "goes to a running process"
-MOST, MOST_CHOICES = 100, 50
+MOST, MOST_CHOICES = 100, 200
 """So many parameters, and so many words of one, are looked at."""
 
 
@@ -71,9 +72,23 @@ def read_schema(schema: object) -> Taken:
 
 def _parameter(name: str, schema: object) -> Parameter:
     words = tuple(word.low for word in of_name(name))
-    found = schema.get("enum") if isinstance(schema, Mapping) else None
-    choices = tuple(one for one in found[:MOST_CHOICES] if isinstance(one, str)) if isinstance(found, list) else ()
+    choices = tuple(islice(_choices(schema), MOST_CHOICES))
     return Parameter(name=name, words=words, choices=choices)
+
+
+def _choices(schema: object, *, inside: bool = True) -> Iterator[str]:
+    """The texts a value may be: its own choices, those of its elements, and those of its variants."""
+    if not isinstance(schema, Mapping):
+        return
+    for found in (schema.get("enum"), [schema.get("const")]):
+        yield from (one for one in found if isinstance(one, str)) if isinstance(found, list) else ()
+    if not inside:
+        return
+    yield from _choices(schema.get("items"), inside=False)
+    for key in ("anyOf", "oneOf"):
+        variants = schema.get(key)
+        for variant in variants[:MOST_CHOICES] if isinstance(variants, list) else ():
+            yield from _choices(variant, inside=False)
 
 
 def _claims(parameters: tuple[Parameter, ...]) -> Iterator[Claim]:
@@ -96,15 +111,15 @@ def _claims(parameters: tuple[Parameter, ...]) -> Iterator[Claim]:
 
 def _of_choices(one: Parameter) -> Iterator[Claim]:
     """An action that may be `delete` deletes, whatever the tool is called."""
-    for choice in one.choices:
-        words = of_name(choice)
+    all_words = [(choice, of_name(choice)) for choice in one.choices]
+    firsts = {words[0].low for _, words in all_words if words}
+    for choice, words in all_words:
         verb = sense(words[0].low) if words else None
         if verb is None or verb.loose or (one.words[-1] == "type" and verb.kind is not RiskClass.DESTRUCTIVE):
             continue
-        done = deed(verb, [word.low for word in words[1:]])
-        quote = f"{one.name}: {choice}"
-        evidence = Evidence(where="parameter", quote=quote, says=done.says)
-        yield Claim(kind=done.kind, evidence=evidence, priced=done.priced)
+        done = UNDONE if undoes(firsts, verb.verb) else deed(verb, [word.low for word in words[1:]])
+        evidence = Evidence(where="parameter", quote=f"{one.name}: {choice}", says=done.says)
+        yield Claim(kind=done.kind, evidence=evidence, priced=done.priced, choice=(one.name, choice))
 
 
 def _of_money(parameters: tuple[Parameter, ...]) -> Iterator[Claim]:
@@ -124,8 +139,11 @@ def _pays(one: Parameter) -> bool:
 def _of_any_request(parameters: tuple[Parameter, ...]) -> Iterator[Claim]:
     """A method and a path or address: whatever the API can do, this can."""
     method = next((one for one in parameters if one.name.lower() in {"method", "http_method", "httpmethod"}), None)
-    where = next((one for one in parameters if one.has(lex.ADDRESSES | {"path", "body"})), None)
-    if method is not None and where is not None and {choice.upper() for choice in method.choices} - {"GET", "HEAD"}:
+    where = next((one for one in parameters if one.has(lex.ADDRESSES | {"path"})), None)
+    if method is None or where is None:
+        return
+    choices = {choice.upper() for choice in method.choices}
+    if not choices or choices & {"POST", "PUT", "PATCH", "DELETE"}:
         yield _claim(method, RiskClass.EXECUTE, ANY_REQUEST)
 
 

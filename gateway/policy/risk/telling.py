@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway.policy.model import Evidence, RiskClass
 from gateway.policy.risk import lexicon as lex
 from gateway.policy.risk.claims import Claim
-from gateway.policy.risk.deeds import Deed, Sense, deed, sense_in_text
+from gateway.policy.risk.deeds import UNDONE, Deed, Sense, deed, sense_in_text, undoes
 from gateway.policy.risk.words import Word, of_text, sentences, singular
 
 _JOINTS = frozenset({"and", "or", "then", ",", "/", "&"})
@@ -96,7 +96,12 @@ def _of_sentence(sentence: str, words: Sequence[Word]) -> Iterator[Claim]:
     before = of_text(sentence[: denied.start()]) if denied else words
     for at in range(start + 1, len(before) - 1):
         if before[at].low in _JOINTS and (found := _joined(before, at + 1)) is not None:
-            yield _claim(sentence, before, at + 1, found)
+            claim = _claim(sentence, before, at + 1, found)
+            yield _undone(claim) if undoes((first.verb,), found.verb) else claim
+
+
+def _undone(claim: Claim) -> Claim:
+    return replace(claim, kind=UNDONE.kind, evidence=replace(claim.evidence, says=UNDONE.says))
 
 
 def _joined(words: Sequence[Word], at: int) -> Sense | None:
