@@ -100,8 +100,6 @@ def _superset(compiler: Compiler, version: str) -> Policy | None:
     if "tz" in shape.model_fields_set:
         compiler.zone = zone_of(compiler, shape.tz, ("tz",))
     tools = [compiler.tool(name, tool) for name, tool in shape.tools.items()]
-    everywhere = limits(compiler, shape.all_tools.limits, ("all_tools",))
-    counters = {limit.counter for limit in everywhere} | {limit.counter for t in tools if t for limit in t.limits}
     return Policy(
         name=compiler.file,
         version=version,
@@ -109,14 +107,14 @@ def _superset(compiler: Compiler, version: str) -> Policy | None:
         dialect="placet",
         default=Verdict(shape.default),
         hide=compiler.hide(shape.hide),
-        limits=everywhere,
+        limits=limits(compiler, shape.all_tools.limits, ("all_tools",)),
         tools=tuple(tool for tool in tools if tool is not None),
         list_denied=shape.list_denied,
         zone=compiler.zone if "tz" in shape.model_fields_set else None,
         resources_default=Verdict(shape.resources.default if shape.resources else shape.default),
         prompts_default=Verdict(shape.prompts.default if shape.prompts else shape.default),
         risks=compiled_risks(compiler, shape.risk),
-        tests=trials.compiled(compiler, shape.tests, None if shape.extends else frozenset(counters)),
+        tests=trials.compiled(compiler, shape.tests),
         extends=compiler.extends(shape.extends),
         notes=tuple(note for tool in tools if tool is not None for note in _notes(tool)),
     )

@@ -7,25 +7,27 @@ force. Nothing here reads a clock: a test without `at` is on a Wednesday at noon
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from gateway.policy.budgets import Budgets
 from gateway.policy.collecting import Collector
 from gateway.policy.evaluate import evaluate, listing
+from gateway.policy.limit import Limit
 from gateway.policy.model import Evidence, Facts, Policy, Risk, RiskClass, ToolRules, Trial, Verdict
 from gateway.policy.risk import classify
 from gateway.policy.shapes import TrialShape
 from gateway.policy.source import Problem, nearest, pointer
 from gateway.policy.texts import shown
+from gateway.policy.trial_work import work
 from gateway.policy.verdicts import Final, final
 
 WEDNESDAY_NOON = datetime(2026, 1, 7, 12, tzinfo=UTC)
 SOMEBODY = "somebody"
 THE_TEST = Evidence(where="policy", says="the test says so")
-MOST_STEPS = 500_000
-"""How many rules the tests of one file may look at together: a file that takes minutes to load is no policy."""
+MOST_WORK = 250_000
+"""How much work the tests of one file may be, about a second: a file that takes minutes to load is no policy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,24 +48,18 @@ class TooLong(Exception):
     """The tests of a file take too much work; `trial` is the first that was not judged."""
 
     def __init__(self, trial: Trial) -> None:
-        super().__init__(f"the tests up to this one look at more than {MOST_STEPS} rules; take some out")
+        super().__init__(
+            "the tests up to this one take too much work to run whenever the file is loaded; take some out"
+        )
         self.trial = trial
 
 
-def compiled(notes: Collector, shapes: Sequence[TrialShape], counters: frozenset[str] | None) -> tuple[Trial, ...]:
-    """The tests of a file. `counters` are those that its limits count; None where other files' limits count too."""
+def compiled(notes: Collector, shapes: Sequence[TrialShape]) -> tuple[Trial, ...]:
+    """The tests of a file."""
     named: dict[str, int] = {}
-    if notes.problems:
-        counters = None  # one may only be unknown because its limit could not be read
     for index, shape in enumerate(shapes):
         if named.setdefault(shape.name, index) != index:
             notes.problem(("tests", index, "name"), f"two tests have the name {shown(shape.name)}")
-        if counters is None:
-            continue
-        for counter in shape.given.keys() - counters:
-            path = ("tests", index, "given", counter)
-            hint = nearest(counter, counters) or "known: " + (", ".join(sorted(counters)) or "none")
-            notes.problem(path, f"no limit counts {shown(counter)}", hint)
     return tuple(_trial(shape, pointer(("tests", index))) for index, shape in enumerate(shapes))
 
 
@@ -91,26 +87,39 @@ def run(policies: Sequence[Policy], trials: Sequence[Trial]) -> tuple[Tried, ...
     """Run tests against layers of policies, each on its own: what one takes from a limit is not seen by the next.
 
     Raises:
-        TooLong: together they look at more rules than can be looked at in a moment.
+        TooLong: together they take more than a moment.
     """
-    done, steps = [], 0
+    counters = {limit.counter for policy in policies for limit in _limits(policy)}
+    done, spent = list[Tried](), 0
     for trial in trials:
-        tried = _run(policies, trial)
-        steps += len(tried.final.ruling.trace)
-        if steps > MOST_STEPS:
+        spent += work(policies, facts_of(trial))
+        if spent > MOST_WORK:
             raise TooLong(trial)
-        done.append(tried)
+        done.append(_run(policies, trial, counters))
     return tuple(done)
 
 
-def _run(policies: Sequence[Policy], trial: Trial) -> Tried:
+def _run(policies: Sequence[Policy], trial: Trial, counters: Collection[str]) -> Tried:
     facts = facts_of(trial)
     ruling = evaluate(policies, facts)
     budgets = Budgets()
     budgets.begin(ruling.limits, trial.given, facts.now)
     got = final(ruling, budgets.check(ruling.limits, facts.now))
     listed = listing(policies, trial.tool, facts.risk.kind)
-    return Tried(trial=trial, final=got, failures=tuple(_failures(trial, got, listed=listed)))
+    failures = (*_unknown(trial, counters), *_failures(trial, got, listed=listed))
+    return Tried(trial=trial, final=got, failures=failures)
+
+
+def _limits(policy: Policy) -> Iterator[Limit]:
+    yield from policy.limits
+    for entry in policy.tools:
+        yield from entry.limits
+
+
+def _unknown(trial: Trial, counters: Collection[str]) -> Iterator[str]:
+    for counter in sorted(trial.given.keys() - set(counters)):
+        hint = nearest(counter, counters) or "known: " + (", ".join(sorted(counters)) or "none")
+        yield f"no limit counts {shown(counter)}; {hint}"
 
 
 def problems(policies: Sequence[Policy], policy: Policy) -> tuple[Problem, ...]:

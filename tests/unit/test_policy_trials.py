@@ -9,8 +9,10 @@ import pytest
 
 from gateway.policy import trials
 from gateway.policy.loaders import PolicyErrors, load_policy
-from gateway.policy.model import Policy, Verdict
+from gateway.policy.model import Policy, Trial, Verdict
+from gateway.policy.trial_work import work
 
+ALLOW = Verdict.ALLOW
 RULES = """\
 version: "1"
 default: deny
@@ -115,10 +117,6 @@ def test_every_failing_test_is_told_at_once() -> None:
 @pytest.mark.parametrize(
     ("test", "said"),
     [
-        (
-            "call: {tool: echo}, expect: {verdict: allow}, given: {pait: 1}",
-            "no limit counts \"pait\"; did you mean 'paid'",
-        ),
         ("call: {tool: echo}, expect: {verdict: allow}, given: {paid: -1}", "is a number of at least 0"),
         ("call: {tool: echo}, expect: {verdict: allow}, at: 2026-11-24", "a time with its zone is expected here"),
         ("call: {tool: echo}, expect: {verdict: allow}, at: '2026-11-24T10:00:00'", "a time with its zone"),
@@ -139,10 +137,44 @@ def test_two_tests_of_one_name_are_refused() -> None:
         load_policy(RULES + 2 * test, "p.yaml")
 
 
-def test_more_tests_than_can_be_run_in_a_moment_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trials, "MOST_STEPS", 5)
-    said = refused(*3 * [f"{PAY % 1}, expect: {{verdict: allow}}"])
-    assert "the tests up to this one look at more than 5 rules" in said[0]
+def test_a_counter_that_nothing_counts_fails_its_test() -> None:
+    (said,) = refused("call: {tool: echo}, expect: {verdict: allow}, given: {pait: 1}")
+    assert 'the test "t0" fails: no limit counts "pait"; did you mean \'paid\'?' in said
+
+
+def test_tests_that_take_too_much_work_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trials, "MOST_WORK", 1_000)
+    many = ", ".join(f"{{path: 'args.x[*]', op: eq, value: {n}}}" for n in range(10))
+    text = f'version: "1"\ndefault: deny\ntools: {{pay: {{deny_if: [{{conditions: [{{any: [{many}]}}]}}]}}}}\ntests:\n'
+    one = "  - {name: %s, call: {tool: pay, arguments: {x: [" + ", ".join("0" * 38) + "]}}, expect: {verdict: deny}}\n"
+    assert len(load_policy(text + one % "a" + one % "b", "p.yaml").tests) == 2
+    with pytest.raises(PolicyErrors, match=r"p.yaml:7:5: the tests up to this one take too much work to run") as caught:
+        load_policy(text + "".join(one % name for name in "abcd"), "p.yaml")
+    assert len(caught.value.problems) == 1
+
+
+def test_work_is_counted_by_conditions_elements_characters_and_expressions() -> None:
+    rules = {
+        "none": "{}",
+        "one": "{deny_if: [{conditions: [{path: args.x, op: eq, value: 1}]}]}",
+        "each": "{deny_if: [{conditions: [{path: 'args.x[*]', op: eq, value: 1}]}]}",
+        "when": "{when: 'tool == \"when\"'}",
+    }
+    text = 'version: "1"\ndefault: deny\ntools:\n' + "".join(f"  {name}: {said}\n" for name, said in rules.items())
+    policy = load_policy(text, "p.yaml")
+    taken = {
+        (name, size): work(
+            (policy,), trials.facts_of(Trial(pointer="", name="", tool=name, arguments=said, verdict=ALLOW))
+        )
+        for name in rules
+        for size, said in (("short", {"x": 1}), ("list", {"x": [1] * 98}), ("long", {"x": "a" * 5_000}))
+    }
+    assert taken == {
+        ("none", "short"): 1, ("none", "list"): 1, ("none", "long"): 1,
+        ("one", "short"): 3, ("one", "list"): 3, ("one", "long"): 8,
+        ("each", "short"): 4, ("each", "list"): 102, ("each", "long"): 9,
+        ("when", "short"): 51, ("when", "list"): 51, ("when", "long"): 51,
+    }  # fmt: skip
 
 
 def test_more_tests_than_a_file_may_hold_are_refused() -> None:
