@@ -169,7 +169,7 @@ class Console:
             "name": server.name,
             "transport": "http" if http else "stdio",
             "up": server.upstream.up,
-            "error": listed if isinstance(listed, str) else None,
+            "error": listed if isinstance(listed, str) else server.upstream.trouble,
             "tools": None if isinstance(listed, str) else len(listed),
             "policy": ", ".join(policy.name for policy in server.policies) or None,
             "policy_version": version_of(server.policies) if server.policies else None,

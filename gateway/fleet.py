@@ -70,6 +70,7 @@ class Fleet:
                 upstream=self._running[name].upstream,
                 policies=server.policies,
                 call_seconds=server.timeouts.call.total_seconds(),
+                list_seconds=server.timeouts.list.total_seconds(),
             )
             for name, server in wanted.items()
         ]

@@ -28,7 +28,6 @@ from gateway.upstreams import NoAnswer, Relay, Result, RpcError, Unsent, nothing
 
 log = logging.getLogger(__name__)
 
-LIST_SECONDS = 15.0
 PAGES_MAX = 200
 INVALID_PARAMS, METHOD_NOT_FOUND = -32602, -32601
 UNREACHABLE, REFUSED = 1, 2
@@ -93,7 +92,7 @@ async def _whole(server: Server, ask: InboundAsk, line: Line, member: str) -> _P
     items: list[bytes] = []
     params: dict[str, Any] = {}
     for _ in range(PAGES_MAX):
-        relay = relay_of(ask, params=canonical(params), name=None, seconds=LIST_SECONDS, level=None)
+        relay = relay_of(ask, params=canonical(params), name=None, seconds=server.list_seconds, level=None)
         try:
             peer = LinePeer(side=side_of("", ask, line), check=ASKS_NOTHING)
             answer = await server.upstream.request(relay, peer=peer, sent=nothing)

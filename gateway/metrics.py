@@ -27,6 +27,7 @@ class Snapshot(Collector):
     open_by_state: Mapping[str, int] = field(default_factory=dict)
     oldest_pending_seconds: float = 0
     upstream_up: Mapping[str, bool] = field(default_factory=dict)
+    upstream_left_alone: Mapping[str, bool] = field(default_factory=dict)
     deliveries: Mapping[tuple[str, str], int] = field(default_factory=dict)
     outcomes: Tally[tuple[str, str]] = field(default_factory=Tally)
     unrecorded: int = 0
@@ -40,6 +41,11 @@ class Snapshot(Collector):
         up = GaugeMetricFamily("placet_upstream_up", "Did the last contact work?", labels=["server"])
         for server, works in self.upstream_up.items():
             up.add_metric([server], 1 if works else 0)
+        alone = GaugeMetricFamily(
+            "placet_upstream_left_alone", "Is nothing sent to it, because it has failed too often?", labels=["server"]
+        )
+        for server, left in self.upstream_left_alone.items():
+            alone.add_metric([server], 1 if left else 0)
         sent = CounterMetricFamily("placet_deliveries", "Cards sent to channels.", labels=["channel", "result"])
         for labels, count in self.deliveries.items():
             sent.add_metric(list(labels), count)
@@ -53,7 +59,7 @@ class Snapshot(Collector):
         for one in self.policies:
             hashes = [one.in_force[:SHOWN], (one.on_disk or "")[:SHOWN]]
             differs.add_metric([one.server, one.layer, *hashes], 1 if one.differs else 0)
-        yield from (opened, up, sent, ended, differs)
+        yield from (opened, up, alone, sent, ended, differs)
         yield GaugeMetricFamily(
             "placet_oldest_pending_seconds", "How long the oldest pending one waits.", self.oldest_pending_seconds
         )

@@ -31,7 +31,6 @@ from gateway.upstreams import Hear, Hello, NoAnswer, Result, RpcError, Unsent, W
 log = logging.getLogger(__name__)
 
 HELLO_SECONDS = 4.0
-READ_SECONDS = 60.0
 _KIND = {"resources/read": "resources", "prompts/get": "prompts"}
 
 
@@ -133,7 +132,8 @@ class Relaying:
             hello = await _hello(server)
             if hello is None or hello.version in MODERN or "logging" not in hello.capabilities:
                 continue
-            relay = relay_of(ask, params=canonical({"level": level}), name=None, seconds=READ_SECONDS, level=None)
+            seconds = server.list_seconds
+            relay = relay_of(ask, params=canonical({"level": level}), name=None, seconds=seconds, level=None)
             try:
                 peer = LinePeer(side=side_of("", ask, line), check=ASKS_NOTHING)
                 answer = await server.upstream.request(relay, peer=peer, sent=nothing)
@@ -168,7 +168,8 @@ class Relaying:
         digest = sha256_hex(b"\x00".join((ask.method.encode(), server.name.encode(), params)))
         side = replace(side_of(caller.agent, ask, line), digest=digest)
         level = self._levels.get(ask.session)
-        relay = relay_of(ask, params=params, name=name, seconds=READ_SECONDS, level=level, live=side.can_be_asked)
+        seconds, live = server.list_seconds, side.can_be_asked
+        relay = relay_of(ask, params=params, name=name, seconds=seconds, level=level, live=live)
         check = _Again(
             lookup=self._lookup,
             caller=caller,

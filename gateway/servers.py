@@ -19,6 +19,16 @@ class Server:
     policies: tuple[Policy, ...]
     call_seconds: float
     """How long one call may take."""
+    list_seconds: float = 15.0
+    """How long any other request may take."""
+
+    @property
+    def health(self) -> tuple[bool, str]:
+        """Is nothing wrong with it, as far as is known, and what there is to say; nothing of what it said itself."""
+        if self.upstream.trouble is not None:
+            return False, self.upstream.trouble
+        words = {True: "answers", None: "was not asked yet", False: "did not answer when it was last asked"}
+        return self.upstream.up is not False, words[self.upstream.up]
 
 
 class Servers:

@@ -50,6 +50,9 @@ class Status:
         found += [Check(id="policy", ok=False, text=text) for text in (*self._unruled(), *self._not_in_force())]
         if self.reloader.difference is not None:
             found.append(Check(id="configuration", ok=False, text=self.reloader.difference))
+        for server in self.servers:
+            ok, said = server.health
+            found.append(Check(id=f"server {server.name}", ok=ok, text=said))
         found += [_channel(name, state) for name, state in self.outbox.delivery_health().items()]
         if (problem := self.slack_problem()) is not None:
             found.append(Check(id="slack", ok=False, text=problem))
@@ -65,6 +68,11 @@ class Status:
             Notice(level="warning", text=f"Messages to {name} fail ({state.last_error}). This page needs none of them.")
             for name, state in self.outbox.delivery_health().items()
             if state.failing_since is not None
+        ]
+        notices += [
+            Notice(level="warning", text=f"Server {server.name} {server.upstream.trouble}.")
+            for server in self.servers
+            if server.upstream.trouble is not None
         ]
         if (problem := self.slack_problem()) is not None:
             notices.append(Notice(level="warning", text=f"Nothing can be decided in Slack now: {problem}"))
@@ -83,6 +91,7 @@ class Status:
         """Bring the numbers up to date."""
         snapshot = self.metrics.snapshot
         snapshot.upstream_up = {s.name: s.upstream.up for s in self.servers if s.upstream.up is not None}
+        snapshot.upstream_left_alone = {s.name: s.upstream.trouble is not None for s in self.servers}
         snapshot.unrecorded = self.journal.waiting
         snapshot.policies = await asyncio.to_thread(standings, self.reloader.settings)
         snapshot.deliveries = {

@@ -12,6 +12,7 @@ from approvals.domain.plain import visible
 from approvals.errors import NotAllowed
 from approvals.storage.pins import Pin
 from gateway.cli.common import USAGE, config_option, fail, json_option, run, say
+from gateway.cli.servers_health import Health, asked
 from gateway.cli.servers_login import login, logout
 from gateway.cli.session import Session, as_option, opened
 from gateway.pins import accept as accept_pin
@@ -34,14 +35,18 @@ command.add_command(logout)
 @config_option
 @json_option
 def list_(config: Path | None, as_json: bool) -> None:
-    """List the configured servers."""
+    """List the configured servers, and how they are if a service runs."""
 
     async def job() -> None:
         async with opened(config) as session:
             drifted = await session.db.read(lambda tx: tx.pins.drifted())
-            shown = [_server(session, name, drifted) for name in session.settings.servers]
-        lines = [f"{one['name']:<20} {one['transport']:<6} {_policy(one)}{_waits(one)}" for one in shown]
-        say({"servers": shown}, "\n".join(lines) or "No servers are configured.", as_json=as_json)
+            healths = await asked(session.settings)
+            shown = [_server(session, name, drifted, (healths or {}).get(name)) for name in session.settings.servers]
+        lines = [f"{one['name']:<20} {one['transport']:<6} {_policy(one)}{_waits(one)}{_health(one)}" for one in shown]
+        if healths is None:
+            lines.append("No service answers here, so how they are is not known.")
+        text = "\n".join(lines) if shown else "No servers are configured."
+        say({"servers": shown}, text, as_json=as_json)
 
     run(job)
 
@@ -98,14 +103,22 @@ def _known(session: Session, name: str) -> str:
     return name
 
 
-def _server(session: Session, name: str, drifted: Any) -> dict[str, Any]:
+def _server(session: Session, name: str, drifted: Any, health: Health | None) -> dict[str, Any]:
     settings = session.settings.servers[name]
     return {
         "name": name,
         "transport": "http" if settings.url is not None else "stdio",
         "policies": [policy.name for policy in settings.policies],
         "changed_tools": [pin.tool for pin in drifted if pin.server == name],
+        "ok": health.ok if health is not None else None,
+        "health": health.text if health is not None else None,
     }
+
+
+def _health(server: dict[str, Any]) -> str:
+    if server["health"] is None:
+        return ""
+    return f"  {server['health'] if server['ok'] else 'TROUBLE: ' + visible(server['health'])}"
 
 
 def _policy(server: dict[str, Any]) -> str:

@@ -214,6 +214,11 @@ class Upstream(Protocol):
         """Whether the last contact worked; None before the first."""
         ...
 
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing is sent to it for now, to go on after its name; None while requests are."""
+        ...
+
 
 def nothing() -> None:
     """What `on_tools_changed` does before a catalogue is attached."""

@@ -1,7 +1,8 @@
 """The circuit breaker of one upstream: a server that keeps failing is left alone for a while.
 
 It counts what ends as `Unsent` or `NoAnswer` among the last requests. While it is open nothing is sent,
-so the refusal is `Unsent`; then one request is let through, and its outcome decides.
+so the refusal is `Unsent`; then one request is let through, and its outcome decides. That one is never a tool call, of
+which nobody could say whether it ran: who wants to make one asks for the tools first (`due`).
 """
 
 from __future__ import annotations
@@ -49,6 +50,22 @@ class Breaker:
             if trial:
                 self._trying = False
 
+    @property
+    def due(self) -> bool:
+        """Whether the next request is the one that is let through to try the server."""
+        return self._until is not None and not self._trying and self._until <= self._now()
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the server is left alone, and until when, to go on after its name; None while it is not."""
+        if self._until is None:
+            return None
+        left = self._until - self._now()
+        again = f"it is tried again in {left:.0f} s" if left > 0 else "it is tried again with the next request"
+        if self._trying:
+            again = "it is being tried again now"
+        return f"has failed {sum(self._failed)} of its last {len(self._failed)} requests, {again}"
+
     def reset(self) -> None:
         """The server was started again: what it did before counts no more."""
         self._failed.clear()
@@ -57,11 +74,8 @@ class Breaker:
     def _enter(self) -> bool:
         if self._until is None:
             return False
-        left = self._until - self._now()
-        if left > 0 or self._trying:
-            again = f"it is tried again in {left:.0f} s" if left > 0 else "it is being tried again now"
-            count = f"{sum(self._failed)} of its last {len(self._failed)} requests"
-            raise Unsent(f"{self._name} has failed {count}, {again} (the last time: {self._why})")
+        if self._until > self._now() or self._trying:
+            raise Unsent(f"{self._name} {self.trouble} (the last time: {self._why})")
         self._trying = True
         return True
 

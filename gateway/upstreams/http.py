@@ -82,6 +82,11 @@ class HttpUpstream:
         """Whether the last contact worked; None before the first."""
         return self._up
 
+    @property
+    def trouble(self) -> str | None:
+        """Why it is left alone for now."""
+        return self._breaker.trouble
+
     async def list_tools(self, *, session: str = GATEWAY_ITSELF, capabilities: bytes = b"{}") -> list[dict[str, Any]]:
         """All tools; modern ones whose header marks are wrong are left out, with a warning."""
         with self._breaker.attempt():
@@ -95,6 +100,8 @@ class HttpUpstream:
 
     async def request(self, relay: Relay, *, peer: Peer, sent: Callable[[], None]) -> Result | RpcError | InputRequired:
         """Send one request."""
+        if not relay.repeatable:
+            await self._tried()
         clock = Clock(relay)
         ask = Ask(relay=relay, peer=timed(peer, clock), mark=Mark(sent))
         with self._breaker.attempt():
@@ -115,6 +122,14 @@ class HttpUpstream:
         if isinstance(answer, RpcError) and answer.code == HEADER_MISMATCH and relay.method == "tools/call":
             await self._outdated()
         return answer
+
+    async def _tried(self) -> None:
+        """No call is made to find out whether a server that failed is well again."""
+        if self._breaker.due:
+            try:
+                await self.list_tools()
+            except NoAnswer as err:
+                raise Unsent(str(err)) from err
 
     @asynccontextmanager
     async def listen(self, wants: Wants, *, session: str, capabilities: bytes, hear: Hear) -> AsyncIterator[Wants]:

@@ -100,6 +100,11 @@ class StdioUpstream:
         """Whether the process is ready; None before it first was or was not."""
         return self._up
 
+    @property
+    def trouble(self) -> str | None:
+        """Why it is left alone for now."""
+        return self._breaker.trouble
+
     async def list_tools(self, *, session: str = GATEWAY_ITSELF, capabilities: bytes = b"{}") -> list[dict[str, Any]]:
         """All tools, as the process of that session lists them."""
         place = (session, canonical(capabilities))
@@ -113,6 +118,8 @@ class StdioUpstream:
 
     async def request(self, relay: Relay, *, peer: Peer, sent: Callable[[], None]) -> Result | RpcError | InputRequired:
         """Send one request."""
+        if not relay.repeatable:
+            await self._tried()
         clock = Clock(relay)
         ask = Ask(relay=relay, peer=timed(peer, clock), mark=Mark(sent))
         with self._breaker.attempt():
@@ -128,6 +135,14 @@ class StdioUpstream:
                 if not ask.mark.written:
                     raise Unsent(f"{self.name} was not ready within {relay.timeout:g} s") from err
                 raise NoAnswer(f"{self.name} did not answer within {relay.timeout:g} s") from err
+
+    async def _tried(self) -> None:
+        """No call is made to find out whether a server that failed is well again."""
+        if self._breaker.due:
+            try:
+                await self.list_tools()
+            except NoAnswer as err:
+                raise Unsent(str(err)) from err
 
     @asynccontextmanager
     async def listen(self, wants: Wants, *, session: str, capabilities: bytes, hear: Hear) -> AsyncIterator[Wants]:

@@ -44,6 +44,7 @@ class Listing:
         self.gate = asyncio.Event()
         self.gate.set()
         self.up: bool | None = None
+        self.trouble: str | None = None
 
     async def list_tools(self, *, session: str = "", capabilities: bytes = b"{}") -> list[dict[str, Any]]:
         self.asked += 1

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from gateway.upstreams import Relay, Result, Timeouts, Unsent, Wants, nothing
+from gateway.upstreams import NoAnswer, Relay, Result, Timeouts, Unsent, Wants, nothing
+from gateway.upstreams import breaker as breaker_module
 from gateway.upstreams import http as http_module
 from gateway.upstreams import places as places_module
 from gateway.upstreams import standing as standing_module
 from gateway.upstreams import trust as trust_module
 from gateway.upstreams.http import HttpUpstream
 from tests.contracts.upstream_contract import Sent
-from tests.fakes.raw_http import SSE_HEAD, RawHttp, Script, Seen, event, http, legacy, modern
+from tests.fakes.raw_http import DISCOVERED, SSE_HEAD, RawHttp, Script, Seen, event, http, legacy, modern
 from tests.fakes.upstreams import Client, relay, running, tool_call
 
 FORMS = b'{"elicitation":{}}'
@@ -374,6 +376,37 @@ async def test_a_server_that_keeps_failing_is_not_asked_for_a_while() -> None:
         await upstream.close()
     assert sent.times == 0
     assert len(peer.calls()) == 5
+
+
+@pytest.mark.parametrize("well", [True, False])
+async def test_no_call_is_made_to_try_a_server_that_was_left_alone(well: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = True
+
+    async def script(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        if seen.method == "server/discover":
+            writer.write(seen.answer(DISCOVERED))
+        elif broken:
+            writer.write(http("", status="502 Bad Gateway", kind=None))
+        else:
+            writer.write(seen.answer({"tools": []} if seen.method == "tools/list" else {"content": []}))
+
+    async with RawHttp(script) as peer:
+        upstream = HttpUpstream(name="peer", url=peer.url)
+        for _ in range(5):
+            with pytest.raises(NoAnswer):
+                await upstream.request(tool_call("echo"), peer=Client(), sent=nothing)
+        monkeypatch.setattr(upstream._breaker, "_now", lambda: time.monotonic() + breaker_module.OPEN_SECONDS)
+        broken = not well
+        sent = Sent()
+        if well:
+            await upstream.request(tool_call("echo"), peer=Client(), sent=sent)
+            assert upstream.trouble is None
+        else:
+            with pytest.raises(Unsent, match="HTTP 502"):
+                await upstream.request(tool_call("echo"), peer=Client(), sent=sent)
+            assert upstream.trouble is not None
+        await upstream.close()
+    assert (sent.times, len(peer.calls()), len(peer.calls("tools/list"))) == (int(well), 5 + well, 1)
 
 
 async def test_listening_needs_an_upstream_that_runs() -> None:

@@ -255,6 +255,7 @@ def test_the_approve_page_has_every_state_cause_and_code() -> None:
 def test_the_operate_page_has_every_metric_with_its_labels() -> None:
     metrics = Metrics()
     metrics.snapshot.upstream_up = {"s": True}
+    metrics.snapshot.upstream_left_alone = {"s": False}
     metrics.snapshot.deliveries = {("slack", "dead"): 1}
     metrics.snapshot.outcomes["denied", ""] = 1
     metrics.snapshot.policies = [Standing(server="s", layer="p.yaml", in_force="a" * 64, on_disk=None)]

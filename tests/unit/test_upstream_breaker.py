@@ -72,6 +72,19 @@ def test_it_says_how_bad_it_was_when_it_goes_on_and_why() -> None:
     )
 
 
+def test_it_says_why_the_server_is_left_alone_without_the_servers_own_words() -> None:
+    breaker, clock = open_breaker()
+    assert breaker.trouble == "has failed 5 of its last 5 requests, it is tried again in 10 s"
+    assert not breaker.due
+    clock.now += OPEN_SECONDS
+    assert breaker.trouble == "has failed 5 of its last 5 requests, it is tried again with the next request"
+    assert breaker.due
+    with breaker.attempt():
+        assert breaker.trouble == "has failed 5 of its last 5 requests, it is being tried again now"
+        assert not breaker.due
+    assert (breaker.trouble, breaker.due) == (None, False)
+
+
 def test_after_a_while_one_request_is_let_through_and_closes_it() -> None:
     breaker, clock = open_breaker()
     clock.now += OPEN_SECONDS
