@@ -90,11 +90,15 @@ class Cel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class When:
-    """A CEL expression. `names` are the arguments it looks at, None if it may look at any; `zone` is that of `now`."""
+    """A CEL expression. `names` are the arguments it looks at, None if it may look at any; `zone` is that of `now`.
+
+    `loops`: how many loops over lists it has.
+    """
 
     pointer: str
     text: str
     names: frozenset[str] | None
+    loops: int
     zone: ZoneInfo
     program: Cel = field(compare=False, repr=False)
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from gateway.policy.cel import VARIABLES, Cel, NotInstalled, When, WrongExpression
 from gateway.policy.collecting import Collector, Path
 from gateway.policy.source import nearest, pointer
-from gateway.policy.when import named
+from gateway.policy.when import loops, named
 
 
 def when(notes: Collector, text: str | None, path: Path, zone: ZoneInfo) -> When | None:
@@ -24,7 +24,7 @@ def when(notes: Collector, text: str | None, path: Path, zone: ZoneInfo) -> When
     except WrongExpression as err:
         notes.problem(path, f"'when' cannot be judged: {err}", _meant(err.name) if err.name is not None else None)
         return None
-    return When(pointer=pointer(path), text=text, names=named(text), zone=zone, program=program)
+    return When(pointer=pointer(path), text=text, names=named(text), loops=loops(text), zone=zone, program=program)
 
 
 def _meant(name: str) -> str:

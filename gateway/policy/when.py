@@ -1,7 +1,8 @@
 """`when:` for one call: which arguments its expression sees, what the clock shows, and what came of it.
 
-Only the arguments that an expression names are passed, in the form in which texts are compared, and only up to a size:
-what is larger cannot be judged. Numbers are those of CEL (64 bits, or floating point), so money belongs in conditions.
+Only the arguments that an expression names are passed, in the form in which texts are compared, and only as much as is
+sure to be judged soon: what is larger cannot be judged. Numbers are those of CEL (64 bits, or floating point), so money
+belongs in conditions.
 """
 
 from __future__ import annotations
@@ -24,9 +25,14 @@ from gateway.policy.zones import local
 
 MOST_CHARACTERS = 100_000
 MOST_VALUES = 10_000
+MOST_STEPS = 10_000
+"""How often loops can go round together: the library's own budget."""
+MOST_WORK = 5_000_000
+"""How many characters an expression can look at, counted each time round of its loops: a tenth of a second at worst."""
 SHOWN_ARGUMENTS = 3
 """How many of the arguments that an expression names are told with what came of it."""
 
+_LOOP = re.compile(r"\.\s*(?:all|exists|exists_one|filter|map)\s*\(")
 _WORD = re.compile(r"\bargs\b")
 _FIELD = re.compile(r'\s*\.\s*([A-Za-z_][A-Za-z0-9_]*)|\s*\[\s*(?:"([^"\\\n]*)"|\'([^\'\\\n]*)\')\s*\]')
 
@@ -46,13 +52,18 @@ def named(source: str) -> frozenset[str] | None:
     return frozenset(names)
 
 
+def loops(source: str) -> int:
+    """How many loops over lists an expression has, at most."""
+    return len(_LOOP.findall(source))
+
+
 def judged(when: When, facts: Facts) -> Judged:
     """What an expression says of a call."""
     arguments = facts.arguments
     seen = arguments if when.names is None else {name: arguments[name] for name in when.names if name in arguments}
     quoted = shown(when.text)
     try:
-        holds = when.program.holds(_variables(when.zone, facts, _Plain().value(seen)))
+        holds = when.program.holds(_variables(when.zone, facts, _passed(seen, when.loops)))
     except Unjudged as err:
         return Judged(holds=None, why=f"when {quoted} cannot be judged: {shown(str(err))[1:-1]}")
     return Judged(holds=holds, why=f"when {quoted} {'holds' if holds else 'does not hold'}{_values(when, seen)}")
@@ -61,6 +72,20 @@ def judged(when: When, facts: Facts) -> Judged:
 def _values(when: When, seen: Mapping[str, Any]) -> str:
     told = [f"args.{name} is {shown(seen[name])}" for name in sorted(when.names or ()) if name in seen]
     return f": {', '.join(told[:SHOWN_ARGUMENTS])}" if told else ""
+
+
+def _passed(seen: Mapping[str, Any], loops: int) -> Any:
+    """The arguments as CEL takes them, if judging them is sure to end soon.
+
+    Raises:
+        Unjudged: it is not.
+    """
+    plain = _Plain()
+    passed = plain.value(seen)
+    rounds = min(MOST_STEPS, plain.longest**loops)
+    if rounds * plain.characters > MOST_WORK:
+        raise Unjudged(f"its loops would look at {plain.characters} characters up to {rounds} times")
+    return passed
 
 
 def _variables(zone: ZoneInfo, facts: Facts, arguments: Any) -> dict[str, Any]:
@@ -91,6 +116,7 @@ class _Plain:
 
     characters: int = 0
     values: int = 0
+    longest: int = 1
 
     def value(self, value: Any) -> Any:
         self.values += 1
@@ -100,6 +126,8 @@ class _Plain:
             raise Unjudged(f"its arguments hold more than {MOST_VALUES} values or {MOST_CHARACTERS} characters")
         if isinstance(value, str):
             return normal(value)
+        if isinstance(value, Mapping | list | tuple):
+            self.longest = max(self.longest, len(value))
         if isinstance(value, Mapping):
             # By key, for a replay knows by this whether arguments were looked at that were not kept.
             return {self.value(key): self.value(value[key]) for key in value}

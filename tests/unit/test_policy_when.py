@@ -77,6 +77,15 @@ ROWS: list[tuple[str, dict[str, Any], bool, str]] = [
     ("now.weekday in ['tue'] && now.date == '2026-11-24'", {}, True, "the calendar"),
     ("args.body.size() > 0", {"body": "x" * (MOST_CHARACTERS + 1)}, False, "more characters than are judged"),
     ("args.list.size() > 0", {"list": [0] * (MOST_VALUES + 1)}, False, "more values than are judged"),
+    ("args.list.all(i, i < 5)", {"list": list(range(5)) * 199, "to": "x" * 5_000}, True, "a long list"),
+    ("args.list.all(i, i.to != 'x')", {"list": [{"to": "y" * 18}] * 450}, True, "a long list of objects with texts"),
+    ("args.list.all(i, !args.to.contains(i))", {"list": ["a"] * 999, "to": "x" * 99_000}, False, "a long loop"),
+    (
+        "args.list.all(i, args.list.all(j, !args.to.contains(i + j)))",
+        {"list": ["a"] * 99, "to": "x" * 99_000},
+        False,
+        "a loop in a loop over a long text",
+    ),
     ("args.to == 'x'", {"to": "x", "body": "x" * (MOST_CHARACTERS + 1)}, True, "what is not named is not passed"),
     ("tool == 'pay'", {"body": "x" * (MOST_CHARACTERS + 1)}, True, "no argument is named"),
 ]
