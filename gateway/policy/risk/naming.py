@@ -28,12 +28,6 @@ class Named:
     verbs: tuple[tuple[int, Sense], ...]
     claims: tuple[Claim, ...]
 
-    @property
-    def nouns(self) -> tuple[str, ...]:
-        """Every other word, in the singular."""
-        places = {place for place, _ in self.verbs}
-        return tuple(singular(word.low) for at, word in enumerate(self.words) if at not in places)
-
     def says(self, *verbs: str) -> bool:
         """Is one of these its verb?"""
         return any(found.verb in verbs for _, found in self.verbs)

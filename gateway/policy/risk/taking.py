@@ -44,10 +44,6 @@ class Taken:
     open: bool = False
     claims: tuple[Claim, ...] = field(default=())
 
-    def first(self, words: frozenset[str]) -> Parameter | None:
-        """The first parameter with one of these words."""
-        return next((one for one in self.parameters if one.has(words)), None)
-
     def called(self, words: frozenset[str]) -> Parameter | None:
         """The first parameter whose name ends with one of these words."""
         return next((one for one in self.parameters if one.words and one.words[-1] in words), None)
