@@ -37,6 +37,7 @@ class Shot:
     before: Callable[[Page], None] = _nothing
     signed_in: bool = True
     notices: bool = False
+    operator: bool = False
 
 
 def _request(number: int) -> str:
@@ -56,6 +57,36 @@ def _unfold(page: Page) -> None:
     page.locator("details.definition summary").first.click()
 
 
+def _try_call(page: Page) -> None:
+    page.get_by_label("Tool").fill("refund_payment")
+    page.get_by_label("Arguments, as JSON").fill('{"amount": 250, "currency": "USD"}')
+    page.get_by_role("button", name="Judge this call").click()
+    page.wait_for_selector(".ruling-head")
+
+
+def _edit(page: Page) -> None:
+    page.get_by_role("button", name="Edit").click()
+    area = page.get_by_label("Policy of payments")
+    area.fill(area.input_value().replace("send_mail: {rate_limit: 30/minute}", "send_mail: {action: require_approval}"))
+    page.get_by_role("button", name="Test first").click()
+    page.wait_for_selector(".tested table")
+    area.fill(area.input_value().replace("approve_if", "aprove_if"))
+    page.wait_for_selector(".editing .problems li")
+
+
+def _review(page: Page) -> None:
+    page.get_by_role("button", name="Edit").click()
+    area = page.get_by_label("Policy of payments")
+    area.fill(area.input_value().replace("amount, op: gt, value: 100}", "amount, op: gt, value: 50}"))
+    page.get_by_role("button", name="Review and save…").click()
+    page.wait_for_selector("dialog[open] .diff")
+
+
+def _history(page: Page) -> None:
+    page.get_by_role("button", name="Compare version 2").click()
+    page.wait_for_selector("dialog[open] .diff")
+
+
 SHOTS = [
     Shot(name="inbox", path="/"),
     Shot(name="inbox-empty", path="/", scenario="empty"),
@@ -73,6 +104,15 @@ SHOTS = [
     Shot(name="agents", path="/agents", notices=True),
     Shot(name="servers", path="/servers"),
     Shot(name="tools", path="/servers?name=payments", before=_unfold),
+    Shot(name="policies", path="/policies"),
+    Shot(name="policy", path="/policies?server=payments&line=13", before=_try_call),
+    Shot(name="policy-differs", path="/policies?server=warehouse"),
+    Shot(name="policy-none", path="/policies?server=search"),
+    Shot(name="policy-unsaved", path="/policies?server=payments", scenario="empty", operator=True),
+    Shot(name="policy-edit", path="/policies?server=payments", before=_edit, operator=True),
+    Shot(name="policy-review", path="/policies?server=payments", before=_review, operator=True),
+    Shot(name="policy-history", path="/policies?server=payments", before=_history, operator=True),
+    Shot(name="policy-hostile", path="/policies?server=payments", scenario="hostile"),
     Shot(name="people", path="/people"),
     Shot(name="sign-in", path="/login#good-token", signed_in=False),
     Shot(name="no-such-page", path="/nowhere"),
@@ -84,6 +124,8 @@ def _console(shot: Shot) -> Iterator[RunningConsole]:
     fake = ConsoleFake.of(shot.scenario, START)
     fake.clock, fake.signed_in = (lambda: START), shot.signed_in
     fake.notices = fake.notices if shot.notices else []
+    if shot.operator:
+        fake.me = {**fake.me, "roles": ["reviewer", "operator"]}
     running = RunningConsole(fake)
     try:
         yield running

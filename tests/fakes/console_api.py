@@ -24,12 +24,14 @@ from aiohttp import web
 
 from approvals.web.headers import set_headers
 from tests.fakes import console_directories as directories
+from tests.fakes import console_policies as policies
 from tests.fakes import console_samples as samples
 from tests.fakes.console_directories import ME
+from tests.fakes.console_policy_routes import PolicyRoutes, problem, refusing
 from tests.fakes.console_samples import Json
 
 STATIC = Path(__file__).parents[2] / "approvals" / "web" / "static"
-PAGES = ("/", "/login", "/history", "/agents", "/people", "/servers", "/requests/{id}")
+PAGES = ("/", "/login", "/history", "/agents", "/people", "/servers", "/policies", "/requests/{id}")
 CSRF = "csrf-of-this-session"
 HEARTBEAT_SECONDS = 5
 
@@ -40,12 +42,17 @@ class ConsoleFake:
 
     requests: dict[str, Json] = field(default_factory=dict)
     notices: list[Json] = field(default_factory=list)
-    features: Json = field(default_factory=lambda: {"agents": True, "people": True, "servers": True, "slack": True})
+    features: Json = field(
+        default_factory=lambda: dict.fromkeys(("agents", "people", "servers", "policies", "slack"), True)
+    )
     signed_in: bool = True
     me: Json = field(default_factory=lambda: dict(ME))
     streams: set[asyncio.Queue[str]] = field(default_factory=set)
     servers: list[Json] = field(default_factory=list)
     tools: list[Json] = field(default_factory=list)
+    books: dict[str, policies.Book] = field(default_factory=dict)
+    before_save: str | None = None
+    """What somebody else saves just before the next save arrives."""
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     before_decision: Json | None = None
     """A vote of somebody else that is saved just before the next decision arrives."""
@@ -67,7 +74,10 @@ class ConsoleFake:
         )
         servers = [] if scenario == "first" else directories.SERVERS
         tools = directories.HOSTILE_TOOLS if scenario == "hostile" else directories.TOOLS
-        return cls(requests={row["id"]: row for row in rows}, notices=notices, servers=servers, tools=tools)
+        books = policies.books(start, scenario)
+        return cls(
+            requests={row["id"]: row for row in rows}, notices=notices, servers=servers, tools=tools, books=books
+        )
 
     def tell(self, request_id: str) -> None:
         """Send an event to every open stream."""
@@ -106,15 +116,9 @@ class ConsoleFake:
 FAKE = web.AppKey("fake", ConsoleFake)
 
 
-def problem(status: int, code: str, detail: str, **more: Any) -> web.Response:
-    """An RFC 9457 answer."""
-    body = {"type": "about:blank", "status": status, "code": code, "detail": detail, **more}
-    return web.json_response(body, status=status, content_type="application/problem+json")
-
-
 def build(fake: ConsoleFake) -> web.Application:
     """The application around one fake."""
-    app = web.Application(middlewares=[_session])
+    app = web.Application(middlewares=[_session, refusing])
     app[FAKE] = fake
     app.on_response_prepare.append(set_headers(https=False))
     for path in PAGES:
@@ -135,6 +139,7 @@ def build(fake: ConsoleFake) -> web.Application:
     app.router.add_get("/api/v1/people", _people)
     app.router.add_get("/api/v1/servers", _servers)
     app.router.add_get("/api/v1/servers/{name}/tools", _tools)
+    PolicyRoutes(fake).add(app)
     app.router.add_get("/readyz", _ready)
     app.router.add_get("/{rest:(?!api/|static/).*}", _missing)
     return app
@@ -146,7 +151,7 @@ async def _session(request: web.Request, handler: Any) -> web.StreamResponse:
     if request.path.startswith("/api/") and request.path != "/api/v1/login":
         if not fake.signed_in:
             return problem(401, "unauthenticated", "Sign in.")
-        if request.method == "POST" and request.headers.get("X-CSRF-Token") != CSRF:
+        if request.method in {"POST", "PUT"} and request.headers.get("X-CSRF-Token") != CSRF:
             return problem(403, "csrf", "The X-CSRF-Token of this session is missing or wrong. Load the page again.")
     try:
         answer: web.StreamResponse = await handler(request)

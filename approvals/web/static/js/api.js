@@ -1,6 +1,6 @@
 /**
- * The one client of the JSON API. GET reads, POST decides. A refusal is a Problem with the server's own
- * sentence and code; no answer at all is a Problem with code `offline`. Nothing here retries a POST.
+ * The one client of the JSON API. GET reads, POST and PUT change. A refusal is a Problem with the server's own
+ * sentence and code; no answer at all is a Problem with code `offline`. Nothing here retries a change.
  */
 import { learnClock } from "./time.js";
 
@@ -35,10 +35,15 @@ function remember(path, entry) {
 }
 
 /** Change something. */
-export async function post(path, body = {}) {
+export const post = (path, body = {}) => send("POST", path, body);
+
+/** Put something in the place of what is there. */
+export const put = (path, body) => send("PUT", path, body);
+
+async function send(method, path, body) {
   const headers = { "Content-Type": "application/json" };
   if (csrf) headers["X-CSRF-Token"] = csrf;
-  return read(await ask(path, { method: "POST", headers, body: JSON.stringify(body) }));
+  return read(await ask(path, { method, headers, body: JSON.stringify(body) }));
 }
 
 /** Who is signed in; also learns the CSRF token and the server's clock. */

@@ -14,6 +14,7 @@ const PAGES = [
   [/^\/agents$/, "agents"],
   [/^\/people$/, "people"],
   [/^\/servers$/, "servers"],
+  [/^\/policies$/, "policies"],
 ];
 
 function pageFor(path) {
@@ -83,6 +84,7 @@ function goKeys(me) {
   bind("g h", "Go to the history", go("/history"));
   if (me.features?.agents) bind("g a", "Go to the agents", go("/agents"));
   if (me.features?.servers) bind("g s", "Go to the servers", go("/servers"));
+  if (me.features?.policies) bind("g r", "Go to the policies", go("/policies"));
 }
 
 start().catch((error) => {

@@ -13,6 +13,7 @@ const LINKS = [
   ["history", "/history", "History", "history"],
   ["agents", "/agents", "Agents", "agent"],
   ["servers", "/servers", "Servers", "server"],
+  ["policies", "/policies", "Policies", "policy"],
   ["people", "/people", "People", "people"],
 ];
 const ALWAYS = new Set(["inbox", "history"]);

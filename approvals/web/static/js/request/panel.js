@@ -124,7 +124,7 @@ function fillIn(panel) {
   show(slots.verdict, pending ? null : verdict(request));
   show(slots.outcome, request.outcome ? outcomeView(request) : null);
   if (panel.binding !== request.binding || !panel.args) drawArguments(panel);
-  show(slots.why, justification(request), whyHeld(request));
+  show(slots.why, justification(request), whyHeld(request, me.features));
   show(slots.needs, needs(request));
   show(slots.rail, evidence(request));
   show(slots.acts, actions(request, { me, done: (newer) => accept(panel, newer, { redraw: true }) }));

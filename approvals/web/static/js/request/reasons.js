@@ -13,8 +13,15 @@ export function justification(request) {
   );
 }
 
+/** The rule, and the way to it for who may read policies. */
+function ruleName(request, policies) {
+  if (!policies) return bdi(request.rule, "mono");
+  const where = new URLSearchParams({ server: request.server, rule: request.rule });
+  return h("a", { class: "mono", href: `/policies?${where}` }, bdi(request.rule));
+}
+
 /** The rule that fired, and why the others did not. */
-export function whyHeld(request) {
+export function whyHeld(request, { policies = false } = {}) {
   const trace = request.trace ?? [];
   const rows = trace.map((step) =>
     h(
@@ -29,7 +36,7 @@ export function whyHeld(request) {
     "section",
     { class: "why" },
     h("h2", { text: "Why it was held" }),
-    h("p", {}, "Rule ", bdi(request.rule, "mono"), request.rule_reason ? [": ", bdi(request.rule_reason)] : null),
+    h("p", {}, "Rule ", ruleName(request, policies), request.rule_reason ? [": ", bdi(request.rule_reason)] : null),
     rows.length
       ? h(
           "div",
