@@ -11,7 +11,7 @@ import contextlib
 import os
 import signal
 import threading
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
@@ -63,7 +63,7 @@ class Shop(demo.Shop):
 class Real:
     """A running Placet with people and an agent; `wait` runs something on its loop."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, configure: Callable[[Placet], None] = lambda _: None) -> None:
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever, name="real placet")
         self.thread.start()
@@ -74,6 +74,7 @@ class Real:
             servers={"shop": {"url": self.wait(self._open_shop()), "timeouts": {"call": "2s"}}},
             policies={"shop": policy(RULES)},
         )
+        configure(self.placet)
         self.wait(self.placet.start())
         self.ada, self.bob = (Reviewer(self.placet, token) for token in (self.placet.ada, self.placet.bob))
         self.url = self.placet.url

@@ -52,12 +52,44 @@ def unfolded(page: Page) -> None:
     page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
 
 
-EVERYWHERE = ["/", "/history", "/agents", "/people", "/servers"]
+def tried(page: Page) -> None:
+    page.get_by_label("Tool").fill("refund_payment")
+    page.get_by_label("Arguments, as JSON").fill('{"amount": 20000, "currency": "USD"}')
+    page.get_by_role("button", name="Judge this call").click()
+    expect(page.locator(".ruling-head")).to_be_visible()
+    page.locator(".code li").nth(4).click()
+
+
+def edited(page: Page) -> None:
+    page.get_by_role("button", name="Edit", exact=True).click()
+    area = page.get_by_label("Policy of payments")
+    text = area.input_value()
+    area.fill(text.replace("send_mail: {rate_limit: 30/minute}", "send_mail: {action: require_approval}"))
+    page.get_by_role("button", name="Test first").click()
+    expect(page.locator(".tested table")).to_be_visible()
+    area.fill(text.replace("approve_if", "aprove_if"))
+    expect(page.locator(".editing .problems li")).to_have_count(1)
+
+
+def reviewed(page: Page) -> None:
+    edited(page)
+    page.get_by_label("Policy of payments").fill('version: "1"\ndefault: deny\n')
+    page.get_by_role("button", name="Review and save…").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+
+
+EVERYWHERE = ["/", "/history", "/agents", "/people", "/servers", "/policies"]
 RICH = [
     *((request(n), unfolded) for n in (3, 5, 7)),
     *((request(n), nothing) for n in (23, 24, 28)),
     ("/servers?name=payments", unfolded),
     ("/servers?name=warehouse", nothing),
+    ("/policies?server=payments", tried),
+    ("/policies?server=payments", edited),
+    ("/policies?server=payments", reviewed),
+    ("/policies?server=warehouse", unfolded),
+    ("/policies?server=search", nothing),
+    ("/policies?server=nope", nothing),
     ("/nowhere", nothing),
     ("/requests/req_nope", nothing),
     (request(2), opened("a")),
@@ -71,9 +103,12 @@ HOSTILE = [
     (request(24), nothing),
     (f"/?open=req_{2:026d}", nothing),
     ("/servers?name=payments", unfolded),
+    ("/policies?server=payments", nothing),
+    ("/policies?server=warehouse", unfolded),
 ]
 CASES = [
     ("empty", "/", nothing),
+    ("empty", "/policies?server=payments", nothing),
     *(("first", path, nothing) for path in EVERYWHERE),
     *(("rich", path, nothing) for path in EVERYWHERE),
     *(("hostile", path, nothing) for path in EVERYWHERE),
@@ -93,6 +128,7 @@ def consoles() -> Iterator[Callable[[str], RunningConsole]]:
         if scenario not in running:
             fake = ConsoleFake.of(scenario.replace("signed out", "rich"), datetime.now(UTC))
             fake.signed_in = scenario != "signed out"
+            fake.me = {**fake.me, "roles": ["reviewer", "operator"]}
             running[scenario] = RunningConsole(fake)
         return running[scenario]
 

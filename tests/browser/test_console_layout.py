@@ -24,6 +24,10 @@ PAGES = [
     pytest.param("/servers", (), id="servers"),
     pytest.param("/servers?name=payments", (), id="tools"),
     pytest.param("/servers?name=nope", NOT_FOUND, id="no such server"),
+    pytest.param("/policies", (), id="policies"),
+    pytest.param("/policies?server=payments", (), id="a policy"),
+    pytest.param("/policies?server=warehouse", ("status of 503",), id="a policy that differs"),
+    pytest.param("/policies?server=nope", NOT_FOUND, id="no such policy"),
     pytest.param("/login", (), id="sign-in without a link"),
     pytest.param("/login#good-token", (), id="sign-in with a link"),
     pytest.param("/nowhere", NOT_FOUND, id="no such page"),
@@ -48,7 +52,7 @@ def test_every_page_reflows_at_320_px_and_the_browser_has_nothing_to_complain_ab
 def test_the_pages_stand_in_a_bar_at_the_foot_of_a_phone(screens: Screens, width: int) -> None:
     page = settled(screens(width=width, height=700, has_touch=True), "/history")
     links = page.locator(".nav a")
-    expect(links).to_have_count(5)
+    expect(links).to_have_count(6)
     for link in links.all():
         box = link.bounding_box()
         assert box is not None
@@ -100,7 +104,7 @@ SMALL_TARGETS = """() => [...document.querySelectorAll("button, summary, .nav a,
     .filter(([, height]) => height < 40)"""
 
 
-@pytest.mark.parametrize("path", ["/", f"/requests/{PLAIN}", "/history"])
+@pytest.mark.parametrize("path", ["/", f"/requests/{PLAIN}", "/history", "/policies?server=payments"])
 def test_targets_are_large_enough_for_fingers(screens: Screens, path: str) -> None:
     page = settled(screens(width=390, height=844, has_touch=True, is_mobile=True), path)
     assert page.evaluate(SMALL_TARGETS) == []

@@ -22,7 +22,7 @@ export function historyView(policy, { changed }) {
     rows.push(...answer.versions);
     show(
       body,
-      rows.length ? table("Versions", columns(policy, changed), rows) : h("p", { class: "muted", text: "No version was saved yet." }),
+      rows.length ? table("Saved versions", columns(policy, changed), rows) : h("p", { class: "muted", text: "No version was saved yet." }),
       answer.next_cursor
         ? h("button", { class: "button", type: "button", text: "Show older versions", on: { click: () => more(answer.next_cursor) } })
         : null,
@@ -58,7 +58,7 @@ function acts(policy, one, changed) {
     { class: "version-acts" },
     one.in_force ? null : button("Compare", `Compare version ${one.number} with the one in force`, () => compareDialog(policy, one)),
     h("a", { class: "button quiet", href: address, download: true, "aria-label": `Export version ${one.number}` }, icon("download"), h("span", { text: "Export" })),
-    one.in_force || !policy.may_save ? null : button("Bring back…", `Bring version ${one.number} back`, () => backDialog(policy, one, changed)),
+    one.in_force || !policy.may_save ? null : button("Bring back…", `Bring back… version ${one.number}`, () => backDialog(policy, one, changed)),
   );
 }
 
