@@ -114,6 +114,19 @@ def test_what_happened_before_the_feed_opened_is_not_missed(screen: Screen, cons
     expect(page.locator(".verdict")).to_contain_text("Approved by ben@example.com")
 
 
+def test_what_is_wrong_with_the_service_comes_and_goes_while_a_page_is_open(
+    screen: Screen, console: RunningConsole
+) -> None:
+    screen.page.clock.install()
+    page = settled(screen, "/servers")
+    notices = page.locator("#notices")
+    expect(notices).to_contain_text("Slack did not answer for 4 minutes")
+    console.fake.notices = [{"level": "error", "text": 'A "file" on disk is not the policy in force.'}]
+    page.clock.fast_forward(31_000)
+    expect(notices).to_contain_text('A "file" on disk is not the policy in force.')
+    expect(notices).not_to_contain_text("Slack did not answer")
+
+
 def test_a_call_is_approved_with_the_keyboard_alone(screen: Screen, console: RunningConsole) -> None:
     page = settled(screen, f"/?open={MAIL}")
     expect(page.get_by_role("button", name="Approve and run send_mail")).to_be_enabled()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.acceptance.agents import Said, heard, sdk
-from tests.acceptance.harness import Placet
+from tests.acceptance.harness import Placet, policy
 from tests.browser.conftest import Screen
 from tests.browser.real import Real
 
@@ -143,7 +142,9 @@ def test_a_broken_file_is_told_with_both_hashes_and_the_page_can_still_be_saved(
     file = real.placet.folder / "policies" / "shop.json"
     good = file.read_text()
     newest = int(page.get_by_role("row", name="in force").first.inner_text().split()[0])
-    file.write_text(json.dumps({"version": "1", "default": "deny", "tools": {"find_order": {"acton": "deny"}}}))
+    broken = policy({"find_order": {"acton": "deny"}})
+    stays = "the old one stays in force"
+    real.wait(real.placet.saying(stays, lambda: real.placet.write_policy("shop", broken)))
     try:
         page.goto(real.url + PATH)
         alert = page.locator(".differing")

@@ -143,7 +143,7 @@ def books(start: datetime, scenario: str) -> dict[str, Book]:
                 [(base, odd + BASE, odd + BASE)],
                 [Version(1, odd + FIRST, BEN, "B\u202een", past[0], "<b>x</b>")],
             ),
-            "warehouse": Book("warehouse", [("policies/" + "w" * 200 + ".json", STOCK, "\u202e" + STOCK)]),
+            "warehouse": Book("warehouse", [("policies/" + "w" * 200 + ".yaml", STOCK, "\u202e" + STOCK)]),
         }
     return {
         "payments": Book("payments", [(base, BASE, BASE)], versions if scenario != "empty" else []),

@@ -3,7 +3,7 @@ import { Problem, whoAmI } from "./api.js";
 import { h, settleDown, show } from "./dom.js";
 import { bind, startKeys } from "./keys.js";
 import { startLive } from "./live.js";
-import { banner, drawShell, frame } from "./shell.js";
+import { banner, drawNotices, drawShell, frame } from "./shell.js";
 import { skewSeconds, startClock } from "./time.js";
 
 const PAGES = [
@@ -16,6 +16,8 @@ const PAGES = [
   [/^\/servers$/, "servers"],
   [/^\/policies$/, "policies"],
 ];
+
+const NOTICES_MS = 30_000;
 
 function pageFor(path) {
   for (const [pattern, name] of PAGES) {
@@ -50,7 +52,15 @@ async function start() {
     },
     state: frame.liveState,
   });
+  window.setInterval(lookForNotices, NOTICES_MS);
   return undefined;
+}
+
+/** What is wrong with the service comes and goes while a page is open. */
+async function lookForNotices() {
+  if (document.hidden || !navigator.onLine) return;
+  const me = await whoAmI().catch(() => null);
+  if (me) drawNotices(me);
 }
 
 async function meOrReason(main) {

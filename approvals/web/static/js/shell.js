@@ -61,14 +61,24 @@ export function drawShell(me, current) {
       ),
     ),
   );
-  for (const [index, notice] of (me.notices ?? []).entries()) banner(`notice-${index}`, notice.level, notice.text);
+  drawNotices(me);
   frame.refreshCount();
 }
+
+/** Show what the server says to everybody; what is no longer said goes. */
+export function drawNotices(me) {
+  const said = (me.notices ?? []).map((notice) => [`said ${notice.level} ${notice.text}`, notice]);
+  const ids = new Set(said.map(([id]) => id));
+  for (const old of document.querySelectorAll('#notices [data-id^="said "]')) if (!ids.has(old.dataset.id)) old.remove();
+  for (const [id, notice] of said) if (!bannerOf(id)) banner(id, notice.level, notice.text);
+}
+
+const bannerOf = (id) => [...document.getElementById("notices").children].find((one) => one.dataset.id === id);
 
 /** Show, change or (with no text) take away one banner. */
 export function banner(id, level, text) {
   const place = document.getElementById("notices");
-  place.querySelector(`[data-id="${id}"]`)?.remove();
+  bannerOf(id)?.remove();
   if (!text) return;
   const word = { error: "Problem:", warning: "Warning:", info: "Note:" }[level] ?? "Note:";
   place.append(
