@@ -121,7 +121,14 @@ async def test_a_replay_of_another_policy_says_what_the_same_calls_get_under_it(
         new.write_text(json.dumps(policy(SECOND)))
         asked = ("--server", "shop", "--since", "1h", "--assume", "denied", "--json")
         out, _ = await it.placet.cli("policy", "replay", *asked, str(new))
+        plain = ("policy", "replay", "--server", "shop", str(new))
+        said, failed = await it.placet.cli(*plain, "--fail-on", "newly-denied", code=1)
+        assert "newly denied" in said
+        assert "--fail-on" in failed
+        await it.placet.cli(*plain, "--fail-on", "not-judged")
         ids = [one[0] for one in rows(it, "select id from calls order by at")]
+        (then / "placet.keys").rename(then / "elsewhere.keys")
+        assert "copy it from where the service runs" in (await it.placet.cli(*plain, code=1))[1]
     told = json.loads(out)
     predicted = {one["call"]: group["now"]["verdict"] for group in told["changes"] for one in group["examples"]}
     recorded = dict(zip(ids, ["allow"] * 4 + ["rate_limited", "allow", "allow", "deny"], strict=True))
