@@ -118,6 +118,7 @@ class Executor:
         except Refusal:
             await self._limits.release(taken)
             raise
+        taken, _ = await self._limits.pretend(judgement.ruling.shadow_limits, taken)
         with self._metrics.upstream_seconds.labels(server.name).time():
             happened = await _attempt(server, claimed, tool, via)
         if happened.cause is Cause.UNSENT:

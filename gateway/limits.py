@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -30,6 +31,7 @@ from gateway.policy.budgets import (
     Slot,
     Taken,
     Written,
+    apart,
     charges,
     check,
     plain,
@@ -85,13 +87,39 @@ class Limits:
         """
         if not uses:
             return Reservation()
-        wanted = charges(uses)
-        taken = self._heard(await self._db.write(lambda tx: _reserve(tx, wanted, frozenset(waived))))
+        taken = self._heard(await self._reserve(charges(uses), frozenset(waived)))
+        for crossed in taken.crossed if isinstance(taken, Reservation) else ():
+            self._tell(crossed)
+        return taken
+
+    async def _reserve(self, wanted: Sequence[Charge], waived: frozenset[str]) -> Reservation | Exceeded:
+        taken = await self._db.write(lambda tx: _reserve(tx, wanted, waived))
         if isinstance(taken, Reservation):
             self._running |= {one.slot: one for one in taken.running.taken}
-            for crossed in taken.crossed:
-                self._tell(crossed)
         return taken
+
+    async def would(self, uses: Sequence[LimitUse]) -> tuple[Exceeded, ...]:
+        """The limits in shadow that would have no room for the call. Takes nothing, and never fails."""
+        with _overlooked(uses):
+            wanted = [charges([apart(use)]) for use in uses]
+            rooms = await self._db.read(lambda tx: [_check(tx, one) for one in wanted]) if wanted else []
+            return tuple(room for room in rooms if isinstance(room, Exceeded))
+        return ()
+
+    async def pretend(self, uses: Sequence[LimitUse], taken: Reservation) -> tuple[Reservation, tuple[Exceeded, ...]]:
+        """What a call has taken, with what limits in shadow take; and those that would have had no room.
+
+        They count on counters of their own, each as if it alone counted, and stop nothing.
+        """
+        over: list[Exceeded] = []
+        with _overlooked(uses):
+            for use in uses:
+                more = await self._reserve(charges([apart(use)]), frozenset())
+                if isinstance(more, Exceeded):
+                    over.append(more)
+                else:
+                    taken = replace(taken, taken=(*taken.taken, *more.taken))
+        return taken, tuple(over)
 
     async def release(self, reservation: Reservation) -> None:
         """Give back what a call had taken that provably did not run."""
@@ -175,6 +203,15 @@ def _reserve(tx: Tx, wanted: Sequence[Charge], waived: frozenset[str]) -> Reserv
     reservation, writes = done
     tx.counters.save(writes)
     return reservation
+
+
+@contextmanager
+def _overlooked(uses: Sequence[LimitUse]) -> Iterator[None]:
+    """Nothing that limits in shadow meet may stop a call."""
+    try:
+        yield
+    except Unavailable:
+        log.warning("limits in shadow not counted", extra={"rules": [use.limit.pointer for use in uses]})
 
 
 def _release(tx: Tx, reservation: Reservation) -> None:

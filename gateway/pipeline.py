@@ -158,6 +158,7 @@ async def _answered(parts: Parts, visit: Visit, ruling: Ruling, back: Back | Rpc
 async def _no_room(parts: Parts, visit: Visit, ruling: Ruling) -> Exceeded | None:
     room = await parts.limits.check(ruling.limits)
     visit.counted_at = room.at
+    visit.shadowed = await parts.limits.would(ruling.shadow_limits)
     return room if isinstance(room, Exceeded) else None
 
 
@@ -292,6 +293,7 @@ async def _allowed(parts: Parts, visit: Visit, judgement: Judgement, back: Back 
     if isinstance(taken, Exceeded):
         return await _exceeded(parts, visit, judgement, taken)
     visit.ran_at = taken.at or datetime.now(UTC)
+    taken, visit.shadowed = await parts.limits.pretend(judgement.ruling.shadow_limits, taken)
     return await run_allowed(parts, visit, taken, back)
 
 

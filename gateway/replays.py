@@ -150,13 +150,15 @@ def recorded(row: RecordedCall, arguments: bytes | None) -> Recorded:
         verdict=verdict,
         rule=row.rule or "",
         policy_version=row.policy_version or "",
+        session=row.session or "",
         counted_at=row.counted_at or row.at,
         ran_at=ran_at,
         ended_at=ended_at,
         request=_request(held) if held is not None else None,
         stopped=row.outcome if row.outcome in STOPPED else None,
+        came_back=held is None and ran_at is None and row.risk is not None and row.outcome in RAN,
         ran_well=(held.state if held is not None else row.outcome) == State.SUCCEEDED,
-        paid=tuple(_paid(one) for one in row.limits),
+        paid=tuple(_paid(one) for one in row.limits if one["amount"] is not None),
         shadow=row.shadow,
     )
 

@@ -19,7 +19,7 @@ from gateway.asking import Side
 from gateway.judge import Judgement
 from gateway.limits import Exceeded
 from gateway.lookup import Found
-from gateway.policy.model import Ruling, Verdict
+from gateway.policy.model import Ruling, Shadowed, Verdict
 from gateway.showing import Back
 
 
@@ -28,8 +28,8 @@ class Visit:
     """One call on its walk. `arguments` is dropped once the call is judged, so that a held call is small.
 
     `back` is what the client brings from showing a page. `limited` is the limit that decided instead of a rule,
-    `counted_at` when limits were looked at, by the store's clock, and `ran_at` when the call was sent, having taken
-    what it costs.
+    `counted_at` when limits were looked at, by the store's clock, `ran_at` when the call was sent, having taken what it
+    costs, and `shadowed` the limits in shadow that would have had no room.
     """
 
     caller: Caller
@@ -48,6 +48,7 @@ class Visit:
     limited: Exceeded | None = None
     counted_at: datetime | None = None
     ran_at: datetime | None = None
+    shadowed: tuple[Exceeded, ...] = ()
 
 
 def row_of(visit: Visit, judgement: Judgement) -> CallRow:
@@ -71,11 +72,17 @@ def row_of(visit: Visit, judgement: Judgement) -> CallRow:
         ms=round((time.monotonic() - visit.began) * 1000),
         risk=judgement.facts.risk.kind.value,
         severity=judgement.facts.risk.severity.value,
+        session=judgement.facts.session,
         counted_at=visit.counted_at,
         ran_at=visit.ran_at,
         limits=tuple(use.as_json() for use in ruling.limits),
-        shadow=tuple(one.as_json() for one in ruling.shadow),
+        shadow=tuple(one.as_json() for one in (*ruling.shadow, *map(_in_shadow, visit.shadowed))),
     )
+
+
+def _in_shadow(over: Exceeded) -> Shadowed:
+    verdict = Verdict.REQUIRE_APPROVAL if over.asks else Verdict.RATE_LIMITED
+    return Shadowed(rule=over.rule, verdict=verdict, reason=over.reason, why=over.reason, policy=over.use.policy)
 
 
 def _verdict(visit: Visit, ruling: Ruling) -> str:

@@ -27,7 +27,8 @@ class CallRow:
 
     `counted_at`: when its limits were looked at, by the store's clock. `ran_at`: when it was sent without being asked
     about, having taken what its `limits` cost; None where it was not, or gave that back. `risk` and `severity` are
-    those of the tool's definition, whatever a policy says of them; `shadow` is what rules in shadow would have done.
+    those of the tool's definition, whatever a policy says of them; `session` keys the client's. `shadow` is what rules
+    in shadow would have done.
     """
 
     id: str
@@ -47,6 +48,7 @@ class CallRow:
     ms: int | None = None
     risk: str | None = None
     severity: str | None = None
+    session: str | None = None
     counted_at: datetime | None = None
     ran_at: datetime | None = None
     limits: tuple[Mapping[str, Any], ...] = ()

@@ -68,6 +68,7 @@ class RecordedCall:
     ms: int | None
     risk: str | None
     severity: str | None
+    session: str | None
     counted_at: datetime | None
     ran_at: datetime | None
     limits: tuple[Mapping[str, Any], ...]
@@ -102,6 +103,7 @@ _CALL = (
     "ms",
     "risk",
     "severity",
+    "session",
     "counted_at",
     "ran_at",
     "limits",

@@ -251,6 +251,7 @@ calls = Table(
     Column("ms", Integer),
     Column("risk", Text),
     Column("severity", Text),
+    Column("session", Text),
     Column("counted_at", Utc),
     Column("ran_at", Utc),
     Column("limits", Json),

@@ -8,7 +8,7 @@ tests and replays, by the very same arithmetic. `now` is always an argument.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
@@ -239,6 +239,12 @@ def take(
         taken.append(Taken(charge=charge, row=added.at, at=now))
         crossed += _crossed(charge, counter)
     return Reservation(taken=tuple(taken), at=now, crossed=tuple(crossed)), writes
+
+
+def apart(use: LimitUse) -> LimitUse:
+    """The same limit on counters of its own: one in shadow counts as if it counted, and takes from no real budget."""
+    keys = tuple((counter, f"shadow {scope}") for counter, scope in use.keys)
+    return replace(use, limit=replace(use.limit, counter=f"{use.limit.counter} (shadow)"), keys=keys)
 
 
 def release(reservation: Reservation, rows: AllRows, now: datetime) -> dict[Slot, Decimal | None]:

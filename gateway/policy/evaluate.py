@@ -46,7 +46,7 @@ def evaluate(policy: Policy | Sequence[Policy] | None, facts: Facts) -> Ruling:
         severity=risk.severity,
         hidden=any(said.say.hidden for said in sheet.said if said.inside is None),
         shadow=sheet.shadowed,
-        shadow_limits=tuple(sheet.shadow_limits),
+        shadow_limits=sheet.charged_in_shadow,
         would=sheet.would,
         redact=tuple(dict.fromkeys(sheet.hidden)),
     )

@@ -311,8 +311,9 @@ class Shadowed:
 class LimitUse:
     """A limit that applies to one call: what the call costs, and each of the budgets that pays it, in its unit.
 
-    A budget that stands twice in `keys` pays twice. `approval`: whom to ask when it is exceeded. `of`: where in the
-    call's arguments the amount stands, if it does; `secret` if that is hidden from who may not read all.
+    A budget that stands twice in `keys` pays twice. `approval`: whom to ask when it is exceeded; `policy`: whose limit.
+    `of`: where in the call's arguments the amount stands, if it does; `secret` if that is hidden from who may not read
+    all.
     """
 
     limit: Limit
@@ -322,11 +323,13 @@ class LimitUse:
     of: Steps | None = None
     secret: bool = False
     approval: ApprovalSpec = field(default_factory=ApprovalSpec)
+    policy: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        """What is recorded of it."""
+        """What is recorded of it; not the amount, if that is hidden."""
         keys = [list(key) for key in self.keys]
-        return {"rule": self.limit.pointer, "amount": format(self.amount, "f"), "keys": keys}
+        amount = None if self.secret else format(self.amount, "f")
+        return {"rule": self.limit.pointer, "amount": amount, "keys": keys}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -80,7 +80,8 @@ class Recorded:
 
     `counted_at`: when its limits were looked at. `ran_at` and `ended_at`: when it was sent, and when that was over;
     None where it was not sent; `ran_well` if the server had nothing to complain of. `stopped`: what ended it before any
-    rule could (`invalid_arguments`, `tool_changed`).
+    rule could (`invalid_arguments`, `tool_changed`). `came_back`: it only brought an answer that the server had asked
+    for; what it cost was taken before.
     """
 
     id: str
@@ -100,7 +101,9 @@ class Recorded:
     ended_at: datetime | None = None
     request: Request | None = None
     stopped: str | None = None
+    came_back: bool = False
     ran_well: bool = False
+    session: str = ""
     paid: tuple[Paid, ...] = ()
     shadow: tuple[Mapping[str, Any], ...] = field(default=())
 
@@ -115,6 +118,7 @@ class Recorded:
             owner=self.owner,
             now=self.at,
             risk=self.risk,
+            session=self.session,
         )
 
     @property

@@ -137,6 +137,8 @@ class Replayer:
         if call.server != self.server:
             self._pay(call)
             return None
+        if call.came_back:
+            return Rejudged(call=call, change=Change.CAME_BACK)
         if call.request is not None:
             if call.request.id in self._requests:
                 return Rejudged(call=call, change=Change.CAME_BACK)

@@ -110,6 +110,8 @@ class ShadowTally:
 
     def add(self, call: Recorded) -> None:
         """One more call. One that only came back for its request is counted with it."""
+        if call.came_back:
+            return
         if call.request is not None:
             if call.request.id in self._requests:
                 return

@@ -88,7 +88,15 @@ class Sheet:
     @property
     def charged(self) -> tuple[LimitUse, ...]:
         """What the call costs, and whether that may be told."""
-        return tuple(replace(use, secret=self._hides(use.of)) for use in self.limits)
+        return self._told_of(self.limits)
+
+    @property
+    def charged_in_shadow(self) -> tuple[LimitUse, ...]:
+        """What it would cost under limits in shadow, and whether that may be told."""
+        return self._told_of(self.shadow_limits)
+
+    def _told_of(self, uses: Iterable[LimitUse]) -> tuple[LimitUse, ...]:
+        return tuple(replace(use, secret=self._hides(use.of)) for use in uses)
 
     def _hides(self, steps: Steps | None) -> bool:
         """Does it stand where only who may read all is shown what stands there?"""
@@ -164,8 +172,15 @@ class Sheet:
             if paid is None:
                 continue
             spec = ApprovalSpec(parts=(route,))
-            of = (*self.at, *paid.of.plain_steps) if paid.of is not None else None
-            use = LimitUse(limit=limit, amount=paid.amount, keys=paid.keys, unit=paid.unit, of=of, approval=spec)
+            use = LimitUse(
+                limit=limit,
+                amount=paid.amount,
+                keys=paid.keys,
+                unit=paid.unit,
+                of=(*self.at, *paid.of.plain_steps) if paid.of is not None else None,
+                approval=spec,
+                policy=policy.name,
+            )
             (self.shadow_limits if shadow or self.in_shadow else self.limits).append(use)
 
     @property

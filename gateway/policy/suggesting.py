@@ -150,13 +150,11 @@ class Miner:
         waived = frozenset(use.limit.pointer for use in ruling.limits)
         self._budgets.take(ruling.limits, at, waived)
         standings = {one.rule: one.used for one in self._budgets.check(ruling.limits, at).standings}
-        names = {id(limit): policy.name for policy in self.policies for limit in _limits(policy)}
         for use in ruling.limits:
-            name = names.get(id(use.limit))
-            if name is None or use.limit.pointer not in standings:
+            if use.limit.pointer not in standings:
                 continue
-            key = (name, use.limit.pointer)
-            used = self._used.setdefault(key, _Used(limit=use.limit, policy=name, tool=call.tool))
+            key = (use.policy, use.limit.pointer)
+            used = self._used.setdefault(key, _Used(limit=use.limit, policy=use.policy, tool=call.tool))
             used.most = max(used.most, standings[use.limit.pointer])
             used.calls += 1
             used.days.add(at.date())
@@ -208,12 +206,6 @@ class Miner:
 
     def _pass(self, tool: str, rule: str, why: str) -> None:
         self.passed_over.append(PassedOver(tool=tool, rule=rule, why=why))
-
-
-def _limits(policy: Policy) -> Iterator[Limit]:
-    yield from policy.limits
-    for entry in policy.tools:
-        yield from entry.limits
 
 
 def _rounded(number: Decimal) -> Decimal:

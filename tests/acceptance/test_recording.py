@@ -139,26 +139,25 @@ async def test_a_replay_of_another_policy_says_what_the_same_calls_get_under_it(
     assert [one["reviewer"] for one in told["approvals"]["reviewers"]] == ["ada@example.com", "bob@example.com"]
 
 
+LARGE = {"conditions": [{"path": "args.amount", "op": "gt", "value": 50}]}
 SHADOWED = {
-    "pay": {},
-    "p*": {"mode": "shadow", "deny_if": [{"conditions": [{"path": "args.amount", "op": "gt", "value": 50}]}]},
+    "pay": {"limits": [SPENDS]},
+    "p*": {"mode": "shadow", "deny_if": [LARGE], "limits": [{**SPENDS, "max": 25}]},
 }
 
 
 async def test_a_rule_in_shadow_stops_nothing_and_is_told_of(tmp_path: Path) -> None:
     async with open_shop(tmp_path, tools=SHADOWED) as it:
         async with it.agent() as agent:
-            for amount in (10, 60, 70):
+            for amount in (10, 60, 20, 10):
                 assert not (await agent.call("pay", {"to": "acme", "amount": amount})).refused
         out, _ = await it.placet.cli("policy", "shadow", "--server", "shop", "--json")
         said, _ = await it.placet.cli("policy", "shadow")
     [entry] = json.loads(out)["servers"]["shop"]
-    assert (entry["entry"], entry["seen"], entry["would"]["deny"], entry["ready"]) == ("/tools/p*", 3, 2, False)
-    [case] = entry["cases"]
-    assert (case["rule"], case["tool"], case["agent"], case["ran_well"]) == (
-        "/tools/p*/deny_if/0",
-        "pay",
-        "claude-ada",
-        2,
-    )
-    assert "not ready: it has seen 3 calls" in said
+    assert (entry["entry"], entry["seen"], entry["ready"]) == ("/tools/p*", 4, False)
+    assert entry["would"] == {"deny": 1, "ask": 0, "limit": 1, "allow": 0}
+    assert [(case["rule"], case["tool"], case["agent"], case["ran_well"]) for case in entry["cases"]] == [
+        ("/tools/p*/deny_if/0", "pay", "claude-ada", 1),
+        ("/tools/p*/limits/0", "pay", "claude-ada", 1),
+    ]
+    assert "not ready: it has seen 4 calls" in said

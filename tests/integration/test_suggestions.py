@@ -129,7 +129,8 @@ async def test_entries_in_shadow_are_read_from_the_journal_without_keys(at: Hous
     shadowed = load_policy('version: "1"\ndefault: allow\ntools: {tag: {mode: shadow, action: deny}}\n', "bank.yaml")
     said = {"rule": "/tools/tag/action", "verdict": "deny", "why": "the tool is named", "policy": "bank.yaml"}
     for number, outcome in enumerate(("succeeded", "failed", "succeeded")):
-        await row(at, number, {}, "tag", verdict="allow", rule="/default", outcome=outcome, shadow=(said,))
+        ran = {"ran_at": at.clock.now, "outcome": outcome}
+        await row(at, number, {}, "tag", verdict="allow", rule="/default", shadow=(said,), **ran)
     period = Period(since=samples.NOW - DAY, until=samples.NOW + DAY)
     [entry] = await in_shadow(at.db, "bank", (shadowed,), period)
     [(case, cases)] = entry.sorted()

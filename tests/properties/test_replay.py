@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from approvals.domain.fingerprint import canonical, sha256_hex
 from gateway.limits import waived_by
-from gateway.policy.budgets import Budgets, Exceeded
+from gateway.policy.budgets import Budgets, Exceeded, Reservation
 from gateway.policy.evaluate import evaluate
 from gateway.policy.loaders import load_policy
 from gateway.policy.model import Facts, LimitUse, Policy, Verdict
@@ -50,13 +50,14 @@ limits = st.lists(
     st.fixed_dictionaries(
         {
             "counter": st.sampled_from(["c", "d"]),
-            "window": st.sampled_from(["minute", "hour", "90s"]),
+            "window": st.sampled_from(["minute", "hour", "90s", "month", "inflight"]),
             "max": st.sampled_from([1, 3, 50]),
-            "scope": st.sampled_from(["grant", "agent", "owner", "tool", "server", "all"]),
+            "scope": st.sampled_from(["grant", "agent", "owner", "tool", "server", "all", "session", "args.to"]),
             "on_exceed": st.sampled_from(["deny", "require_approval"]),
             "amount": st.sampled_from([1, "args.amount"]),
         }
-    ),
+    )
+    | st.just({"counter": "d", "window": "2m", "max": 2, "kind": "bucket"}),
     max_size=2,
     unique_by=lambda limit: limit["counter"],
 )
@@ -94,6 +95,7 @@ class Open:
     created_at: datetime
     state: str = "pending"
     ran_at: datetime | None = None
+    ended_at: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -107,13 +109,17 @@ class Gateway:
     rows: list[Recorded] = field(default_factory=list)
     requests: dict[str, Open] = field(default_factory=dict)
     open: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    running: list[tuple[datetime, Reservation]] = field(default_factory=list)
 
     def call(self, tool: str, given: dict[str, Any], agent: str) -> None:
-        facts = Facts(server=self.server, tool=tool, arguments=given, agent=agent, owner="o", now=self.now)
+        facts = Facts(
+            server=self.server, tool=tool, arguments=given, agent=agent, owner="o", now=self.now, session=agent
+        )
         ruling = evaluate(self.policy, facts)
         digest = sha256_hex(canonical(given))
         key = (agent, tool, digest)
         verdict, rule, ran_at, request = ruling.verdict, ruling.rule, None, self.open.get(key)
+        ended_at = None
         if request is not None:
             self.collect(key, request)
         elif verdict is Verdict.REQUIRE_APPROVAL:
@@ -125,7 +131,7 @@ class Gateway:
         elif verdict is Verdict.ALLOW:
             taken = self.budgets.take(ruling.limits, self.now)
             if not isinstance(taken, Exceeded):
-                ran_at = self.now
+                ran_at, ended_at = self.now, self.run(taken)
             else:
                 verdict, rule = (Verdict.REQUIRE_APPROVAL if taken.asks else Verdict.RATE_LIMITED), taken.rule
                 request = self.file(key, ruling.limits, rule) if taken.asks else None
@@ -134,7 +140,7 @@ class Gateway:
                 id=f"call_{len(self.rows)}", at=self.now, server=self.server, tool=tool, agent=agent, owner="o",
                 arguments=given, arguments_sha256=digest, risk=facts.risk,
                 verdict=verdict if request is None else Verdict.REQUIRE_APPROVAL, rule=rule, policy_version="v1",
-                counted_at=self.now, ran_at=ran_at, ended_at=ran_at,
+                counted_at=self.now, ran_at=ran_at, ended_at=ended_at, session=agent,
                 request=None if request is None else Request(id=request, state="", created_at=self.now),
                 paid=tuple(Paid(keys=use.keys, amount=use.amount) for use in ruling.limits),
             )
@@ -146,6 +152,20 @@ class Gateway:
         self.open[key] = made.id
         return made.id
 
+    def run(self, taken: Reservation) -> datetime:
+        """It runs for half a minute, and is over then."""
+        ended_at = self.now + timedelta(seconds=30)
+        self.running.append((ended_at, taken))
+        return ended_at
+
+    def let_time_pass(self, seconds: int) -> None:
+        """What is over by then gives back what it held while it ran."""
+        self.now += timedelta(seconds=seconds)
+        for ended_at, taken in self.running:
+            if ended_at <= self.now:
+                self.budgets.settle(taken, ended_at)
+        self.running = [(ended_at, taken) for ended_at, taken in self.running if ended_at > self.now]
+
     def collect(self, key: tuple[str, str, str], request: str) -> None:
         """The agent came back: what was approved runs if limits have room."""
         found = self.requests[request]
@@ -153,7 +173,7 @@ class Gateway:
             taken = self.budgets.take(found.uses, self.now, waived_by(found.rule, found.uses))
             if isinstance(taken, Exceeded):
                 return
-            found.ran_at = self.now
+            found.ran_at, found.ended_at = self.now, self.run(taken)
         if found.state != "pending":
             del self.open[key]
 
@@ -182,7 +202,7 @@ class Gateway:
             row,
             request=Request(id=made.id, state=made.state, created_at=made.created_at),
             ran_at=made.ran_at,
-            ended_at=made.ran_at,
+            ended_at=made.ended_at,
         )
 
 
@@ -190,7 +210,7 @@ def recorded(shape: dict[str, Any], taken: list[Any]) -> tuple[Policy, list[Reco
     """A policy, and a recording of what was done under it."""
     gateway = Gateway(load_policy(json.dumps(shape), "p.json"))
     for seconds, (what, *rest) in taken:
-        gateway.now += timedelta(seconds=seconds)
+        gateway.let_time_pass(seconds)
         getattr(gateway, what)(*rest)
     return gateway.policy, gateway.recording()
 

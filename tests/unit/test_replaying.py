@@ -169,6 +169,11 @@ def test_a_call_that_came_back_for_its_request_is_counted_once() -> None:
     assert [judged.change for judged in found] == [Change.NEWLY_ALLOWED, Change.CAME_BACK]
 
 
+def test_an_answer_that_the_server_had_asked_for_is_no_call_of_its_own() -> None:
+    [judged] = replayed(LIMITS, [call(0, came_back=True, ran_at=None)])
+    assert judged.change is Change.CAME_BACK
+
+
 def test_the_same_call_made_again_at_once_joins_the_request_it_would_newly_have_made() -> None:
     same = [call(number, arguments_sha256="0" * 64) for number in (0, 1, 9)]
     assert [judged.spec is not None for judged in replayed(ASKS, same)] == [True, False, True]
