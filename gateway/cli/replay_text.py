@@ -70,7 +70,7 @@ def _group(group: Group) -> Iterator[str]:
     yield f"          now {group.now.value} by {group.rule or 'no rule'}"
     for why, examples in groupby(group.examples, key=lambda one: one.why):
         named = ", ".join(f"{one.call} ({one.at:%m-%d %H:%M})" for one in examples)
-        yield f"          {why}: {named}"
+        yield f"          {why.removesuffix('.')}: {named}"
 
 
 def _work(replay: Replay) -> Iterator[str]:

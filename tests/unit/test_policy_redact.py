@@ -67,6 +67,15 @@ def test_what_an_entry_in_shadow_would_have_said_holds_it_neither() -> None:
     assert "4711" not in str(ruling.shadow)
 
 
+def test_what_is_recorded_of_a_limit_holds_no_hidden_amount() -> None:
+    limit = "limits: [{counter: c, window: day, max: 9999, amount: args.amount}]"
+    text = f"  pay: {{redact: [args.amount], {limit}}}\n  'p*': {{mode: shadow, {limit}}}"
+    ruling = ruled(text, {"amount": 4711})
+    recorded = [use.as_json() for use in (*ruling.limits, *ruling.shadow_limits)]
+    assert [one["amount"] for one in recorded] == [None, None]
+    assert "4711" not in str(recorded)
+
+
 def test_a_path_that_cannot_be_read_is_refused_with_its_place() -> None:
     with pytest.raises(PolicyErrors) as refused:
         ruled("  pay:\n    redact: [iban]", {})
