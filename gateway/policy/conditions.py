@@ -13,9 +13,12 @@ from enum import Enum
 from typing import Any
 
 from gateway.policy.operators import Operator
-from gateway.policy.paths import ArgumentPath, Missing
+from gateway.policy.paths import ArgumentPath, Missing, TooMany, present
 from gateway.policy.places import Unfit
 from gateway.policy.texts import hides_something, normalised, printed, shown
+
+MOST_TOLD = 10
+"""Of how many elements or conditions a trace tells that each of them is alike."""
 
 
 class Side(Enum):
@@ -58,7 +61,7 @@ class Condition:
     def judge(self, arguments: Mapping[str, Any], side: Side) -> Judged:
         """Judge the arguments of one call."""
         if self.op is None:
-            return self._presence(arguments)
+            return self._presence(arguments, side)
         try:
             found = self.path.values(arguments)
         except Missing as err:
@@ -68,11 +71,17 @@ class Condition:
             return Judged(holds=side is Side.REQUIRE, why=f"{self.path.text} is empty")
         return either(each) if side is Side.DENY and self.path.several else both(each)
 
-    def _presence(self, arguments: Mapping[str, Any]) -> Judged:
+    def _presence(self, arguments: Mapping[str, Any], side: Side) -> Judged:
+        """Null counts as missing. Of several elements, one decides on the deny side, and every one on the other."""
         try:
-            there = any(value is not None for _, value in self.path.values(arguments))
+            values = [value for _, value in self.path.values(arguments)]
+        except TooMany as err:
+            return Judged(holds=None, why=str(err))
         except Missing:
-            there = False
+            values = [*(value for _, value in present(self.path, arguments)), None]
+        some, every = any(value is not None for value in values), all(value is not None for value in values)
+        asked_of_one = (side is Side.DENY) is self.exists
+        there = some if asked_of_one or not values else every
         return Judged(holds=there is self.exists, why=f"{self.path.text} is {'there' if there else 'missing'}")
 
     def _test(self, op: Operator, where: str, value: Any) -> Judged:
@@ -129,4 +138,5 @@ def _first(each: Sequence[Judged], *settles: Callable[[Judged], bool]) -> Judged
         for judged in each:
             if test(judged):
                 return judged
-    return Judged(holds=each[0].holds if each else True, why=" and ".join(j.why for j in each))
+    more = f" and {len(each) - MOST_TOLD} more" if len(each) > MOST_TOLD else ""
+    return Judged(holds=each[0].holds if each else True, why=" and ".join(j.why for j in each[:MOST_TOLD]) + more)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from approvals.domain.model import Steps
@@ -17,8 +18,16 @@ from approvals.domain.model import Steps
 _STEP = re.compile(r'\.([^.\[\]"\s]+)|\[(\d{1,9})\]|\[(\*)\]|\[("(?:[^"\\]|\\.)*")\]')
 
 
+MOST_VALUES = 10_000
+"""How many values one path may stand for in one call."""
+
+
 class Missing(Exception):
     """Nothing is at the path; `str()` says what."""
+
+
+class TooMany(Missing):
+    """A path stands for more values than are looked at."""
 
 
 class Every:
@@ -51,7 +60,10 @@ class ArgumentPath:
         Raises:
             Missing: some part of it is not there.
         """
-        return list(_walk(arguments, self.steps, "args"))
+        found = list(islice(_walk(arguments, self.steps, "args"), MOST_VALUES + 1))
+        if len(found) > MOST_VALUES:
+            raise TooMany(f"{self.text} stands for more than {MOST_VALUES} values")
+        return found
 
 
 def present(path: ArgumentPath, arguments: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -109,6 +121,8 @@ def _walk(value: Any, steps: tuple[str | int | Every, ...], at: str) -> Iterator
     if not steps:
         yield at, value
         return
+    if isinstance(steps[0], Every) and isinstance(value, list) and len(value) > MOST_VALUES:
+        raise TooMany(f"{at} has more than {MOST_VALUES} elements")
     for here, inner in _into(value, steps[0], at):
         yield from _walk(inner, steps[1:], here)
 
@@ -125,7 +139,7 @@ def _there(value: Any, steps: tuple[str | int | Every, ...], at: str) -> Iterato
         yield from _there(item, steps[1:], here)
 
 
-def _into(value: Any, step: str | int | Every, at: str) -> list[tuple[str, Any]]:
+def _into(value: Any, step: str | int | Every, at: str) -> Iterable[tuple[str, Any]]:
     if isinstance(step, str):
         here = f"{at}.{step}" if _STEP.fullmatch(f".{step}") else f"{at}[{json.dumps(step)}]"
         if not isinstance(value, Mapping) or step not in value:
@@ -137,4 +151,4 @@ def _into(value: Any, step: str | int | Every, at: str) -> list[tuple[str, Any]]
         if step >= len(value):
             raise Missing(f"{at}[{step}] is missing")
         return [(f"{at}[{step}]", value[step])]
-    return [(f"{at}[{number}]", item) for number, item in enumerate(value)]
+    return ((f"{at}[{number}]", item) for number, item in enumerate(value))

@@ -11,7 +11,7 @@ from gateway.policy.collecting import Collector
 from gateway.policy.compiling_conditions import conditions
 from gateway.policy.conditions import Judged, Side, both
 from gateway.policy.operators import OPERATORS
-from gateway.policy.paths import EVERY, parse_path
+from gateway.policy.paths import EVERY, MOST_VALUES, parse_path
 from gateway.policy.shapes import ConditionShape
 from gateway.policy.source import Node
 from gateway.policy.texts import printed
@@ -250,6 +250,42 @@ def test_every_element_means_any_on_the_deny_side_and_all_on_the_other(
     side: Side, values: list[Any], holds: bool | None
 ) -> None:
     assert judge({"path": "args.to[*]", "op": "eq", "value": "evil"}, {"to": values}, side).holds is holds
+
+
+@pytest.mark.parametrize(
+    ("side", "op", "items", "holds"),
+    [
+        (Side.DENY, "exists", [{}, {"id": 1}], True),
+        (Side.DENY, "exists", [{"id": 1}, {}], True),
+        (Side.DENY, "exists", [{}, {"id": None}, 5], False),
+        (Side.DENY, "not_exists", [{"id": 1}, {}], True),
+        (Side.DENY, "not_exists", [{"id": 1}, {"id": 2}], False),
+        (Side.REQUIRE, "exists", [{"id": 1}, {}], False),
+        (Side.REQUIRE, "exists", [{"id": 1}, {"id": 2}], True),
+        (Side.REQUIRE, "not_exists", [{}, {"id": 1}], False),
+        (Side.REQUIRE, "not_exists", [{}, {"id": None}], True),
+        (Side.REQUIRE, "exists", [], False),
+        (Side.DENY, "not_exists", [], True),
+    ],
+)
+def test_what_exists_in_a_list_is_asked_of_one_on_the_deny_side_and_of_all_on_the_other(
+    side: Side, op: str, items: list[Any], holds: bool
+) -> None:
+    assert judge({"path": "args.to[*].id", "op": op}, {"to": items}, side).holds is holds
+
+
+@pytest.mark.parametrize("op", ["exists", "not_exists", "eq"])
+@pytest.mark.parametrize("items", [[1] * (MOST_VALUES + 1), [[1] * 200] * 200])
+def test_a_list_that_is_too_long_cannot_be_judged(op: str, items: list[Any]) -> None:
+    condition = {"path": "args.to[*][*]" if isinstance(items[0], list) else "args.to[*]", "op": op}
+    judged = judge({**condition, **({"value": 1} if op == "eq" else {})}, {"to": items}, Side.DENY)
+    assert judged.holds is None
+    assert str(MOST_VALUES) in judged.why
+
+
+def test_a_trace_tells_of_a_few_elements_and_how_many_more_there_are() -> None:
+    why = judge({"path": "args.to[*]", "op": "eq", "value": 1}, {"to": [1] * 1000}).why
+    assert why.endswith("args.to[9] 1 is 1 and 990 more")
 
 
 @pytest.mark.parametrize(
