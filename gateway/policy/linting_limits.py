@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from itertools import count
 from typing import Any
 
 from gateway.policy import wording
@@ -44,6 +45,7 @@ class Budget:
 
     part: Part
     names: NamePattern
+    order: int
     everywhere: bool = False
 
     @property
@@ -55,36 +57,44 @@ class Budget:
 def of_limits(reading: Reading, tools: Tools | None) -> Iterator[Finding]:
     """Every limit that never stops a call, or stops every one."""
     budgets = list(_budgets(reading))
+    wide = [one for one in budgets if one.names.kind != "exact"]
+    by_name: dict[str, list[Budget]] = {}
+    for one in budgets:
+        by_name.setdefault(one.names.text, []).append(one)
+    sharing: dict[tuple[str, ...], list[Budget]] = {}
+    for one in budgets:
+        sharing.setdefault(_account(one), []).append(one)
     for one in budgets:
         amount = _costs(one)
         if not isinstance(amount, str | Mapping) and amount > one.said["max"]:
             text = f"no call ever fits: one costs {wording.number(amount)}, and {wording.limit(one.said)}"
             yield Finding(kind=Kind.NEVER_REACHED, rule=one.part.rule, text=text)
             continue
-        first = next((other for other in budgets if other is not one and _first(other, one, budgets, tools)), None)
+        near = [*wide, *(other for other in by_name[one.names.text] if other.names.kind == "exact")]
+        users = sharing[_account(one)]
+        first = next((other for other in near if other is not one and _first(other, one, users, tools)), None)
         if first is not None:
             text = f"is never reached: {first.part.rule} comes first ({wording.limit(first.said)})"
             yield Finding(kind=Kind.NEVER_REACHED, rule=one.part.rule, text=text)
 
 
 def _budgets(reading: Reading) -> Iterator[Budget]:
+    order = count()
     for part in reading.everywhere():
-        yield Budget(part=part, names=EVERYTHING, everywhere=True)
+        yield Budget(part=part, names=EVERYTHING, everywhere=True, order=next(order))
     for name, entry in reading.plain.get("tools", {}).items():
         if entry.get("mode") == "shadow":
             continue
-        for part in parts(entry.get("limits", []), ("tools", name, "limits")):
-            yield Budget(part=part, names=reading.names[name])
-        if "rate_limit" in entry:
-            limit = rate(name, entry["rate_limit"], ("tools", name, "rate_limit"))
-            yield Budget(part=limit, names=reading.names[name])
+        said = parts(entry.get("limits", []), ("tools", name, "limits"))
+        said += [rate(name, entry["rate_limit"], ("tools", name, "rate_limit"))] if "rate_limit" in entry else []
+        for part in said:
+            yield Budget(part=part, names=reading.names[name], order=next(order))
 
 
-def _first(other: Budget, one: Budget, budgets: list[Budget], tools: Tools | None) -> bool:
-    """Is the other limit always used up no later than this one?"""
+def _first(other: Budget, one: Budget, users: list[Budget], tools: Tools | None) -> bool:
+    """Is the other limit always used up no later than this one? `users` are all that count where this one does."""
     if other.said.get("on_exceed") == "require_approval" or not (_plain(one) and _plain(other)):
         return False
-    users = [user for user in budgets if _shared(user, one)]
     if not all(_counted_by(other, user, tools) and _costs(user) == _costs(one) for user in users):
         return False
     if not _wider(str(other.said.get("scope", "grant")), str(one.said.get("scope", "grant"))):
@@ -94,12 +104,13 @@ def _first(other: Budget, one: Budget, budgets: list[Budget], tools: Tools | Non
         return False
     # Of two that come to the same, the later one is told, and none is told of both.
     back = _most(one, other)
-    same = back is not None and back <= other.said["max"] and _first_by_place(one, other, budgets)
+    same = back is not None and back <= other.said["max"] and _stands_before(one, other)
     return not same
 
 
-def _first_by_place(one: Budget, other: Budget, budgets: list[Budget]) -> bool:
-    return budgets.index(one) < budgets.index(other) and one.names == other.names and one.everywhere is other.everywhere
+def _stands_before(one: Budget, other: Budget) -> bool:
+    """Do both count the same calls, and is the one the earlier?"""
+    return one.order < other.order and one.names == other.names and one.everywhere is other.everywhere
 
 
 def _plain(one: Budget) -> bool:
@@ -108,9 +119,9 @@ def _plain(one: Budget) -> bool:
     return one.said.keys() <= PLAIN and isinstance(scope, str) and not scope.startswith("args")
 
 
-def _shared(user: Budget, one: Budget) -> bool:
-    """Do both count on the same counter?"""
-    return all(user.said.get(key) == one.said.get(key) for key in ("counter", "window", "scope"))
+def _account(one: Budget) -> tuple[str, ...]:
+    """What makes limits count on the same counter."""
+    return tuple(str(one.said.get(key)) for key in ("counter", "window", "scope"))
 
 
 def _costs(one: Budget) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,17 +25,23 @@ class Denier:
 def of_rules(reading: Reading, tools: Tools | None) -> Iterator[Finding]:
     """Every entry and rule that never decides."""
     deniers = list(_deniers(reading))
+    wide = [one for one in deniers if one.names.kind != "exact"]
+    by_name: dict[str, list[Denier]] = {}
+    for one in deniers:
+        by_name.setdefault(one.names.text, []).append(one)
+    patterns = [name for name, _ in _enforced(reading) if reading.names[name].kind != "exact"]
     for name, entry in _enforced(reading):
-        it = reading.names[name]
-        own = next((one for one in deniers if one.entry == name), None)
-        other = next((one for one in deniers if one.entry != name and covers(one.names, it, tools)), None)
+        it, near = reading.names[name], [*by_name.get(name, []), *wide]
+        own = next((one for one in near if one.entry == name), None)
+        other = next((one for one in near if one.entry != name and covers(one.names, it, tools)), None)
         if other is not None and own is None:
             text = f"changes no verdict: {other.rule} denies every call of what it names"
             yield Finding(kind=Kind.SHADOWED, rule=pointer(("tools", name)), text=text)
         elif own is not None:
             yield from _behind(name, entry, own.rule)
         else:
-            yield from _implied(reading, name, entry, tools)
+            wider = [other for other in patterns if other != name and covers(reading.names[other], it, tools)]
+            yield from _implied(reading, name, entry, wider)
 
 
 def _enforced(reading: Reading) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -67,10 +73,8 @@ def _behind(name: str, entry: Mapping[str, Any], denier: str) -> Iterator[Findin
             yield Finding(kind=Kind.SHADOWED, rule=rule, text=text)
 
 
-def _implied(reading: Reading, name: str, entry: Mapping[str, Any], tools: Tools | None) -> Iterator[Finding]:
+def _implied(reading: Reading, name: str, entry: Mapping[str, Any], wider: Sequence[str]) -> Iterator[Finding]:
     """Rules of an entry that another rule of it, or of a wider one, always says as well."""
-    it = reading.names[name]
-    wider = [other for other, _ in _enforced(reading) if other != name and covers(reading.names[other], it, tools)]
     for key in RULES:
         for part in parts(entry.get(key, []), ("tools", name, key)):
             found = next(_sayers(reading, [name, *wider], key, part), None)

@@ -31,11 +31,12 @@ class Size:
 def work(policies: Sequence[Policy], facts: Facts) -> int:
     """The units of work that judging this call takes at most."""
     size = _size(facts.arguments)
-    return sum(
-        _of_entry(entry, size)
-        for policy in policies
-        for entry in named(policy, facts.tool, class_seen(policy, facts.tool, facts.risk.kind)).entries
-    )
+    return sum(_of_policy(policy, facts, size) for policy in policies)
+
+
+def _of_policy(policy: Policy, facts: Facts, size: Size) -> int:
+    entries = named(policy, facts.tool, class_seen(policy, facts.tool, facts.risk.kind)).entries
+    return len(policy.patterns) + len(policy.hide) + sum(_of_entry(entry, size) for entry in entries)
 
 
 def _size(value: Any) -> Size:
