@@ -73,6 +73,11 @@ class Watch:
             if timer is not None:
                 timer.cancel()
 
+    def take(self) -> bool:
+        """Has it changed since the last call? Without waiting."""
+        changed, self._changed = self._changed, False
+        return changed
+
     def wake(self) -> None:
         """Note a change, and wake whoever waits."""
         if self._future is not None and not self._future.done():

@@ -1,7 +1,7 @@
 """What people do to a request, each inside one transaction: decide, extend, cancel, resolve.
 
 The order of the checks is fixed: there at all, already ended, what was on the screen, the deadline,
-the person's authority now, their words; then `advance`, the tally, the commit. A refusal is returned,
+the person's authority now, their words, a stop; then `advance`, the tally, the commit. A refusal is returned,
 not raised, because two of them come with a change that must be committed: the request that ran out.
 """
 
@@ -11,6 +11,7 @@ import unicodedata
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from approvals import stopped
 from approvals.directory import Directory
 from approvals.domain import quorum, schedule
 from approvals.domain.audit import Act
@@ -26,6 +27,7 @@ from approvals.domain.model import (
     State,
     Vote,
 )
+from approvals.domain.plain import clock_time
 from approvals.errors import (
     AlreadyDecided,
     Conflict,
@@ -36,6 +38,7 @@ from approvals.errors import (
     NotFound,
     Refusal,
     StaleBinding,
+    Stopped,
 )
 from approvals.storage.tx import Tx
 
@@ -58,7 +61,7 @@ class Room:
         request = self.tx.requests.get(request_id, lock=True)
         if request is None:
             return None
-        by_time = schedule.due(request, self.tx.now)
+        by_time = stopped.due(self.tx, request)
         return request if by_time is None else self.move(request, by_time)
 
     def move(self, request: ApprovalRequest, happened: Happened) -> ApprovalRequest:
@@ -105,6 +108,7 @@ def decide(room: Room, request_id: str, decision: Decision) -> Result:
         _unseen(request, person, binding=decision.binding)
         or (request is not None and _over(room, request))
         or (request is not None and _cannot(person, request, decision))
+        or (request is not None and _stopped(room, request, decision))
     )
     if refused or request is None:
         return _on_record(room, request, decision, refused) if refused else NotFound(what="request")
@@ -162,7 +166,7 @@ def extend(room: Room, request_id: str, reviewer: PersonId, by: timedelta) -> Re
 def cancel(room: Room, request_id: str, *, actor: str, cause: Cause, note: str | None) -> Result:
     """Take back a call that has not been sent. People need a right to; the agent may cancel its own."""
     request = room.load(request_id)
-    refused = _may_not_cancel(room, request, actor) or _bad_text("note", note)
+    refused = _may_not_cancel(room, request, actor) or bad_text("note", note)
     if refused or request is None:
         return refused or NotFound(what="request")
     try:
@@ -179,7 +183,7 @@ def resolve(room: Room, request_id: str, *, reviewer: PersonId, ran: bool, note:
     """Note whether a call of unknown outcome ran. Nothing re-runs it."""
     request = room.load(request_id)
     person = room.person(reviewer)
-    refused = _unseen(request, person) or _bad_text("note", note)
+    refused = _unseen(request, person) or bad_text("note", note)
     if refused or request is None:
         return refused or NotFound(what="request")
     why = quorum.why_no_authority(person, request)
@@ -246,7 +250,15 @@ def _cannot(person: Person, request: ApprovalRequest, decision: Decision) -> Ref
     why = quorum.why_not(person, request, decision.answer)
     if why is not None:
         return NotAllowed(why=why)
-    return _bad_text("reason", decision.reason)
+    return bad_text("reason", decision.reason)
+
+
+def _stopped(room: Room, request: ApprovalRequest, decision: Decision) -> Refusal | None:
+    """A yes that would run nothing is not taken, and could run something later that nobody then thinks of."""
+    if decision.answer is Answer.DENY:
+        return None
+    what = stopped.why(room.tx, request)
+    return Stopped(what=what) if what is not None else None
 
 
 def _may_not_cancel(room: Room, request: ApprovalRequest | None, actor: str) -> Refusal | None:
@@ -264,7 +276,8 @@ def _may_not_cancel(room: Room, request: ApprovalRequest | None, actor: str) -> 
     return None
 
 
-def _bad_text(field: str, text: str | None) -> Refusal | None:
+def bad_text(field: str, text: str | None) -> Refusal | None:
+    """What is wrong with a person's words, if anything is."""
     if text is None:
         return None
     if len(text) > REASON_MAX:
@@ -273,8 +286,3 @@ def _bad_text(field: str, text: str | None) -> Refusal | None:
         if unicodedata.category(char) in {"Cc", "Cs"} and char not in "\r\n\t":
             return Invalid(field=field, why=f"the character U+{ord(char):04X} at {position} is not allowed")
     return None
-
-
-def clock_time(at: datetime) -> str:
-    """How a moment is written in a sentence."""
-    return at.strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -15,11 +15,11 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
 
-from approvals import deciding, executing, filing
+from approvals import deciding, executing, filing, stopped
 from approvals.bus import Bus
 from approvals.deciding import Result, Room
 from approvals.directory import Directory
-from approvals.domain import quorum, schedule
+from approvals.domain import quorum
 from approvals.domain.lifecycle import Happened, Record
 from approvals.domain.model import ApprovalRequest, Cause, Decision, Person, PersonId
 from approvals.errors import Conflict, Refusal
@@ -212,7 +212,7 @@ class Desk:
 
         def look(tx: Tx) -> tuple[Filed | None, Happened | None]:
             found = filing.existing(tx, call_key, cooldown)
-            return found, schedule.due(found.request, tx.now) if found is not None else None
+            return found, stopped.due(tx, found.request) if found is not None else None
 
         while True:
             found, by_time = await self.db.read(look)

@@ -79,6 +79,20 @@ class NotAllowed(Refusal):
     for_people = "You may not decide this: {why}."
 
 
+class NotPermitted(Refusal):
+    """The person's roles do not let them do this. Fields: what, and the roles that would."""
+
+    code, http_status = "not_allowed", 403
+    for_people = "You may not {what}: that takes the {roles} role."
+
+
+class Stopped(Refusal):
+    """The agent, its server or everything is stopped, so nothing may be approved. Field: what, a clause."""
+
+    code, http_status = "stopped", 409
+    for_people = "Nothing can be approved now: {what}. You may still deny it."
+
+
 class Invalid(Refusal):
     """A field of the input is wrong. Fields: field (JSON pointer or name), why."""
 

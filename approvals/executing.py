@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from approvals import stopped
 from approvals.deciding import Result, Room
 from approvals.domain import fingerprint, quorum, schedule
 from approvals.domain.lifecycle import TABLE, Event, Happened, late
@@ -26,6 +27,11 @@ def claim(room: Room, request_id: str, *, binding: str, lease: timedelta, holder
     if binding != request.binding:
         return StaleBinding(request=request)
     wrong = _no_longer_valid(room, request)
+    if wrong is None and (agent := room.tx.agents.get(request.caller.agent)) is not None:
+        if agent.paused_at is not None:
+            # It may run once its agent is resumed, if its time has not run out by then.
+            return NotClaimable(state=request.state, request=request)
+        wrong = Cause.REVOKED if agent.revoked_at is not None else None
     if wrong is not None:
         ended = room.move(request, Happened(event=Event.CANCELLED, actor=schedule.CLOCK, cause=wrong))
         return NotClaimable(state=ended.state, request=ended)
@@ -52,15 +58,18 @@ def apply(room: Room, request_id: str, happened: Happened) -> ApprovalRequest | 
     if request is None or (request.state, happened.event) not in TABLE:
         return None
     if happened.event in schedule.BY_TIME or happened.cause is Cause.LEASE_LOST:
-        now_due = schedule.due(request, room.tx.now)
-        if now_due is None or now_due.event is not happened.event:
+        now_due = stopped.due(room.tx, request)
+        if now_due is None or happened.event not in {now_due.event, Event.DEFAULTED}:
             return None
+        happened = now_due
     return room.move(request, happened)
 
 
 def _no_longer_valid(room: Room, request: ApprovalRequest) -> Cause | None:
     if not _unaltered(request):
         return Cause.ALTERED
+    if room.tx.switches.freeze_of(agent=request.caller.agent, server=request.call.server) is not None:
+        return Cause.FROZEN
     by_silence = request.cause is Cause.SILENCE_ALLOWS and request.terms.on_timeout is OnTimeout.ALLOW
     if not by_silence and not quorum.met(room.needs(request)):
         return Cause.REVOKED

@@ -13,10 +13,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from approvals import stopped
 from approvals.domain import fingerprint
 from approvals.domain.lifecycle import Record, advance, ending, filed
 from approvals.domain.model import ApprovalRequest, Caller, RequestId, State, Terms, ToolCall
-from approvals.domain.schedule import due
 from approvals.errors import Conflict, Invalid, QueueFull
 from approvals.storage.tx import Tx
 
@@ -139,7 +139,7 @@ def file_in(tx: Tx, filing: Filing, *, request_id: str, caps: Caps, routes: Rout
 
 def _existing(tx: Tx, key: str, filing: Filing) -> Filed | None:
     while (found := existing(tx, key, filing.deny_cooldown)) is not None and found.kind is FiledAs.JOINED:
-        by_time = due(found.request, tx.now)
+        by_time = stopped.due(tx, found.request)
         if by_time is None:
             break
         # The sweeper has not come by yet; a call must not join what time has ended.

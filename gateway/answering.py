@@ -14,7 +14,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -26,17 +26,17 @@ from approvals.errors import NotClaimable, QueueFull, Refusal, StaleBinding
 from approvals.filing import Filed, FiledAs, Filing
 from gateway import heavy
 from gateway.asking import ELICIT, KINDS, REVIEW_SECONDS, Given, Refused, Side
-from gateway.callers import Callers
 from gateway.catalog import Catalog
 from gateway.judge import Judge, Judgement
 from gateway.limits import Exceeded, Limits, Reservation
 from gateway.policy.limit import OnExceed
 from gateway.policy.model import LimitUse, Verdict
 from gateway.policy.routes import narrowed
-from gateway.protocol import questions
+from gateway.protocol import questions, stopped
 from gateway.protocol.patience import PROGRESS_EVERY, Carrier, Plan
 from gateway.protocol.verdict import Code
 from gateway.servers import Servers
+from gateway.switches import Switches
 from gateway.upstreams import NoAnswer, RpcError, Unsent
 from gateway.waiting import attached, hold
 from gateway.work import Work
@@ -85,13 +85,13 @@ class Answering:
         judge: Judge,
         limits: Limits,
         catalog: Catalog,
-        callers: Callers,
+        switches: Switches,
         servers: Servers,
         work: Work,
         page: Callable[[str], str],
     ) -> None:
         self.desk, self.judge, self.limits, self.catalog = desk, judge, limits, catalog
-        self.callers, self.servers, self.work, self.page = callers, servers, work, page
+        self.switches, self.servers, self.work, self.page = switches, servers, work, page
         self.closing = False
         self._open: dict[str, ApprovalRequest] = {}
 
@@ -172,8 +172,11 @@ class AnswerCheck:
 
     async def _ruled(self, given: Sequence[Given], side: Side) -> _Ruled | Refused:
         parts, run, name = self._parts, self._run, self._run.name
+        stop = parts.switches.why(run.caller.agent, run.call.server)
+        if stop is not None:
+            return Refused(verdict=stopped.answer(stop, now=datetime.now(UTC), tool=name))
         server = parts.servers.seen_by(run.caller.agent, run.call.server)
-        if server is None or run.call.server not in parts.callers.servers(run.caller.agent):
+        if server is None or not parts.switches.may_use(run.caller.agent, run.call.server):
             why = "this agent may no longer use the server"
             return Refused(verdict=questions.no_longer(tool=name, code=Code.CANCELLED, why=why))
         max_age = None if run.parent is None else 0
@@ -255,9 +258,7 @@ class AnswerCheck:
             every = PROGRESS_EVERY if side.progress else None
             plan = Plan(hold=remaining + SHORTEST, carrier=Carrier.STREAM, progress_every=every)
         try:
-            current = await hold(
-                parts.desk, asked, plan, side.line, say=self._saying, closing=lambda: self._parts.closing
-            )
+            current = await hold(parts.desk, asked, plan, side.line, say=self._saying, over=self._over_for)
         except asyncio.CancelledError:
             # The server took its question back, or its time is over. An allowed call may be made again.
             if run.parent is not None:
@@ -327,6 +328,10 @@ class AnswerCheck:
             # Decided at the last moment, or ended by time: what it is now is the answer.
             current: ApprovalRequest = refused.fields.get("request", asked)
             return current
+
+    def _over_for(self, asked: ApprovalRequest) -> bool:
+        """Is the answer not waited for any longer? What is stopped goes nowhere, whoever approves it."""
+        return self._parts.closing or self._parts.switches.why(asked.caller.agent, asked.call.server) is not None
 
     def _over(self, over: Exceeded) -> Refused:
         return Refused(

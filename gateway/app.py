@@ -17,6 +17,7 @@ from approvals.desk import Desk
 from approvals.directory import Directory
 from approvals.notary import Notary
 from approvals.outbox import Outbox
+from approvals.stops import Stops
 from approvals.storage.engine import Database
 from approvals.sweeper import Sweeper
 from approvals.web import mount
@@ -59,6 +60,7 @@ from gateway.settings import Settings, SlackSettings
 from gateway.showing import Showing
 from gateway.signin import SignInRoutes
 from gateway.status import Status
+from gateway.switches import Switches
 from gateway.tasks import Tasks
 from gateway.work import Work
 
@@ -111,6 +113,8 @@ class Service:
         self.sweeper = Sweeper(self.desk)
         self.agent_oauth = _agent_oauth(settings)
         self.callers = Callers(db, self.bus, self.agent_oauth)
+        self.stops = Stops(self.desk, servers=lambda: self.reloader.settings.servers)
+        self.switches = Switches(self.stops, self.bus, self.callers)
         self.servers, self.catalog = Servers(), Catalog({}, compare=Pins(self.desk).compare)
         self.judge = Judge(settings.approvals.defaults)
         self.metrics, self.journal = Metrics(), Journal(db)
@@ -125,8 +129,8 @@ class Service:
             limits=self.limits,
             servers=self.servers,
             catalog=self.catalog,
-            callers=self.callers,
             judge=self.judge,
+            switches=self.switches,
             metrics=self.metrics,
             conversations=conversations,
         )
@@ -135,7 +139,7 @@ class Service:
             judge=self.judge,
             limits=self.limits,
             catalog=self.catalog,
-            callers=self.callers,
+            switches=self.switches,
             servers=self.servers,
             work=work,
             page=self.page,
@@ -153,13 +157,16 @@ class Service:
             work=work,
             tasks=Tasks(self.desk, work, self.page),
             showing=Showing(self.desk, work, state_key, self.page),
+            switches=self.switches,
             holding=self._holding(settings),
         )
         self.lookup = Lookup(
             servers=self.servers, catalog=self.catalog, callers=self.callers, judge=self.judge, work=work
         )
         cursors = Cursors(keys.for_purpose("cursor"))
-        self.relaying = Relaying(self.lookup, conversations, cursors=cursors, instructions=INSTRUCTIONS, tasks=True)
+        self.relaying = Relaying(
+            self.lookup, conversations, self.switches, cursors=cursors, instructions=INSTRUCTIONS, tasks=True
+        )
         self.lookup.on_late = self.relaying.tools_changed
         self.gate = Gateway(
             self.parts, callers=self.callers, lookup=self.lookup, relaying=self.relaying, cursors=cursors
@@ -173,6 +180,7 @@ class Service:
             reloader=self.reloader,
             metrics=self.metrics,
             slack_problem=lambda: self.slack.problem if self.slack is not None else None,
+            freezes=self.switches.freezes,
         )
         self.console = Console(
             servers=self.servers,
@@ -204,6 +212,7 @@ class Service:
         """Put settings in force: agents, people, policies, servers."""
         await self.db.write(lambda tx: sync(tx, settings.agents))
         await self.callers.refresh()
+        await self.switches.refresh()
         if self.agent_oauth is not None:
             self.agent_oauth.know(settings.agents)
         self.directory.replace(settings.people, settings.person_tokens)
@@ -232,6 +241,7 @@ class Service:
             "outbox": self.outbox.run,
             "sweeper": self.sweeper.run,
             "callers": self.callers.run,
+            "switches": self.switches.run,
             "learned": self.learned.run,
             "pins": self._follow_pins,
             "journal": self.journal.run,
@@ -279,6 +289,7 @@ class Service:
                 db=self.db,
                 desk=self.desk,
                 directory=self.directory,
+                stops=self.stops,
                 settings=self.web,
                 version=self.version,
                 features={"servers": True, "policies": True, "slack": self.slack is not None},

@@ -1,4 +1,5 @@
-"""A credential -> the caller it speaks for. Unknown, expired, revoked, paused: all the same nobody.
+"""A credential -> the caller it speaks for. Unknown, expired, revoked: all the same nobody. A paused agent is known, so
+that its calls can be refused with the reason (`switches`).
 
 The agents and the hashes of their tokens are kept in memory and read again when the bus says that
 agents changed, and each second besides, so that a revocation counts within a second on every replica.
@@ -81,6 +82,11 @@ class Callers:
         row = self._known.agents.get(agent)
         return row.servers if row is not None and _active(row) else ()
 
+    def paused(self, agent: str) -> bool:
+        """Are an agent's calls refused for now?"""
+        row = self._known.agents.get(agent)
+        return row is not None and row.paused_at is not None
+
     async def run(self) -> None:
         """Keep up with the database, for ever."""
         async with self._bus.watch("agents") as watch:
@@ -91,7 +97,10 @@ class Callers:
 
     async def refresh(self) -> None:
         """Read agents and tokens once."""
-        self._known = await self._db.read(_read)
+        before, self._known = self._known, await self._db.read(_read)
+        if _paused(before) != _paused(self._known):
+            # Whoever is held for a call of theirs is to be told.
+            self._bus.publish_everything()
 
     async def _note_use(self) -> None:
         """Save when tokens were last used, now and then rather than for every call."""
@@ -113,8 +122,12 @@ class Callers:
         return Caller(agent=row.name, owner=row.owner)
 
 
+def _paused(known: _Known) -> frozenset[str]:
+    return frozenset(name for name, row in known.agents.items() if row.paused_at is not None)
+
+
 def _active(row: AgentRow) -> bool:
-    return row.paused_at is None and row.revoked_at is None and row.source != LEFT
+    return row.revoked_at is None and row.source != LEFT
 
 
 def _read(tx: Tx) -> _Known:

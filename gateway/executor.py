@@ -18,11 +18,11 @@ from typing import Any
 from approvals.desk import Desk
 from approvals.domain.lifecycle import Event, Happened
 from approvals.domain.model import ApprovalRequest, Cause, Outcome, State, ToolCall
+from approvals.domain.stops import Pause
 from approvals.errors import NotClaimable, Refusal, StaleBinding, Unavailable
 from approvals.storage.requests import Query
 from gateway.answering import AnswerCheck
 from gateway.asking import LinePeer, NobodyThere, Side, relayable
-from gateway.callers import Callers
 from gateway.catalog import NOWHERE, Catalog, Place, Tool
 from gateway.conversation import Answer, Back, Conversations, converse
 from gateway.judge import Judge, Judgement
@@ -31,6 +31,7 @@ from gateway.metrics import Metrics
 from gateway.protocol import questions
 from gateway.protocol.raw import dump, join_object, split_object
 from gateway.servers import Server, Servers
+from gateway.switches import Switches
 from gateway.upstreams import InputRequired, NoAnswer, Relay, RpcError, Unsent
 
 log = logging.getLogger(__name__)
@@ -77,27 +78,27 @@ class Executor:
         limits: Limits,
         servers: Servers,
         catalog: Catalog,
-        callers: Callers,
         judge: Judge,
+        switches: Switches,
         metrics: Metrics,
         conversations: Conversations,
     ) -> None:
         self._desk, self._limits, self._servers, self._catalog = desk, limits, servers, catalog
-        self._callers, self._judge, self._metrics = callers, judge, metrics
+        self._judge, self._switches, self._metrics = judge, switches, metrics
         self._conversations = conversations
         self._alone: set[str] = set()
 
     async def run(self, request: ApprovalRequest, via: Via = BY_ITSELF) -> ApprovalRequest | Exceeded:
         """Run an approved request if it may still run; the request as it is afterwards.
 
-        Exceeded: a limit has no room now; the approval stays.
+        Exceeded: a limit has no room now; the approval stays, as it does while its agent is paused.
         """
         if questions.answered_in(request.call) is not None:
             # An answer goes to the server in the run that waits for it; it is no call.
             return request
-        server = self._servers.seen_by(request.caller.agent, request.call.server)
-        if server is None or request.call.server not in self._callers.servers(request.caller.agent):
-            return await self._cancel(request, Cause.REVOKED)
+        server = self._access(request)
+        if not isinstance(server, Server):
+            return request if isinstance(server, Pause) else await self._cancel(request, server)
         try:
             checked = await self._check(server, request, via)
         except (Unsent, NoAnswer) as err:
@@ -174,6 +175,15 @@ class Executor:
             await self.run(request)
         finally:
             self._alone.discard(request.id)
+
+    def _access(self, request: ApprovalRequest) -> Server | Pause | Cause:
+        """The server, if the agent may use it now. An approval outlives a pause; a freeze it does not."""
+        agent, name = request.caller.agent, request.call.server
+        stop = self._switches.why(agent, name)
+        if stop is not None:
+            return stop if isinstance(stop, Pause) else Cause.FROZEN
+        server = self._servers.seen_by(agent, name)
+        return Cause.REVOKED if server is None or not self._switches.may_use(agent, name) else server
 
     async def _check(self, server: Server, request: ApprovalRequest, via: Via) -> tuple[Tool, Judgement] | Cause:
         """Tool and policy as they are now, asked of the server itself.

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from approvals.domain import fingerprint
@@ -20,7 +21,7 @@ from gateway.lookup import Down, Found, Lookup
 from gateway.paging import Cursors, Shown, ToolPage
 from gateway.parts import Parts
 from gateway.pipeline import collect, handle_call
-from gateway.protocol import answers
+from gateway.protocol import answers, stopped
 from gateway.protocol.classify import Era
 from gateway.protocol.headers import HEADER_MISMATCH, params_disagree
 from gateway.protocol.questions import answered_in
@@ -130,6 +131,8 @@ class Gateway:
         if isinstance(found, RpcError):
             return found
         if isinstance(found, Down):
+            if (stop := self._parts.switches.why(caller.agent, found.server.name)) is not None:
+                return Result(raw=stopped.call(stop, tool=call.name, now=datetime.now(UTC)), is_error=True)
             text = answers.upstream_unavailable(server=found.server.name, tool=call.name, why=found.why)
             return Result(raw=text, is_error=True)
         schema = found.tool.definition.get("inputSchema")

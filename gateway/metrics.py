@@ -32,6 +32,7 @@ class Snapshot(Collector):
     outcomes: Tally[tuple[str, str]] = field(default_factory=Tally)
     unrecorded: int = 0
     policies: Sequence[Standing] = ()
+    frozen: Sequence[str] = ()
 
     def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
         """The families, for the registry."""
@@ -59,7 +60,10 @@ class Snapshot(Collector):
         for one in self.policies:
             hashes = [one.in_force[:SHOWN], (one.on_disk or "")[:SHOWN]]
             differs.add_metric([one.server, one.layer, *hashes], 1 if one.differs else 0)
-        yield from (opened, up, alone, sent, ended, differs)
+        frozen = GaugeMetricFamily("placet_frozen", "What is frozen: all, agent:NAME, server:NAME.", labels=["scope"])
+        for scope in self.frozen:
+            frozen.add_metric([scope], 1)
+        yield from (opened, up, alone, sent, ended, differs, frozen)
         yield GaugeMetricFamily(
             "placet_oldest_pending_seconds", "How long the oldest pending one waits.", self.oldest_pending_seconds
         )

@@ -17,6 +17,7 @@ from gateway.limits import Limits
 from gateway.metrics import Metrics
 from gateway.protocol.patience import Hold
 from gateway.showing import Showing
+from gateway.switches import Switches
 from gateway.tasks import Tasks
 from gateway.work import Work
 
@@ -50,6 +51,7 @@ class Parts:
     work: Work
     tasks: Tasks
     showing: Showing
+    switches: Switches
     holding: Holding
     closing: bool = False
     held: int = 0

@@ -15,7 +15,7 @@ from approvals.domain import fingerprint
 from approvals.domain.model import OPEN_STATES, ApprovalRequest, Cause, State
 from approvals.errors import AlreadyDecided, Expired, NotClaimable, QueueFull, Refusal
 from approvals.filing import Filed, FiledAs, Filing
-from gateway import heavy
+from gateway import heavy, stopping
 from gateway.conversation import Back
 from gateway.inbound.gate import Called, TaskCreated
 from gateway.judge import Judgement
@@ -66,7 +66,8 @@ async def collect(parts: Parts, visit: Visit, request: ApprovalRequest) -> Calle
         request = visit.back.request
     if request.state not in OPEN_STATES:
         return about(parts, visit, request)
-    return await _join(parts, visit, request)
+    stop = stopping.stop_of(parts, visit, request)
+    return await _join(parts, visit, request) if stop is None else stopping.answer(parts, visit, stop, request)
 
 
 async def _came_back(parts: Parts, visit: Visit) -> Called | None:
@@ -82,13 +83,17 @@ async def _came_back(parts: Parts, visit: Visit) -> Called | None:
 
 
 async def _judged(parts: Parts, visit: Visit, judgement: Judgement) -> Called:
-    repeat = await _repeat(parts, visit)
-    if repeat is not None and repeat.kind in RETOLD:
+    repeat, stop = await _repeat(parts, visit), stopping.stop_of(parts, visit)
+    if repeat is not None and repeat.kind in RETOLD and (stop is None or stopping.is_settled(repeat.request)):
         return about(parts, visit, repeat.request)
-    current = repeat.request if repeat is not None else None
+    current = repeat.request if repeat is not None and repeat.kind not in RETOLD else None
     back = await parts.conversations.returned(visit.side)
     if current is not None and current.state is State.EXECUTING:
         return await _under_way(parts, visit, current, back)
+    if stop is not None:
+        if isinstance(back, Back):
+            parts.conversations.let_go(back, visit.side)
+        return stopping.answer(parts, visit, stop, current)
     if isinstance(back, RpcError) or (back is not None and not back.first):
         return await _answered(parts, visit, judgement.ruling, back)
     return await _made(parts, visit, judgement, current, back)
@@ -254,9 +259,17 @@ async def _hold(parts: Parts, visit: Visit, request: ApprovalRequest) -> Called:
     parts.metrics.held.inc()
     try:
         held = hold(
-            parts.desk, request, plan, visit.side.line, say=lambda r: saying(parts, r), closing=lambda: parts.closing
+            parts.desk,
+            request,
+            plan,
+            visit.side.line,
+            say=lambda r: saying(parts, r),
+            over=lambda r: stopping.is_over(parts, r),
         )
         current = await parts.showing.beside(visit.side, request, held)
+        stop = stopping.stop_of(parts, visit, current)
+        if stop is not None:
+            return stopping.answer(parts, visit, stop, current)
         if current.state is State.APPROVED:
             done = await run(parts, visit, current, until)
             # A request: another connection of the same agent claimed it, and this one waits for what that brings.
@@ -300,5 +313,6 @@ async def _allowed(parts: Parts, visit: Visit, judgement: Judgement, back: Back 
 def _record(parts: Parts, visit: Visit, judgement: Judgement) -> None:
     row = row_of(visit, judgement)
     parts.journal.write(row, visit.call.arguments)
-    parts.metrics.calls.labels(row.server, row.verdict).inc()
+    verdict = row.outcome if row.outcome in stopping.CODES else row.verdict
+    parts.metrics.calls.labels(row.server, verdict).inc()
     parts.metrics.call_seconds.observe(time.monotonic() - visit.began)

@@ -13,24 +13,30 @@ import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from approvals.domain.fingerprint import canonical, sha256_hex
 from approvals.domain.model import Caller
+from approvals.domain.stops import Stop
 from gateway.asking import ASKS_NOTHING, Given, LinePeer, Refused, Side, relayable
 from gateway.conversation import Answer, Conversations
 from gateway.inbound.gate import InboundAsk, Line, Welcome
 from gateway.lists import INVALID_PARAMS, LISTS, UNREACHABLE, Lists, allows, nowhere, refused, relay_of, side_of
 from gateway.lookup import SEPARATOR, Lookup
 from gateway.paging import Cursors
+from gateway.protocol import stopped
 from gateway.protocol.classify import MODERN
 from gateway.protocol.verdict import Code, Verdict
 from gateway.servers import Server
+from gateway.switches import Switches
 from gateway.upstreams import Hear, Hello, NoAnswer, Result, RpcError, Unsent, Wants, nothing
 
 log = logging.getLogger(__name__)
 
 HELLO_SECONDS = 4.0
+STOPPED = 3
+"""Our own code, beside those of `lists`."""
 _KIND = {"resources/read": "resources", "prompts/get": "prompts"}
 
 
@@ -38,9 +44,17 @@ class Relaying:
     """Relays for one caller at a time."""
 
     def __init__(
-        self, lookup: Lookup, conversations: Conversations, *, cursors: Cursors, instructions: str, tasks: bool = False
+        self,
+        lookup: Lookup,
+        conversations: Conversations,
+        switches: Switches,
+        *,
+        cursors: Cursors,
+        instructions: str,
+        tasks: bool = False,
     ) -> None:
         self._lookup, self._conversations, self._lists = lookup, conversations, Lists(cursors)
+        self._switches = switches
         self._instructions, self._tasks = instructions, tasks
         self._levels: dict[str, str] = {}
         self._hearers: dict[Hear, None] = {}
@@ -62,17 +76,24 @@ class Relaying:
         return Welcome(capabilities=capabilities, instructions="\n\n".join([*own, self._instructions]))
 
     async def ask(self, caller: Caller, server: str | None, ask: InboundAsk, line: Line) -> Answer:
-        """Judge and relay one request."""
+        """Judge and relay one request. A server that is stopped is not asked, and is left out of lists."""
         servers = self._lookup.servers(caller, server)
+        prefixed = server is None and len(servers) > 1
+        stops = {one.name: stop for one in servers if (stop := self._switches.why(caller.agent, one.name)) is not None}
+        going = [one for one in servers if one.name not in stops]
+        if servers and not going:
+            return _stopped(ask, stops[servers[0].name])
         if ask.method == "logging/setLevel":
-            return await self._set_level(servers, ask, line)
+            return await self._set_level(going, ask, line)
         if ask.method in LISTS:
-            return await self._lists.page(caller, servers, ask, line, prefixed=server is None and len(servers) > 1)
-        targets = await self._targets(servers, ask, prefixed=server is None and len(servers) > 1)
+            return await self._lists.page(caller, going, ask, line, prefixed=prefixed)
+        targets = await self._targets(servers, ask, prefixed=prefixed)
         if isinstance(targets, RpcError):
             return targets
+        if all(one.name in stops for one, _, _ in targets):
+            return _stopped(ask, stops[targets[0][0].name])
         answer: Answer | None = None
-        for one, params, name in targets:
+        for one, params, name in (target for target in targets if target[0].name not in stops):
             answer = await self._one(caller, one, ask, line, params=params, name=name)
             if not (isinstance(answer, RpcError) and len(targets) > 1 and answer.code in {-32002, INVALID_PARAMS}):
                 break
@@ -172,6 +193,7 @@ class Relaying:
         relay = relay_of(ask, params=params, name=name, seconds=seconds, level=level, live=live)
         check = _Again(
             lookup=self._lookup,
+            switches=self._switches,
             caller=caller,
             server=server.name,
             kind=_KIND.get(ask.method) or _completed(ask) or "",
@@ -192,6 +214,7 @@ class _Again:
     """What was asked while a resource or prompt is read: its answer goes on only where the policy of now lets it."""
 
     lookup: Lookup
+    switches: Switches
     caller: Caller
     server: str
     kind: str
@@ -204,10 +227,18 @@ class _Again:
     async def passed(self, given: Sequence[Given], side: Side) -> Refused | None:
         """Judged anew, for time has passed; what is answered has no rules of its own."""
         del given, side
+        stop = self.switches.why(self.caller.agent, self.server)
+        if stop is not None:
+            return Refused(verdict=stopped.answer(stop, now=datetime.now(UTC)))
         if any(allows(one, self.kind) for one in self.lookup.servers(self.caller, self.server)):
             return None
         text = f"The policy lets no {self.kind} through any more. What was answered was not given to the server."
         return Refused(verdict=Verdict(code=Code.POLICY_DENIED, text=text, retryable=False))
+
+
+def _stopped(ask: InboundAsk, stop: Stop) -> RpcError:
+    message, data = stopped.method(stop, name=ask.method, now=datetime.now(UTC))
+    return RpcError(code=STOPPED, message=message, data=data)
 
 
 LEVELS = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")

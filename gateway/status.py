@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from approvals.domain.plain import clock_time
+from approvals.domain.stops import Freeze, named
 from approvals.errors import Unavailable
 from approvals.outbox import ChannelHealth, Outbox
 from approvals.storage import migrate
@@ -35,6 +37,7 @@ class Status:
     reloader: Reloader
     metrics: Metrics
     slack_problem: Callable[[], str | None]
+    freezes: Callable[[], Sequence[Freeze]]
     _row: int = 0
 
     async def checks(self) -> Sequence[Check]:
@@ -48,6 +51,7 @@ class Status:
             Check(id="audit", ok=self.journal.room, text=unrecorded, stops=True),
         ]
         found += [Check(id="policy", ok=False, text=text) for text in (*self._unruled(), *self._not_in_force())]
+        found += [Check(id="freeze", ok=False, text=_frozen(freeze)) for freeze in self.freezes()]
         if self.reloader.difference is not None:
             found.append(Check(id="configuration", ok=False, text=self.reloader.difference))
         for server in self.servers:
@@ -93,6 +97,7 @@ class Status:
         snapshot.upstream_up = {s.name: s.upstream.up for s in self.servers if s.upstream.up is not None}
         snapshot.upstream_left_alone = {s.name: s.upstream.trouble is not None for s in self.servers}
         snapshot.unrecorded = self.journal.waiting
+        snapshot.frozen = [freeze.scope for freeze in self.freezes()]
         snapshot.policies = await asyncio.to_thread(standings, self.reloader.settings)
         snapshot.deliveries = {
             (name, result): count
@@ -130,6 +135,11 @@ class Status:
             return await migrate.current(self.db) == migrate.head()
         except Unavailable:
             return False
+
+
+def _frozen(freeze: Freeze) -> str:
+    # Who and why is for people: machines ask without a name.
+    return f"{named(freeze.scope)} is frozen until {clock_time(freeze.until)}"
 
 
 def _channel(name: str, state: ChannelHealth) -> Check:

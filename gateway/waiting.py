@@ -56,11 +56,11 @@ async def hold(
     line: Line,
     *,
     say: Callable[[ApprovalRequest], str],
-    closing: Callable[[], bool],
+    over: Callable[[ApprovalRequest], bool],
 ) -> ApprovalRequest:
-    """Wait until the request is decided, the plan's hold is over, or the service closes; the request as it is then.
+    """Wait until the request is decided, the plan's hold is over, or it is `over`; the request as it is then.
 
-    A request that another connection is running already is waited for as well.
+    A request that another connection is running already is waited for as well. Whoever lets it be over wakes the bus.
     """
     now = asyncio.get_running_loop().time
     began = now()
@@ -69,7 +69,7 @@ async def hold(
     async with desk.bus.watch(request.id) as watch:
         current = await desk.get(request.id) or request
         await line.open()
-        while current.state in WAITED_FOR and now() < until and not closing():
+        while current.state in WAITED_FOR and now() < until and not over(current):
             if every is not None:
                 await line.progress(now() - began, say(current))
             pause = until - now() if every is None else min(every, until - now())

@@ -11,6 +11,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 from approvals.domain.fingerprint import canonical
@@ -44,6 +45,11 @@ def visible(text: str) -> str:
 def visible_lines(text: str) -> str:
     """The same for text of several lines: line breaks and tabs stay."""
     return "".join(part if part in ("\n", "\t") else visible(part) for part in re.split("([\n\t])", text))
+
+
+def clock_time(at: datetime) -> str:
+    """How a moment is written in a sentence."""
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def shorten(text: str, limit: int) -> str:

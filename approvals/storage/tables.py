@@ -277,7 +277,7 @@ switches = Table(
     Column("reason", FreeText, nullable=False),
     Column("by", Text, nullable=False),
     Column("at", Utc, nullable=False),
-    Column("until", Utc),
+    Column("until", Utc, nullable=False),
     Column("ended_at", Utc),
     Column("ended_by", Text),
     Index("uq_switches_scope", "scope", unique=True, sqlite_where=IS_IN_FORCE, postgresql_where=IS_IN_FORCE),

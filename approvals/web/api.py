@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
 from typing import Any
 
 from aiohttp import web
@@ -28,7 +27,6 @@ from approvals.web.sessions import VISITOR, Visitor
 from approvals.web.shape import Raw, View, answer, dumps, join, listed, moment, view, write
 
 _ID = re.compile(r"req_[0-9A-Za-z]{1,60}")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 Act = Callable[[WebParts, str, Visitor], Awaitable[ApprovalRequest]]
 
@@ -80,7 +78,7 @@ async def decide_many(request: web.Request) -> web.StreamResponse:
 async def extend(request: web.Request) -> web.StreamResponse:
     """Give people more time to decide."""
     sent = await body.read(request, ExtendIn)
-    by = timedelta(**{_UNITS[sent.by[-1]]: int(sent.by[:-1])})
+    by = body.length(sent.by)
     return await _act(request, lambda parts, id_, visitor: parts.desk.extend(id_, reviewer=visitor.person.id, by=by))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from datetime import timedelta
 from typing import Any, NoReturn, TypeVar
 
 from aiohttp import web
@@ -24,6 +25,7 @@ MAX_DEPTH = 64
 DEADLINE_SECONDS = 10
 MAX_ERRORS = 20
 
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _CONTENT_TYPE = re.compile(r'application/json(?:\s*;\s*charset="?utf-8"?)?\s*', re.IGNORECASE)
 # One pass, no second look: an unterminated string runs to the end instead of being tried again from each quote.
 _STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
@@ -37,6 +39,11 @@ async def read(request: web.Request, model: type[M]) -> M:
     """
     _check_type(request)
     return validate(parse(await _read(request)), model)
+
+
+def length(text: str) -> timedelta:
+    """What `models.Length` says."""
+    return timedelta(**{_UNITS[text[-1]]: int(text[:-1])})
 
 
 def parse(data: bytes) -> Any:

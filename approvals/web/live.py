@@ -2,7 +2,8 @@
 
 The table is the queue: a stream remembers the last row it has looked at, so replay after a lost
 connection (`Last-Event-ID`) and live delivery are one loop, and a slow reader costs no memory. Only ids
-go out; the page asks again for what it shows. Somebody who is too far behind is told to refetch all.
+go out, and that something was stopped or goes on; the page asks again for what it shows. Somebody who
+is too far behind is told to refetch all.
 A stream ends when its session does, when the service stops, and when the reader does not read.
 """
 
@@ -20,6 +21,7 @@ from aiohttp import web
 from approvals.access import Access, access
 from approvals.domain import quorum
 from approvals.domain.model import Person
+from approvals.storage.switches import SUBJECT
 from approvals.storage.tx import Tx
 from approvals.web.parts import LIVE, PARTS
 from approvals.web.problems import Problem
@@ -116,12 +118,15 @@ class _Stream:
     async def run(self) -> None:
         """Send until the reader, the session or the service is gone."""
         every = self._parts.settings.heartbeat_seconds
-        async with self._parts.desk.bus.watch_all() as watch:
+        bus = self._parts.desk.bus
+        async with bus.watch_all() as watch, bus.watch(SUBJECT) as stops:
             behind = await self._find_place()
             # The place is known before the stream opens, so a reader that looks once it is open misses nothing.
             await self._response.prepare(self._request)
             await self._greet(refetch=behind)
             while await self._send_new():
+                if stops.take():
+                    await self._event("message", {"kind": "stops"})
                 quiet = self._clock() - self._written
                 if quiet >= every:
                     await self._heartbeat()

@@ -37,6 +37,8 @@ def _some_words(text: str) -> str:
 
 Text = Annotated[str, Field(max_length=MAX_TEXT), AfterValidator(_no_control_characters)]
 Words = Annotated[Text, Field(min_length=1), AfterValidator(_some_words)]
+Length = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,5}[smhd]$", description="A duration: `30s`, `15m`, `2h`, `7d`.")]
+Name = Annotated[Text, Field(max_length=128)]
 Reason = Annotated[Text, Field(description="Free text; the agent gets it quoted, as data, never as instructions.")]
 
 
@@ -69,7 +71,7 @@ class BulkIn(Model):
 class ExtendIn(Model):
     """More time to decide."""
 
-    by: str = Field(default="15m", pattern=r"^[1-9][0-9]{0,5}[smhd]$", description="A duration: `30s`, `15m`, `2h`.")
+    by: Length = "15m"
 
 
 class CancelIn(Model):
@@ -89,6 +91,16 @@ class ResolveIn(Model):
 
     ran: bool
     note: Words
+
+
+class FreezeIn(Model):
+    """Freeze everything, one `agent` or one `server` (with a `reason`), or end that freeze."""
+
+    on: bool
+    reason: Words | None = Field(default=None, description="Told to agents and people.")
+    lasts: Length | None = Field(default=None, alias="for", description="How long; at most, and by default, `7d`.")
+    agent: Name | None = None
+    server: Name | None = None
 
 
 class LoginIn(Model):
@@ -300,6 +312,28 @@ class AgentsOut(Model):
 
     agents: list[AgentOut]
     next_cursor: str | None
+
+
+class FreezeOut(Model):
+    """One freeze: of everything, or of the `agent` or `server` that is named."""
+
+    scope: str
+    agent: str | None
+    server: str | None
+    reason: str
+    by: str
+    name: str
+    at: Time
+    until: Time
+    ended_at: Time | None
+    ended_by: str | None
+
+
+class FreezesOut(Model):
+    """What is frozen now, the oldest first, and the last freezes, the newest first."""
+
+    freezes: list[FreezeOut]
+    recent: list[FreezeOut]
 
 
 class NoticeOut(Model):

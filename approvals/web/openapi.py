@@ -125,7 +125,8 @@ def _parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
 
 def _success(endpoint: Endpoint) -> dict[str, Any]:
     if endpoint.path.endswith("/events"):
-        text = 'Server-Sent Events; data is `{"kind": "request", "id": …}`, `{"kind": "refetch"}` or a heartbeat.'
+        kinds = '`{"kind": "stops"}` (a freeze began or ended), `{"kind": "refetch"}` or a heartbeat.'
+        text = f'Server-Sent Events; data is `{{"kind": "request", "id": …}}`, {kinds}'
         return {"200": {"description": text, "content": {"text/event-stream": {"schema": {"type": "string"}}}}}
     if endpoint.path.endswith("/export"):
         whole = {kind: {"schema": {"type": "string"}} for kind in ("application/yaml", "application/json")}

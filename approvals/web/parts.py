@@ -20,6 +20,7 @@ from aiohttp import web
 
 from approvals.desk import Desk
 from approvals.directory import Directory
+from approvals.stops import Stops
 from approvals.storage.engine import Database
 
 if TYPE_CHECKING:
@@ -111,6 +112,7 @@ class WebParts:
     db: Database
     desk: Desk
     directory: Directory
+    stops: Stops
     settings: WebSettings
     version: str
     features: Mapping[str, bool] = field(default_factory=dict)

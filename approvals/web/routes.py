@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 
 from approvals.access import Handler
-from approvals.web import api, live, login, models, openapi, pages, people
+from approvals.web import api, live, login, models, openapi, pages, people, stops
 from approvals.web.listing import list_requests
 
 
@@ -85,6 +85,15 @@ API: tuple[Endpoint, ...] = (
         takes=models.ResolveIn,
         gives=models.RequestOut,
         refuses=(404, 409),
+    ),
+    Endpoint(method="GET", path="/api/v1/freeze", handler=stops.show_freezes, gives=models.FreezesOut),
+    Endpoint(
+        method="POST",
+        path="/api/v1/freeze",
+        handler=stops.freeze,
+        takes=models.FreezeIn,
+        gives=models.FreezesOut,
+        refuses=(404,),
     ),
     Endpoint(method="GET", path="/api/v1/events", handler=live.events, refuses=(429,)),
     Endpoint(method="GET", path="/api/v1/me", handler=people.me, gives=models.MeOut),

@@ -23,6 +23,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "people": ("gateway.cli.people", "Add people, make sign-in links and tokens."),
     "servers": ("gateway.cli.servers", "List upstream servers and tools; accept a tool that changed; sign in."),
     "requests": ("gateway.cli.requests", "List, show and decide the calls that wait."),
+    "freeze": ("gateway.cli.freeze", "Stop every agent at once, or one, or one server; end that."),
     "stdio": ("gateway.cli.stdio", "Bridge a stdio MCP client to the gateway."),
     "slack": ("gateway.cli.slack", "Print the app manifest to install in Slack."),
     "audit": ("gateway.cli.audit", "Verify the audit chain, and export it."),

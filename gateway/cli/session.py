@@ -18,8 +18,9 @@ from approvals.bus import bus_for
 from approvals.desk import Desk
 from approvals.directory import Directory
 from approvals.domain.model import Person
+from approvals.stops import Actor, Stops
 from approvals.storage.engine import Database
-from gateway.cli.common import USAGE, config_file, fail
+from gateway.cli.common import USAGE, config_file, fail, operator
 from gateway.config import ConfigErrors
 from gateway.desks import holder, new_id, routes_of
 from gateway.settings import Settings
@@ -35,6 +36,12 @@ class Session:
     settings: Settings
     db: Database
     desk: Desk
+    stops: Stops
+
+    def somebody(self, given: str | None) -> Actor:
+        """Who acts where no person is needed: who is named, with their rights; else the account on this machine."""
+        name = given or os.environ.get("PLACET_PERSON")
+        return Actor(id=name.lower() if name else operator(), via="cli")
 
     async def actor(self, given: str | None) -> Person:
         """The person who acts."""
@@ -65,7 +72,8 @@ async def opened(config: Path | None) -> AsyncIterator[Session]:
             caps=settings.approvals.caps,
             routes=routes_of(settings),
         )
-        yield Session(settings=settings, db=db, desk=desk)
+        stops = Stops(desk, servers=lambda: settings.servers)
+        yield Session(settings=settings, db=db, desk=desk, stops=stops)
 
 
 def as_option(function: F) -> F:

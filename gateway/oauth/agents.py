@@ -35,10 +35,10 @@ class NoSuchAgent(Refusal):
     """The token is good, and its subject is no agent of this gateway."""
 
     code, http_status = "no_such_agent", 403
-    for_people = "The subject {subject} is no agent here, or is paused or revoked."
+    for_people = "The subject {subject} is no agent here, or is revoked."
     for_agent = (
         "This access token is valid, but its {claim} {subject} belongs to no agent of this gateway, or to one that is "
-        "paused or revoked. Ask an operator to add it: agents.NAME.oauth_subject in the configuration."
+        "revoked. Ask an operator to add it: agents.NAME.oauth_subject in the configuration."
     )
 
 

@@ -82,15 +82,6 @@ def tool_changed(*, tool: str) -> bytes:
     return render(Verdict(code=Code.TOOL_CHANGED, text=text, retryable=False))
 
 
-def frozen(*, tool: str, reason: str | None) -> bytes:
-    """An operator stopped calls for now."""
-    text = (
-        f"{_call(tool)} did not run: an operator has frozen calls for now.{_because(reason)} "
-        "Stop calling tools here until your user tells you that the freeze is over."
-    )
-    return render(Verdict(code=Code.FROZEN, text=text, retryable=False, reason=reason))
-
-
 def upstream_unavailable(*, server: str, tool: str, why: str) -> bytes:
     """Nothing was sent, because the upstream cannot be reached."""
     text = (
@@ -239,8 +230,9 @@ def _cancelled(request: ApprovalRequest, url: str) -> bytes:
             return _ended(Code.TOOL_CHANGED, request, text, url)
         case Cause.FROZEN:
             text = (
-                f"{call} did not run: an operator has frozen calls while it waited ({request.id}). "
-                "Stop calling tools here until your user tells you that the freeze is over."
+                f"{call} did not run: an operator froze calls before it could ({request.id}). Stop calling tools here "
+                "until your user tells you that the freeze is over. If it is still wanted then, call it again: a "
+                "person is asked anew."
             )
             return _ended(Code.FROZEN, request, text, url)
         case cause:

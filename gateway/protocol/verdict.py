@@ -23,7 +23,7 @@ WAITS_FOR = "placet/request"
 
 
 class Code(StrEnum):
-    """The codes an agent may see (contract.md 5; `gateway_unavailable` is an addition)."""
+    """The codes an agent may see (contract.md 5; `agent_paused` and `gateway_unavailable` are additions)."""
 
     APPROVED = "approved"
     POLICY_DENIED = "policy_denied"
@@ -37,6 +37,7 @@ class Code(StrEnum):
     INVALID_ARGUMENTS = "invalid_arguments"
     TOOL_CHANGED = "tool_changed"
     FROZEN = "frozen"
+    PAUSED = "agent_paused"
     OUTCOME_UNKNOWN = "outcome_unknown"
     UPSTREAM_UNAVAILABLE = "upstream_unavailable"
     GATEWAY_UNAVAILABLE = "gateway_unavailable"

@@ -134,6 +134,13 @@ class Agent:
             while (await self.post(*self.modern("tools/list", {}))).status != status:
                 pass
 
+    async def until_code(self, tool: str, arguments: Mapping[str, Any], code: str | None) -> Said:
+        """Call again until the answer has a code: a stop made by a command counts within a second."""
+        async with asyncio.timeout(SOON_SECONDS):
+            while (said := await self.call(tool, arguments)).code != code:
+                pass
+        return said
+
     async def tools(self) -> list[str]:
         """The names that are listed."""
         answer = await self.post(*self.modern("tools/list", {}))

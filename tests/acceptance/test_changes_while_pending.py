@@ -169,16 +169,3 @@ async def test_an_agent_revoked_while_its_call_waits_gets_nothing_done(it: Shop)
         assert (ended["state"], ended["cause"]) == ("cancelled", "revoked")
         await agent.until_status(401)
     assert it.seen("revoked") == 0
-
-
-async def test_a_paused_agent_gets_nothing_done_until_it_is_resumed(it: Shop) -> None:
-    async with it.agent() as agent, asyncio.TaskGroup() as group:
-        called = group.create_task(agent.call("pay", payment("paused")))
-        asked = await it.ada.pending_of(to="paused")
-        await it.placet.cli("agents", "pause", "claude-ada")
-        await agent.until_status(401)
-        await it.ada.approve(asked)
-        said = await called
-        assert (said.code, it.seen("paused")) == ("approval_cancelled", 0)
-        await it.placet.cli("agents", "resume", "claude-ada")
-        await agent.until_status(200)

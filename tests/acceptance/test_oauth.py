@@ -131,16 +131,16 @@ async def test_a_refreshed_token_goes_on_with_the_session_and_another_agents_doe
             assert answer.status == 200
 
 
-async def test_a_paused_agent_may_not_call_whatever_its_issuer_says(
+async def test_a_revoked_agent_may_not_call_whatever_its_issuer_says(
     placet: Placet, issuer: AuthorizationServer
 ) -> None:
     good = issuer.mint(aud=placet.url, scope="mcp")
     assert (await _list(placet, good))[0] == 200
-    await placet.cli("agents", "pause", "bot")
+    await placet.cli("agents", "revoke", "bot")
     async with asyncio.timeout(SOON_SECONDS):
         while (said := await _list(placet, good))[0] != 403:
             assert said[0] == 200
-    assert "paused or revoked" in said[2]["error"]["message"]
+    assert "one that is revoked" in said[2]["error"]["message"]
 
 
 async def test_with_keys_nothing_of_oauth_answers(tmp_path: Path) -> None:

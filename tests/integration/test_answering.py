@@ -16,6 +16,7 @@ import pytest
 from approvals.domain import fingerprint
 from approvals.domain.lifecycle import Event
 from approvals.domain.model import ApprovalRequest, Caller, Cause, OnTimeout, State, ToolCall
+from approvals.domain.stops import Freeze
 from approvals.filing import Caps, FiledAs
 from approvals.storage.requests import Query
 from approvals.testing import samples
@@ -64,6 +65,7 @@ class Bank:
     listing: Listing
     servers: Servers
     allowed: list[str]
+    stops: dict[str, Freeze]
     work: Work
     seconds: float = 1500.0
     hold: timedelta = timedelta(seconds=30)
@@ -113,17 +115,22 @@ class Bank:
 async def a_bank(url: str, text: str, **more: Any) -> AsyncIterator[Bank]:
     async with house(url, **more) as at, asyncio.TaskGroup() as group:
         work, listing, servers, allowed = Work(group), Listing(tool("pay")), Servers(), ["bank"]
+        stops: dict[str, Freeze] = {}
         answering = Answering(
             desk=at.desk,
             judge=Judge(ApprovalDefaults(reviewers=(samples.FINANCE,))),
             limits=Limits(at.db),
             catalog=Catalog({"bank": listing}),
-            callers=cast(Any, SimpleNamespace(servers=lambda _: tuple(allowed))),
+            switches=cast(
+                Any, SimpleNamespace(why=lambda _a, _s: stops.get("why"), may_use=lambda _, server: server in allowed)
+            ),
             servers=servers,
             work=work,
             page=lambda request: f"https://placet.test/requests/{request}",
         )
-        bank = Bank(at=at, answering=answering, listing=listing, servers=servers, allowed=allowed, work=work)
+        bank = Bank(
+            at=at, answering=answering, listing=listing, servers=servers, allowed=allowed, stops=stops, work=work
+        )
         bank.policy(text)
         yield bank
         await work.drained(SOON)
@@ -140,6 +147,11 @@ async def asks(database_url: str) -> AsyncIterator[Bank]:
 async def opened(database_url: str) -> AsyncIterator[Bank]:
     async with a_bank(database_url, OPEN) as made:
         yield made
+
+
+FREEZE = Freeze(
+    scope="all", reason="drill", by="otto@example.com", at=samples.NOW, until=samples.NOW + timedelta(days=3650)
+)
 
 
 def code(said: Refused | None) -> str:
@@ -198,10 +210,10 @@ async def test_no_call_can_be_taken_for_an_answer_and_no_answer_is_run(asks: Ban
         assert await waiting is None
 
 
-_PARTS = ("desk", "limits", "servers", "catalog", "callers", "judge", "metrics", "conversations")
+_PARTS = ("desk", "limits", "servers", "catalog", "switches", "judge", "metrics", "conversations")
 
 
-@pytest.mark.parametrize("change", ["tool", "agent", "server", "policy"])
+@pytest.mark.parametrize("change", ["tool", "agent", "server", "policy", "freeze"])
 async def test_what_has_changed_since_the_call_was_approved_stops_its_answers(asks: Bank, change: str) -> None:
     check = await asks.check(await asks.running())
     match change:
@@ -209,12 +221,15 @@ async def test_what_has_changed_since_the_call_was_approved_stops_its_answers(as
             asks.listing.tools = [tool("pay", description="Pays twice.")]
         case "agent":
             asks.allowed.clear()
+        case "freeze":
+            asks.stops["why"] = FREEZE
         case "server":
             asks.listing.failure = Unsent("bank cannot be reached")
         case _:
             asks.policy('version: "1"\ndefault: deny\n')
     said = await check.passed(accepted(7), asks.side())
     expected = {"tool": "tool_changed", "agent": "approval_cancelled", "server": "upstream_unavailable"}
+    expected["freeze"] = "frozen"
     assert code(said) == expected.get(change, "policy_denied")
     assert [one.state for one in await asks.at.desk.search(_ALL)] == [State.EXECUTING]
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from approvals.domain.stops import Freeze
 from approvals.outbox import ChannelHealth
 from approvals.storage.engine import Database
 from gateway.journal import Journal
@@ -19,7 +21,7 @@ FAILING = ChannelHealth(failing_since=datetime(2026, 11, 24, tzinfo=UTC), last_e
 RECOVERED = ChannelHealth(last_error="Slack does not answer", delivered=3)
 
 
-def status_of(db: Database, health: ChannelHealth) -> Status:
+def status_of(db: Database, health: ChannelHealth, freezes: Sequence[Freeze] = ()) -> Status:
     outbox: Any = SimpleNamespace(delivery_health=lambda: {"slack": health})
     reloader: Any = SimpleNamespace(
         difference=None, differing=(), not_taken={}, settings=SimpleNamespace(agents={}, servers={})
@@ -32,6 +34,7 @@ def status_of(db: Database, health: ChannelHealth) -> Status:
         reloader=reloader,
         metrics=Metrics(),
         slack_problem=lambda: None,
+        freezes=lambda: freezes,
     )
 
 
@@ -50,3 +53,14 @@ async def test_a_channel_is_said_to_fail_only_while_it_does(
     found = {check.id: (check.ok, check.text) for check in await status.checks()}
     assert found["channel slack"] == (ok, text)
     assert bool(status.notices()) == (not ok)
+
+
+async def test_a_freeze_is_told_to_machines_without_who_or_why(database: Database) -> None:
+    until = datetime(2030, 1, 1, tzinfo=UTC)
+    freeze = Freeze(scope="server:bank", reason="Ada lost her key", by="otto@example.com", at=until, until=until)
+    status = status_of(database, ChannelHealth(), [freeze])
+    found = {check.id: check for check in await status.checks()}
+    assert found["freeze"].text == "server bank is frozen until 2030-01-01 00:00:00 UTC"
+    assert (found["freeze"].ok, found["freeze"].stops) == (False, False)
+    await status.measure()
+    assert 'placet_frozen{scope="server:bank"} 1.0' in status.metrics.text().decode()

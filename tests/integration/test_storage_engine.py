@@ -23,7 +23,7 @@ from tests.fakes.processes import at_the_line
 from tests.fakes.requests import NOON, approved, make_request
 
 
-def freeze(scope: str) -> Callable[[Tx], None]:
+def freeze(scope: str) -> Callable[[Tx], object]:
     return lambda tx: tx.switches.freeze(scope, reason="test", by="cli", at=tx.now)
 
 

@@ -23,13 +23,15 @@ from approvals.domain.model import (
     Terms,
     Vote,
 )
-from gateway.protocol import answers
+from approvals.domain.stops import Freeze, Pause
+from gateway.protocol import answers, stopped
 from gateway.protocol.answers import UpstreamError
 from gateway.protocol.verdict import QUOTE_LIMIT, Code, quoted
 
 AT = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 URL = "https://placet.example/requests/req_1"
 ADA = PersonId("ada@example.com")
+FREEZE = Freeze(scope="all", reason="incident", by=ADA, at=AT, until=AT + timedelta(hours=1))
 
 
 def asked(state: State, cause: Cause | None = None, **changes: Any) -> ApprovalRequest:
@@ -120,11 +122,40 @@ BEFORE: list[Any] = [
         id="tool_changed",
     ),
     pytest.param(
-        answers.frozen(tool="pay", reason="incident"),
-        'The call of pay did not run: an operator has frozen calls for now. The reason given: "incident". Stop calling '
-        "tools here until your user tells you that the freeze is over.",
-        {"code": "frozen", "reason": "incident", "retryable": False},
+        stopped.call(FREEZE, tool="pay", now=FREEZE.at),
+        "The call of pay did not run: an operator has frozen all agents until 2026-11-24T11:00:00Z. The reason given: "
+        '"incident". Stop calling tools here until then and tell your user; whatever you call gets this answer.',
+        {
+            "code": "frozen",
+            "reason": "incident",
+            "retryable": True,
+            "retry_after_ms": 3_600_000,
+            "expires_at": "2026-11-24T11:00:00Z",
+        },
         id="frozen",
+    ),
+    pytest.param(
+        stopped.call(replace(FREEZE, scope="server:bank"), tool="pay", now=FREEZE.at, request="req_1", url=URL),
+        "The call of pay did not run: an operator has frozen the server bank until 2026-11-24T11:00:00Z. The reason "
+        'given: "incident". Stop calling tools here until then and tell your user; whatever you call gets this answer. '
+        "It stays saved (req_1): the same call made again afterwards goes on from there.",
+        {
+            "code": "frozen",
+            "request": "req_1",
+            "reason": "incident",
+            "retryable": True,
+            "retry_after_ms": 3_600_000,
+            "url": URL,
+            "expires_at": "2026-11-24T11:00:00Z",
+        },
+        id="its server is frozen while it waits for people",
+    ),
+    pytest.param(
+        stopped.call(Pause(agent="claude-ada"), tool="pay", now=FREEZE.at),
+        "The call of pay did not run: an operator has paused this agent. Stop calling tools here and tell your user; "
+        "nothing of yours runs until an operator resumes it.",
+        {"code": "agent_paused", "retryable": True},
+        id="paused",
     ),
     pytest.param(
         answers.upstream_unavailable(server="bank", tool="pay", why="connection refused"),
@@ -269,8 +300,9 @@ STATES: list[Any] = [
     ),
     pytest.param(
         about(State.CANCELLED, Cause.FROZEN),
-        "The call of pay did not run: an operator has frozen calls while it waited (req_1). Stop calling tools here "
-        "until your user tells you that the freeze is over.",
+        "The call of pay did not run: an operator froze calls before it could (req_1). Stop calling tools here until "
+        "your user tells you that the freeze is over. If it is still wanted then, call it again: a person is asked "
+        "anew.",
         {"code": "frozen", **RULE, "retryable": False, "url": URL},
         id="frozen while waiting",
     ),

@@ -151,6 +151,7 @@ async def _call(problems: Callable[..., Any]) -> Any:
         judge=SimpleNamespace(judge=lambda *_: SimpleNamespace(ruling=ruling)),
         desk=SimpleNamespace(may_repeat=lambda *_: False),
         showing=SimpleNamespace(back=nothing),
+        switches=SimpleNamespace(why=lambda *_: None),
     )
     gateway = Gateway(
         cast(Parts, parts),

@@ -1,0 +1,31 @@
+"""What a stop does to a request, asked inside the transaction that wants to let its call run.
+
+The rows of this moment are asked, so a stop counts from its commit on, whichever process made it. A request keeps
+waiting through a freeze or a pause; it can be denied, but neither people nor silence can let it run.
+"""
+
+from __future__ import annotations
+
+from approvals.domain import schedule
+from approvals.domain.lifecycle import Event, Happened
+from approvals.domain.model import ApprovalRequest, Cause
+from approvals.domain.stops import told
+from approvals.storage.tx import Tx
+
+
+def why(tx: Tx, request: ApprovalRequest) -> str | None:
+    """Why the call of a request may not be let run now, as a clause; None if it may."""
+    agent, server = request.caller.agent, request.call.server
+    freeze = tx.switches.freeze_of(agent=agent, server=server)
+    if freeze is not None:
+        return told(freeze)
+    row = tx.agents.get(agent)
+    return f"the agent {agent} is paused" if row is not None and row.paused_at is not None else None
+
+
+def due(tx: Tx, request: ApprovalRequest) -> Happened | None:
+    """What time has brought. Silence allows nothing while the call is stopped."""
+    by_time = schedule.due(request, tx.now)
+    if by_time is None or by_time.event is not Event.DEFAULTED or why(tx, request) is None:
+        return by_time
+    return Happened(event=Event.TIMED_OUT, actor=schedule.CLOCK, cause=Cause.TIMED_OUT)

@@ -1,0 +1,167 @@
+"""What people stop: a freeze of everything, of one agent, or of one server.
+
+A freeze is one row, and counts from its commit on: no call that it covers is claimed any more, whichever process would
+run it. What waits goes on waiting and can only be denied; what was approved and has not run ends in the same
+transaction; what is running keeps its result. Stopping needs an operator or an admin, or the account that Placet's
+commands run under.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from approvals import deciding
+from approvals.deciding import Room
+from approvals.desk import Desk
+from approvals.domain.lifecycle import Event, Happened
+from approvals.domain.model import Cause, Role, State
+from approvals.domain.schedule import CLOCK
+from approvals.domain.stops import AGENT, LONGEST, SERVER, Freeze, named
+from approvals.errors import Invalid, NotFound, NotPermitted
+from approvals.storage.requests import Query
+from approvals.storage.tx import Tx
+
+log = logging.getLogger(__name__)
+
+STEWARDS = frozenset({Role.OPERATOR, Role.ADMIN})
+BATCH = 200
+LEAST = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """Who acts, and how they are known: a person's address, or an account of the command line (`cli:NAME`)."""
+
+    id: str
+    via: str
+
+
+class Stops:
+    """The acts of stopping. `servers` are the names that the configuration has now."""
+
+    def __init__(self, desk: Desk, *, servers: Callable[[], Collection[str]]) -> None:
+        self._desk, self._db, self._servers = desk, desk.db, servers
+
+    async def freeze(self, scope: str, *, reason: str, lasts: timedelta | None, actor: Actor) -> tuple[Freeze, int]:
+        """Stop what a scope names, in place of an earlier freeze of it; the freeze, and how many approved calls ended.
+
+        Raises:
+            NotPermitted: the person is neither operator nor admin.
+            Invalid: no reason, too long, or no such agent or server.
+            Unavailable.
+        """
+        lasts = LONGEST if lasts is None else lasts
+        why = _reason(reason)
+        if not LEAST <= lasts <= LONGEST:
+            raise Invalid(field="for", why="at least a minute and at most 7 days")
+
+        def work(tx: Tx) -> tuple[Freeze, int]:
+            room = Room(tx, self._desk.directory)
+            permit(room, actor, "stop agents")
+            self._check(tx, scope)
+            freeze = tx.switches.freeze(scope, reason=why, by=actor.id, at=tx.now, until=tx.now + lasts, via=actor.via)
+            return freeze, _end_approved(room, freeze)
+
+        freeze, ended = await self._db.write(work)
+        log.warning("frozen", extra={"scope": scope, "by": actor.id, "until": freeze.until.isoformat(), "ended": ended})
+        return freeze, ended
+
+    async def thaw(self, scope: str, *, actor: Actor) -> Freeze:
+        """End a freeze.
+
+        Raises:
+            NotPermitted: the person is neither operator nor admin.
+            NotFound: there is none of this scope.
+            Unavailable.
+        """
+
+        def work(tx: Tx) -> Freeze | None:
+            permit(Room(tx, self._desk.directory), actor, "end a freeze")
+            # One that has run out by itself is not ended by whoever comes after.
+            self._ran_out(tx)
+            return tx.switches.thaw(scope, by=actor.id, at=tx.now, via=actor.via)
+
+        freeze = await self._db.write(work)
+        if freeze is None:
+            raise NotFound(what="freeze", name=f"of {named(scope)}")
+        log.warning("freeze ended", extra={"scope": scope, "by": actor.id})
+        return freeze
+
+    async def end_due(self) -> list[Freeze]:
+        """Write down which freezes their own time has ended."""
+        ended = await self._db.write(self._ran_out)
+        for freeze in ended:
+            log.warning("freeze ended", extra={"scope": freeze.scope, "by": CLOCK})
+        return ended
+
+    async def in_force(self) -> list[Freeze]:
+        """Every freeze that holds now, the oldest first."""
+        return await self._db.read(lambda tx: tx.switches.in_force(tx.now))
+
+    async def standing(self) -> list[Freeze]:
+        """Every freeze that nobody has ended; its own time may have."""
+        return await self._db.read(lambda tx: tx.switches.standing())
+
+    async def history(self) -> list[Freeze]:
+        """The last freezes, newest first."""
+        return await self._db.read(lambda tx: tx.switches.history())
+
+    def _ran_out(self, tx: Tx) -> list[Freeze]:
+        return tx.switches.end_due(tx.now, by=CLOCK)
+
+    def _check(self, tx: Tx, scope: str) -> None:
+        """A freeze of something that is not there would stop nothing, and nobody would notice."""
+        if scope.startswith(AGENT) and tx.agents.get(scope.removeprefix(AGENT)) is None:
+            raise Invalid(field="agent", why=f"there is no {named(scope)}")
+        if scope.startswith(SERVER) and scope.removeprefix(SERVER) not in self._servers():
+            raise Invalid(field="server", why=f"there is no {named(scope)}")
+
+
+def permit(room: Room, actor: Actor, what: str) -> None:
+    """Let operators and admins pass, as they are now, and the account of a command.
+
+    Raises:
+        NotPermitted: anybody else.
+    """
+    if "@" not in actor.id:
+        return
+    person = room.person(actor.id)
+    if person.disabled or not person.roles & STEWARDS:
+        raise NotPermitted(what=what, roles="operator or admin")
+
+
+def _reason(text: str) -> str:
+    why = deciding.clean(text)
+    if why is None:
+        raise Invalid(field="reason", why="say why: agents and people are told it")
+    bad = deciding.bad_text("reason", why)
+    if bad is not None:
+        raise bad
+    return why
+
+
+def _end_approved(room: Room, freeze: Freeze) -> int:
+    """End what was approved before the freeze and has not run: nobody would think of it when the freeze is over."""
+    agent = freeze.scope.removeprefix(AGENT) if freeze.scope.startswith(AGENT) else None
+    server = freeze.scope.removeprefix(SERVER) if freeze.scope.startswith(SERVER) else None
+    query = Query(agent=agent, server=server, states=frozenset({State.APPROVED}))
+    over = Happened(event=Event.CANCELLED, actor=freeze.by, cause=Cause.FROZEN, note=freeze.reason)
+    return end_every(room, query, over)
+
+
+def end_every(room: Room, query: Query, over: Happened) -> int:
+    """Cancel every request that a query finds, in one transaction; says how many."""
+    query, ended = replace(query, limit=BATCH), 0
+    while page := room.tx.requests.search(query):
+        before = ended
+        for found in page:
+            request = room.load(found.id)
+            if request is not None and request.state in query.states:
+                room.move(request, over)
+                ended += 1
+        if ended == before:
+            break
+    return ended
