@@ -21,6 +21,7 @@ from gateway.policy_files import PolicyFiles
 from gateway.settings import FileStamp
 
 PAGE = "page"
+MOST_ON_A_PAGE = 200_000
 PAGE_PREFIX = f"{PAGE}:"
 _NOTHING = 'version: "1"\ndefault: deny\n'
 
@@ -99,8 +100,11 @@ def page_policy(text: str, server: str) -> Policy:
     """The policy of a text on the page of a server.
 
     Raises:
-        PolicyErrors: it is none, or extends files: a page is beside none.
+        PolicyErrors: it is none, or too long, or extends files: a page is beside none.
     """
+    if len(text) > MOST_ON_A_PAGE:
+        message = f"longer than {MOST_ON_A_PAGE} characters; a policy of that size is a file"
+        raise PolicyErrors([Problem(file=page_name(server), line=1, column=1, message=message)])
     policy = load_policy(text, page_name(server))
     problems = []
     for rule, _ in policy.extends:

@@ -120,6 +120,9 @@ def _parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
     ]
     if endpoint.path.endswith("/events"):
         found.append({"name": "Last-Event-ID", "in": "header", "schema": {"type": "string"}})
+    if 428 in endpoint.refuses:
+        text = "The ETag that a change was made from, where the body does not name it."
+        found.append({"name": "If-Match", "in": "header", "schema": {"type": "string"}, "description": text})
     return found
 
 

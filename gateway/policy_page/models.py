@@ -8,9 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, ConfigDict, Field
 
 from approvals.web.models import Model, Text, Time
-
-MAX_TEXT = 200_000
-"""So many characters of a policy, or of arguments, are taken at once; a longer policy is a file."""
+from gateway.config_layers import MOST_ON_A_PAGE
 
 
 def _a_time(text: str) -> str:
@@ -23,7 +21,7 @@ def _a_time(text: str) -> str:
     return text
 
 
-PolicyText = Annotated[str, Field(max_length=MAX_TEXT)]
+PolicyText = Annotated[str, Field(max_length=MOST_ON_A_PAGE)]
 Note = Annotated[Text, Field(description="What changes, and why; it stands in the history.")]
 Number = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Base = Annotated[int, Field(ge=0, le=2**31 - 1, description="The version that the text was made from, 0 for none.")]
@@ -61,7 +59,7 @@ class ExplainIn(Model):
 
     tool: str = Field(min_length=1, max_length=200)
     arguments: dict[str, Any] | None = None
-    arguments_text: str | None = Field(default=None, max_length=MAX_TEXT)
+    arguments_text: str | None = Field(default=None, max_length=MOST_ON_A_PAGE)
     as_: str | None = Field(default=None, alias="as", max_length=200)
     at: Annotated[str, AfterValidator(_a_time)] | None = None
     text: PolicyText | None = None

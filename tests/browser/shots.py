@@ -62,6 +62,7 @@ def _try_call(page: Page) -> None:
     page.get_by_label("Arguments, as JSON").fill('{"amount": 250, "currency": "USD"}')
     page.get_by_role("button", name="Judge this call").click()
     page.wait_for_selector(".ruling-head")
+    page.evaluate("window.scrollTo(0, 0)")
 
 
 def _edit(page: Page) -> None:
@@ -105,7 +106,7 @@ SHOTS = [
     Shot(name="servers", path="/servers"),
     Shot(name="tools", path="/servers?name=payments", before=_unfold),
     Shot(name="policies", path="/policies"),
-    Shot(name="policy", path="/policies?server=payments&line=13", before=_try_call),
+    Shot(name="policy", path="/policies?server=payments", before=_try_call),
     Shot(name="policy-differs", path="/policies?server=warehouse"),
     Shot(name="policy-none", path="/policies?server=search"),
     Shot(name="policy-unsaved", path="/policies?server=payments", scenario="empty", operator=True),

@@ -65,6 +65,7 @@ def test_a_policy_is_saved_listed_brought_back_and_exported_as_it_was(folder: Pa
     ("text", "server", "person", "code", "said"),
     [
         pytest.param(POLICY + "freez: 1\n", "shop", "ada", 1, "page:shop:4:1: unknown key 'freez'", id="no policy"),
+        pytest.param(POLICY + "#" * 200_000, "shop", "ada", 1, "a policy of that size is a file", id="too long"),
         pytest.param(ASKS, "shop", "ada", 1, "and nobody is named to give it", id="nobody to ask"),
         pytest.param(POLICY, "shop", "bob", 3, "that takes the operator role", id="no operator"),
         pytest.param(POLICY, "shop", "eve", 2, "There is no person eve@example.com", id="nobody"),

@@ -136,7 +136,7 @@ async function check(e) {
 
 function told(e, found) {
   e.checked = found;
-  const same = !dirty(e);
+  const same = e.before && !dirty(e);
   const tests = found.tests ? `, ${testsPass(found.tests)}` : "";
   e.state.textContent = found.ok
     ? `${same ? "Nothing changed yet" : "Not saved yet"}. A ${found.dialect} policy${tests}.`

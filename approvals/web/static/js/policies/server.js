@@ -20,10 +20,11 @@ export async function serverPage(main, server) {
   setTitle(`Policy of ${brief(server, 64)}`);
   const slot = (name) => h("div", { class: `slot-${name}` });
   const slots = Object.fromEntries(["head", "notices", "layer", "history"].map((name) => [name, slot(name)]));
-  const page = { server, slots, policy: null, layer: 0, editor: null, view: null };
+  const page = { server, slots, policy: null, listed: null, layer: 0, editor: null, view: null };
   page.simulator = simulator(server, { draft: () => page.editor?.text() ?? null, jump: (layer, line) => jump(page, layer, line) });
   show(main, h("div", { class: "page policy-page" }, slots.head, slots.notices, h("p", { class: "muted", text: "Loading…" })));
   try {
+    await look(page);
     page.policy = await get(api(server));
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
@@ -76,12 +77,15 @@ function begin(page) {
   if (page.policy.may_save && keptDraft(page.server)) edit(page);
 }
 
-/** Somebody else may have saved, or mended a file: an unchanged answer is a 304. */
+/** Somebody else may have saved, or mended a file: the list, which is small, tells. */
 async function look(page) {
   if (document.hidden || !navigator.onLine) return;
-  const fresh = await get(api(page.server)).catch(() => null);
-  if (!fresh || JSON.stringify(fresh) === JSON.stringify(page.policy)) return;
-  take(page, fresh);
+  const list = await get("/api/v1/policies").catch(() => null); // for who may not see them the policy itself says so
+  const entry = JSON.stringify(list?.policies.find((one) => one.server === page.server) ?? null);
+  if (!list || entry === page.listed) return;
+  const known = page.listed !== null;
+  page.listed = entry;
+  if (known) await reload(page).catch(() => null);
 }
 
 /** A newer state of the server: the editor keeps its text and is told, everything else is drawn anew. */
