@@ -29,6 +29,10 @@ from gateway.policy.shapes import LARGEST_AMOUNT, ConditionShape, Length, Positi
 from gateway.policy.source import pointer
 
 _OPS = {"eq", "neq", "in", "not_in", "lt", "lte", "gt", "gte", "regex", "contains", "exists"}
+_WEBHOOK = (
+    "approvals (the webhook of Intercept) tells nobody here: whom to ask and where is said by the configuration's "
+    "approvals, slack and webhooks"
+)
 _HAIR = Decimal(1).scaleb(-12)
 
 
@@ -78,8 +82,6 @@ def load_intercept(compiler: Compiler, version: str) -> Policy | None:
     compiler.problems.extend(problems)
     if shape is None:
         return None
-    if shape.approvals is not None:
-        compiler.not_yet(("approvals",), "approvals (the webhook of Intercept)")
     for index, name in enumerate(shape.hide):
         if name != "*" and not is_exact(name):
             compiler.problem(("hide", index), f"Intercept hides exact names, or '*'; {name!r} is neither")
@@ -98,6 +100,7 @@ def load_intercept(compiler: Compiler, version: str) -> Policy | None:
         prompts_default=Verdict(shape.default),
         hide=compiler.hide(shape.hide),
         tools=tuple(entries),
+        notes=(_WEBHOOK,) if shape.approvals is not None else (),
     )
 
 

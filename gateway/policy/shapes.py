@@ -96,7 +96,7 @@ Words = Annotated[str, Field(min_length=1, max_length=200)]
 class Shape(BaseModel):
     """The strict base: no unknown keys, nothing coerced."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class ConditionShape(Shape):

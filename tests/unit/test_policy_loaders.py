@@ -359,7 +359,6 @@ def test_an_intercept_policy_keeps_its_default_and_its_shared_budgets() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('version: "1"\napprovals: {url: x}\ntools: {a: {rules: []}}', "the webhook of Intercept"),
         ('version: "1"\nhide: ["a*"]\ntools: {a: {rules: []}}', "Intercept hides exact names, or '*'; 'a*' is neither"),
         ('version: "1"\ntools: {"risk:read": {rules: []}}', "this dialect has exact names, or '*'"),
         ('version: "1"\ntools: {a: {rules: [], limits: []}}', "unknown key 'limits'; known here: rules"),
@@ -410,3 +409,18 @@ def test_lengths_of_time_are_read_and_written(text: str, length: str) -> None:
 def test_what_is_no_length_of_time_is_refused(text: object) -> None:
     with pytest.raises(ValueError, match=r"is not a duration|longer than a year"):
         duration(text)
+
+
+def test_an_intercept_file_with_its_webhook_loads_and_says_that_it_tells_nobody() -> None:
+    policy = load_policy(
+        'version: "1"\napprovals: {webhook: {url: "https://x.example"}}\ntools: {a: {rules: []}}', "i.yaml"
+    )
+    assert policy.dialect == "intercept"
+    assert ["tells nobody here" in note for note in policy.notes] == [True]
+
+
+@pytest.mark.parametrize("key", ["as_", "not_", "schema_"])
+def test_a_name_of_the_program_is_no_key_of_a_file(key: str) -> None:
+    test = f"tests: [{{name: n, call: {{tool: a}}, {key}: x, expect: {{verdict: deny}}}}]"
+    with pytest.raises(PolicyErrors, match=f"unknown key '{key}'"):
+        load_policy(f'version: "1"\ndefault: deny\n{test}', "p.yaml")
