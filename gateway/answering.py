@@ -21,7 +21,7 @@ from typing import Any
 from approvals.desk import Desk
 from approvals.domain import fingerprint
 from approvals.domain.lifecycle import Happened
-from approvals.domain.model import ApprovalRequest, Caller, Cause, OnTimeout, State, Terms, ToolCall
+from approvals.domain.model import ApprovalRequest, Caller, Cause, OnTimeout, State, Steps, Terms, ToolCall
 from approvals.errors import NotClaimable, QueueFull, Refusal, StaleBinding
 from approvals.filing import Filed, FiledAs, Filing
 from gateway import heavy
@@ -306,7 +306,7 @@ class AnswerCheck:
         return Filing(
             call=call,
             caller=run.caller,
-            terms=replace(terms, redact=tuple(("arguments", *steps) for steps in ruling.redact)),
+            terms=replace(terms, redact=_hidden(ruling.redact)),
             rule=ruling.rule if parent is None else parent.rule,
             rule_reason=f"{why} {ruling.reason or ''}".rstrip(),
             policy_version=ruling.policy_version,
@@ -353,6 +353,15 @@ def _added(before: Sequence[LimitUse], after: Sequence[LimitUse]) -> tuple[Limit
     paid = {(use.limit.pointer, use.keys): use.amount for use in before}
     more = [replace(use, amount=use.amount - paid.get((use.limit.pointer, use.keys), Decimal(0))) for use in after]
     return tuple(use for use in more if use.amount > 0)
+
+
+def _hidden(redact: Sequence[Steps]) -> tuple[Steps, ...]:
+    """What of the arguments is not shown to all, where it stands in a request about an answer: there, and answered."""
+    return tuple(
+        place
+        for steps in redact
+        for place in (("arguments", *steps), (KINDS[ELICIT], None, "answered", "content", *steps))
+    )
 
 
 def _for_an_answer(terms: Terms, left: timedelta | None) -> Terms:

@@ -53,6 +53,7 @@ from gateway.policy_page.routes import PolicyPage
 from gateway.protocol.headers import Allowed
 from gateway.protocol.patience import Hold
 from gateway.recording import Recorder
+from gateway.refusals import Refusals
 from gateway.relaying import Relaying
 from gateway.reload import Reloader
 from gateway.servers import Servers
@@ -156,6 +157,7 @@ class Service:
             learned=self.learned,
             work=work,
             tasks=Tasks(self.desk, work, self.page),
+            refusals=Refusals(settings.approvals.refusals_per_minute),
             showing=Showing(self.desk, work, state_key, self.page),
             switches=self.switches,
             holding=self._holding(settings),
@@ -219,6 +221,7 @@ class Service:
         self.desk.reconfigure(caps=settings.approvals.caps, routes=routes_of(settings))
         self.judge.defaults = settings.approvals.defaults
         self.parts.holding = self._holding(settings)
+        self.parts.refusals.most = settings.approvals.refusals_per_minute
         self.journal.recorder = self.recorder if settings.recording.arguments else None
         self.sweeper.keep = settings.recording.keep
         self.notary.file = settings.checkpoints
@@ -322,5 +325,6 @@ class Service:
             hold=Hold(plain=approvals.hold_plain, with_progress=approvals.hold_with_progress),
             deny_cooldown=approvals.deny_cooldown,
             result_tool=approvals.result_tool,
+            policy_tool=approvals.policy_tool,
             page=self.page,
         )

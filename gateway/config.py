@@ -276,6 +276,8 @@ def _approvals(section: ApprovalsFile) -> ApprovalSettings:
         caps=Caps(per_agent=section.caps.per_agent, per_tool=section.caps.per_tool, total=section.caps.total),
         deny_cooldown=_or(section.deny_cooldown, plain.deny_cooldown),
         result_tool=section.result_tool,
+        policy_tool=section.policy_tool,
+        refusals_per_minute=section.refusals_per_minute,
     )
 
 

@@ -133,6 +133,8 @@ class ApprovalsFile(Shape):
     caps: CapsFile = Field(default_factory=CapsFile)
     deny_cooldown: Length | None = None
     result_tool: bool = Field(default=False, description="add the tool placet_result to every agent's list")
+    policy_tool: bool = Field(default=False, description="add the tool placet_policy to every agent's list")
+    refusals_per_minute: Annotated[int, Field(ge=1)] = 60
 
 
 class SlackFile(Shape):

@@ -7,18 +7,17 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 from approvals.domain import fingerprint
 from approvals.domain.model import Caller, Cause
 from approvals.errors import Refusal
-from gateway import heavy
+from gateway import heavy, own_tools
 from gateway.asking import Side, relayable
 from gateway.callers import Callers
 from gateway.catalog import Place
 from gateway.inbound.gate import Answered, Called, InboundAsk, InboundCall, Line, Welcome
 from gateway.lookup import Down, Found, Lookup
-from gateway.paging import Cursors, Shown, ToolPage
+from gateway.paging import Cursors, ToolPage
 from gateway.parts import Parts
 from gateway.pipeline import collect, handle_call
 from gateway.protocol import answers, stopped
@@ -35,21 +34,7 @@ INSTRUCTIONS = (
     "not repeat or rephrase it."
 )
 
-OURSELVES = ""
-"""The server whose tools are the gateway's own, after all others."""
 BAD_CURSOR = RpcError(code=-32602, message="At /params/cursor: it is not one of ours. List from the start.")
-RESULT_TOOL: dict[str, Any] = {
-    "name": "placet_result",
-    "description": "Wait for, and collect, the outcome of a call that waits for a person's approval. Give the request "
-    "id that the waiting answer named (req_…). The same call made again does the same.",
-    "inputSchema": {
-        "type": "object",
-        "properties": {"request": {"type": "string", "description": "The request id, req_…"}},
-        "required": ["request"],
-        "additionalProperties": False,
-    },
-    "annotations": {"readOnlyHint": True},
-}
 
 
 class Gateway:
@@ -78,9 +63,8 @@ class Gateway:
         found = await self._lookup.tools(caller, server, Place(session, relayable(capabilities)))
         if isinstance(found, RpcError):
             return found
-        own = [RESULT_TOOL] if self._parts.holding.result_tool else []
-        shown = [*found, *(Shown(server=OURSELVES, name=tool["name"], listing=tool) for tool in own)]
-        servers = [*(one.name for one in self._lookup.servers(caller, server)), OURSELVES]
+        shown = [*found, *own_tools.listed(self._parts.holding)]
+        servers = [*(one.name for one in self._lookup.servers(caller, server)), own_tools.OURSELVES]
         path = "" if server is None else server
         page = self._cursors.tools(shown, cursor, agent=caller.agent, path=path, servers=servers)
         return page if page is not None else BAD_CURSOR
@@ -125,7 +109,9 @@ class Gateway:
 
     async def call_tool(self, caller: Caller, server: str | None, call: InboundCall, line: Line) -> Called:
         """Find the tool a name means, then walk the call."""
-        if call.name == RESULT_TOOL["name"] and self._parts.holding.result_tool:
+        if own_tools.adds(self._parts.holding, call.name):
+            if call.name == own_tools.POLICY:
+                return await own_tools.ask_policy(self._parts, self._lookup, caller, server, call)
             return await self._collect(caller, call, line)
         found = await self._lookup.find(caller, server, call.name, Place(call.session, relayable(call.capabilities)))
         if isinstance(found, RpcError):

@@ -16,6 +16,7 @@ from gateway.learned import Learned
 from gateway.limits import Limits
 from gateway.metrics import Metrics
 from gateway.protocol.patience import Hold
+from gateway.refusals import Refusals
 from gateway.showing import Showing
 from gateway.switches import Switches
 from gateway.tasks import Tasks
@@ -29,6 +30,7 @@ class Holding:
     hold: Hold
     deny_cooldown: timedelta
     result_tool: bool
+    policy_tool: bool
     page: Callable[[str], str]
 
 
@@ -50,6 +52,7 @@ class Parts:
     learned: Learned
     work: Work
     tasks: Tasks
+    refusals: Refusals
     showing: Showing
     switches: Switches
     holding: Holding

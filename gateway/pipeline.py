@@ -24,8 +24,8 @@ from gateway.parts import Parts
 from gateway.policy.model import ApprovalSpec, Ruling, Verdict
 from gateway.protocol import answers
 from gateway.protocol.showing import Way
-from gateway.running import about, bad_state, come_back, limited, run, run_allowed, saying, told, waits
-from gateway.upstreams import RpcError
+from gateway.running import about, bad_state, come_back, limited, refused, run, run_allowed, saying, told, waits
+from gateway.upstreams import Result, RpcError
 from gateway.visits import Visit, row_of
 from gateway.waiting import attached, hold
 
@@ -49,10 +49,11 @@ async def handle_call(parts: Parts, visit: Visit) -> Called:
     except QueueFull as full:
         visit.outcome = full.code
         rule = judgement.ruling.rule
-        return told(answers.queue_full(tool=visit.name, why=full.agent_text, rule=rule, retry_after=QUEUE_RETRY))
-    except Refusal as refused:
-        visit.outcome = refused.code
-        return told(answers.gateway_unavailable(tool=visit.name, why=refused.agent_text))
+        raw = answers.queue_full(tool=visit.name, why=full.agent_text, rule=rule, retry_after=QUEUE_RETRY)
+        return refused(parts, visit, full.code, raw)
+    except Refusal as err:
+        visit.outcome = err.code
+        return told(answers.gateway_unavailable(tool=visit.name, why=err.agent_text))
     finally:
         _record(parts, visit, judgement)
 
@@ -96,7 +97,8 @@ async def _judged(parts: Parts, visit: Visit, judgement: Judgement) -> Called:
         return stopping.answer(parts, visit, stop, current)
     if isinstance(back, RpcError) or (back is not None and not back.first):
         return await _answered(parts, visit, judgement.ruling, back)
-    return await _made(parts, visit, judgement, current, back)
+    hammered = _hammered(parts, visit) if current is None else None
+    return hammered or await _made(parts, visit, judgement, current, back)
 
 
 async def _made(
@@ -106,7 +108,7 @@ async def _made(
     ruling = judgement.ruling
     if visit.found.tool.drifted:
         visit.outcome = "tool_changed"
-        return told(answers.tool_changed(tool=visit.name))
+        return refused(parts, visit, "tool_changed", answers.tool_changed(tool=visit.name))
     if current is not None and await _over_a_budget(parts, visit, ruling, current):
         visit.arguments = {}
         return await _join(parts, visit, current)
@@ -116,12 +118,13 @@ async def _made(
         if said is not None:
             return said
     if ruling.verdict is Verdict.DENY:
-        return told(answers.policy_denied(tool=visit.name, rule=ruling.rule, reason=ruling.reason))
+        return _denied(parts, visit, ruling)
     problems = await heavy.run(len(visit.call.arguments), visit.found.tool.problems, visit.arguments)
     visit.arguments = {}
     if problems:
         visit.outcome = "invalid_arguments"
-        return told(answers.invalid_arguments(tool=visit.name, problems=[(p.pointer, p.message) for p in problems]))
+        wrong = answers.invalid_arguments(tool=visit.name, problems=[(p.pointer, p.message) for p in problems])
+        return refused(parts, visit, "invalid_arguments", wrong)
     if ruling.verdict is Verdict.REQUIRE_APPROVAL and ruling.approval is not None:
         if back is not None:
             # Nobody can say what it answers, so nobody can be asked about it.
@@ -130,6 +133,20 @@ async def _made(
             return await _exceeded(parts, visit, judgement, over)
         return await _ask(parts, visit, judgement, ruling.approval, ruling.rule, ruling.reason)
     return await _allowed(parts, visit, judgement, back)
+
+
+def _hammered(parts: Parts, visit: Visit) -> Result | None:
+    """Calls of a tool that was refused again and again are not looked at for a while."""
+    wait = parts.refusals.wait((visit.caller.agent, visit.call.server, visit.call.tool))
+    if wait is None:
+        return None
+    visit.outcome = "rate_limited"
+    return told(answers.too_many_refusals(tool=visit.name, count=parts.refusals.most, retry_after=wait))
+
+
+def _denied(parts: Parts, visit: Visit, ruling: Ruling) -> Result:
+    said = answers.policy_denied(tool=visit.name, rule=ruling.rule, reason=ruling.reason, allows=ruling.allows)
+    return refused(parts, visit, f"policy_denied {ruling.rule}", said)
 
 
 async def _under_way(parts: Parts, visit: Visit, request: ApprovalRequest, back: Back | RpcError | None) -> Called:
@@ -155,7 +172,7 @@ async def _answered(parts: Parts, visit: Visit, ruling: Ruling, back: Back | Rpc
         return told(answers.tool_changed(tool=visit.name))
     if ruling.verdict is Verdict.DENY:
         parts.conversations.let_go(back, visit.side)
-        return told(answers.policy_denied(tool=visit.name, rule=ruling.rule, reason=ruling.reason))
+        return _denied(parts, visit, ruling)
     visit.arguments = {}
     return await run_allowed(parts, visit, Reservation(), back)
 
@@ -201,7 +218,7 @@ async def _exceeded(parts: Parts, visit: Visit, judgement: Judgement, over: Exce
     if over.asks:
         visit.limited = over
         return await _ask(parts, visit, judgement, over.use.approval, over.rule, over.reason)
-    return limited(visit, over)
+    return limited(parts, visit, over)
 
 
 async def _ask(

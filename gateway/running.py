@@ -11,6 +11,7 @@ import time
 from datetime import timedelta
 from typing import Any
 
+from approvals.domain import fingerprint
 from approvals.domain.model import OPEN_STATES, ApprovalRequest, State
 from gateway.answering import AnswerCheck, Run
 from gateway.asking import LinePeer, ParkingPeer, Side, peer_of
@@ -105,10 +106,21 @@ def saying(parts: Parts, request: ApprovalRequest) -> str:
     return f"{what} ({parts.holding.page(waited_for.id)})"
 
 
-def limited(visit: Visit, over: Exceeded) -> Result:
+def limited(parts: Parts, visit: Visit, over: Exceeded) -> Result:
     """A limit has no room for the call."""
     visit.outcome, visit.limited = "rate_limited", over
-    return told(answers.rate_limited(tool=visit.name, rule=over.rule, reason=over.reason, retry_after=over.retry_after))
+    said = answers.rate_limited(
+        tool=visit.name, rule=over.rule, reason=over.reason, retry_after=over.retry_after, allows=over.allows
+    )
+    return refused(parts, visit, f"{visit.outcome} {over.rule}", said)
+
+
+def refused(parts: Parts, visit: Visit, why: str, said: bytes) -> Result:
+    """A refusal, remembered: the same one again says so."""
+    caller, call = visit.caller, visit.call
+    parts.refusals.note((caller.agent, call.server, call.tool))
+    again = parts.refusals.again(fingerprint.call_key(caller.agent, call), why)
+    return told(answers.said_again(said) if again else said)
 
 
 def bad_state(visit: Visit) -> RpcError:
@@ -141,7 +153,7 @@ async def _follow(
         return about(parts, visit, await parts.desk.get(request.id) or request)
     done: ApprovalRequest | Exceeded = job.done.result()
     if isinstance(done, Exceeded):
-        return limited(visit, done)
+        return limited(parts, visit, done)
     return done if done.state is State.EXECUTING else about(parts, visit, done)
 
 

@@ -115,6 +115,8 @@ class ApprovalSettings:
     caps: Caps = field(default_factory=Caps)
     deny_cooldown: timedelta = timedelta(minutes=5)
     result_tool: bool = False
+    policy_tool: bool = False
+    refusals_per_minute: int = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -102,6 +102,13 @@ class Exceeded:
         return f"{said}{end} {self._numbers}" if said else self._numbers
 
     @property
+    def allows(self) -> str | None:
+        """What there is room for now, where an argument says what a call costs, and that may be told."""
+        if self.use.of is None or self.use.secret or not self.standing.remaining:
+            return None
+        return f"a cost of at most {_counted(self.standing.remaining, self.use.unit)}"
+
+    @property
     def _numbers(self) -> str:
         limit, needed = self.use.limit, _counted(self.amount, self.use.unit)
         most = f"{_counted(limit.max, self.use.unit)} {limit.window.per}"

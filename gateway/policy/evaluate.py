@@ -37,6 +37,7 @@ def evaluate(policy: Policy | Sequence[Policy] | None, facts: Facts) -> Ruling:
         verdict=won.verdict,
         rule=won.say.rule,
         reason=sheet.masked(won.reason),
+        allows=sheet.allows,
         trace=sheet.told,
         policy_version=version,
         policy=won.policy,

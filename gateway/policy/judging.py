@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from gateway.policy.allowing import LetThrough, let_through
 from gateway.policy.cel import When
 from gateway.policy.conditions import Judged, Side, both
 from gateway.policy.model import Action, ApprovalBlock, Facts, Rule, ToolRules, Verdict
@@ -19,7 +20,10 @@ from gateway.policy.when import judged
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Say:
-    """What one rule says of the call, and by which value. No verdict: it was looked at and has nothing to say."""
+    """What one rule says of the call, and by which value. No verdict: it was looked at and has nothing to say.
+
+    `allows` is what a rule that refuses would let through.
+    """
 
     rule: str
     why: str
@@ -27,6 +31,7 @@ class Say:
     reason: str | None = None
     hidden: bool = False
     approval: ApprovalBlock | None = None
+    allows: LetThrough | None = None
 
 
 def judge(entry: ToolRules, facts: Facts) -> Iterator[Say]:
@@ -38,10 +43,11 @@ def judge(entry: ToolRules, facts: Facts) -> Iterator[Say]:
         yield _by_when(entry.when, facts)
     for rule in entry.require:
         judged = _judged(rule, facts, Side.REQUIRE)
-        yield _quiet(rule, judged) if judged.holds is True else _denied(rule, judged, None)
+        yield _quiet(rule, judged) if judged.holds is True else _denied(rule, judged, None, _lets(rule, facts))
     for rule in entry.deny_if:
         judged = _judged(rule, facts, Side.DENY)
-        yield _quiet(rule, judged) if judged.holds is False else _denied(rule, judged, entry.reason)
+        allows = let_through(rule.conditions, facts.arguments, Side.DENY) if judged.holds is not False else None
+        yield _quiet(rule, judged) if judged.holds is False else _denied(rule, judged, entry.reason, allows)
     for rule in entry.approve_if:
         judged = _judged(rule, facts, Side.DENY)
         yield _quiet(rule, judged) if judged.holds is False else _asked(rule, judged, entry.reason)
@@ -97,9 +103,14 @@ def _quiet(rule: Rule, judged: Judged) -> Say:
     return Say(rule=rule.pointer, why=judged.why)
 
 
-def _denied(rule: Rule, judged: Judged, wider: str | None) -> Say:
+def _lets(rule: Rule, facts: Facts) -> LetThrough | None:
+    """What a rule under `require` would let through; of an expression nobody can say."""
+    return None if rule.when is not None else let_through(rule.conditions, facts.arguments, Side.REQUIRE)
+
+
+def _denied(rule: Rule, judged: Judged, wider: str | None, allows: LetThrough | None) -> Say:
     reason = rule.on_deny or wider or f"The policy does not allow this: {judged.why}."
-    return Say(verdict=Verdict.DENY, rule=rule.pointer, reason=reason, why=judged.why)
+    return Say(verdict=Verdict.DENY, rule=rule.pointer, reason=reason, why=judged.why, allows=allows)
 
 
 def _asked(rule: Rule, judged: Judged, wider: str | None) -> Say:

@@ -337,7 +337,8 @@ class Ruling:
     """The verdict, with the rule that won, all that was considered, what must still be checked, what is not shown.
 
     `approval` is set for `require_approval`; `limits` are checked next, unless the verdict is `deny`.
-    `hidden`: the agent must not learn that the tool exists.
+    `hidden`: the agent must not learn that the tool exists. `allows`: what the rule that refuses would let through, to
+    go on after "would allow".
 
     `shadow` is what entries in shadow would have said, and `would` the verdict if nothing were in shadow (None where
     nothing is): both without `shadow_limits`, which nobody has looked at.
@@ -349,6 +350,7 @@ class Ruling:
     trace: tuple[Considered, ...]
     policy_version: str
     policy: str = ""
+    allows: str | None = None
     limits: tuple[LimitUse, ...] = ()
     approval: ApprovalSpec | None = None
     risk: RiskClass = RiskClass.WRITE

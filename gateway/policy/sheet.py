@@ -98,6 +98,15 @@ class Sheet:
     def _told_of(self, uses: Iterable[LimitUse]) -> tuple[LimitUse, ...]:
         return tuple(replace(use, secret=self._hides(use.of)) for use in uses)
 
+    @property
+    def allows(self) -> str | None:
+        """What the rule that refuses would let through; not told of what is hidden, or of a call inside the call."""
+        won = self.winner
+        allows = won.say.allows
+        if won.verdict is not Verdict.DENY or won.inside is not None or allows is None:
+            return None
+        return None if any(self._hides(path.plain_steps) for path in allows.about) else allows.text
+
     def _hides(self, steps: Steps | None) -> bool:
         """Does it stand where only who may read all is shown what stands there?"""
         if steps is None:

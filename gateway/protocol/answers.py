@@ -19,6 +19,11 @@ from gateway.protocol.raw import dump, join_array, split_array, split_object, wi
 from gateway.protocol.verdict import VERDICT, Code, Verdict, quoted, render, timestamp
 
 ARGUMENTS_LIMIT = 2_000
+ALLOWS_LIMIT = 400
+AGAIN = (
+    "This is the same refusal of the same call as before: calling it again changes nothing. Change your approach, or "
+    "ask your user how to go on."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,19 +35,28 @@ class UpstreamError:
     data: Any = None
 
 
-def policy_denied(*, tool: str, rule: str | None, reason: str | None) -> bytes:
-    """A rule, or the lack of one, forbids the call."""
+def policy_denied(*, tool: str, rule: str | None, reason: str | None, allows: str | None = None) -> bytes:
+    """A rule, or the lack of one, forbids the call; `allows` is what that rule would let through."""
+    if allows is None:
+        then = "Do not repeat or rephrase it: the answer stays the same. Choose another way, or tell your user that "
+    else:
+        then = (
+            f"This rule would allow {shorten(visible(allows), ALLOWS_LIMIT)}; whatever you call is judged by all "
+            "rules. Do not repeat the call as it is: the answer stays the same. If that is no use, tell your user that "
+        )
     text = (
-        f"{_call(tool)} was refused by policy and did not run.{_because(reason)} Nobody was asked. "
-        "Do not repeat or rephrase it: the answer stays the same. Choose another way, or tell your user that "
+        f"{_call(tool)} was refused by policy and did not run.{_because(reason)} Nobody was asked. {then}"
         "this is not allowed here."
     )
-    return render(Verdict(code=Code.POLICY_DENIED, text=text, retryable=False, rule=rule, reason=reason))
+    return render(Verdict(code=Code.POLICY_DENIED, text=text, retryable=False, rule=rule, reason=reason, allows=allows))
 
 
-def rate_limited(*, tool: str, rule: str | None, reason: str | None, retry_after: timedelta | None) -> bytes:
-    """A limit has no room for the call now; without `retry_after`, it never has."""
-    text = f"{_call(tool)} is over a limit and did not run.{_because(reason)} " + (
+def rate_limited(
+    *, tool: str, rule: str | None, reason: str | None, retry_after: timedelta | None, allows: str | None = None
+) -> bytes:
+    """A limit has no room for the call now; without `retry_after`, it never has. `allows` is what it has room for."""
+    room = f" It would allow {allows} now." if allows is not None else ""
+    text = f"{_call(tool)} is over a limit and did not run.{_because(reason)}{room} " + (
         "It can never succeed as it is: do not repeat it, ask for less or tell your user."
         if retry_after is None
         else f"Wait {_seconds(retry_after)} before you call it again; calling sooner is refused the same way."
@@ -50,9 +64,27 @@ def rate_limited(*, tool: str, rule: str | None, reason: str | None, retry_after
     retryable = retry_after is not None
     return render(
         Verdict(
-            code=Code.RATE_LIMITED, text=text, retryable=retryable, rule=rule, reason=reason, retry_after=retry_after
+            code=Code.RATE_LIMITED, text=text, retryable=retryable, rule=rule, reason=reason, retry_after=retry_after,
+            allows=allows,
         )
+    )  # fmt: skip
+
+
+def too_many_refusals(*, tool: str, count: int, retry_after: timedelta) -> bytes:
+    """The agent's calls of this tool were refused so often that they are not looked at for a while."""
+    text = (
+        f"{_call(tool)} did not run and was not looked at: your calls of this tool were refused {count} times within a "
+        f"minute. Stop trying. Wait {_seconds(retry_after)}, then change approach, or tell your user what you need."
     )
+    return render(Verdict(code=Code.RATE_LIMITED, text=text, retryable=True, retry_after=retry_after))
+
+
+def said_again(refusal: bytes) -> bytes:
+    """A refusal of ours that the agent got before, word for word, for the very same call."""
+    told = json.loads(refusal)
+    first = told["content"][0]
+    first["text"] = f"{AGAIN} {first['text']}"
+    return dump(told)
 
 
 def queue_full(*, tool: str, why: str, rule: str | None, retry_after: timedelta) -> bytes:

@@ -45,7 +45,10 @@ class Code(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What is said: `text` to the model, the rest to programs. `retryable`: the same call may succeed later."""
+    """What is said: `text` to the model, the rest to programs. `retryable`: the same call may succeed later.
+
+    `allows`: what the rule that refused would let through.
+    """
 
     code: Code
     text: str
@@ -53,6 +56,7 @@ class Verdict:
     request: str | None = None
     rule: str | None = None
     reason: str | None = None
+    allows: str | None = None
     retry_after: timedelta | None = None
     url: str | None = None
     expires_at: datetime | None = None
@@ -77,6 +81,8 @@ def meta_of(verdict: Verdict) -> dict[str, Any]:
             meta[name] = value
     if verdict.reason is not None:
         meta["reason"] = shorten(visible(verdict.reason), QUOTE_LIMIT)
+    if verdict.allows is not None:
+        meta["would_allow"] = shorten(visible(verdict.allows), QUOTE_LIMIT)
     meta["retryable"] = verdict.retryable
     if verdict.retry_after is not None:
         meta["retry_after_ms"] = max(0, round(verdict.retry_after.total_seconds() * 1000))

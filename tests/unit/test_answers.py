@@ -93,6 +93,46 @@ BEFORE: list[Any] = [
         id="policy_denied without a rule",
     ),
     pytest.param(
+        answers.policy_denied(tool="pay", rule="/r", reason=None, allows="args.amount at most 100"),
+        "The call of pay was refused by policy and did not run. Nobody was asked. This rule would allow args.amount at "
+        "most 100; whatever you call is judged by all rules. Do not repeat the call as it is: the answer stays the "
+        "same. If that is no use, tell your user that this is not allowed here.",
+        {"code": "policy_denied", "rule": "/r", "would_allow": "args.amount at most 100", "retryable": False},
+        id="policy_denied by a rule that says what it would allow",
+    ),
+    pytest.param(
+        answers.said_again(answers.policy_denied(tool="pay", rule=None, reason=None)),
+        "This is the same refusal of the same call as before: calling it again changes nothing. Change your approach, "
+        "or ask your user how to go on. The call of pay was refused by policy and did not run. Nobody was asked. Do "
+        "not repeat or rephrase it: the answer stays the same. Choose another way, or tell your user that this is not "
+        "allowed here.",
+        {"code": "policy_denied", "retryable": False},
+        id="policy_denied once more",
+    ),
+    pytest.param(
+        answers.rate_limited(
+            tool="pay", rule="/r", reason="No more.", retry_after=MINUTE, allows="a cost of at most 5"
+        ),
+        'The call of pay is over a limit and did not run. The reason given: "No more.". It would allow a cost of at '
+        "most 5 now. Wait 60 seconds before you call it again; calling sooner is refused the same way.",
+        {
+            "code": "rate_limited",
+            "rule": "/r",
+            "reason": "No more.",
+            "would_allow": "a cost of at most 5",
+            "retryable": True,
+            "retry_after_ms": 60000,
+        },
+        id="rate_limited with some room",
+    ),
+    pytest.param(
+        answers.too_many_refusals(tool="pay", count=60, retry_after=timedelta(seconds=1)),
+        "The call of pay did not run and was not looked at: your calls of this tool were refused 60 times within a "
+        "minute. Stop trying. Wait 1 second, then change approach, or tell your user what you need.",
+        {"code": "rate_limited", "retryable": True, "retry_after_ms": 1000},
+        id="rate_limited after too many refusals",
+    ),
+    pytest.param(
         answers.rate_limited(
             tool="pay", rule="/tools/pay/rate_limit", reason=None, retry_after=timedelta(seconds=11.2)
         ),

@@ -22,6 +22,7 @@ from gateway.parts import Parts
 from gateway.policy.model import Verdict
 from gateway.protocol.classify import Era
 from gateway.protocol.jsonrpc import parse
+from gateway.refusals import Refusals
 from gateway.upstreams import Result
 from gateway.upstreams.schemas import Problem
 from tests.fakes.gate import FakeGate, served
@@ -146,7 +147,8 @@ async def _call(problems: Callable[..., Any]) -> Any:
 
     parts = SimpleNamespace(
         conversations=SimpleNamespace(returned=nothing),
-        holding=SimpleNamespace(result_tool=False),
+        holding=SimpleNamespace(result_tool=False, policy_tool=False),
+        refusals=Refusals(60),
         journal=SimpleNamespace(room=True),
         judge=SimpleNamespace(judge=lambda *_: SimpleNamespace(ruling=ruling)),
         desk=SimpleNamespace(may_repeat=lambda *_: False),
