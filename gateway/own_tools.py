@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from approvals.domain.model import Caller
@@ -20,7 +21,7 @@ from gateway.paging import Shown
 from gateway.parts import Holding, Parts
 from gateway.policy.evaluate import listing
 from gateway.policy.verdicts import Final, final
-from gateway.protocol import answers
+from gateway.protocol import answers, stopped
 from gateway.upstreams import Result
 from gateway.upstreams.schemas import Problem
 
@@ -81,6 +82,9 @@ async def ask_policy(parts: Parts, lookup: Lookup, caller: Caller, server: str |
         )
     if not isinstance(found, Found) or not _is_listed(parts, found):
         return _wrong("/tool", "there is no tool of this name here; tools/list gives those there are")
+    stop = parts.switches.why(caller.agent, found.server.name)
+    if stop is not None:
+        return Result(raw=stopped.call(stop, tool=name, now=datetime.now(UTC)), is_error=True)
     ruling = parts.judge.judge(found.server, found.tool, caller, arguments).ruling
     problems = await heavy.run(heavy.weight(arguments), found.tool.problems, arguments)
     return _told(final(ruling, await parts.limits.check(ruling.limits)), problems)
