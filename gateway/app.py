@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -11,8 +11,6 @@ from aiohttp import web
 
 from approvals.access import Access, access
 from approvals.bus import bus_for
-from approvals.channels import Channel
-from approvals.channels.slack import SlackChannel, SlackConfig
 from approvals.desk import Desk
 from approvals.directory import Directory
 from approvals.notary import Notary
@@ -27,6 +25,7 @@ from gateway import health
 from gateway.answering import Answering
 from gateway.callers import Callers, sync
 from gateway.catalog import Catalog
+from gateway.channels import Around, channels_of
 from gateway.console import Console
 from gateway.conversation import Conversations
 from gateway.desks import holder, new_id, routes_of
@@ -57,7 +56,7 @@ from gateway.refusals import Refusals
 from gateway.relaying import Relaying
 from gateway.reload import Reloader
 from gateway.servers import Servers
-from gateway.settings import Settings, SlackSettings
+from gateway.settings import Settings
 from gateway.showing import Showing
 from gateway.signin import SignInRoutes
 from gateway.status import Status
@@ -67,18 +66,6 @@ from gateway.work import Work
 
 if TYPE_CHECKING:
     from gateway.oauth.agents import AgentOauth
-
-
-def _slack(settings: SlackSettings, desk: Desk, page: Callable[[str], str]) -> SlackChannel:
-    app_token, signing_secret = settings.app_token, settings.signing_secret
-    config = SlackConfig(
-        bot_token=settings.bot_token.get_secret_value(),
-        channel=settings.channel,
-        app_token=app_token.get_secret_value() if app_token is not None else None,
-        signing_secret=signing_secret.get_secret_value() if signing_secret is not None else None,
-        api_url=settings.api_url,
-    )
-    return SlackChannel(config, desk=desk, page=page)
 
 
 def _agent_oauth(settings: Settings) -> AgentOauth | None:
@@ -108,9 +95,10 @@ class Service:
             caps=settings.approvals.caps,
             routes=routes_of(settings),
         )
-        self.slack = _slack(settings.slack, self.desk, self.page) if settings.slack is not None else None
-        self.channels: dict[str, Channel] = {"slack": self.slack} if self.slack is not None else {}
-        self.outbox = Outbox(desk=self.desk, channels=self.channels, page=self.page)
+        once = Once(db)
+        self.channels = channels_of(settings, Around(desk=self.desk, page=self.page, first=once.first))
+        self.slack = self.channels.slack
+        self.outbox = Outbox(desk=self.desk, channels=self.channels.by_name, page=self.page)
         self.sweeper = Sweeper(self.desk)
         self.agent_oauth = _agent_oauth(settings)
         self.callers = Callers(db, self.bus, self.agent_oauth)
@@ -123,7 +111,7 @@ class Service:
         self.recorder = Recorder.of(keys)
         self.notary = Notary(db, signer_of(keys), settings.checkpoints)
         state_key = keys.for_purpose("state")
-        conversations = Conversations(work, state_key, Once(db).first)
+        conversations = Conversations(work, state_key, once.first)
         self.learned = Learned(db, self.bus)
         self.executor = Executor(
             desk=self.desk,
@@ -284,8 +272,7 @@ class Service:
             checks=self.status.checks, measure=self.status.measure, metrics=self.metrics, version=self.version
         )
         health.add_routes(app, checks)
-        if self.slack is not None:
-            app.router.add_routes(self.slack.routes())
+        app.router.add_routes(self.channels.routes)
         mount.add_routes(
             app,
             WebParts(

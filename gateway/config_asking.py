@@ -14,19 +14,22 @@ from gateway.policy.routes import ApprovalDefaults, Asker, NobodyToAsk, askers, 
 from gateway.policy.source import Problem, nearest
 from gateway.settings import Settings
 
-CHANNELS = ("web", "slack")
+SECTIONS = {"slack": "slack", "webhook": "webhooks"}
+"""The section of the configuration that a channel needs; the page needs none."""
+CHANNELS = ("web", *SECTIONS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asking:
     """Who can be asked, and where.
 
+    `channels` are the words of what is configured: `slack`, `webhook`, `webhook:NAME`.
     `unread` are the sections of the configuration that could not be read: what hangs on them is not complained of.
     `written` are the addresses under `people`, readable or not.
     """
 
     defaults: ApprovalDefaults
-    slack: bool
+    channels: frozenset[str]
     people: Mapping[PersonId, Person]
     unread: frozenset[str] = frozenset()
     written: frozenset[str] = frozenset()
@@ -67,17 +70,34 @@ class Asking:
             if not wrong and len(able) < factor.count and "people" not in self.unread:
                 yield f"{factor.count} of {', '.join(factor.members)} must approve, and only {len(able)} can", None
         for channel in wanted.channels:
-            word = channel.partition(":")[0]
-            if word not in CHANNELS:
-                yield f"unknown channel {channel!r}", nearest(word, CHANNELS) or "known: web, slack, slack:#channel"
-            elif word == "slack" and not self.slack and "slack" not in self.unread:
-                yield f"the channel {channel!r} needs the section slack in the configuration", None
+            if (refused := self._wrong_channel(channel)) is not None:
+                yield refused
+
+    def _wrong_channel(self, channel: str) -> tuple[str, str | None] | None:
+        word, _, target = channel.partition(":")
+        if word not in CHANNELS:
+            return f"unknown channel {channel!r}", nearest(word, CHANNELS) or f"known: {', '.join(CHANNELS)}"
+        if word == "web" or SECTIONS[word] in self.unread:
+            return None
+        if word not in self.channels:
+            return f"the channel {channel!r} needs the section {SECTIONS[word]} in the configuration", None
+        if target and word == "webhook" and channel not in self.channels:
+            known = sorted(one for one in self.channels if one.startswith("webhook:"))
+            return f"there is no {channel!r} under webhooks", nearest(channel, known) or f"known: {', '.join(known)}"
+        return None
 
 
 def asking(settings: Settings, more_people: Iterable[Person]) -> Asking:
     """Who can be asked under settings that are complete, with the people of the database."""
     people = {person.id: person for person in more_people} | dict(settings.people)
-    return Asking(defaults=settings.approvals.defaults, slack=settings.slack is not None, people=people)
+    return Asking(defaults=settings.approvals.defaults, channels=_configured(settings), people=people)
+
+
+def _configured(settings: Settings) -> frozenset[str]:
+    found = {"slack"} if settings.slack is not None else set()
+    if settings.webhooks:
+        found |= {"webhook", *(f"webhook:{hook.name}" for hook in settings.webhooks)}
+    return frozenset(found)
 
 
 def _able(member: str, people: Mapping[PersonId, Person]) -> set[PersonId]:

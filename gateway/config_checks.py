@@ -18,6 +18,7 @@ from approvals.domain.model import Person
 from approvals.errors import Refusal
 from approvals.storage import url as database_url
 from gateway.config_asking import asking
+from gateway.config_channels import check_channels
 from gateway.config_file import AgentFile, ConfigFile, ServerFile
 from gateway.config_oauth import agent_credential, check_agent_oauth, check_server_oauth
 from gateway.policy.collecting import Collector, Path
@@ -30,7 +31,7 @@ _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
 _SLACK_ID = re.compile(r"[UW][A-Z0-9]{2,}")
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 LONGEST_NAME = 64
-LATER = ("email", "webhooks", "notify")
+LATER = ("email", "notify")
 
 
 class Checks(Collector):
@@ -51,6 +52,7 @@ class Checks(Collector):
         self._agents()
         self._people()
         self._slack()
+        check_channels(self, self._shape)
         if self._shape.approvals.on_timeout == "allow":
             self.problem(
                 ("approvals", "on_timeout"), "silence can mean yes only where a rule says so itself; write deny here"

@@ -147,6 +147,22 @@ class SlackFile(Shape):
     api_url: Words = "https://slack.com/api/"
 
 
+class EmailFile(Shape):
+    """Mail to reviewers: a link to the page, never a way to decide."""
+
+    smtp: Secret = Field(description="smtp://user:password@host:587 (STARTTLS), or smtps://host:465")
+    sender: Words = Field(alias="from", description="the address mails come from")
+
+
+class WebhookFile(Shape):
+    """A receiver of signed events."""
+
+    url: Secret
+    secret: Secret = Field(description="whsec_ and base64 of 24 to 64 bytes; signs events, and replies")
+    name: Words | None = Field(None, description="for webhook:NAME in a rule; the host of url unless said")
+    may_decide: bool = Field(default=False, description="a signed reply may decide")
+
+
 class LoginFile(Shape):
     """How people sign in."""
 
@@ -200,5 +216,5 @@ class ConfigFile(Shape):
     login: LoginFile = Field(default_factory=LoginFile)
     agent_oauth: AgentOauthFile | None = None
     email: dict[str, Any] | None = None
-    webhooks: list[Any] | None = None
+    webhooks: list[WebhookFile] = Field(default_factory=list)
     notify: list[Any] | None = None

@@ -29,13 +29,21 @@ def holder() -> str:
 
 def routes_of(settings: Settings) -> Callable[[Terms], list[tuple[str, str]]]:
     """Where a request with given terms is announced: the rule's channels, else every configured one."""
-    default = settings.slack.channel if settings.slack is not None else None
+    slack = settings.slack.channel if settings.slack is not None else None
+    hooks = [hook.name for hook in settings.webhooks]
+
+    def places(word: str, target: str) -> list[tuple[str, str]]:
+        match word:
+            case "slack" if slack is not None:
+                return [("slack", target or slack)]
+            case "webhook":
+                # Each receiver is a channel of its own, so that none waits for another.
+                return [(f"webhook:{name}", "") for name in hooks if target in ("", name)]
+            case _:
+                return []
 
     def routes(terms: Terms) -> list[tuple[str, str]]:
-        if default is None:
-            return []
-        words = terms.channels or ("slack",)
-        asked = [word.partition(":") for word in words if word.partition(":")[0] == "slack"]
-        return [("slack", target or default) for _, _, target in asked]
+        asked = [word.partition(":") for word in terms.channels or ("slack", "webhook")]
+        return [place for word, _, target in asked for place in places(word, target)]
 
     return routes

@@ -174,6 +174,7 @@ def _fixed(old: Settings, new: Settings) -> str | None:
         "database": (old.database, new.database),
         "keys": (old.keys_file, new.keys_file),
         "slack": (old.slack, new.slack),
+        "webhooks": (old.webhooks, new.webhooks),
         "agent_oauth": (old.agent_oauth, new.agent_oauth),
     }
     return next((name for name, (before, after) in pairs.items() if before != after), None)

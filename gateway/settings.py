@@ -139,6 +139,16 @@ class SlackSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookSettings:
+    """A receiver of signed events. Its address is as secret as its key: many carry their credentials in it."""
+
+    name: str
+    url: SecretStr
+    secret: SecretStr
+    may_decide: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FileStamp:
     """A file the settings were read from, as it was."""
 
@@ -168,6 +178,7 @@ class Settings:
     recording: RecordingSettings = field(default_factory=RecordingSettings)
     checkpoints: Path | None = None
     slack: SlackSettings | None = None
+    webhooks: tuple[WebhookSettings, ...] = ()
     local_login: bool = True
     agent_oauth: AgentOauthSettings | None = None
     organisation: tuple[Policy, ...] = ()

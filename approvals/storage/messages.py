@@ -140,6 +140,22 @@ class Messages(Group):
         )
         return [_message(row) for row in rows]
 
+    def dead_ones(self, *, after: str = "", limit: int = 100) -> list[MessageRow]:
+        """A page of the cards that were given up, by id."""
+        found = select(messages).where(IS_DEAD, messages.c.id > after).order_by(messages.c.id).limit(limit)
+        return [_message(row) for row in self._run(found)]
+
+    def revive(self, id: str, by: str, *, via: str) -> bool:
+        """Try a card that was given up again, with the request as it is by then. False: there is no such card."""
+        again = {"state": "queued", "next_at": self._tx.now, "attempts": 0, "error": None}
+        found = update(messages).where(messages.c.id == id, IS_DEAD).values(again)
+        row = self._run(found.returning(messages.c.request_id)).first()
+        if row is None:
+            return False
+        self._tx.did("message.retried", by, subject=f"message:{id}", via=via, request=row.request_id)
+        self._tx.touch(row.request_id)
+        return True
+
     def next_due_at(self) -> datetime | None:
         """When the next queued card is due."""
         due: datetime | None = self._run(select(func.min(messages.c.next_at)).where(IS_QUEUED)).scalar_one()

@@ -336,6 +336,31 @@ class FreezesOut(Model):
     recent: list[FreezeOut]
 
 
+class MessageOut(Model):
+    """A card or event that was given up."""
+
+    id: str
+    request: str
+    channel: str
+    target: str
+    wanted_revision: int
+    shown_revision: int | None
+    error: str | None
+
+
+class MessagesOut(Model):
+    """What was given up."""
+
+    messages: list[MessageOut]
+    next_cursor: str | None
+
+
+class RetryOut(Model):
+    """It is queued again."""
+
+    queued: bool
+
+
 class NoticeOut(Model):
     """A line that every page shows on top."""
 

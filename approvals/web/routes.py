@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 
 from approvals.access import Handler
-from approvals.web import api, live, login, models, openapi, pages, people, stops
+from approvals.web import api, letters, live, login, models, openapi, pages, people, stops
 from approvals.web.listing import list_requests
 
 
@@ -110,6 +110,21 @@ API: tuple[Endpoint, ...] = (
         handler=people.list_agents,
         gives=models.AgentsOut,
         query=("limit", "cursor"),
+    ),
+    Endpoint(
+        method="GET",
+        path="/api/v1/messages",
+        handler=letters.list_dead,
+        gives=models.MessagesOut,
+        query=("limit", "cursor"),
+    ),
+    Endpoint(
+        method="POST",
+        path="/api/v1/messages/{id}/retry",
+        handler=letters.retry,
+        takes=models.Empty,
+        gives=models.RetryOut,
+        refuses=(404,),
     ),
     Endpoint(method="POST", path="/api/v1/login", handler=login.login, takes=models.LoginIn, gives=models.MeOut),
     Endpoint(method="POST", path="/api/v1/logout", handler=login.logout, takes=models.Empty),

@@ -24,6 +24,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "servers": ("gateway.cli.servers", "List upstream servers and tools; accept a tool that changed; sign in."),
     "requests": ("gateway.cli.requests", "List, show and decide the calls that wait."),
     "freeze": ("gateway.cli.freeze", "Stop every agent at once, or one, or one server; end that."),
+    "messages": ("gateway.cli.messages", "List cards and events that could not be delivered, and try them again."),
     "stdio": ("gateway.cli.stdio", "Bridge a stdio MCP client to the gateway."),
     "slack": ("gateway.cli.slack", "Print the app manifest to install in Slack."),
     "audit": ("gateway.cli.audit", "Verify the audit chain, and export it."),

@@ -139,7 +139,9 @@ class ApprovalShape(Shape):
     timeout: Length | None = None
     on_timeout: Literal["deny", "escalate", "allow"] | None = None
     escalate: list[EscalateShape] | None = Field(None, min_length=1)
-    channels: list[Words] | None = Field(None, min_length=1, description='"web", "slack", "slack:#channel"')
+    channels: list[Words] | None = Field(
+        None, min_length=1, description='"web", "slack", "slack:#channel", "webhook", "webhook:NAME"'
+    )
     edit: bool | None = None
     justification: Literal["off", "optional", "required"] | None = None
     cancel_window: Length | None = None

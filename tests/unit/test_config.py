@@ -110,6 +110,9 @@ def _secret(folder: Path) -> dict[str, str]:
     return {}
 
 
+HOOK = "whsec_" + "A" * 40
+TWIN = f"{{url: 'https://h.example', secret: {HOOK}}}"
+
 REFUSED: list[tuple[str, str, str]] = [
     ("lisen: {}", "placet.yaml:1:1: unknown key 'lisen'; did you mean 'listen'? (at /lisen)", "unknown section"),
     ("listen: {prot: 1}", "unknown key 'prot'; did you mean 'port'?", "unknown key inside"),
@@ -182,7 +185,17 @@ REFUSED: list[tuple[str, str, str]] = [
     ("slack: {channel: c, app_token: y}", "'bot_token' is missing", "no bot"),
     ("login: {oidc: {issuer: x}}", "'login.oidc' is not supported yet", "oidc"),
     ("email: {smtp: x}", "'email' is not supported yet", "email"),
-    ("webhooks: [{url: x}]", "'webhooks' is not supported yet", "webhooks"),
+    (f"webhooks: [{{url: x, secret: {HOOK}}}]", "this is not an http(s) address", "no address of a hook"),
+    (f"webhooks: [{{url: 'https://u:p@h.example', secret: {HOOK}}}]", "without credentials", "password in a hook"),
+    ("webhooks: [{url: 'https://h.example', secret: short}]", "a signing secret starts with whsec_", "no hook key"),
+    ("webhooks: [{url: 'https://h.example'}]", "'secret' is missing", "an unsigned hook"),
+    (f"webhooks: [{{url: 'https://h.example', secret: {HOOK}, name: 'a/b'}}]", "cannot name a webhook", "hook name"),
+    (f"webhooks: [{TWIN}, {TWIN}]", "there are two webhooks called 'h.example'", "one name for two hooks"),
+    (
+        f"webhooks: [{{url: 'http://h.example', secret: {HOOK}, may_decide: true}}]",
+        "is told over https",
+        "a hook in clear that may decide",
+    ),
     ("notify: [x]", "'notify' is not supported yet", "notify"),
     ("keys: {file: '${env:NOPE}'}", "placet.yaml:1:14: the environment variable NOPE is not set", "unset variable"),
     ("keys: {file: '${env:VOID}'}", "the environment variable VOID is empty", "empty variable"),

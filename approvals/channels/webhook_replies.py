@@ -1,0 +1,160 @@
+"""A signed reply may decide: `POST /hooks/NAME/decision`, for a hook that says `may_decide: true`.
+
+The signature over the raw bytes comes before everything, then that it has not come before (on whatever replica). What
+is signed names the request, the binding that the event carried, the answer and the person; the desk judges that
+person as it does on any surface. A hook can answer only what it was told of. There is no GET here: it never decides.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from approvals.access import Access, access
+from approvals.channels import standard_webhooks as standard
+from approvals.channels.webhook import Hook
+from approvals.desk import Desk
+from approvals.domain.model import Answer, Decision, PersonId
+from approvals.errors import NotFound, Refusal
+
+log = logging.getLogger(__name__)
+
+BODY_MAX = 16 * 1024
+BODY_SECONDS = 10.0
+REMEMBERED = timedelta(seconds=3 * standard.TOLERANCE_SECONDS)
+"""Longer than a signature is good for, whatever the clocks say."""
+
+First = Callable[[str, datetime], Awaitable[bool]]
+"""Is this the first use of a word, remembered up to a time?"""
+
+
+class Unsigned(Refusal):
+    """No hook that may decide, a signature that does not hold, or a reply that came before: all alike."""
+
+    code, http_status = "unauthenticated", 401
+    for_people = "This is not signed by a hook that may decide, or was sent before."
+
+
+class BadReply(Refusal):
+    """Signed, and not a reply. Field: why."""
+
+    code, http_status = "bad_request", 400
+    for_people = "This is not a reply that can be taken: {why}."
+
+
+class TooLarge(Refusal):
+    """The body is over the cap, or late."""
+
+    code, http_status = "too_large", 413
+    for_people = f"A reply has at most {BODY_MAX:,} bytes, and comes within {BODY_SECONDS:.0f} seconds."
+
+
+class Reply(BaseModel):
+    """What a hook answers."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    request: str = Field(max_length=64)
+    binding: str = Field(max_length=128)
+    decision: Literal["approve", "deny"]
+    person: str = Field(max_length=320)
+    reason: str | None = Field(default=None, max_length=500)
+
+
+class Replies:
+    """Takes the replies of hooks."""
+
+    def __init__(
+        self, hooks: Iterable[Hook], *, desk: Desk, first: First, now: Callable[[], float] = time.time
+    ) -> None:
+        self._hooks = {hook.name: hook for hook in hooks if hook.may_decide}
+        self._desk, self._first, self._now = desk, first, now
+
+    def routes(self) -> list[web.RouteDef]:
+        """The routes to mount; none when no hook may decide."""
+        access(Access.SIGNED)(self.decide)
+        return [web.post("/hooks/{name}/decision", self.decide)] if self._hooks else []
+
+    async def decide(self, request: web.Request) -> web.Response:
+        """One reply.
+
+        Raises:
+            Refusal: with its own status; the guard answers.
+        """
+        body = await _read(request)
+        hook = await self._signer(request, body)
+        reply = _reply(body)
+        await self._check_told(hook, reply.request)
+        decision = Decision(
+            reviewer=PersonId(reply.person.lower()),
+            answer=Answer(reply.decision),
+            binding=reply.binding,
+            via=hook.channel,
+            reason=reply.reason,
+        )
+        decided = await self._desk.decide(reply.request, decision)
+        return web.json_response({"request": decided.id, "state": decided.state.value, "revision": decided.revision})
+
+    async def _signer(self, request: web.Request, body: bytes) -> Hook:
+        hook = self._hooks.get(request.match_info["name"])
+        if hook is None:
+            raise Unsigned
+        headers = {name: request.headers.getall(name, []) for name in standard.HEADERS}
+        signed = standard.verify(hook.key, headers, body, now=self._now())
+        if signed is None:
+            log.warning("reply of a hook is not signed", extra={"hook": hook.name})
+            raise Unsigned
+        used = hashlib.sha256(f"{hook.name} {signed.at} {signed.id}".encode()).hexdigest()
+        until = datetime.fromtimestamp(self._now(), UTC) + REMEMBERED
+        if not await self._first(f"hook:{used}", until):
+            log.warning("reply of a hook came before", extra={"hook": hook.name})
+            raise Unsigned
+        return hook
+
+    async def _check_told(self, hook: Hook, request_id: str) -> None:
+        rows = await self._desk.db.read(lambda tx: tx.messages.for_request(request_id))
+        if all(row.channel != hook.channel for row in rows):
+            raise NotFound(what="request")
+
+
+def _reply(body: bytes) -> Reply:
+    try:
+        return Reply.model_validate(json.loads(body, object_pairs_hook=_object))
+    except ValidationError as err:
+        first = err.errors(include_url=False, include_context=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"])) or "the body"
+        raise BadReply(why=f"{where}: {first['msg']}") from None
+    except (ValueError, RecursionError):
+        raise BadReply(why="the body is not JSON in UTF-8 in which every name stands once") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name stands twice")
+    return found
+
+
+async def _read(request: web.Request) -> bytes:
+    """The raw body, within its cap and in time."""
+    if (request.content_length or 0) > BODY_MAX:
+        raise TooLarge
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for piece in request.content.iter_any():
+                body += piece
+                if len(body) > BODY_MAX:
+                    raise TooLarge
+    except TimeoutError:
+        raise TooLarge from None
+    return bytes(body)

@@ -1,0 +1,71 @@
+"""The channels of a running service, made from their sections of the configuration.
+
+What a channel gets is settled here: its own settings, the desk, where the page of a request is, and what may happen
+once on all replicas. It gives back what is delivered to (`channels`), the routes it wants mounted, and what must run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from aiohttp import web
+
+from approvals.channels import Channel
+from approvals.channels.slack import SlackChannel, SlackConfig
+from approvals.channels.standard_webhooks import key_of
+from approvals.channels.webhook import Hook, WebhookChannel
+from approvals.channels.webhook_replies import Replies
+from approvals.desk import Desk
+from gateway.settings import Settings, SlackSettings, WebhookSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Around:
+    """What a channel may use of the service: `page` is the address of a request's page."""
+
+    desk: Desk
+    page: Callable[[str], str]
+    first: Callable[[str, datetime], Awaitable[bool]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channels:
+    """The channels, by the names that messages carry."""
+
+    by_name: Mapping[str, Channel]
+    routes: tuple[web.RouteDef, ...]
+    slack: SlackChannel | None
+
+
+def channels_of(settings: Settings, around: Around) -> Channels:
+    """Every channel that is configured."""
+    slack = _slack(settings.slack, around) if settings.slack is not None else None
+    hooks = [_hook(hook) for hook in settings.webhooks]
+    by_name: dict[str, Channel] = {"slack": slack} if slack is not None else {}
+    by_name |= {hook.channel: WebhookChannel(hook, source=settings.public_url) for hook in hooks}
+    replies = Replies(hooks, desk=around.desk, first=around.first)
+    routes = (*(slack.routes() if slack is not None else ()), *replies.routes())
+    return Channels(by_name=by_name, routes=routes, slack=slack)
+
+
+def _slack(settings: SlackSettings, around: Around) -> SlackChannel:
+    app_token, signing_secret = settings.app_token, settings.signing_secret
+    config = SlackConfig(
+        bot_token=settings.bot_token.get_secret_value(),
+        channel=settings.channel,
+        app_token=app_token.get_secret_value() if app_token is not None else None,
+        signing_secret=signing_secret.get_secret_value() if signing_secret is not None else None,
+        api_url=settings.api_url,
+    )
+    return SlackChannel(config, desk=around.desk, page=around.page)
+
+
+def _hook(settings: WebhookSettings) -> Hook:
+    return Hook(
+        name=settings.name,
+        url=settings.url.get_secret_value(),
+        key=key_of(settings.secret.get_secret_value()),
+        may_decide=settings.may_decide,
+    )

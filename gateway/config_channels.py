@@ -1,0 +1,66 @@
+"""The ways out to people in the configuration beside Slack: their sections as settings, and what must hold of them."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import SplitResult, urlsplit
+
+from approvals.channels.standard_webhooks import key_of
+from gateway.config_file import ConfigFile, WebhookFile
+from gateway.policy.collecting import Collector, Path
+from gateway.settings import WebhookSettings
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def webhooks_of(shape: ConfigFile) -> tuple[WebhookSettings, ...]:
+    """The receivers as settings, each with a name."""
+    return tuple(
+        WebhookSettings(name=_name(hook), url=hook.url, secret=hook.secret, may_decide=hook.may_decide)
+        for hook in shape.webhooks
+    )
+
+
+def check_channels(checks: Collector, shape: ConfigFile) -> None:
+    """Everything that can be wrong with these sections by themselves."""
+    seen: set[str] = set()
+    for index, hook in enumerate(shape.webhooks):
+        path: Path = ("webhooks", index)
+        name = _name(hook)
+        if not _NAME.fullmatch(name):
+            message = f"{name!r} cannot name a webhook: letters, digits, '.', '-' and '_', at most 64"
+            checks.problem(path, message, "give it one with name:")
+        elif name.lower() in seen:
+            checks.problem(path, f"there are two webhooks called {name!r}", "give them names of their own with name:")
+        seen.add(name.lower())
+        _check_hook(checks, hook, path)
+
+
+def _check_hook(checks: Collector, hook: WebhookFile, path: Path) -> None:
+    parts = _split(hook.url.get_secret_value())
+    if parts is None or parts.scheme not in {"http", "https"} or parts.fragment or parts.username is not None:
+        checks.problem((*path, "url"), "this is not an http(s) address without credentials before the host")
+    elif parts.scheme == "http" and hook.may_decide and parts.hostname not in _LOOPBACK:
+        message = "a hook that may decide is told over https: what a reply must name would travel in the clear"
+        checks.problem((*path, "url"), message)
+    try:
+        key_of(hook.secret.get_secret_value())
+    except ValueError as err:
+        checks.problem((*path, "secret"), f"{err}", 'make one with: echo "whsec_$(openssl rand -base64 32)"')
+
+
+def _name(hook: WebhookFile) -> str:
+    if hook.name is not None:
+        return hook.name
+    parts = _split(hook.url.get_secret_value())
+    return parts.hostname or "" if parts is not None else ""
+
+
+def _split(url: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(url)
+        usable = bool(parts.hostname) and (parts.port is None or parts.port >= 0)
+    except ValueError:
+        return None
+    return parts if usable else None
