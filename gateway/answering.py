@@ -139,11 +139,14 @@ class AnswerCheck:
             return False
 
     async def passed(self, given: Sequence[Given], side: Side) -> Refused | None:
-        """Whether the answers may go to the server; people are asked here."""
+        """Whether the answers may go to the server; people are asked here, about answers alone."""
         self._arguments = json.loads(self._run.call.arguments)
         ruled = await self._ruled(given, side)
         if isinstance(ruled, Refused):
             return ruled
+        if not given:
+            needs_people = self._run.parent is None and ruled.terms is not None
+            return Refused(verdict=questions.needs_people(tool=self._run.name)) if needs_people else None
         asked: ApprovalRequest | None = None
         if ruled.terms is not None:
             found = await self._approved(given, side, ruled, ruled.terms)

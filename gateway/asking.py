@@ -97,7 +97,7 @@ class Given:
     @property
     def yields(self) -> bool:
         """Does it tell the server anything? A question that was declined does not."""
-        return isinstance(self.answer, Result) and self.answer not in (DECLINED, CANCELLED)
+        return yields(self.answer)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +115,7 @@ class Check(Protocol):
         ...
 
     async def passed(self, given: Sequence[Given], side: Side) -> Refused | None:
-        """Judge answers that tell something; None lets all of them go on."""
+        """Judge answers that tell something, or, without any, that the request is made again; None lets it go on."""
         ...
 
 
@@ -165,6 +165,11 @@ def declares(capabilities: bytes, question: Question) -> bool:
 def refusal(method: str) -> Result | RpcError:
     """What a server is answered on behalf of a client that cannot or must not be asked."""
     return DECLINED if method == ELICIT else NOT_OFFERED
+
+
+def yields(answer: Result | RpcError) -> bool:
+    """Does an answer tell the server anything? A question that was declined does not."""
+    return isinstance(answer, Result) and answer not in (DECLINED, CANCELLED)
 
 
 def plain(method: str, answer: Result | RpcError) -> Result | RpcError:
@@ -224,6 +229,11 @@ class LinePeer:
         if self.refused is not None:
             return [refusal(one.question.method) for one in given]
         return [one.answer for one in given]
+
+    async def again(self) -> None:
+        """The request is to be made again with nothing that the client said: have that checked too."""
+        if self.refused is None:
+            self.refused = await self.check.passed((), self.side)
 
     def wanted(self) -> asyncio.Future[None] | None:
         """Done as soon as the client must come back with an answer; None where it is asked on its stream."""
@@ -338,6 +348,9 @@ class NobodyThere:
     async def ask_all(self, questions: Sequence[Question]) -> list[Result | RpcError]:
         """Nobody can answer."""
         return [refusal(one.method) for one in questions]
+
+    async def again(self) -> None:
+        """Nobody was waited for, so nothing has changed since the request was judged."""
 
 
 def peer_of(side: Side, check: Check) -> LinePeer:

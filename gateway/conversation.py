@@ -33,6 +33,7 @@ from gateway.asking import (
     Refused,
     Side,
     plain,
+    yields,
 )
 from gateway.protocol import questions
 from gateway.protocol.raw import dump, join_object, split_object, with_members
@@ -238,6 +239,8 @@ async def _next_round(answer: InputRequired, peer: LinePeer | NobodyThere) -> di
     if not asked:
         await asyncio.sleep(ROUND_PAUSE_SECONDS)
     given = await peer.ask_all(list(asked.values()))
+    if asked and not any(yields(one) for one in given):
+        await peer.again()
     failed = next((one for one in given if isinstance(one, RpcError)), None)
     if failed is not None:
         return failed
@@ -254,10 +257,11 @@ async def _with_answers(relay: Relay, back: Back, side: Side, check: Check) -> R
         for key, question in back.asked.items()
         if key in answers
     }
-    if any(one.yields for one in given.values()):
-        refused = await check.passed(list(given.values()), side)
-        if refused is not None:
-            return refused
+    told = any(one.yields for one in given.values())
+    # Without an answer too it is a new request to the server, and time has passed.
+    refused = await check.passed(list(given.values()) if told else (), side)
+    if refused is not None:
+        return refused
     extra: dict[str, bytes] = {}
     if given:
         passed = {key: one.answer.raw for key, one in given.items() if isinstance(one.answer, Result)}

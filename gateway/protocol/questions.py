@@ -65,6 +65,15 @@ def no_longer(*, tool: str, code: Code, why: str) -> Verdict:
     return Verdict(code=code, text=text, retryable=False)
 
 
+def needs_people(*, tool: str) -> Verdict:
+    """A call that was allowed is to be approved by now, and its client has nothing to tell the server."""
+    text = (
+        f"The call of {shorten(visible(tool), 128)} was allowed when it was made, and the policy of now wants a person "
+        "to approve it. It does not go on. Call the same tool again to have a person asked."
+    )
+    return Verdict(code=Code.POLICY_DENIED, text=text, retryable=True)
+
+
 def unreviewed(*, tool: str, code: Code, why: str, retry_after: timedelta | None = None) -> Verdict:
     """People cannot be asked about the answer now."""
     text = f"{_answer(tool)} has to be approved by a person, and nobody could be asked: {why} {STOPPED}"

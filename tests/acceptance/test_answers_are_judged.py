@@ -54,6 +54,7 @@ class Bank:
     ada: Reviewer
     file: Path
     mode: Mode
+    rounds: bool
 
     def sent(self, to: str) -> list[Any]:
         """What the server has done about somebody: amounts, or how it was told no."""
@@ -115,7 +116,7 @@ async def bank(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
         policies = {name: policy({"transfer": rule}) for name, rule in RULES.items()}
         placet = Placet(folder, servers={name: {"url": url} for name in RULES}, policies=policies)
         async with serving(placet):
-            yield Bank(placet=placet, ada=Reviewer(placet, placet.ada), file=file, mode=mode)
+            yield Bank(placet=placet, ada=Reviewer(placet, placet.ada), file=file, mode=mode, rounds=server == "rounds")
 
 
 async def test_in_an_allowed_call_the_answer_is_judged_as_an_argument_would_be(bank: Bank) -> None:
@@ -216,3 +217,24 @@ async def test_a_policy_that_changes_while_the_client_is_asked_stops_the_answer(
     assert "stricter than what was approved" in said.text
     assert 9 not in bank.sent("changed")
     assert await bank.ada.requests(server="held", state="pending") == []
+
+
+@pytest.mark.parametrize("now", ["require_approval", "deny"])
+async def test_a_call_that_the_policy_allows_no_more_is_not_made_again_for_a_declined_question(
+    bank: Bank, now: str
+) -> None:
+    """A server that asked by its result would begin the call anew; one that is in the middle of it is told no."""
+
+    async def answer(context: Any, params: Any) -> ElicitResult:
+        bank.placet.write_policy("open", policy({"transfer": {"action": now}}))
+        await bank.placet.reload()
+        return ElicitResult(action="decline")
+
+    said = await bank.transfer("open", f"no more, {now}", answer)
+    bank.placet.write_policy("open", policy({"transfer": RULES["open"]}))
+    await bank.placet.reload()
+    if bank.rounds:
+        assert (said.refused, said.code, bank.sent(f"no more, {now}")) == (True, "policy_denied", [])
+    else:
+        assert bank.sent(f"no more, {now}") == ["decline"]
+    assert await bank.ada.requests(server="open", state="pending") == []
