@@ -9,7 +9,7 @@ commands run under.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -18,8 +18,9 @@ from approvals.deciding import Room
 from approvals.desk import Desk
 from approvals.domain.lifecycle import Event, Happened
 from approvals.domain.model import Cause, Role, State
+from approvals.domain.redact import redact_text
 from approvals.domain.schedule import CLOCK
-from approvals.domain.stops import AGENT, LONGEST, SERVER, Freeze, named
+from approvals.domain.stops import AGENT, LONGEST, SERVER, Freeze, begun, named, over
 from approvals.errors import Invalid, NotFound, NotPermitted
 from approvals.storage.requests import Query
 from approvals.storage.tx import Tx
@@ -39,11 +40,23 @@ class Actor:
     via: str
 
 
-class Stops:
-    """The acts of stopping. `servers` are the names that the configuration has now."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What the acts need of the configuration as it is now.
 
-    def __init__(self, desk: Desk, *, servers: Callable[[], Collection[str]]) -> None:
-        self._desk, self._db, self._servers = desk, desk.db, servers
+    `servers` are its names, `targets` the (channel, target) pairs that are told, `url` is the page of stops.
+    """
+
+    servers: Callable[[], Collection[str]]
+    targets: Callable[[], Sequence[tuple[str, str]]]
+    url: str
+
+
+class Stops:
+    """The acts of stopping."""
+
+    def __init__(self, desk: Desk, surroundings: Surroundings) -> None:
+        self._desk, self._db, self._around = desk, desk.db, surroundings
 
     async def freeze(self, scope: str, *, reason: str, lasts: timedelta | None, actor: Actor) -> tuple[Freeze, int]:
         """Stop what a scope names, in place of an earlier freeze of it; the freeze, and how many approved calls ended.
@@ -63,7 +76,9 @@ class Stops:
             permit(room, actor, "stop agents")
             self._check(tx, scope)
             freeze = tx.switches.freeze(scope, reason=why, by=actor.id, at=tx.now, until=tx.now + lasts, via=actor.via)
-            return freeze, _end_approved(room, freeze)
+            ended = _end_approved(room, freeze)
+            self._tell(tx, begun(freeze, ended=ended, url=self._around.url))
+            return freeze, ended
 
         freeze, ended = await self._db.write(work)
         log.warning("frozen", extra={"scope": scope, "by": actor.id, "until": freeze.until.isoformat(), "ended": ended})
@@ -82,7 +97,10 @@ class Stops:
             permit(Room(tx, self._desk.directory), actor, "end a freeze")
             # One that has run out by itself is not ended by whoever comes after.
             self._ran_out(tx)
-            return tx.switches.thaw(scope, by=actor.id, at=tx.now, via=actor.via)
+            freeze = tx.switches.thaw(scope, by=actor.id, at=tx.now, via=actor.via)
+            if freeze is not None:
+                self._tell(tx, over(freeze, url=self._around.url))
+            return freeze
 
         freeze = await self._db.write(work)
         if freeze is None:
@@ -110,13 +128,19 @@ class Stops:
         return await self._db.read(lambda tx: tx.switches.history())
 
     def _ran_out(self, tx: Tx) -> list[Freeze]:
-        return tx.switches.end_due(tx.now, by=CLOCK)
+        ended = tx.switches.end_due(tx.now, by=CLOCK)
+        for freeze in ended:
+            self._tell(tx, over(freeze, url=self._around.url))
+        return ended
+
+    def _tell(self, tx: Tx, text: str) -> None:
+        tx.alerts.owe(self._around.targets(), redact_text(text))
 
     def _check(self, tx: Tx, scope: str) -> None:
         """A freeze of something that is not there would stop nothing, and nobody would notice."""
         if scope.startswith(AGENT) and tx.agents.get(scope.removeprefix(AGENT)) is None:
             raise Invalid(field="agent", why=f"there is no {named(scope)}")
-        if scope.startswith(SERVER) and scope.removeprefix(SERVER) not in self._servers():
+        if scope.startswith(SERVER) and scope.removeprefix(SERVER) not in self._around.servers():
             raise Invalid(field="server", why=f"there is no {named(scope)}")
 
 
@@ -148,11 +172,11 @@ def _end_approved(room: Room, freeze: Freeze) -> int:
     agent = freeze.scope.removeprefix(AGENT) if freeze.scope.startswith(AGENT) else None
     server = freeze.scope.removeprefix(SERVER) if freeze.scope.startswith(SERVER) else None
     query = Query(agent=agent, server=server, states=frozenset({State.APPROVED}))
-    over = Happened(event=Event.CANCELLED, actor=freeze.by, cause=Cause.FROZEN, note=freeze.reason)
-    return end_every(room, query, over)
+    frozen = Happened(event=Event.CANCELLED, actor=freeze.by, cause=Cause.FROZEN, note=freeze.reason)
+    return end_every(room, query, frozen)
 
 
-def end_every(room: Room, query: Query, over: Happened) -> int:
+def end_every(room: Room, query: Query, happened: Happened) -> int:
     """Cancel every request that a query finds, in one transaction; says how many."""
     query, ended = replace(query, limit=BATCH), 0
     while page := room.tx.requests.search(query):
@@ -160,7 +184,7 @@ def end_every(room: Room, query: Query, over: Happened) -> int:
         for found in page:
             request = room.load(found.id)
             if request is not None and request.state in query.states:
-                room.move(request, over)
+                room.move(request, happened)
                 ended += 1
         if ended == before:
             break

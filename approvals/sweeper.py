@@ -25,6 +25,7 @@ BATCH = 200
 HEARTBEAT_SECONDS = 4.0
 TIDY_SECONDS = 300.0
 FORGET_REPLICAS = timedelta(days=1)
+FORGET_ALERTS = timedelta(days=30)
 
 
 class Sweeper:
@@ -124,3 +125,4 @@ def _tidy(tx: Tx) -> None:
     tx.people.sweep(tx.now)
     tx.counters.sweep(tx.now)
     tx.replicas.sweep(tx.now - FORGET_REPLICAS)
+    tx.alerts.sweep(tx.now - FORGET_ALERTS)

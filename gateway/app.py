@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from approvals.access import Access, access
+from approvals.alerts import Alerts
 from approvals.bus import bus_for
 from approvals.desk import Desk
 from approvals.directory import Directory
@@ -28,7 +29,7 @@ from gateway.catalog import Catalog
 from gateway.channels import Around, channels_of
 from gateway.console import Console
 from gateway.conversation import Conversations
-from gateway.desks import holder, new_id, routes_of
+from gateway.desks import holder, new_id, routes_of, surroundings_of
 from gateway.executor import Executor
 from gateway.fleet import Fleet
 from gateway.gate import INSTRUCTIONS, Gateway
@@ -99,10 +100,11 @@ class Service:
         self.channels = channels_of(settings, Around(desk=self.desk, page=self.page, first=once.first))
         self.slack = self.channels.slack
         self.outbox = Outbox(desk=self.desk, channels=self.channels.by_name, page=self.page)
-        self.sweeper = Sweeper(self.desk)
+        self.alerts, self.sweeper = Alerts(self.desk, self.channels.by_name), Sweeper(self.desk)
         self.agent_oauth = _agent_oauth(settings)
         self.callers = Callers(db, self.bus, self.agent_oauth)
-        self.stops = Stops(self.desk, servers=lambda: self.reloader.settings.servers)
+        self.settings = settings
+        self.stops = Stops(self.desk, surroundings_of(lambda: self.settings))
         self.switches = Switches(self.stops, self.bus, self.callers)
         self.servers, self.catalog = Servers(), Catalog({}, compare=Pins(self.desk).compare)
         self.judge = Judge(settings.approvals.defaults)
@@ -171,6 +173,7 @@ class Service:
             metrics=self.metrics,
             slack_problem=lambda: self.slack.problem if self.slack is not None else None,
             freezes=self.switches.freezes,
+            alert_problem=lambda: self.alerts.problem,
         )
         self.console = Console(
             servers=self.servers,
@@ -200,6 +203,7 @@ class Service:
 
     async def apply(self, settings: Settings) -> None:
         """Put settings in force: agents, people, policies, servers."""
+        self.settings = settings
         await self.db.write(lambda tx: sync(tx, settings.agents))
         await self.callers.refresh()
         await self.switches.refresh()
@@ -230,6 +234,7 @@ class Service:
             "bus": self.bus.run,
             "desk": self.desk.run,
             "outbox": self.outbox.run,
+            "alerts": self.alerts.run,
             "sweeper": self.sweeper.run,
             "callers": self.callers.run,
             "switches": self.switches.run,

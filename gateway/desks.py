@@ -12,6 +12,7 @@ import socket
 from collections.abc import Callable
 
 from approvals.domain.model import Terms
+from approvals.stops import Surroundings
 from gateway.settings import Settings
 
 ID_BYTES = 16
@@ -25,6 +26,18 @@ def new_id(kind: str) -> str:
 def holder() -> str:
     """The name of this process among those that share the database."""
     return f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
+
+
+def surroundings_of(settings: Callable[[], Settings]) -> Surroundings:
+    """What stopping needs of the configuration in force: its servers, and the channels that are told."""
+
+    def targets() -> list[tuple[str, str]]:
+        slack, hooks = settings().slack, settings().webhooks
+        told = [("slack", slack.channel)] if slack is not None else []
+        return [*told, *((f"webhook:{hook.name}", "") for hook in hooks)]
+
+    url = f"{settings().public_url}/stops"
+    return Surroundings(servers=lambda: settings().servers, targets=targets, url=url)
 
 
 def routes_of(settings: Settings) -> Callable[[Terms], list[tuple[str, str]]]:

@@ -38,6 +38,7 @@ class Status:
     metrics: Metrics
     slack_problem: Callable[[], str | None]
     freezes: Callable[[], Sequence[Freeze]]
+    alert_problem: Callable[[], str | None]
     _row: int = 0
 
     async def checks(self) -> Sequence[Check]:
@@ -58,6 +59,8 @@ class Status:
             ok, said = server.health
             found.append(Check(id=f"server {server.name}", ok=ok, text=said))
         found += [_channel(name, state) for name, state in self.outbox.delivery_health().items()]
+        if (problem := self.alert_problem()) is not None:
+            found.append(Check(id="alerts", ok=False, text=problem))
         if (problem := self.slack_problem()) is not None:
             found.append(Check(id="slack", ok=False, text=problem))
         return found
@@ -78,6 +81,8 @@ class Status:
             for server in self.servers
             if server.upstream.trouble is not None
         ]
+        if (problem := self.alert_problem()) is not None:
+            notices.append(Notice(level="error", text=f"An alert could not be posted to {problem}"))
         if (problem := self.slack_problem()) is not None:
             notices.append(Notice(level="warning", text=f"Nothing can be decided in Slack now: {problem}"))
         notices += [

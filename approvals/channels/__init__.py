@@ -1,13 +1,14 @@
-"""The ways out to people: two methods, one entry point (house.md 2.7).
+"""The ways out to people: three methods, one entry point (house.md 2.7).
 
-A channel posts a card and later revises it; it never decides by itself. One that can take
-answers offers `routes(decide)` and hands every answer to the one `decide` it was given.
+A channel posts a card and later revises it, and says a line that needs no answer; it never decides by
+itself. One that can take answers offers `routes(decide)` and hands every answer to the one `decide` it was given.
 Each channel is one file and passes `approvals.testing.channel_contract`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol
 
 from approvals.domain.card import Card
@@ -19,6 +20,15 @@ class MessageRef:
 
     channel: str
     data: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """Something to be said: `text` is plain and visible, over several lines. Every try of it has the same `id`."""
+
+    id: str
+    text: str
+    at: datetime
 
 
 class Undeliverable(Exception):
@@ -42,4 +52,8 @@ class Channel(Protocol):
 
     async def revise(self, ref: MessageRef, card: Card) -> None:
         """Repaint a card posted before."""
+        ...
+
+    async def say(self, alert: Alert, to: str) -> None:
+        """Say something that needs no answer. What notifications show is its first line."""
         ...

@@ -15,8 +15,8 @@ from typing import Any
 
 from aiohttp import web
 
-from approvals.channels import MessageRef, Undeliverable
-from approvals.channels.slack_blocks import Drawing, draw, draw_minimal
+from approvals.channels import Alert, MessageRef, Undeliverable
+from approvals.channels.slack_blocks import Drawing, draw, draw_alert, draw_minimal
 from approvals.channels.slack_clicks import Ack, Clicks
 from approvals.channels.slack_client import SlackClient, SlackRefused
 from approvals.channels.slack_http import SignedPosts
@@ -120,6 +120,14 @@ class SlackChannel:
         """Repaint a card in place."""
         where = {"channel": str(ref.data.get("channel")), "ts": str(ref.data.get("ts"))}
         await self._send("chat.update", card, where["channel"], where)
+
+    async def say(self, alert: Alert, to: str) -> None:
+        """Post a plain message to a channel."""
+        drawing, place = draw_alert(alert.text), await self._place(to or self._config.channel)
+        try:
+            await self._try("chat.postMessage", place, drawing, {"channel": place, **_QUIET})
+        except SlackRefused as refused:
+            raise Undeliverable(never(refused, place)) from None
 
     async def take(self, kind: str, payload: Any) -> dict[str, Any] | None:
         """Handle one interaction of Slack's, whichever way it came; what comes back acknowledges it.

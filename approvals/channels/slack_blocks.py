@@ -81,6 +81,13 @@ def draw_stray(card: Card) -> Drawing:
     return Drawing(text=f"{parts.notice(text)} <{parts.escaped(card.url)}|Open the call in Placet>", blocks=[])
 
 
+def draw_alert(text: str) -> Drawing:
+    """Something that is no card and needs no answer. Slack parses what notifications say: that is the first line."""
+    return Drawing(
+        text=parts.notice(text.partition("\n")[0]), blocks=[parts.rich(parts.line(parts.words(text)), block_id="alert")]
+    )
+
+
 def summary(card: Card) -> str:
     """The card in one line, for notifications and screen readers: never an argument, never the agent's words."""
     if card.decided:

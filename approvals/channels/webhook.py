@@ -17,7 +17,7 @@ from typing import Any
 
 import aiohttp
 
-from approvals.channels import MessageRef, RetryLater, Undeliverable
+from approvals.channels import Alert, MessageRef, RetryLater, Undeliverable
 from approvals.channels import standard_webhooks as standard
 from approvals.domain.card import Card
 from approvals.domain.model import State
@@ -29,6 +29,7 @@ CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
 
 CREATED = "placet.request.created"
 UPDATED = "placet.request.updated"
+ALERT = "placet.alert"
 TYPES = {
     State.PENDING: UPDATED,
     State.APPROVED: "placet.request.decided",
@@ -72,11 +73,20 @@ class WebhookChannel:
         """Tell what has become of it."""
         await self._send(card, TYPES[card.state])
 
+    async def say(self, alert: Alert, to: str) -> None:  # noqa: ARG002 (a receiver is one place)
+        """Tell of something that is no request."""
+        now = datetime.fromtimestamp(self._now(), UTC)
+        data = {"text": alert.text, "at": _stamp(alert.at)}
+        await self._post(_envelope(alert.id, type=ALERT, subject=alert.id, source=self._source, now=now, data=data))
+
     async def _send(self, card: Card, type: str) -> None:
-        now = self._now()
-        told = event(card, type=type, source=self._source, now=datetime.fromtimestamp(now, UTC))
+        told = event(card, type=type, source=self._source, now=datetime.fromtimestamp(self._now(), UTC))
         if self._hook.may_decide:
             told["data"]["binding"] = card.binding
+        await self._post(told)
+
+    async def _post(self, told: dict[str, Any]) -> None:
+        now = self._now()
         body = json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
         signed = standard.sign(self._hook.key, id=told["id"], at=int(now), body=body)
         headers = {"Content-Type": CONTENT_TYPE, "User-Agent": "Placet", **signed}
@@ -95,15 +105,20 @@ class WebhookRefused(Exception):
 
 def event(card: Card, *, type: str, source: str, now: datetime) -> dict[str, Any]:
     """One event in the structured JSON format of CloudEvents 1.0. The id is the same for every try."""
+    id = f"{card.request_id}-{card.revision}"
+    return _envelope(id, type=type, subject=card.request_id, source=source, now=now, data=_data(card))
+
+
+def _envelope(id: str, *, type: str, subject: str, source: str, now: datetime, data: dict[str, Any]) -> dict[str, Any]:
     return {
         "specversion": "1.0",
-        "id": f"{card.request_id}-{card.revision}",
+        "id": id,
         "source": source,
         "type": type,
-        "subject": card.request_id,
+        "subject": subject,
         "time": _stamp(now),
         "datacontenttype": "application/json",
-        "data": _data(card),
+        "data": data,
     }
 
 

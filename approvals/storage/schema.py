@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from approvals.storage import metadata, tables, tables_audit
+from approvals.storage import metadata, tables, tables_audit, tables_stops
 
 METADATA = metadata.METADATA
-MODULES = (tables, tables_audit)
+MODULES = (tables, tables_audit, tables_stops)
 """Where the tables are described."""

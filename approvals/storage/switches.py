@@ -13,7 +13,7 @@ from sqlalchemy import Row, select, update
 
 from approvals.domain.stops import LONGEST, Freeze, scopes_of
 from approvals.storage.frame import Group
-from approvals.storage.tables import IS_IN_FORCE, switches
+from approvals.storage.tables_stops import IS_IN_FORCE, switches
 
 SUBJECT = "switches"
 """What watchers of freezes watch."""

@@ -36,7 +36,6 @@ IS_DEAD = text("state = 'dead'")
 IS_RETOLD = text("told_at IS NULL OR state = 'denied'")
 """The same call made again may be told of it: nobody was told yet, or a person said no."""
 IS_CHANGE = text("kind = 'change'")
-IS_IN_FORCE = text("ended_at IS NULL")
 STATES = (
     "state IN ('pending', 'approved', 'denied', 'expired', 'cancelled', 'executing', 'succeeded', 'failed', 'unknown')"
 )
@@ -267,20 +266,6 @@ recordings = Table(
     Column("call_id", Text, primary_key=True),
     Column("at", Utc, nullable=False, index=True),
     Column("sealed", LargeBinary, nullable=False),
-)
-
-switches = Table(
-    "switches",
-    METADATA,
-    Column("id", ROW_ID, primary_key=True, autoincrement=True),
-    Column("scope", Text, nullable=False),
-    Column("reason", FreeText, nullable=False),
-    Column("by", Text, nullable=False),
-    Column("at", Utc, nullable=False),
-    Column("until", Utc, nullable=False),
-    Column("ended_at", Utc),
-    Column("ended_by", Text),
-    Index("uq_switches_scope", "scope", unique=True, sqlite_where=IS_IN_FORCE, postgresql_where=IS_IN_FORCE),
 )
 
 replicas = Table(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from approvals.storage.agents import Agents
+from approvals.storage.alerts import Alerts
 from approvals.storage.audit import Audit
 from approvals.storage.calls import Calls
 from approvals.storage.counters import Counters
@@ -45,6 +46,11 @@ class Tx(Frame):
     def agents(self) -> Agents:
         """Agents and their tokens."""
         return Agents(self)
+
+    @property
+    def alerts(self) -> Alerts:
+        """What channels are owed beside cards."""
+        return Alerts(self)
 
     @property
     def audit(self) -> Audit:

@@ -6,7 +6,7 @@
             ...
             yield MySurface(channel)
 
-A surface answers what a person would see; the suite only ever talks to the channel's two methods. What it wants:
+A surface answers what a person would see; the suite only ever talks to the channel's methods. What it wants:
 cards are revised in place, an ended request offers no answer, hostile text stays text, secrets never arrive.
 """
 
@@ -22,8 +22,9 @@ from typing import Any, Protocol
 
 import pytest
 
-from approvals.channels import Channel, MessageRef, Undeliverable
+from approvals.channels import Alert, Channel, MessageRef, Undeliverable
 from approvals.domain.model import Answer, ApprovalRequest, Cause, Claim, Outcome, State
+from approvals.domain.plain import visible_lines
 from approvals.testing import samples
 from approvals.testing.samples import ADA, NOW
 
@@ -179,12 +180,35 @@ class ChannelContract:
             await surface.channel.revise(ref, samples.card(ended_requests()["denied"]))
         assert surface.messages() <= 1
 
+    @pytest.mark.parametrize("kind", HOSTILE)
+    async def test_what_is_said_arrives_as_text(self, surface: Any, kind: str) -> None:
+        """People write reasons too."""
+        await surface.channel.say(
+            _alert(f"Frozen: every agent.\nReason: {visible_lines(HOSTILE[kind])}"), surface.target
+        )
+        assert surface.messages() == 1
+        assert not surface.offers_answers()
+        assert "Frozen: every agent." in surface.text()
+        for markup in surface.live_markup:
+            assert markup not in surface.raw()
+
+    async def test_what_is_said_to_a_place_that_cannot_be_reached_is_undeliverable(self, surface: Any) -> None:
+        """As a card is."""
+        if surface.nowhere is None:
+            pytest.skip("every place of this channel can be reached")
+        with pytest.raises(Undeliverable, match=r".+"):
+            await surface.channel.say(_alert("Frozen: every agent."), surface.nowhere)
+
     async def test_a_place_that_cannot_be_reached_is_undeliverable(self, surface: Any) -> None:
         """So that the outbox stops trying and somebody else can be asked."""
         if surface.nowhere is None:
             pytest.skip("every place of this channel can be reached")
         with pytest.raises(Undeliverable, match=r".+"):
             await surface.channel.post(samples.card(), surface.nowhere)
+
+
+def _alert(text: str) -> Alert:
+    return Alert(id="alert-1", text=text, at=NOW)
 
 
 def _ran(kind: str, result: bytes) -> Outcome:

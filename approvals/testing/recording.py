@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from approvals.channels import MessageRef, Undeliverable
+from approvals.channels import Alert, MessageRef, Undeliverable
 from approvals.domain.card import Card
 
 
@@ -38,6 +38,7 @@ class RecordingChannel:
         self.fail_with: list[Exception] = []
         self.fail_after_showing: list[Exception] = []
         self.calls: list[str] = []
+        self.said: list[tuple[str, str]] = []
         self.open = asyncio.Event()
         self.open.set()
         self._ids = itertools.count(1)
@@ -60,6 +61,12 @@ class RecordingChannel:
             raise Undeliverable("the message is gone")
         shown.cards.append(card)
         self._raise_from(self.fail_after_showing)
+
+    async def say(self, alert: Alert, to: str) -> None:
+        """Remember what was said."""
+        await self._begin("say")
+        self.said.append((to, alert.text))
+        self._called.set()
 
     def at(self, target: str) -> list[Card]:
         """What every message at a target shows now."""

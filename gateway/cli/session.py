@@ -22,7 +22,7 @@ from approvals.stops import Actor, Stops
 from approvals.storage.engine import Database
 from gateway.cli.common import USAGE, config_file, fail, operator
 from gateway.config import ConfigErrors
-from gateway.desks import holder, new_id, routes_of
+from gateway.desks import holder, new_id, routes_of, surroundings_of
 from gateway.settings import Settings
 from gateway.start import load
 
@@ -72,7 +72,7 @@ async def opened(config: Path | None) -> AsyncIterator[Session]:
             caps=settings.approvals.caps,
             routes=routes_of(settings),
         )
-        stops = Stops(desk, servers=lambda: settings.servers)
+        stops = Stops(desk, surroundings_of(lambda: settings))
         yield Session(settings=settings, db=db, desk=desk, stops=stops)
 
 

@@ -14,7 +14,7 @@ from playwright.async_api import Page, Route, async_playwright, expect
 from approvals.testing.slack import Forgery
 from tests.acceptance.agents import OldAgent
 from tests.acceptance.harness import PATIENCE_SECONDS
-from tests.acceptance.office import Office, actions, open_office, payment
+from tests.acceptance.office import CHANNEL, Office, actions, open_office, payment
 from tests.browser.chromium import ARGUMENTS, PATIENCE_MS, path_of_chromium
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -250,3 +250,15 @@ async def test_without_a_signing_secret_nothing_listens_for_posts(by_socket: Off
     for path in ("interactions", "events", "commands"):
         status, _ = await by_socket.shop.ada.ask("POST", f"/slack/{path}", {})
         assert status == 404
+
+
+async def test_the_channel_is_told_of_a_freeze_and_of_its_end(it: Office) -> None:
+    async def told(first: str, *command: str) -> None:
+        await it.shop.placet.cli("freeze", *command, person=None)
+        line = await it.slack.wait_for_message(CHANNEL, lambda one: one.text.startswith(first), PATIENCE_SECONDS)
+        assert not actions(line)
+        assert "<!channel> odd calls" in str(line.blocks), "in rich text, which Slack parses for nothing"
+        assert "channel" not in line.text
+
+    await told("FROZEN: every agent, by cli:", "on", "--reason", "<!channel> odd calls", "--for", "1h")
+    await told("No longer frozen: every agent (ended by cli:", "off")

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import pytest
 
-from approvals.channels import MessageRef, Undeliverable
+from approvals.channels import Alert, MessageRef, Undeliverable
 from approvals.domain.card import Card
 from approvals.testing.channel_contract import ChannelContract
 from approvals.testing.recording import RecordingChannel
@@ -20,6 +20,11 @@ class Picky(RecordingChannel):
             raise Undeliverable("no such place")
         return await super().post(card, to)
 
+    async def say(self, alert: Alert, to: str) -> None:
+        if to == "nowhere":
+            raise Undeliverable("no such place")
+        await super().say(alert, to)
+
 
 class Memory:
     """The recording channel read as a person would read a screen."""
@@ -31,17 +36,20 @@ class Memory:
         self.channel = Picky()
 
     def messages(self) -> int:
-        return len(self.channel.messages)
+        return len(self.channel.messages) + len(self.channel.said)
 
     def text(self) -> str:
+        if self.channel.said:
+            return self.channel.said[-1][1]
         card = self.channel.at(self.target)[-1]
         return "\n".join(str(value) for value in asdict(card).values())
 
     def raw(self) -> str:
-        return "\n".join(str(asdict(card)) for shown in self.channel.messages.values() for card in shown.cards)
+        cards = [str(asdict(card)) for shown in self.channel.messages.values() for card in shown.cards]
+        return "\n".join([*cards, *(text for _, text in self.channel.said)])
 
     def offers_answers(self) -> bool:
-        return bool(self.channel.at(self.target)[-1].answers)
+        return any(card.answers for card in self.channel.at(self.target)[-1:])
 
     def remove_message(self) -> None:
         self.channel.messages.clear()

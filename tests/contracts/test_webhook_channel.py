@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from approvals.channels import MessageRef, RetryLater, Undeliverable
+from approvals.channels import Alert, MessageRef, RetryLater, Undeliverable
 from approvals.channels import standard_webhooks as standard
 from approvals.channels.webhook import Hook, WebhookChannel, WebhookRefused
 from approvals.testing import samples
@@ -54,7 +54,7 @@ class Receiver:
         return "\n".join(self.raw_events)
 
     def offers_answers(self) -> bool:
-        return bool(self.events[-1]["data"]["answers"])
+        return bool(self.events[-1]["data"].get("answers"))
 
     def remove_message(self) -> None:
         self.events.clear()
@@ -225,3 +225,12 @@ def test_one_good_signature_among_others_is_enough_and_a_doubled_header_is_not()
     assert standard.verify(KEY, several, b"{}", now=1_000) == standard.Signed(id="a", at=1_000)
     several["webhook-id"] = ["a", "a"]
     assert standard.verify(KEY, several, b"{}", now=1_000) is None
+
+
+async def test_an_alert_is_an_event_of_its_own_with_the_same_id_however_often_it_is_tried(receiver: Receiver) -> None:
+    alert = Alert(id="alert-7", text="FROZEN: every agent.\nReason: drill", at=samples.NOW)
+    for _ in range(2):
+        await receiver.channel.say(alert, "")
+    assert [event["id"] for event in receiver.events] == ["alert-7", "alert-7"]
+    assert receiver.events[0]["type"] == "placet.alert"
+    assert receiver.events[0]["data"] == {"text": alert.text, "at": "2026-11-24T14:02:00Z"}

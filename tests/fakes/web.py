@@ -33,7 +33,7 @@ from approvals.domain.model import (
     Terms,
 )
 from approvals.filing import Caps, Filing
-from approvals.stops import Stops
+from approvals.stops import Stops, Surroundings
 from approvals.storage.engine import Database
 from approvals.web.login import make_login_link, make_person_token
 from approvals.web.mount import add_routes
@@ -235,7 +235,7 @@ async def serving(
         db=db,
         desk=desk,
         directory=directory,
-        stops=Stops(desk, servers=lambda: ["bank"]),
+        stops=Stops(desk, Surroundings(servers=lambda: ["bank"], targets=list, url=f"{url}/stops")),
         settings=settings,
         version="0.0-test",
         features=features or {},

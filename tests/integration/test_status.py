@@ -35,6 +35,7 @@ def status_of(db: Database, health: ChannelHealth, freezes: Sequence[Freeze] = (
         metrics=Metrics(),
         slack_problem=lambda: None,
         freezes=lambda: freezes,
+        alert_problem=lambda: None,
     )
 
 

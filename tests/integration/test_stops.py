@@ -13,7 +13,7 @@ from approvals.desk import Desk
 from approvals.domain.lifecycle import Event
 from approvals.domain.model import ApprovalRequest, Cause, OnTimeout, Role, State
 from approvals.errors import Invalid, NotClaimable, NotFound, NotPermitted, Refusal, Stopped
-from approvals.stops import Actor, Stops
+from approvals.stops import Actor, Stops, Surroundings
 from approvals.storage.agents import AgentRow
 from approvals.storage.tx import Tx
 from approvals.sweeper import Sweeper
@@ -23,6 +23,7 @@ from tests.fakes.desk import LEASE, House, house
 
 OTTO = samples.person("otto", roles=(Role.OPERATOR,))
 ALMA = samples.person("alma", roles=(Role.ADMIN,))
+TARGETS, URL = [("slack", "#money"), ("recording", "here")], "https://placet.test/stops"
 BY_OTTO, ON_THE_MACHINE = Actor(id=OTTO.id, via="web"), Actor(id="cli:root", via="cli")
 SCOPES = [
     pytest.param("all", id="everything"),
@@ -46,7 +47,7 @@ def _two_agents(tx: Tx) -> None:
 
 
 def stops(desk: Desk) -> Stops:
-    return Stops(desk, servers=lambda: ["binance", "files"])
+    return Stops(desk, Surroundings(servers=lambda: ["binance", "files"], targets=lambda: TARGETS, url=URL))
 
 
 async def frozen(at: House, scope: str = "all", lasts: timedelta | None = timedelta(hours=1), **but: Any) -> int:
