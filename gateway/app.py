@@ -157,7 +157,13 @@ class Service:
         )
         cursors = Cursors(keys.for_purpose("cursor"))
         self.relaying = Relaying(
-            self.lookup, conversations, self.switches, cursors=cursors, instructions=INSTRUCTIONS, tasks=True
+            self.lookup,
+            conversations,
+            self.switches,
+            cursors=cursors,
+            work=self.work,
+            instructions=INSTRUCTIONS,
+            tasks=True,
         )
         self.lookup.on_late = self.relaying.tools_changed
         self.gate = Gateway(

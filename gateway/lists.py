@@ -5,7 +5,6 @@ One server that is slow or dead never blocks the others. A cursor is good for th
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 import logging
@@ -25,6 +24,7 @@ from gateway.protocol.classify import Era
 from gateway.protocol.raw import dump, join_array, join_object, split_array, split_object, with_members
 from gateway.servers import Server
 from gateway.upstreams import NoAnswer, Relay, Result, RpcError, Unsent, nothing
+from gateway.work import Work, enough
 
 log = logging.getLogger(__name__)
 
@@ -48,8 +48,8 @@ class _Page:
 class Lists:
     """Answers the list methods."""
 
-    def __init__(self, cursors: Cursors) -> None:
-        self._cursors = cursors
+    def __init__(self, cursors: Cursors, work: Work, *, patience: float) -> None:
+        self._cursors, self._work, self._patience = cursors, work, patience
 
     async def page(
         self, caller: Caller, servers: Sequence[Server], ask: InboundAsk, line: Line, *, prefixed: bool
@@ -59,7 +59,7 @@ class Lists:
         open_to = [one for one in servers if allows(one, kind)]
         if not open_to:
             return refused(ask.method) if servers else nowhere(ask)
-        pages = await asyncio.gather(*(_whole(one, ask, line, member) for one in open_to))
+        pages = await self._pages(open_to, ask, line, member)
         failed = [page for page in pages if isinstance(page, RpcError)]
         if len(failed) == len(pages):
             return failed[0]
@@ -70,6 +70,20 @@ class Lists:
             for item in page.items
         ]
         return self._cut(caller, ask, member, items)
+
+    async def _pages(
+        self, servers: Sequence[Server], ask: InboundAsk, line: Line, member: str
+    ) -> list[_Page | RpcError]:
+        """What each server lists; one that is slow is left out once another has answered."""
+        jobs = [self._work.begin(_whole(one, ask, line, member)) for one in servers]
+        try:
+            await enough([job.done for job in jobs], patience=self._patience, good=lambda page: isinstance(page, _Page))
+            return [
+                job.done.result() if job.done.done() else _late(one) for one, job in zip(servers, jobs, strict=True)
+            ]
+        finally:
+            for job in jobs:
+                job.cancel()
 
     def _cut(self, caller: Caller, ask: InboundAsk, member: str, items: list[bytes]) -> Answer:
         digest = hashlib.sha256(b"\x00".join(items)).hexdigest()
@@ -86,6 +100,11 @@ class Lists:
         if end < len(items):
             members["nextCursor"] = dump(self._cursors.give(agent=caller.agent, of=of, content={"o": end}))
         return Result(raw=join_object(members))
+
+
+def _late(server: Server) -> RpcError:
+    log.warning("list of a server is not waited for", extra={"server": server.name})
+    return RpcError(code=UNREACHABLE, message=f"The server {server.name} has not answered yet.")
 
 
 async def _whole(server: Server, ask: InboundAsk, line: Line, member: str) -> _Page | RpcError:

@@ -8,9 +8,8 @@ and one that is slow does not hold them up: its last list is given, or it is lef
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from asyncio import FIRST_COMPLETED, Future
+from asyncio import Future
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -24,7 +23,7 @@ from gateway.paging import Shown
 from gateway.policy.evaluate import listing
 from gateway.servers import Server, Servers
 from gateway.upstreams import NoAnswer, RpcError, Unsent, nothing
-from gateway.work import Work
+from gateway.work import PATIENCE_SECONDS, Work, enough
 
 log = logging.getLogger(__name__)
 
@@ -32,9 +31,6 @@ SEPARATOR = "__"
 INVALID_PARAMS = -32602
 UNREACHABLE = 1
 """Our own code for a list that cannot be had: outside the ranges of JSON-RPC and MCP (protocol.md 1.1)."""
-PATIENCE_SECONDS = 5.0
-"""How long one server of several may keep the tools of the others waiting."""
-
 Listed = Sequence[Tool] | str
 """What a server lists, or why that cannot be told."""
 
@@ -138,12 +134,7 @@ class Lookup:
     async def _lists(self, asked: Sequence[Server], place: Place) -> list[Listed]:
         # Jobs of the service: an agent that leaves, or does not wait, ends no asking that others may wait for.
         jobs = [self._work.run(self._list(one, place)) for one in asked]
-        if len(jobs) > 1:
-            await asyncio.wait(jobs, timeout=self._patience)
-        while open_jobs := [job for job in jobs if not job.done()]:
-            if any(job.done() and not isinstance(job.result(), str) for job in jobs):
-                break
-            await asyncio.wait(open_jobs, return_when=FIRST_COMPLETED)
+        await enough(jobs, patience=self._patience, good=lambda listed: not isinstance(listed, str))
         return [job.result() if job.done() else self._instead(one, job) for one, job in zip(asked, jobs, strict=True)]
 
     def _instead(self, server: Server, job: Future[Listed]) -> Listed:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -31,6 +31,7 @@ from gateway.protocol.verdict import Code, Verdict
 from gateway.servers import Server
 from gateway.switches import Switches
 from gateway.upstreams import Hear, Hello, NoAnswer, Result, RpcError, Unsent, Wants, nothing
+from gateway.work import PATIENCE_SECONDS, Work, enough
 
 log = logging.getLogger(__name__)
 
@@ -50,10 +51,14 @@ class Relaying:
         switches: Switches,
         *,
         cursors: Cursors,
+        work: Work,
         instructions: str,
         tasks: bool = False,
+        patience: float = PATIENCE_SECONDS,
     ) -> None:
-        self._lookup, self._conversations, self._lists = lookup, conversations, Lists(cursors)
+        self._lookup, self._conversations = lookup, conversations
+        self._lists = Lists(cursors, work, patience=patience)
+        self._work, self._patience = work, patience
         self._switches = switches
         self._instructions, self._tasks = instructions, tasks
         self._levels: dict[str, str] = {}
@@ -121,16 +126,19 @@ class Relaying:
         """Hear of changes of every server of the path that policy lets be seen."""
         accepted = Wants(tools=wants.tools)
         async with AsyncExitStack() as stack:
-            for one in self._lookup.servers(caller, server):
-                mine = replace(
-                    wants,
-                    prompts=wants.prompts and allows(one, "prompts"),
-                    resources=wants.resources and allows(one, "resources"),
-                    uris=wants.uris if allows(one, "resources") else frozenset(),
+            able = relayable(capabilities)
+            entering = [
+                _entered(
+                    stack, one.upstream.listen(_visible(one, wants), session=session, capabilities=able, hear=hear)
                 )
-                got = await stack.enter_async_context(
-                    one.upstream.listen(mine, session=session, capabilities=relayable(capabilities), hear=hear)
-                )
+                for one in self._lookup.servers(caller, server)
+            ]
+            # Side by side: one that is slow takes its own time and not that of the others on top.
+            said = await asyncio.gather(*entering)
+            failed = [got for got in said if not isinstance(got, Wants)]
+            if failed and len(failed) == len(said):
+                raise failed[0]
+            for got in (got for got in said if isinstance(got, Wants)):
                 accepted = Wants(
                     tools=accepted.tools,
                     prompts=accepted.prompts or got.prompts,
@@ -149,21 +157,11 @@ class Relaying:
         if level not in LEVELS:
             return RpcError(code=INVALID_PARAMS, message=f"At /params/level: must be one of {', '.join(LEVELS)}.")
         self._levels[ask.session] = str(level)
-        for server in servers:
-            hello = await _hello(server)
-            if hello is None or hello.version in MODERN or "logging" not in hello.capabilities:
-                continue
-            seconds = server.list_seconds
-            relay = relay_of(ask, params=canonical({"level": level}), name=None, seconds=seconds, level=None)
-            try:
-                peer = LinePeer(side=side_of("", ask, line), check=ASKS_NOTHING)
-                answer = await server.upstream.request(relay, peer=peer, sent=nothing)
-            except (Unsent, NoAnswer) as err:
-                log.warning("log level not set: %s", err, extra={"server": server.name})
-                continue
-            if isinstance(answer, RpcError) and len(servers) == 1:
-                return answer
-        return Result(raw=b"{}")
+        # Jobs of the service: a server that is not waited for is told all the same.
+        jobs = [self._work.run(_tell_level(one, str(level), ask, line)) for one in servers]
+        await enough(jobs, patience=self._patience, good=lambda _: True)
+        answer = jobs[0].result() if len(jobs) == 1 else None
+        return answer if isinstance(answer, RpcError) else Result(raw=b"{}")
 
     async def _targets(
         self, servers: Sequence[Server], ask: InboundAsk, *, prefixed: bool
@@ -244,12 +242,44 @@ def _stopped(ask: InboundAsk, stop: Stop) -> RpcError:
 LEVELS = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
 
 
+async def _entered(stack: AsyncExitStack, listening: AbstractAsyncContextManager[Wants]) -> Wants | Unsent | NoAnswer:
+    try:
+        return await stack.enter_async_context(listening)
+    except (Unsent, NoAnswer) as err:
+        log.warning("a server cannot be listened to: %s", err)
+        return err
+
+
+def _visible(server: Server, wants: Wants) -> Wants:
+    """What of it the server's policy lets be seen."""
+    return replace(
+        wants,
+        prompts=wants.prompts and allows(server, "prompts"),
+        resources=wants.resources and allows(server, "resources"),
+        uris=wants.uris if allows(server, "resources") else frozenset(),
+    )
+
+
 async def _hello(server: Server) -> Hello | None:
     try:
         async with asyncio.timeout(HELLO_SECONDS):
             return await server.upstream.hello()
     except (Unsent, NoAnswer, TimeoutError) as err:
         log.warning("server said nothing of itself: %s", err, extra={"server": server.name})
+        return None
+
+
+async def _tell_level(server: Server, level: str, ask: InboundAsk, line: Line) -> Answer | None:
+    hello = await _hello(server)
+    if hello is None or hello.version in MODERN or "logging" not in hello.capabilities:
+        return None
+    seconds = server.list_seconds
+    relay = relay_of(ask, params=canonical({"level": level}), name=None, seconds=seconds, level=None)
+    try:
+        peer = LinePeer(side=side_of("", ask, line), check=ASKS_NOTHING)
+        return await server.upstream.request(relay, peer=peer, sent=nothing)
+    except (Unsent, NoAnswer) as err:
+        log.warning("log level not set: %s", err, extra={"server": server.name})
         return None
 
 

@@ -10,14 +10,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+PATIENCE_SECONDS = 5.0
+"""How long one server of several may keep what the others have waiting."""
 _BACKOFF_MAX_SECONDS = 30.0
+
+
+async def enough(jobs: Collection[asyncio.Future[T]], *, patience: float, good: Callable[[T], bool]) -> None:
+    """Wait for all jobs, but for no more than `patience` seconds once one of several has a good result."""
+    if len(jobs) > 1:
+        await asyncio.wait(jobs, timeout=patience)
+    while waiting := [job for job in jobs if not job.done()]:
+        if any(job.done() and good(job.result()) for job in jobs):
+            return
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

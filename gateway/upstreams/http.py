@@ -36,7 +36,7 @@ from gateway.upstreams.breaker import Breaker
 from gateway.upstreams.clock import Clock, timed
 from gateway.upstreams.era import HEADER_MISMATCH
 from gateway.upstreams.headers import fault
-from gateway.upstreams.listening import Listening
+from gateway.upstreams.listening import SETTLES_SECONDS, Listening
 from gateway.upstreams.listing import every_page
 from gateway.upstreams.modern import ModernDialect
 from gateway.upstreams.nursery import keep_up
@@ -140,7 +140,7 @@ class HttpUpstream:
             raise Unsent(f"{self.name} is not in use")
         try:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._timeouts.list):
+                async with asyncio.timeout(min(self._timeouts.list, SETTLES_SECONDS)):
                     await listening.settled.wait()
             yield wants if listening.accepted is None else listening.accepted
         finally:

@@ -24,6 +24,8 @@ _LISTS = {
 UPDATED = "notifications/resources/updated"
 _ACKNOWLEDGED = "notifications/subscriptions/acknowledged"
 NOTHING = Wants()
+SETTLES_SECONDS = 5.0
+"""How long a client waits to hear what the server accepts; it is listened for all the same after that."""
 
 
 class Listening:

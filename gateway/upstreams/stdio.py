@@ -35,7 +35,7 @@ from gateway.upstreams.asks import GATEWAY_ITSELF, SET_LEVEL, Ask, Mark, canonic
 from gateway.upstreams.breaker import Breaker
 from gateway.upstreams.clock import Clock, timed
 from gateway.upstreams.following import follow
-from gateway.upstreams.listening import Listening
+from gateway.upstreams.listening import SETTLES_SECONDS, Listening
 from gateway.upstreams.listing import every_page
 from gateway.upstreams.nursery import Nursery, keep_up
 from gateway.upstreams.pool import Pool
@@ -154,7 +154,7 @@ class StdioUpstream:
         self._ears.add(listening)
         try:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._timeouts.list):
+                async with asyncio.timeout(min(self._timeouts.list, SETTLES_SECONDS)):
                     await listening.settled.wait()
             yield wants if listening.accepted is None else listening.accepted
         finally:
