@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.policy.conditions import Condition, Group, Side
+from gateway.policy.looking import Looks
 from gateway.policy.paths import ArgumentPath
 
 MOST_PARTS = 4
@@ -55,10 +56,15 @@ class LetThrough:
 Node = Condition | Group
 
 
-def let_through(conditions: Sequence[Node], arguments: Mapping[str, Any], side: Side) -> LetThrough | None:
-    """What a rule of these conditions would let through: those of `require` hold, one of `deny_if` does not."""
+def let_through(
+    conditions: Sequence[Node], arguments: Mapping[str, Any], side: Side, looks: Looks
+) -> LetThrough | None:
+    """What a rule of these conditions would let through: those of `require` hold, one of `deny_if` does not.
+
+    What is too much to look at again is said as one that does not hold yet.
+    """
     if side is Side.REQUIRE:
-        wanting = [one for one in conditions if one.judge(arguments, side).holds is not True]
+        wanting = [one for one in conditions if one.judge(arguments, side, looks).holds is not True]
         parts, word, holds = wanting, "and", True
     else:
         parts, word, holds = list(conditions), "or", False

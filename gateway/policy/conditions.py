@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from gateway.policy.looking import Looks, TooMuch
 from gateway.policy.operators import Operator
 from gateway.policy.paths import ArgumentPath, Missing, TooMany, present
 from gateway.policy.places import Unfit
@@ -58,28 +59,45 @@ class Condition:
     full: bool | None = None
     coerce: bool = False
 
-    def judge(self, arguments: Mapping[str, Any], side: Side) -> Judged:
-        """Judge the arguments of one call."""
-        if self.op is None:
-            return self._presence(arguments, side)
+    def judge(self, arguments: Mapping[str, Any], side: Side, looks: Looks | None = None) -> Judged:
+        """Judge the arguments of one call; `looks` is what all its conditions together may look at."""
+        looks = looks or Looks()
+        try:
+            looks.take(1)
+            return (
+                self._presence(arguments, side, looks)
+                if self.op is None
+                else self._judge(self.op, arguments, side, looks)
+            )
+        except TooMuch as err:
+            return Judged(holds=None, why=str(err))
+
+    def _judge(self, op: Operator, arguments: Mapping[str, Any], side: Side, looks: Looks) -> Judged:
         try:
             found = self.path.values(arguments)
         except Missing as err:
+            looks.take(err.looked_at)
             return Judged(holds=None, why=str(err))
-        each = [self._test(self.op, where, value) for where, value in found]
+        each: list[Judged] = []
+        for where, value in found:
+            by_length = op.wants == "count" and not isinstance(value, str)
+            looks.take(1) if by_length else looks.take_all_of(value)
+            each.append(self._test(op, where, value))
         if not each:
             return Judged(holds=side is Side.REQUIRE, why=f"{self.path.text} is empty")
         return either(each) if side is Side.DENY and self.path.several else both(each)
 
-    def _presence(self, arguments: Mapping[str, Any], side: Side) -> Judged:
+    def _presence(self, arguments: Mapping[str, Any], side: Side, looks: Looks) -> Judged:
         """Null counts as missing. Of several elements, one decides on the deny side, and every one on the other."""
         try:
             values = [value for _, value in self.path.values(arguments)]
         except TooMany as err:
+            looks.take(err.looked_at)
             return Judged(holds=None, why=str(err))
         except Missing:
             values = [*(value for _, value in present(self.path, arguments)), None]
         some, every = any(value is not None for value in values), all(value is not None for value in values)
+        looks.take(len(values))
         asked_of_one = (side is Side.DENY) is self.exists
         there = some if asked_of_one or not values else every
         return Judged(holds=there is self.exists, why=f"{self.path.text} is {'there' if there else 'missing'}")
@@ -87,7 +105,10 @@ class Condition:
     def _test(self, op: Operator, where: str, value: Any) -> Judged:
         actual, wanted = self._compared(op, value)
         try:
-            holds = op.test(normalised(actual, fold=self.fold), wanted)
+            holds = op.test(
+                actual if op.wants == "count" and not isinstance(actual, str) else normalised(actual, fold=self.fold),
+                wanted,
+            )
         except (Unfit, ValueError, TypeError, ArithmeticError) as err:
             said = str(err) if isinstance(err, Unfit) else "cannot be compared"
             return Judged(holds=None, why=f"{where} {shown(value)} {said}")
@@ -114,12 +135,13 @@ class Group:
     kind: str
     of: tuple[Condition | Group, ...]
 
-    def judge(self, arguments: Mapping[str, Any], side: Side) -> Judged:
-        """Judge the arguments of one call."""
+    def judge(self, arguments: Mapping[str, Any], side: Side, looks: Looks | None = None) -> Judged:
+        """Judge the arguments of one call; `looks` is what all its conditions together may look at."""
+        looks = looks or Looks()
         if self.kind == "not":
-            inner = both([part.judge(arguments, side.turned()) for part in self.of])
+            inner = both([part.judge(arguments, side.turned(), looks) for part in self.of])
             return Judged(holds=None if inner.holds is None else not inner.holds, why=inner.why)
-        each = [part.judge(arguments, side) for part in self.of]
+        each = [part.judge(arguments, side, looks) for part in self.of]
         return either(each) if self.kind == "any" else both(each)
 
 

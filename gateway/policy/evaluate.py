@@ -106,7 +106,7 @@ def _judge_layer(policy: Policy, facts: Facts, sheet: Sheet) -> None:
     for entry in found.entries:
         if not entry.shadow:
             sheet.hide(entry.redact, facts)
-        for say in judge(entry, facts):
+        for say in judge(entry, facts, sheet.looks_in_shadow if entry.shadow or sheet.in_shadow else sheet.looks):
             if entry.shadow:
                 sheet.shadow(policy, say)
             else:

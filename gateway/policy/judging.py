@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from gateway.policy.allowing import LetThrough, let_through
 from gateway.policy.cel import When
 from gateway.policy.conditions import Judged, Side, both
+from gateway.policy.looking import Looks
 from gateway.policy.model import Action, ApprovalBlock, Facts, Rule, ToolRules, Verdict
 from gateway.policy.schedule import Schedule
 from gateway.policy.texts import shown
@@ -34,22 +35,22 @@ class Say:
     allows: LetThrough | None = None
 
 
-def judge(entry: ToolRules, facts: Facts) -> Iterator[Say]:
-    """Everything that an entry says of a call."""
+def judge(entry: ToolRules, facts: Facts, looks: Looks) -> Iterator[Say]:
+    """Everything that an entry says of a call; `looks` is what its conditions may still look at."""
     yield _by_action(entry, facts)
     if entry.schedule is not None:
         yield _by_schedule(entry.schedule, facts)
     if entry.when is not None:
         yield _by_when(entry.when, facts)
     for rule in entry.require:
-        judged = _judged(rule, facts, Side.REQUIRE)
-        yield _quiet(rule, judged) if judged.holds is True else _denied(rule, judged, None, _lets(rule, facts))
+        judged = _judged(rule, facts, Side.REQUIRE, looks)
+        yield _quiet(rule, judged) if judged.holds is True else _denied(rule, judged, None, _lets(rule, facts, looks))
     for rule in entry.deny_if:
-        judged = _judged(rule, facts, Side.DENY)
-        allows = let_through(rule.conditions, facts.arguments, Side.DENY) if judged.holds is not False else None
+        judged = _judged(rule, facts, Side.DENY, looks)
+        allows = let_through(rule.conditions, facts.arguments, Side.DENY, looks) if judged.holds is not False else None
         yield _quiet(rule, judged) if judged.holds is False else _denied(rule, judged, entry.reason, allows)
     for rule in entry.approve_if:
-        judged = _judged(rule, facts, Side.DENY)
+        judged = _judged(rule, facts, Side.DENY, looks)
         yield _quiet(rule, judged) if judged.holds is False else _asked(rule, judged, entry.reason)
 
 
@@ -90,10 +91,10 @@ def _by_when(when: When, facts: Facts) -> Say:
     return Say(verdict=Verdict.DENY, rule=when.pointer, reason=reason, why=found.why)
 
 
-def _judged(rule: Rule, facts: Facts, side: Side) -> Judged:
+def _judged(rule: Rule, facts: Facts, side: Side, looks: Looks) -> Judged:
     if rule.always:
         return Judged(holds=True, why="it holds for every call")
-    parts = [condition.judge(facts.arguments, side) for condition in rule.conditions]
+    parts = [condition.judge(facts.arguments, side, looks) for condition in rule.conditions]
     if rule.when is not None and not any(part.holds is False for part in parts):
         parts.append(judged(rule.when, facts))
     return both(parts)
@@ -103,9 +104,9 @@ def _quiet(rule: Rule, judged: Judged) -> Say:
     return Say(rule=rule.pointer, why=judged.why)
 
 
-def _lets(rule: Rule, facts: Facts) -> LetThrough | None:
+def _lets(rule: Rule, facts: Facts, looks: Looks) -> LetThrough | None:
     """What a rule under `require` would let through; of an expression nobody can say."""
-    return None if rule.when is not None else let_through(rule.conditions, facts.arguments, Side.REQUIRE)
+    return None if rule.when is not None else let_through(rule.conditions, facts.arguments, Side.REQUIRE, looks)
 
 
 def _denied(rule: Rule, judged: Judged, wider: str | None, allows: LetThrough | None) -> Say:

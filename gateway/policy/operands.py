@@ -13,7 +13,7 @@ from typing import Any
 import re2
 
 from gateway.policy.names import compile_glob
-from gateway.policy.operators import Operator, number
+from gateway.policy.operators import Known, Operator, number
 from gateway.policy.places import Network, Unfit, host_name, network_of, plain_path
 from gateway.policy.texts import normal, normalised, printed
 
@@ -34,7 +34,8 @@ def prepare(op: Operator, value: Any, *, full: bool, fold: bool, coerce: bool = 
     ready = _READY[op.wants](op, value)
     if coerce:
         ready = [printed(item) for item in ready] if op.wants == "list" else printed(ready)
-    return normalised(ready, fold=fold) if op.wants in _TEXTUAL else ready
+    ready = normalised(ready, fold=fold) if op.wants in _TEXTUAL else ready
+    return Known.of(ready) if op.wants == "list" else ready
 
 
 def _any(op: Operator, value: Any) -> Any:

@@ -6,7 +6,7 @@ which counts against the call on whatever side the condition stands (policy.md 3
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -80,6 +80,32 @@ def same(actual: Any, wanted: Any) -> bool:
     return bool(number(actual) == number(wanted)) if kind(wanted) == "a number" else bool(actual == wanted)
 
 
+def _key(value: Any) -> Hashable:
+    """What two JSON values have in common exactly if they are the same."""
+    if isinstance(value, list | tuple):
+        return "a list", tuple(map(_key, value))
+    if isinstance(value, dict):
+        return "an object", frozenset((name, _key(member)) for name, member in value.items())
+    return kind(value), number(value) if kind(value) == "a number" else value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """The values of a list in a policy file: to look one up takes no longer in a long list."""
+
+    keys: frozenset[Hashable]
+    kinds: frozenset[str]
+
+    @classmethod
+    def of(cls, items: Iterable[Any]) -> Known:
+        """Those values."""
+        listed = list(items)
+        return cls(keys=frozenset(map(_key, listed)), kinds=frozenset(map(kind, listed)))
+
+    def __contains__(self, value: Any) -> bool:
+        return _key(value) in self.keys
+
+
 def _alike(actual: Any, wanted: Any) -> None:
     if kind(actual) != kind(wanted):
         raise Unfit(f"is {kind(actual)}, compared with {kind(wanted)}")
@@ -133,9 +159,9 @@ def between(actual: Any, wanted: Any) -> bool:
 @operator("in", wants="list", yes="is one of {v}", no="is not one of {v}")
 def one_of(actual: Any, wanted: Any) -> bool:
     """One of the values in the list."""
-    if not any(kind(actual) == kind(item) for item in wanted):
+    if kind(actual) not in wanted.kinds:
         raise Unfit(f"is {kind(actual)}, unlike everything in the list")
-    return any(same(actual, item) for item in wanted)
+    return actual in wanted
 
 
 @operator("not_in", wants="list", yes="is none of {v}", no="is one of {v}")
@@ -188,7 +214,7 @@ def subset_of(actual: Any, wanted: Any) -> bool:
     """A list, all of whose elements are in the value."""
     if not isinstance(actual, list | tuple):
         raise Unfit(f"is {kind(actual)}, not a list")
-    return all(any(same(item, known) for known in wanted) for item in actual)
+    return all(item in wanted for item in actual)
 
 
 @operator("len_eq", wants="count", yes="has length {v}", no="does not have length {v}")

@@ -23,7 +23,9 @@ MOST_VALUES = 10_000
 
 
 class Missing(Exception):
-    """Nothing is at the path; `str()` says what."""
+    """Nothing is at the path; `str()` says what. `looked_at` values were there before it was known."""
+
+    looked_at = 0
 
 
 class TooMany(Missing):
@@ -60,9 +62,14 @@ class ArgumentPath:
         Raises:
             Missing: some part of it is not there.
         """
-        found = list(islice(_walk(arguments, self.steps, "args"), MOST_VALUES + 1))
-        if len(found) > MOST_VALUES:
-            raise TooMany(f"{self.text} stands for more than {MOST_VALUES} values")
+        found: list[tuple[str, Any]] = []
+        try:
+            found.extend(islice(_walk(arguments, self.steps, "args"), MOST_VALUES + 1))
+            if len(found) > MOST_VALUES:
+                raise TooMany(f"{self.text} stands for more than {MOST_VALUES} values")
+        except Missing as err:
+            err.looked_at = len(found)
+            raise
         return found
 
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from approvals.domain.model import Steps
 from approvals.domain.redact import HIDDEN
 from gateway.policy.costs import Uncountable, cost
 from gateway.policy.judging import Say
 from gateway.policy.limit import Limit
+from gateway.policy.looking import Looks
 from gateway.policy.model import (
     ApprovalBlock,
     ApprovalSpec,
@@ -29,6 +31,9 @@ from gateway.policy.routes import overlay
 from gateway.policy.texts import shown
 
 DEFAULT = "/default"
+MOST_HIDDEN = 1_000
+"""Of how many hidden values the words are looked for in what is said of a call."""
+UNSAID = f"not told: the policy hides more than {MOST_HIDDEN} values of this call"
 
 _STRICTNESS = {Verdict.ALLOW: 0, Verdict.REQUIRE_APPROVAL: 1, Verdict.DENY: 2}
 
@@ -70,6 +75,9 @@ class Sheet:
     hidden: list[Steps] = field(default_factory=list)
     """Where in the arguments of the outermost call stands what only who may read all is shown."""
     masks: dict[str, str] = field(default_factory=dict)
+    looks: Looks = field(default_factory=Looks)
+    looks_in_shadow: Looks = field(default_factory=Looks)
+    """What conditions may still look at; those in shadow take nothing from the others."""
     inside: str | None = None
     in_shadow: bool = False
     at: Steps = ()
@@ -82,7 +90,7 @@ class Sheet:
         """Keep values out of everything that is said of the call; the agent knows its own."""
         for path in paths:
             self.hidden.append((*self.at, *path.plain_steps))
-            for where, value in present(path, facts.arguments):
+            for where, value in islice(present(path, facts.arguments), MOST_HIDDEN + 1):
                 self.masks[f"{where} {shown(value)}"] = f"{where} {HIDDEN}"
 
     @property
@@ -136,6 +144,8 @@ class Sheet:
         """What is said of the call, without what is hidden."""
         if text is None:
             return None
+        if len(self.masks) > MOST_HIDDEN:
+            return UNSAID
         for said, instead in self.masks.items():
             text = text.replace(said, instead)
         return text

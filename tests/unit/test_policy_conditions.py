@@ -10,6 +10,7 @@ import pytest
 from gateway.policy.collecting import Collector
 from gateway.policy.compiling_conditions import conditions
 from gateway.policy.conditions import Judged, Side, both
+from gateway.policy.looking import MOST_LOOKS, TOO_MUCH
 from gateway.policy.operators import OPERATORS
 from gateway.policy.paths import EVERY, MOST_VALUES, parse_path
 from gateway.policy.shapes import ConditionShape
@@ -281,6 +282,29 @@ def test_a_list_that_is_too_long_cannot_be_judged(op: str, items: list[Any]) -> 
     judged = judge({**condition, **({"value": 1} if op == "eq" else {})}, {"to": items}, Side.DENY)
     assert judged.holds is None
     assert str(MOST_VALUES) in judged.why
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        pytest.param({"op": "subset_of", "value": [1, 2]}, id="all of its elements are looked up"),
+        pytest.param({"op": "contains", "value": 3}, id="an element is looked for"),
+        pytest.param({"op": "eq", "value": [1]}, id="compared as a whole"),
+        pytest.param({"op": "eq", "value": "1", "coerce": True}, id="printed"),
+        pytest.param({"op": "in", "value": [[1], [2]]}, id="looked up as a whole"),
+    ],
+)
+@pytest.mark.parametrize("side", list(Side))
+def test_a_list_is_not_looked_at_without_an_end(condition: dict[str, Any], side: Side) -> None:
+    judged = judge({"path": "args.to", **condition}, {"to": [1] * MOST_LOOKS}, side)
+    assert judged.holds is None
+    assert judged.why == TOO_MUCH
+
+
+def test_the_length_of_a_list_is_known_without_looking_at_its_elements() -> None:
+    assert (
+        judge({"path": "args.to", "op": "len_lte", "value": MOST_LOOKS * 2}, {"to": [1] * MOST_LOOKS * 2}).holds is True
+    )
 
 
 def test_a_trace_tells_of_a_few_elements_and_how_many_more_there_are() -> None:

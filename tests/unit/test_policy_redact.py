@@ -16,6 +16,7 @@ from approvals.testing import samples
 from gateway.policy.evaluate import evaluate
 from gateway.policy.loaders import PolicyErrors, load_policy
 from gateway.policy.model import Facts, Ruling
+from gateway.policy.sheet import MOST_HIDDEN, UNSAID
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -65,6 +66,13 @@ def test_what_an_entry_in_shadow_would_have_said_holds_it_neither() -> None:
     ruling = ruled(text, {"amount": 4711})
     assert [one.verdict for one in ruling.shadow] == ["allow", "deny"]
     assert "4711" not in str(ruling.shadow)
+
+
+def test_where_very_much_is_hidden_nothing_is_said_of_the_call() -> None:
+    text = "  pay: {redact: ['args.to[*]'], deny_if: [{conditions: [{path: 'args.to[0]', op: eq, value: 4711}]}]}"
+    ruling = ruled(text, {"to": [4711] * (MOST_HIDDEN + 1)})
+    assert ruling.verdict == "deny"
+    assert {ruling.reason, *(one.why for one in ruling.trace)} == {UNSAID}
 
 
 def test_what_is_recorded_of_a_limit_holds_no_hidden_amount() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from gateway.policy.evaluate import evaluate, listing
 from gateway.policy.loaders import load_policy
+from gateway.policy.looking import MOST_LOOKS, TOO_MUCH
 from gateway.policy.model import Facts, Policy, Ruling, Verdict
 
 ALLOW, ASK, DENY = Verdict.ALLOW, Verdict.REQUIRE_APPROVAL, Verdict.DENY
@@ -174,3 +175,22 @@ def test_each_layer_has_its_own_shadows() -> None:
     got = ruling([outer, inner])
     assert (got.verdict, got.would) == (ALLOW, DENY)
     assert [(one.rule, one.verdict) for one in got.shadow] == [("/tools/a/action", DENY), ("/tools/a", ALLOW)]
+
+
+LONG = {"a": [1] * (MOST_LOOKS // 2 - 10)}
+LOOKS_AT_ALL = "deny_if: [{conditions: [{path: 'args.a[*]', op: gt, value: 5}]}]"
+
+
+def test_all_rules_together_look_at_so_much_and_no_more() -> None:
+    twice = policy(f'{{"*": {{{LOOKS_AT_ALL}}}, a: {{{LOOKS_AT_ALL}}}}}')
+    thrice = policy(f'{{"*": {{{LOOKS_AT_ALL}}}, "a*": {{{LOOKS_AT_ALL}}}, a: {{{LOOKS_AT_ALL}}}}}')
+    assert ruling(twice, LONG).verdict is ALLOW
+    assert ruling(thrice, LONG).verdict is DENY
+    assert TOO_MUCH in (ruling(thrice, LONG).reason or "")
+
+
+def test_what_an_entry_in_shadow_looks_at_is_not_taken_from_the_others() -> None:
+    shadows = ", ".join(f'"a{"*" * (n + 1)}": {{{LOOKS_AT_ALL}, mode: shadow}}' for n in range(3))
+    judged = ruling(policy(f'{{{shadows}, "*": {{{LOOKS_AT_ALL}}}, a: {{{LOOKS_AT_ALL}}}}}'), LONG)
+    assert judged.verdict is ALLOW
+    assert judged.would is DENY
