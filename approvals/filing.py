@@ -24,7 +24,7 @@ JUSTIFICATION_MAX = 2_000
 CAPS = ("this agent", "this tool", "the gateway")
 LITTLE_ROOM = 64
 """More than can be filed at the same moment: fewer free places than this are counted one at a time."""
-Routes = Callable[[Terms], list[tuple[str, str]]]
+Routes = Callable[[Tx, Terms], list[tuple[str, str]]]
 """The (channel, target) pairs a request with these terms is announced on."""
 
 
@@ -129,7 +129,7 @@ def file_in(tx: Tx, filing: Filing, *, request_id: str, caps: Caps, routes: Rout
             return found
         request = _request(filing, request_id, key, tx.now)
         if tx.requests.insert(request, filed(request)):
-            tx.messages.announce(request.id, routes(filing.terms), request.revision, tx.now)
+            tx.messages.announce(request.id, routes(tx, filing.terms), request.revision, tx.now)
             if filing.waiting:
                 tx.requests.set_waiting(request.id, holder)
             tx.touch(request.id)

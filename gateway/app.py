@@ -94,7 +94,7 @@ class Service:
             new_id=new_id,
             holder=holder(),
             caps=settings.approvals.caps,
-            routes=routes_of(settings),
+            routes=routes_of(settings, self.directory),
         )
         once = Once(db)
         self.channels = channels_of(settings, Around(desk=self.desk, page=self.page, first=once.first))
@@ -216,7 +216,7 @@ class Service:
         if self.agent_oauth is not None:
             self.agent_oauth.know(settings.agents)
         self.directory.replace(settings.people, settings.person_tokens)
-        self.desk.reconfigure(caps=settings.approvals.caps, routes=routes_of(settings))
+        self.desk.reconfigure(caps=settings.approvals.caps, routes=routes_of(settings, self.directory))
         self.judge.defaults = settings.approvals.defaults
         self.parts.holding = self._holding(settings)
         self.parts.refusals.most = settings.approvals.refusals_per_minute

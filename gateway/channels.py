@@ -13,6 +13,7 @@ from datetime import datetime
 from aiohttp import web
 
 from approvals.channels import Channel
+from approvals.channels.email import EmailChannel, server_of
 from approvals.channels.slack import SlackChannel, SlackConfig
 from approvals.channels.standard_webhooks import key_of
 from approvals.channels.webhook import Hook, WebhookChannel
@@ -45,6 +46,9 @@ def channels_of(settings: Settings, around: Around) -> Channels:
     hooks = [_hook(hook) for hook in settings.webhooks]
     by_name: dict[str, Channel] = {"slack": slack} if slack is not None else {}
     by_name |= {hook.channel: WebhookChannel(hook, source=settings.public_url) for hook in hooks}
+    if settings.email is not None:
+        server = server_of(settings.email.smtp.get_secret_value())
+        by_name["email"] = EmailChannel(server, sender=settings.email.sender)
     replies = Replies(hooks, desk=around.desk, first=around.first)
     routes = (*(slack.routes() if slack is not None else ()), *replies.routes())
     return Channels(by_name=by_name, routes=routes, slack=slack)

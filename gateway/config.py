@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from approvals.domain.model import OnTimeout, Person, PersonId, Role
 from approvals.filing import Caps
 from approvals.storage.policies import PolicyVersion
-from gateway.config_channels import webhooks_of
+from gateway.config_channels import email_of, webhooks_of
 from gateway.config_checks import Checks
 from gateway.config_env import Expander
 from gateway.config_file import AgentFile, ApprovalsFile, ConfigFile, RecordingFile, ServerFile, TimeoutsFile
@@ -202,6 +202,7 @@ class _Loader:
             )
             if slack
             else None,
+            email=email_of(shape),
             webhooks=webhooks_of(shape),
             local_login=shape.login.local,
             agent_oauth=agent_oauth_of(shape),

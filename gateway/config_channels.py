@@ -5,13 +5,19 @@ from __future__ import annotations
 import re
 from urllib.parse import SplitResult, urlsplit
 
+from approvals.channels.email import is_address, server_of
 from approvals.channels.standard_webhooks import key_of
-from gateway.config_file import ConfigFile, WebhookFile
+from gateway.config_file import ConfigFile, EmailFile, WebhookFile
 from gateway.policy.collecting import Collector, Path
-from gateway.settings import WebhookSettings
+from gateway.settings import EmailSettings, WebhookSettings
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def email_of(shape: ConfigFile) -> EmailSettings | None:
+    """The section as settings."""
+    return EmailSettings(smtp=shape.email.smtp, sender=shape.email.sender) if shape.email is not None else None
 
 
 def webhooks_of(shape: ConfigFile) -> tuple[WebhookSettings, ...]:
@@ -24,6 +30,8 @@ def webhooks_of(shape: ConfigFile) -> tuple[WebhookSettings, ...]:
 
 def check_channels(checks: Collector, shape: ConfigFile) -> None:
     """Everything that can be wrong with these sections by themselves."""
+    if shape.email is not None:
+        _check_email(checks, shape.email)
     seen: set[str] = set()
     for index, hook in enumerate(shape.webhooks):
         path: Path = ("webhooks", index)
@@ -35,6 +43,15 @@ def check_channels(checks: Collector, shape: ConfigFile) -> None:
             checks.problem(path, f"there are two webhooks called {name!r}", "give them names of their own with name:")
         seen.add(name.lower())
         _check_hook(checks, hook, path)
+
+
+def _check_email(checks: Collector, said: EmailFile) -> None:
+    try:
+        server_of(said.smtp.get_secret_value())
+    except ValueError as err:
+        checks.problem(("email", "smtp"), f"this cannot be used: {err}")
+    if not is_address(said.sender):
+        checks.problem(("email", "from"), f"{said.sender!r} is not an e-mail address that mails can come from")
 
 
 def _check_hook(checks: Collector, hook: WebhookFile, path: Path) -> None:

@@ -31,7 +31,7 @@ _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
 _SLACK_ID = re.compile(r"[UW][A-Z0-9]{2,}")
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 LONGEST_NAME = 64
-LATER = ("email", "notify")
+LATER = ("notify",)
 
 
 class Checks(Collector):

@@ -215,6 +215,6 @@ class ConfigFile(Shape):
     slack: SlackFile | None = None
     login: LoginFile = Field(default_factory=LoginFile)
     agent_oauth: AgentOauthFile | None = None
-    email: dict[str, Any] | None = None
+    email: EmailFile | None = None
     webhooks: list[WebhookFile] = Field(default_factory=list)
     notify: list[Any] | None = None

@@ -9,13 +9,19 @@ import base64
 import os
 import secrets
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from approvals.domain.model import Terms
+from approvals.directory import Directory
+from approvals.domain import quorum
+from approvals.domain.model import Person, PersonId, Role, Terms
+from approvals.filing import Routes
 from approvals.stops import Surroundings
+from approvals.storage.tx import Tx
 from gateway.settings import Settings
 
 ID_BYTES = 16
+EVERYWHERE = ("slack", "email", "webhook")
+"""The words of a rule that names no channel."""
 
 
 def new_id(kind: str) -> str:
@@ -40,23 +46,36 @@ def surroundings_of(settings: Callable[[], Settings]) -> Surroundings:
     return Surroundings(servers=lambda: settings().servers, targets=targets, url=url)
 
 
-def routes_of(settings: Settings) -> Callable[[Terms], list[tuple[str, str]]]:
+def routes_of(settings: Settings, directory: Directory) -> Routes:
     """Where a request with given terms is announced: the rule's channels, else every configured one."""
     slack = settings.slack.channel if settings.slack is not None else None
     hooks = [hook.name for hook in settings.webhooks]
 
-    def places(word: str, target: str) -> list[tuple[str, str]]:
+    def places(tx: Tx, terms: Terms, word: str, target: str) -> list[tuple[str, str]]:
         match word:
             case "slack" if slack is not None:
                 return [("slack", target or slack)]
+            case "email" if settings.email is not None:
+                return [("email", address) for address in reviewers(terms, directory.people(tx))]
             case "webhook":
                 # Each receiver is a channel of its own, so that none waits for another.
                 return [(f"webhook:{name}", "") for name in hooks if target in ("", name)]
             case _:
                 return []
 
-    def routes(terms: Terms) -> list[tuple[str, str]]:
-        asked = [word.partition(":") for word in terms.channels or ("slack", "webhook")]
-        return [place for word, _, target in asked for place in places(word, target)]
+    def routes(tx: Tx, terms: Terms) -> list[tuple[str, str]]:
+        asked = [word.partition(":") for word in terms.channels or EVERYWHERE]
+        return [place for word, _, target in asked for place in places(tx, terms, word, target)]
 
     return routes
+
+
+def reviewers(terms: Terms, people: Mapping[PersonId, Person]) -> list[PersonId]:
+    """Everybody whom the terms ask and who may answer, by address."""
+    return sorted(
+        person.id
+        for person in people.values()
+        if Role.REVIEWER in person.roles
+        and not person.disabled
+        and any(quorum.speaks_for(person, factor) for factor in terms.factors)
+    )

@@ -174,6 +174,7 @@ def _fixed(old: Settings, new: Settings) -> str | None:
         "database": (old.database, new.database),
         "keys": (old.keys_file, new.keys_file),
         "slack": (old.slack, new.slack),
+        "email": (old.email, new.email),
         "webhooks": (old.webhooks, new.webhooks),
         "agent_oauth": (old.agent_oauth, new.agent_oauth),
     }

@@ -139,6 +139,14 @@ class SlackSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EmailSettings:
+    """Mail to reviewers: the server with its password, and the address mails come from."""
+
+    smtp: SecretStr
+    sender: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookSettings:
     """A receiver of signed events. Its address is as secret as its key: many carry their credentials in it."""
 
@@ -178,6 +186,7 @@ class Settings:
     recording: RecordingSettings = field(default_factory=RecordingSettings)
     checkpoints: Path | None = None
     slack: SlackSettings | None = None
+    email: EmailSettings | None = None
     webhooks: tuple[WebhookSettings, ...] = ()
     local_login: bool = True
     agent_oauth: AgentOauthSettings | None = None

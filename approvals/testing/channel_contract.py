@@ -18,7 +18,7 @@ import json
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import pytest
 
@@ -97,7 +97,13 @@ def ended_requests() -> dict[str, ApprovalRequest]:
 
 
 class ChannelContract:
-    """What any channel owes its reviewers. Provide a `surface` fixture."""
+    """What any channel owes its reviewers. Provide a `surface` fixture.
+
+    `told` are the states a channel tells of, and `facts` what it tells, where it does not tell all of it.
+    """
+
+    told: ClassVar[frozenset[str]] = frozenset(state.value for state in State)
+    facts: ClassVar[tuple[str, ...]] = ("new_order", "binance", "claude-ada", "BTCUSDT", "1.5", "finance")
 
     async def post(self, surface: Any, request: ApprovalRequest | None = None) -> MessageRef:
         """Show the sample's card at the surface's target."""
@@ -108,7 +114,7 @@ class ChannelContract:
         """The facts a reviewer needs are on the card itself."""
         await self.post(surface)
         text = surface.text()
-        for fact in ("new_order", "binance", "claude-ada", "BTCUSDT", "1.5", "finance"):
+        for fact in self.facts:
             assert fact in text
         assert surface.messages() == 1
 
@@ -124,6 +130,8 @@ class ChannelContract:
         self, surface: Any, state: str
     ) -> None:
         """Whatever state came, the message that was posted shows it, and can no longer be answered."""
+        if state not in self.told:
+            pytest.skip("this channel leaves that to the page")
         ref = await self.post(surface)
         card = samples.card(ended_requests()[state])
         await surface.channel.revise(ref, card)

@@ -63,14 +63,15 @@ async def opened(config: Path | None) -> AsyncIterator[Session]:
     except ConfigErrors as err:
         fail(str(err))
     async with Database.opened(settings.database.get_secret_value()) as db:
+        directory = Directory(settings.people, settings.person_tokens)
         desk = Desk(
             db=db,
             bus=bus_for(db),
-            directory=Directory(settings.people, settings.person_tokens),
+            directory=directory,
             new_id=new_id,
             holder=holder(),
             caps=settings.approvals.caps,
-            routes=routes_of(settings),
+            routes=routes_of(settings, directory),
         )
         stops = Stops(desk, surroundings_of(lambda: settings))
         yield Session(settings=settings, db=db, desk=desk, stops=stops)

@@ -95,7 +95,7 @@ def make_desk(
         new_id=lambda kind: f"{kind}_{next(ids):026d}",
         holder=holder,
         caps=caps or Caps(),
-        routes=lambda _: ROUTES,
+        routes=lambda *_: ROUTES,
     )
 
 

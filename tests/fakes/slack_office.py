@@ -62,7 +62,7 @@ def labels(message: Message) -> list[str]:
 
 def on_route(desk: Desk, *targets: str) -> None:
     """Announce in Slack alone."""
-    desk.reconfigure(caps=desk._caps, routes=lambda _: [("slack", target) for target in targets])
+    desk.reconfigure(caps=desk._caps, routes=lambda *_: [("slack", target) for target in targets])
 
 
 def people_of(slack: LookalikeSlack) -> dict[str, User]:

@@ -225,7 +225,7 @@ async def serving(
         new_id=lambda kind: f"{kind}_{secrets.token_hex(16)}",
         holder="test",
         caps=Caps(per_agent=1_000, per_tool=1_000),
-        routes=lambda _: [],
+        routes=lambda *_: [],
     )
     settings = WebSettings(
         public_url="https://placet.example.com" if https else url, heartbeat_seconds=heartbeat_seconds

@@ -47,7 +47,7 @@ def _desk(db: Database) -> Desk:
         new_id=lambda kind: f"{kind}_{next(counter)}",
         holder="here",
         caps=Caps(),
-        routes=lambda _terms: [],
+        routes=lambda *_: [],
     )
 
 

@@ -35,7 +35,7 @@ HOOKS = [Hook(name="one", url="", key=KEY, may_decide=True), Hook(name="mute", u
 async def console(database: Database) -> AsyncIterator[Console]:
     def more(app: web.Application) -> None:
         desk = app[PARTS].desk
-        desk.reconfigure(caps=Caps(), routes=lambda _: [("webhook:one", "")])
+        desk.reconfigure(caps=Caps(), routes=lambda *_: [("webhook:one", "")])
         app.router.add_routes(Replies(HOOKS, desk=desk, first=Once(database).first).routes())
 
     async with serving(database, more=more) as running:
@@ -100,7 +100,7 @@ async def test_a_reply_counts_once_and_one_sent_anew_is_told_what_is_so(console:
 
 
 async def test_a_hook_answers_only_what_it_was_told_of(console: Console) -> None:
-    console.desk.reconfigure(caps=Caps(), routes=lambda _: [("slack", "#money")])
+    console.desk.reconfigure(caps=Caps(), routes=lambda *_: [("slack", "#money")])
     request = await console.file()
     assert (await reply(console, request)).status == 404
     assert await state(console, request) is State.PENDING
