@@ -20,6 +20,7 @@ from typing import Any
 
 from approvals.desk import Desk
 from approvals.domain import fingerprint
+from approvals.domain.answered import ANSWER_TO
 from approvals.domain.lifecycle import Happened
 from approvals.domain.model import ApprovalRequest, Caller, Cause, OnTimeout, State, Steps, Terms, ToolCall
 from approvals.errors import NotClaimable, QueueFull, Refusal, StaleBinding
@@ -303,7 +304,7 @@ class AnswerCheck:
             tool=run.call.tool,
             arguments=shown,
             tool_fingerprint=run.call.tool_fingerprint,
-            meta={questions.ANSWER_TO: parent.id if parent is not None else ""},
+            meta={ANSWER_TO: parent.id if parent is not None else ""},
         )
         why = "In the middle of this call its server asked a question; this is what the agent's client answered."
         return Filing(

@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from approvals.desk import Desk
+from approvals.domain.answered import answered_in
 from approvals.domain.lifecycle import Event, Happened
 from approvals.domain.model import ApprovalRequest, Cause, Outcome, State, ToolCall
 from approvals.domain.stops import Pause
@@ -28,7 +29,6 @@ from gateway.conversation import Answer, Back, Conversations, converse
 from gateway.judge import Judge, Judgement
 from gateway.limits import Exceeded, Limits, Reservation, waived_by
 from gateway.metrics import Metrics
-from gateway.protocol import questions
 from gateway.protocol.raw import dump, join_object, split_object
 from gateway.servers import Server, Servers
 from gateway.switches import Switches
@@ -93,7 +93,7 @@ class Executor:
 
         Exceeded: a limit has no room now; the approval stays, as it does while its agent is paused.
         """
-        if questions.answered_in(request.call) is not None:
+        if answered_in(request.call) is not None:
             # An answer goes to the server in the run that waits for it; it is no call.
             return request
         server = self._access(request)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from approvals.domain import fingerprint
+from approvals.domain.answered import answered_in
 from approvals.domain.model import Caller, Cause
 from approvals.errors import Refusal
 from gateway import heavy, own_tools
@@ -23,7 +24,6 @@ from gateway.pipeline import collect, handle_call
 from gateway.protocol import answers, stopped
 from gateway.protocol.classify import Era
 from gateway.protocol.headers import HEADER_MISMATCH, params_disagree
-from gateway.protocol.questions import answered_in
 from gateway.relaying import Relaying
 from gateway.upstreams import Hear, Result, RpcError, Wants
 from gateway.visits import Visit

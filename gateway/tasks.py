@@ -12,10 +12,10 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from approvals.desk import Desk
+from approvals.domain.answered import answered_in
 from approvals.domain.model import OPEN_STATES, ApprovalRequest, Caller, Cause, State
 from approvals.errors import Refusal
 from gateway.protocol import answers
-from gateway.protocol.questions import answered_in
 from gateway.protocol.raw import dump, join_object
 from gateway.protocol.verdict import timestamp
 from gateway.upstreams import RpcError

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from approvals.domain import plain
+from approvals.domain.answered import answered_in
 from approvals.domain.excerpt import result_excerpt
 from approvals.domain.lifecycle import Record
 from approvals.domain.model import Answer, ApprovalRequest, Cause, Client, Person, PersonId, State
@@ -131,6 +132,8 @@ def make_card(
 
 def _headline(request: ApprovalRequest) -> str:
     what = f"{_line(request.call.tool)} on {_line(request.call.server)}"
+    if answered_in(request.call) is not None:
+        what = f"An answer in {what}"
     match request.state:
         case State.PENDING:
             return f"{what} asks for approval"

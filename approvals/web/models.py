@@ -198,6 +198,10 @@ class RequestOut(Model):
     risk: str
     severity: str
     justification: str | None
+    answer_to: str | None = Field(
+        description="No call, but what a client answered to a server's question: in the run of this request, or of a "
+        "call that was allowed where it is empty. Null for a call."
+    )
     created_at: Time
     expires_at: Time
     decided_at: Time | None

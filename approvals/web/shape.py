@@ -19,6 +19,7 @@ from aiohttp import web
 
 from approvals.directory import Directory
 from approvals.domain import quorum, redact
+from approvals.domain.answered import answered_in
 from approvals.domain.model import ApprovalRequest, Outcome, Person, PersonId, State, Steps, Vote
 from approvals.storage.tx import Tx
 
@@ -119,6 +120,7 @@ def _what(request: ApprovalRequest, *, full: bool) -> dict[str, Any]:
         "risk": request.risk,
         "severity": request.severity,
         "justification": _text(request.justification, full=full),
+        "answer_to": answered_in(call),
     }
 
 

@@ -6,27 +6,15 @@ policy again. Here too each text says what happened, why, and what to do, and ot
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 
-from approvals.domain.model import Answer, ApprovalRequest, Cause, State, ToolCall
+from approvals.domain.model import Answer, ApprovalRequest, Cause, State
 from approvals.domain.plain import shorten, visible
 from gateway.protocol.raw import dump, join_array, split_array, split_object, with_members, with_meta
-from gateway.protocol.verdict import OWN_PREFIX, VERDICT, Code, Verdict, meta_of, quoted, render
+from gateway.protocol.verdict import VERDICT, Code, Verdict, meta_of, quoted, render
 
-ANSWER_TO = OWN_PREFIX + "answer"
-"""Marks, in what is hashed of a call, an answer to a server's question: in the run of which request, or "" in that of a
-call that was allowed. A client's `_meta` never gets here under this prefix, so no call can pass itself off as one."""
 STOPPED = "It was not given to the server."
 FOLLOWS = "The server was told that its question was declined; what it said to that follows."
-
-
-def answered_in(call: ToolCall) -> str | None:
-    """The request in whose run this is an answer; "" in an allowed call; None for what is a call itself."""
-    if ANSWER_TO.encode() not in call.meta:
-        return None
-    members = json.loads(call.meta)
-    return str(members[ANSWER_TO]) if ANSWER_TO in members else None
 
 
 def instead(verdict: Verdict, raw: bytes | None) -> bytes:

@@ -201,6 +201,21 @@ def test_a_decision_given_elsewhere_closes_the_open_dialog_and_shows_the_record(
     expect(page.get_by_role("dialog")).to_have_count(0)
 
 
+def test_an_answer_to_a_servers_question_is_not_shown_as_a_call(screen: Screen, console: RunningConsole) -> None:
+    asked = [{"asked": {"message": "How many?"}, "answered": {"action": "accept", "content": {"copies": 2}}}]
+    row = {**console.fake.requests[MAIL], "answer_to": PLAIN, "arguments": {"arguments": {}, "elicitation": asked}}
+    console.call(lambda: console.fake.add(row))
+    page = settled(screen, f"/requests/{MAIL}")
+    head = page.locator(".request-head")
+    expect(head).to_contain_text("made this call")
+    expect(head).to_contain_text("In the middle of it the server asked a question (that call is approved)")
+    expect(head.get_by_role("link", name="that call")).to_have_attribute("href", f"/requests/{PLAIN}")
+    expect(page.get_by_text("Once approved, the answer goes to it at once, exactly as shown.")).to_be_visible()
+    expect(page.get_by_role("button", name="Approve this answer")).to_be_enabled()
+    page.keyboard.press("a")
+    expect(page.get_by_role("dialog")).to_contain_text("Approve the answer in send_mail?")
+
+
 def test_hostile_text_is_shown_as_text_with_nothing_hidden(screen: Screen) -> None:
     page = settled(screen, f"/requests/{HOSTILE}")
     arguments = page.locator(".args").first

@@ -14,6 +14,8 @@ from typing import Any, cast
 import pytest
 
 from approvals.domain import fingerprint
+from approvals.domain.answered import answered_in
+from approvals.domain.card import make_card
 from approvals.domain.lifecycle import Event
 from approvals.domain.model import ApprovalRequest, Caller, Cause, OnTimeout, State, ToolCall
 from approvals.domain.stops import Freeze
@@ -29,7 +31,6 @@ from gateway.limits import Limits
 from gateway.policy.loaders import load_policy
 from gateway.policy.routes import ApprovalDefaults
 from gateway.protocol.patience import Carrier, Plan
-from gateway.protocol.questions import answered_in
 from gateway.servers import Server, Servers
 from gateway.upstreams import Result, Unsent
 from gateway.work import Work
@@ -175,6 +176,8 @@ async def test_an_answer_is_bound_to_call_question_and_answer_and_to_the_run(ask
             ],
         }
         assert answered_in(asked.call) == parent.id
+        card = make_card(asked, needs=(), people={}, url="u", now=asked.created_at)
+        assert card.headline == "An answer in pay on bank asks for approval"
         assert (asked.terms.on_timeout, asked.terms.edit, asked.terms.grants) == (OnTimeout.DENY, False, "never")
         assert asks.at.desk.waiters(asked.id) == 1
         assert asks.line.request == asked.id

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from approvals.domain import fingerprint
+from approvals.domain.answered import answered_in
 from approvals.domain.model import Answer, Cause, State, Vote
 from approvals.testing import samples
 from gateway.protocol import questions
@@ -85,4 +86,4 @@ def test_the_verdict_stands_before_what_the_server_said() -> None:
 )
 def test_an_answer_is_known_by_what_is_hashed_of_it(meta: Any, found: str | None) -> None:
     call = fingerprint.make_call(server="s", tool="t", arguments={}, tool_fingerprint="f" * 64, meta=meta)
-    assert questions.answered_in(call) == found
+    assert answered_in(call) == found

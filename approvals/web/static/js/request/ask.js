@@ -3,7 +3,7 @@ import { openDialog } from "../dialog.js";
 import { h } from "../dom.js";
 import { icon } from "../icons.js";
 import { bdi } from "../visible.js";
-import { PRESETS, approveWords, destructive, effectWords, factsLine, highRisk } from "../words.js";
+import { PRESETS, approveWords, destructive, effectWords, factsLine, highRisk, isAnswer } from "../words.js";
 
 const REASON_MOST = 500;
 
@@ -15,7 +15,7 @@ export function askApproval(request, { onOpen }) {
   let yes = null;
   const typed = destructive(request);
   return openDialog(
-    `Approve ${request.tool}?`,
+    isAnswer(request) ? `Approve the answer in ${request.tool}?` : `Approve ${request.tool}?`,
     (close) => {
       onOpen(close);
       yes = h(

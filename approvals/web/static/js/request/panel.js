@@ -9,7 +9,7 @@ import { announce, h, show } from "../dom.js";
 import { semaphore } from "../icons.js";
 import { bar } from "../time.js";
 import { bdi, visible } from "../visible.js";
-import { STATES, TONES } from "../words.js";
+import { STATES, TONES, isAnswer } from "../words.js";
 import { actions } from "./actions.js";
 import { decisionBar } from "./decide.js";
 import { evidence, needs } from "./evidence.js";
@@ -211,9 +211,26 @@ function head(request) {
       { class: "request-sentence" },
       "Agent ",
       bdi(request.agent, "strong"),
-      pending ? " asks to make this call" : " asked to make this call",
+      isAnswer(request) ? " made this call" : pending ? " asks to make this call" : " asked to make this call",
       owner,
       ".",
     ),
+    isAnswer(request) ? answerNote(request) : null,
+  );
+}
+
+/** That it is an answer, what is shown of it, and the call it belongs to. */
+function answerNote(request) {
+  const to = request.answer_to
+    ? [" (", h("a", { href: `/requests/${encodeURIComponent(request.answer_to)}` }, "that call"), " is approved)"]
+    : " (the call itself is allowed)";
+  return h(
+    "p",
+    { class: "request-sentence" },
+    "In the middle of it the server asked a question",
+    to,
+    ". What is shown here is the answer of the agent's client, under ",
+    h("code", { text: "elicitation" }),
+    ", with the call it belongs to.",
   );
 }
