@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from approvals.domain.fingerprint import canonical, sha256_hex
@@ -129,7 +130,13 @@ class Relaying:
             able = relayable(capabilities)
             entering = [
                 _entered(
-                    stack, one.upstream.listen(_visible(one, wants), session=session, capabilities=able, hear=hear)
+                    stack,
+                    one.upstream.listen(
+                        _visible(one, wants),
+                        session=session,
+                        capabilities=able,
+                        hear=partial(self._news, caller, one.name, hear),
+                    ),
                 )
                 for one in self._lookup.servers(caller, server)
             ]
@@ -151,6 +158,13 @@ class Relaying:
                 yield accepted
             finally:
                 self._hearers.pop(hear, None)
+
+    def _news(self, caller: Caller, server: str, hear: Hear, method: str, params: bytes) -> None:
+        """Pass on what a server tells of, if its policy, the agent's rights and the stops of now let it be heard."""
+        kind = method.removeprefix("notifications/").partition("/")[0]
+        heard = any(kind == "tools" or allows(one, kind) for one in self._lookup.servers(caller, server))
+        if heard and self._switches.why(caller.agent, server) is None:
+            hear(method, params)
 
     async def _set_level(self, servers: Sequence[Server], ask: InboundAsk, line: Line) -> Answer:
         level = ask.parsed.get("level")

@@ -1,9 +1,9 @@
-"""Relaying on the aggregate: a server that hangs keeps nothing that the others have from a client."""
+"""Relaying: a server that hangs keeps nothing of the others from a client, and news are for who may hear them now."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any, cast
@@ -18,7 +18,7 @@ from gateway.policy.loaders import load_policy
 from gateway.protocol.classify import Era
 from gateway.relaying import Relaying
 from gateway.servers import Server
-from gateway.upstreams import Hello, Result, RpcError, Unsent, Wants
+from gateway.upstreams import Hear, Hello, Result, RpcError, Unsent, Wants
 from gateway.work import Work
 from tests.integration.test_catalog import Listing
 from tests.integration.test_conversation import FakeLine
@@ -34,6 +34,7 @@ class Steady(Listing):
     def __init__(self) -> None:
         super().__init__()
         self.methods: list[str] = []
+        self.hear: Hear = lambda *_: None
 
     async def hello(self, **_: Any) -> Hello:
         return HELLO
@@ -43,7 +44,8 @@ class Steady(Listing):
         return Result(raw=b'{"resources":[{"uri":"x:1","name":"one"}]}')
 
     @asynccontextmanager
-    async def listen(self, wants: Wants, **_: Any) -> AsyncIterator[Wants]:
+    async def listen(self, wants: Wants, **more: Any) -> AsyncIterator[Wants]:
+        self.hear = more["hear"]
         yield wants
 
 
@@ -66,19 +68,30 @@ class Hanging(Steady):
 
 
 @asynccontextmanager
-async def relaying(**upstreams: Steady) -> AsyncIterator[Relaying]:
-    policies = (load_policy(OPEN, "p.yaml"),)
-    servers = [
-        Server(name=name, upstream=cast(Any, one), policies=policies, call_seconds=300)
-        for name, one in upstreams.items()
-    ]
-    lookup = SimpleNamespace(servers=lambda _caller, _server: servers, every=lambda: servers)
+async def relaying(stops: Collection[str] = (), /, **upstreams: Steady) -> AsyncIterator[Relaying]:
+    servers = {name: served(name, one) for name, one in upstreams.items()}
+    async with relaying_to(servers, stops) as made:
+        yield made
+
+
+def served(name: str, upstream: Steady, policy: str = OPEN) -> Server:
+    return Server(name=name, upstream=cast(Any, upstream), policies=(load_policy(policy, "p.yaml"),), call_seconds=300)
+
+
+@asynccontextmanager
+async def relaying_to(servers: dict[str, Server], stops: Collection[str]) -> AsyncIterator[Relaying]:
+    """`servers` are those that the agent may use, and `stops` those that are stopped: a test may change both."""
+
+    def found(_caller: Caller, server: str | None) -> list[Server]:
+        return [one for name, one in servers.items() if server in (None, name)]
+
+    lookup = SimpleNamespace(servers=found, every=lambda: list(servers.values()))
     async with asyncio.timeout(10), asyncio.TaskGroup() as group:
         work = Work(group)
         made = Relaying(
             cast(Any, lookup),
             Conversations(work, b"k" * 32, cast(Any, None)),
-            cast(Any, SimpleNamespace(why=lambda _agent, _server: None)),
+            cast(Any, SimpleNamespace(why=lambda _agent, server: server if server in stops else None)),
             cursors=Cursors(b"k" * 32),
             work=work,
             instructions="",
@@ -147,3 +160,32 @@ async def test_subscriptions_are_taken_up_side_by_side() -> None:
         it.listen(ADA, None, Wants(resources=True), session="s", capabilities=b"{}", hear=lambda *_: None) as accepted,
     ):
         assert accepted.resources
+
+
+CLOSED = 'version: "1"\ndefault: allow\nresources: {default: deny}\n'
+UPDATED, TOOLS = "notifications/resources/updated", "notifications/tools/list_changed"
+Change = Callable[[dict[str, Server], set[str], Steady], object]
+LATER = [
+    pytest.param(lambda servers, stops, it: servers.clear(), [], id="the agent may not use the server any more"),
+    pytest.param(lambda servers, stops, it: stops.add("one"), [], id="the server is stopped"),
+    pytest.param(
+        lambda servers, stops, it: servers.update(one=served("one", it, CLOSED)), [TOOLS], id="the policy is stricter"
+    ),
+    pytest.param(lambda servers, stops, it: None, [UPDATED, TOOLS], id="nothing has changed"),
+]
+
+
+@pytest.mark.parametrize(("change", "heard"), LATER)
+async def test_news_come_only_to_who_may_hear_them_now(change: Change, heard: list[str]) -> None:
+    told: list[str] = []
+    steady, stops = Steady(), set[str]()
+    servers = {"one": served("one", steady)}
+    wants = Wants(tools=True, uris=frozenset({"x:1"}))
+    async with (
+        relaying_to(servers, stops) as it,
+        it.listen(ADA, None, wants, session="s", capabilities=b"{}", hear=lambda method, _: told.append(method)),
+    ):
+        change(servers, stops, steady)
+        steady.hear(UPDATED, b'{"uri":"x:1"}')
+        steady.hear(TOOLS, b"{}")
+    assert told == heard
