@@ -20,6 +20,7 @@ from gateway.cli.policy_text import indented, limits, trace
 from gateway.cli.session import Session, opened
 from gateway.explaining import BY_NAME, Asked, Explained, explain
 from gateway.policy.budgets import Budgets
+from gateway.policy.durations import YEARS, moment
 from gateway.policy.evaluate import evaluate
 from gateway.policy.model import Facts, Policy
 from gateway.policy.risk import classify
@@ -82,10 +83,10 @@ def _moment(text: str | None) -> datetime | None:
     if text is None:
         return None
     try:
-        moment = datetime.fromisoformat(text)
+        at = moment(text)
     except ValueError:
-        fail(f"--at is a time such as 2026-11-24T10:00:00Z; {shown(text)} is not.", USAGE)
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+        fail(f"--at is a time such as 2026-11-24T10:00:00Z, {YEARS}; {shown(text)} is not.", USAGE)
+    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
 def _by_files(policies: Sequence[Policy], server: str | None, asked: Asked) -> Explained:

@@ -1,14 +1,17 @@
-"""Lengths of time as files write them: `30s`, `15m`, `2h`, `1d`, and combinations like `1h30m`."""
+"""Lengths of time as files write them (`30s`, `15m`, `2h`, `1d`, and combinations like `1h30m`), and moments."""
 
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 _UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _PART = re.compile(r"([0-9]{1,9})(ms|s|m|h|d)")
 _WHOLE = re.compile(r"(?:[0-9]{1,9}(?:ms|s|m|h|d))+")
 LONGEST = timedelta(days=366)
+FIRST_YEAR, LAST_YEAR = 1970, 9000
+YEARS = f"in the years {FIRST_YEAR} to {LAST_YEAR}"
+"""Windows before and after a moment must have their place in the calendar too."""
 
 
 def duration(text: object) -> timedelta:
@@ -25,6 +28,18 @@ def duration(text: object) -> timedelta:
     if any(part > LONGEST for part in parts) or sum(parts, timedelta()) > LONGEST:
         raise ValueError(f"{text!r} is longer than a year")
     return sum(parts, timedelta())
+
+
+def moment(text: str) -> datetime:
+    """The moment a text names, with its zone if it says one.
+
+    Raises:
+        ValueError: it names none, or one of other years.
+    """
+    found = datetime.fromisoformat(text)
+    if not FIRST_YEAR <= found.year <= LAST_YEAR:
+        raise ValueError(f"{text!r} is not {YEARS}")
+    return found
 
 
 def written(length: timedelta) -> str:

@@ -55,10 +55,11 @@ def askers(policy: Policy) -> Iterator[Asker]:
 
     What a `risk:…` entry adds depends on the tool, so only the entry itself counts on it.
     """
+    globs = [e for e in policy.tools if e.pattern.kind == "glob" and not e.shadow and e.approval is not None]
     for entry in policy.tools:
-        if entry.shadow:
+        if entry.shadow or not _asks(entry):
             continue
-        wider = [e for e in policy.tools if e is entry or (not e.shadow and _covers(e, entry))]
+        wider = [entry, *(e for e in globs if e is not entry and _covers(e, entry))]
         route = overlay([e.approval for e in sorted(wider, key=lambda e: e.pattern.rank, reverse=True)])
         if entry.action is Action.REQUIRE_APPROVAL:
             yield Asker(rule=f"{entry.pointer}/action", spec=ApprovalSpec(parts=(route,)))
@@ -66,6 +67,14 @@ def askers(policy: Policy) -> Iterator[Asker]:
             yield Asker(rule=rule.pointer, spec=ApprovalSpec(parts=(overlay([route, rule.approval]),)))
         yield from _asking_limits(entry.limits, route)
     yield from _asking_limits(policy.limits, overlay([e.approval for e in policy.tools if e.pattern.text == "*"]))
+
+
+def _asks(entry: ToolRules) -> bool:
+    return (
+        entry.action is Action.REQUIRE_APPROVAL
+        or bool(entry.approve_if)
+        or any(limit.on_exceed is OnExceed.REQUIRE_APPROVAL for limit in entry.limits)
+    )
 
 
 def _asking_limits(limits: Sequence[Limit], route: ApprovalBlock) -> Iterator[Asker]:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from gateway.policy.durations import duration
+from gateway.policy.durations import YEARS, duration, moment
 
 LARGEST_AMOUNT = Decimal(10) ** 30
 SMALLEST_DIGIT = 30
@@ -41,12 +41,12 @@ def countable(value: object) -> Decimal:
 
 def _moment(value: object) -> datetime:
     try:
-        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+        at = moment(value) if isinstance(value, str) else None
     except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise ValueError("a time with its zone is expected here, such as 2026-11-24T10:00:00Z")
-    return moment
+        at = None
+    if at is None or at.tzinfo is None:
+        raise ValueError(f"a time with its zone is expected here, such as 2026-11-24T10:00:00Z, {YEARS}")
+    return at
 
 
 def _counted(value: object) -> Decimal:

@@ -17,6 +17,8 @@ MAX_CHARACTERS = 1_000_000
 MAX_DEPTH = 64
 MAX_NODES = 200_000
 MAX_DIGITS = 64
+MAX_POWER = 400
+"""Numbers have so many digits before or after the point; those of 64-bit floating point have fewer."""
 
 Scalar = None | bool | int | Decimal | str
 
@@ -107,6 +109,21 @@ class Node:
         if isinstance(self.value, list) and isinstance(part, int) and part < len(self.value):
             return self.value[part]
         return None
+
+
+def exact(text: str) -> Decimal:
+    """The number that a text in JSON's form writes.
+
+    Raises:
+        ValueError: it is too large or too small to be meant.
+    """
+    try:
+        number = Decimal(text)
+    except ArithmeticError:
+        number = Decimal("NaN")
+    if not number.is_finite() or abs(number.adjusted()) > MAX_POWER:
+        raise ValueError(f"a number with more than {MAX_POWER} digits before or after the point")
+    return number
 
 
 def pointer(path: Iterable[str | int]) -> str:

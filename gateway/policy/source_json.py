@@ -9,9 +9,8 @@ from __future__ import annotations
 import json
 import re
 from bisect import bisect_right
-from decimal import Decimal
 
-from gateway.policy.source import MAX_DEPTH, MAX_DIGITS, MAX_NODES, Node, Problem, Scalar, pointer, visible
+from gateway.policy.source import MAX_DEPTH, MAX_DIGITS, MAX_NODES, Node, Problem, Scalar, exact, pointer, visible
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _STRING = re.compile(r'"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"')
@@ -107,7 +106,10 @@ class JsonReader:
         if len(number.group()) > MAX_DIGITS:
             raise self._stop(f"a number longer than {MAX_DIGITS} characters")
         self._at = number.end()
-        return int(number.group()) if number.lastindex is None else Decimal(number.group())
+        try:
+            return int(number.group()) if number.lastindex is None else exact(number.group())
+        except ValueError as err:
+            raise self._stop(str(err)) from err
 
     def _string(self) -> str:
         found = _STRING.match(self._text, self._at)

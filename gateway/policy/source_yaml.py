@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from decimal import Decimal
 
 import yaml
 
-from gateway.policy.source import MAX_DEPTH, MAX_DIGITS, MAX_NODES, Node, Problem, Scalar, pointer, visible
+from gateway.policy.source import MAX_DEPTH, MAX_DIGITS, MAX_NODES, Node, Problem, Scalar, exact, pointer, visible
 
 _BOOLEAN_1_1 = re.compile(r"yes|no|on|off", re.IGNORECASE)
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)")
@@ -141,7 +140,10 @@ class YamlReader:
         elif _INTEGER.fullmatch(text) and len(text) <= MAX_DIGITS:
             return int(text)
         elif _NUMBER.fullmatch(text) and len(text) <= MAX_DIGITS:
-            return Decimal(text)
+            try:
+                return exact(text)
+            except ValueError as err:
+                self._at(event, str(err), path)
         elif _ALMOST.fullmatch(text) or _NUMBER.fullmatch(text):
             self._at(
                 event,

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field
 
 from approvals.web.models import Model, Text, Time
 from gateway.config_layers import MOST_ON_A_PAGE
+from gateway.policy.durations import YEARS, moment
 
 
 def _a_time(text: str) -> str:
     try:
-        at = datetime.fromisoformat(text)
+        at = moment(text)
     except ValueError:
         at = None
     if at is None or at.tzinfo is None:
-        raise ValueError("this is no time with a zone, such as 2026-11-24T10:00:00Z")
+        raise ValueError(f"this is no time with a zone, such as 2026-11-24T10:00:00Z, {YEARS}")
     return text
 
 

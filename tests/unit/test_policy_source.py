@@ -125,3 +125,14 @@ def test_a_word_far_from_everything_known_has_no_did_you_mean() -> None:
 
 def test_text_of_a_file_is_shown_with_invisible_characters_written_out() -> None:
     assert visible("a\u200bb" + "x" * 100) == "'a\\u200bb" + "x" * 76 + "…'"
+
+
+@pytest.mark.parametrize("number", ["1e99999999999999999999", "1E+401", "-1e-401", "1e999999999"])
+@pytest.mark.parametrize(("file", "text"), [("p.yaml", "a: {}"), ("p.json", '{{"a": {}}}')])
+def test_a_number_out_of_all_range_is_refused_at_its_place(number: str, file: str, text: str) -> None:
+    with pytest.raises(SourceErrors, match=f"{file}:1:.*a number with more than 400 digits"):
+        read(text.format(number), file)
+
+
+def test_a_large_number_is_read_exactly() -> None:
+    assert read("a: 1e400", "p.yaml").plain() == {"a": Decimal("1e400")}

@@ -215,3 +215,11 @@ def test_tests_run_against_layers_as_the_gateway_judges() -> None:
     (tried,) = trials.run((outer, inner), inner.tests)
     assert (tried.passed, tried.final.verdict, tried.final.rule) == (False, Verdict.DENY, "/tools/echo/action")
     assert "/tools/echo" not in trials.coverage(inner, [tried]).unreached
+
+
+@pytest.mark.parametrize("at", ["9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z", "1969-12-31T00:00:00Z"])
+def test_a_time_at_the_end_of_the_calendar_is_refused_where_it_stands(at: str) -> None:
+    limits = "[{counter: a, window: month, max: 1}, {counter: b, window: 366d, max: 1}]"
+    test = f'{{name: n, call: {{tool: t}}, at: "{at}", expect: {{verdict: allow}}}}'
+    with pytest.raises(PolicyErrors, match=r"p.yaml:4:.*in the years 1970 to 9000"):
+        load_policy(f'version: "1"\ndefault: deny\ntools: {{t: {{limits: {limits}}}}}\ntests: [{test}]\n', "p.yaml")
