@@ -49,6 +49,7 @@ def channels_of(settings: Settings, around: Around) -> Channels:
     if settings.email is not None:
         server = server_of(settings.email.smtp.get_secret_value())
         by_name["email"] = EmailChannel(server, sender=settings.email.sender)
+    by_name |= _notify(settings)
     replies = Replies(hooks, desk=around.desk, first=around.first)
     routes = (*(slack.routes() if slack is not None else ()), *replies.routes())
     return Channels(by_name=by_name, routes=routes, slack=slack)
@@ -64,6 +65,20 @@ def _slack(settings: SlackSettings, around: Around) -> SlackChannel:
         api_url=settings.api_url,
     )
     return SlackChannel(config, desk=around.desk, page=around.page)
+
+
+def _notify(settings: Settings) -> dict[str, Channel]:
+    if not settings.notify:
+        return {}
+    # Of the optional extra `notify`: imported only where it is configured, and the configuration checks it is there.
+    from approvals.channels.notify import NotifyChannel
+
+    return {
+        f"notify:{one.key}": NotifyChannel(
+            one.url.get_secret_value(), name=f"notify:{one.key}", source=settings.public_url
+        )
+        for one in settings.notify
+    }
 
 
 def _hook(settings: WebhookSettings) -> Hook:

@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from approvals.domain.model import OnTimeout, Person, PersonId, Role
 from approvals.filing import Caps
 from approvals.storage.policies import PolicyVersion
-from gateway.config_channels import email_of, webhooks_of
+from gateway.config_channels import email_of, notify_of, webhooks_of
 from gateway.config_checks import Checks
 from gateway.config_env import Expander
 from gateway.config_file import AgentFile, ApprovalsFile, ConfigFile, RecordingFile, ServerFile, TimeoutsFile
@@ -204,6 +204,7 @@ class _Loader:
             else None,
             email=email_of(shape),
             webhooks=webhooks_of(shape),
+            notify=notify_of(shape),
             local_login=shape.login.local,
             agent_oauth=agent_oauth_of(shape),
             files=tuple({stamp.path: stamp for stamp in self.stamps}.values()),

@@ -14,7 +14,7 @@ from gateway.policy.routes import ApprovalDefaults, Asker, NobodyToAsk, askers, 
 from gateway.policy.source import Problem, nearest
 from gateway.settings import Settings
 
-SECTIONS = {"slack": "slack", "email": "email", "webhook": "webhooks"}
+SECTIONS = {"slack": "slack", "email": "email", "webhook": "webhooks", "notify": "notify"}
 """The section of the configuration that a channel needs; the page needs none."""
 CHANNELS = ("web", *SECTIONS)
 
@@ -81,8 +81,8 @@ class Asking:
             return None
         if word not in self.channels:
             return f"the channel {channel!r} needs the section {SECTIONS[word]} in the configuration", None
-        if target and word == "email":
-            return f"{channel!r} names a place; email goes to the reviewers of the rule", "write email alone"
+        if target and word in {"email", "notify"}:
+            return f"{channel!r} names a place, and {word} has none to choose", f"write {word} alone"
         if target and word == "webhook" and channel not in self.channels:
             known = sorted(one for one in self.channels if one.startswith("webhook:"))
             return f"there is no {channel!r} under webhooks", nearest(channel, known) or f"known: {', '.join(known)}"
@@ -97,6 +97,8 @@ def asking(settings: Settings, more_people: Iterable[Person]) -> Asking:
 
 def _configured(settings: Settings) -> frozenset[str]:
     found = {name for name in ("slack", "email") if getattr(settings, name) is not None}
+    if settings.notify:
+        found.add("notify")
     if settings.webhooks:
         found |= {"webhook", *(f"webhook:{hook.name}" for hook in settings.webhooks)}
     return frozenset(found)

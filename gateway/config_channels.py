@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from hashlib import sha256
+from importlib.util import find_spec
 from urllib.parse import SplitResult, urlsplit
 
 from approvals.channels.email import is_address, server_of
 from approvals.channels.standard_webhooks import key_of
 from gateway.config_file import ConfigFile, EmailFile, WebhookFile
 from gateway.policy.collecting import Collector, Path
-from gateway.settings import EmailSettings, WebhookSettings
+from gateway.settings import EmailSettings, NotifySettings, WebhookSettings
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -28,10 +30,17 @@ def webhooks_of(shape: ConfigFile) -> tuple[WebhookSettings, ...]:
     )
 
 
+def notify_of(shape: ConfigFile) -> tuple[NotifySettings, ...]:
+    """The services as settings, each with a name that does not tell its address."""
+    urls = {url.get_secret_value(): url for url in shape.notify}
+    return tuple(NotifySettings(key=sha256(text.encode()).hexdigest()[:8], url=url) for text, url in urls.items())
+
+
 def check_channels(checks: Collector, shape: ConfigFile) -> None:
     """Everything that can be wrong with these sections by themselves."""
     if shape.email is not None:
         _check_email(checks, shape.email)
+    _check_notify(checks, shape)
     seen: set[str] = set()
     for index, hook in enumerate(shape.webhooks):
         path: Path = ("webhooks", index)
@@ -52,6 +61,20 @@ def _check_email(checks: Collector, said: EmailFile) -> None:
         checks.problem(("email", "smtp"), f"this cannot be used: {err}")
     if not is_address(said.sender):
         checks.problem(("email", "from"), f"{said.sender!r} is not an e-mail address that mails can come from")
+
+
+def _check_notify(checks: Collector, shape: ConfigFile) -> None:
+    if not shape.notify:
+        return
+    if find_spec("apprise") is None:
+        checks.problem(("notify",), "notify needs the package apprise", "install it: pip install 'placet[notify]'")
+        return
+    # Of an optional extra, and slow to import: only where it is configured.
+    from approvals.channels.notify import is_known
+
+    for index, url in enumerate(shape.notify):
+        if not is_known(url.get_secret_value()):
+            checks.problem(("notify", index), "Apprise knows no service for this address")
 
 
 def _check_hook(checks: Collector, hook: WebhookFile, path: Path) -> None:

@@ -31,7 +31,6 @@ _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
 _SLACK_ID = re.compile(r"[UW][A-Z0-9]{2,}")
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 LONGEST_NAME = 64
-LATER = ("notify",)
 
 
 class Checks(Collector):
@@ -78,9 +77,6 @@ class Checks(Collector):
                 self.problem(("approvals", "reviewers", index), message, hint)
 
     def _later(self) -> None:
-        for key in LATER:
-            if getattr(self._shape, key) is not None:
-                self.not_yet((key,), key)
         if self._shape.login.oidc is not None:
             self.not_yet(("login", "oidc"), "login.oidc")
         if not self._shape.login.local:

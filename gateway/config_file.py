@@ -217,4 +217,4 @@ class ConfigFile(Shape):
     agent_oauth: AgentOauthFile | None = None
     email: EmailFile | None = None
     webhooks: list[WebhookFile] = Field(default_factory=list)
-    notify: list[Any] | None = None
+    notify: list[Secret] = Field(default_factory=list, description="addresses of Apprise; alerts with a link")

@@ -20,7 +20,7 @@ from approvals.storage.tx import Tx
 from gateway.settings import Settings
 
 ID_BYTES = 16
-EVERYWHERE = ("slack", "email", "webhook")
+EVERYWHERE = ("slack", "email", "webhook", "notify")
 """The words of a rule that names no channel."""
 
 
@@ -40,7 +40,8 @@ def surroundings_of(settings: Callable[[], Settings]) -> Surroundings:
     def targets() -> list[tuple[str, str]]:
         slack, hooks = settings().slack, settings().webhooks
         told = [("slack", slack.channel)] if slack is not None else []
-        return [*told, *((f"webhook:{hook.name}", "") for hook in hooks)]
+        alerted = [(f"notify:{one.key}", "") for one in settings().notify]
+        return [*told, *((f"webhook:{hook.name}", "") for hook in hooks), *alerted]
 
     url = f"{settings().public_url}/stops"
     return Surroundings(servers=lambda: settings().servers, targets=targets, url=url)
@@ -60,6 +61,8 @@ def routes_of(settings: Settings, directory: Directory) -> Routes:
             case "webhook":
                 # Each receiver is a channel of its own, so that none waits for another.
                 return [(f"webhook:{name}", "") for name in hooks if target in ("", name)]
+            case "notify":
+                return [(f"notify:{one.key}", "") for one in settings.notify]
             case _:
                 return []
 

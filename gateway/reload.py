@@ -175,6 +175,7 @@ def _fixed(old: Settings, new: Settings) -> str | None:
         "keys": (old.keys_file, new.keys_file),
         "slack": (old.slack, new.slack),
         "email": (old.email, new.email),
+        "notify": (old.notify, new.notify),
         "webhooks": (old.webhooks, new.webhooks),
         "agent_oauth": (old.agent_oauth, new.agent_oauth),
     }

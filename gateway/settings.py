@@ -157,6 +157,14 @@ class WebhookSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NotifySettings:
+    """A service that is alerted through Apprise. `key` names it without telling the address, which is a secret."""
+
+    key: str
+    url: SecretStr
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FileStamp:
     """A file the settings were read from, as it was."""
 
@@ -188,6 +196,7 @@ class Settings:
     slack: SlackSettings | None = None
     email: EmailSettings | None = None
     webhooks: tuple[WebhookSettings, ...] = ()
+    notify: tuple[NotifySettings, ...] = ()
     local_login: bool = True
     agent_oauth: AgentOauthSettings | None = None
     organisation: tuple[Policy, ...] = ()

@@ -140,7 +140,7 @@ class ApprovalShape(Shape):
     on_timeout: Literal["deny", "escalate", "allow"] | None = None
     escalate: list[EscalateShape] | None = Field(None, min_length=1)
     channels: list[Words] | None = Field(
-        None, min_length=1, description='"web", "slack", "slack:#channel", "email", "webhook", "webhook:NAME"'
+        None, min_length=1, description='"web", "slack", "slack:#channel", "email", "webhook", "webhook:NAME", "notify"'
     )
     edit: bool | None = None
     justification: Literal["off", "optional", "required"] | None = None

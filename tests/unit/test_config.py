@@ -199,7 +199,6 @@ REFUSED: list[tuple[str, str, str]] = [
         "is told over https",
         "a hook in clear that may decide",
     ),
-    ("notify: [x]", "'notify' is not supported yet", "notify"),
     ("keys: {file: '${env:NOPE}'}", "placet.yaml:1:14: the environment variable NOPE is not set", "unset variable"),
     ("keys: {file: '${env:VOID}'}", "the environment variable VOID is empty", "empty variable"),
     ("keys: {file: '${NAME}'}", "did you mean ${env:NAME}?", "shell spelling"),

@@ -159,7 +159,6 @@ def test_the_configuration_page_has_every_key_and_no_other() -> None:
 
 
 LATER = {
-    "notify": "notify: [x]",
     "login.oidc": "login: {oidc: {issuer: x}}",
     "approvals.on_timeout": "approvals: {on_timeout: escalate}",
 }
