@@ -11,9 +11,9 @@ import unicodedata
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from approvals import stopped
+from approvals import raised, stopped
 from approvals.directory import Directory
-from approvals.domain import quorum, schedule
+from approvals.domain import quorum, raising, schedule
 from approvals.domain.audit import Act
 from approvals.domain.lifecycle import Event, Happened, NoSuchArrow, Record, advance, ending
 from approvals.domain.model import (
@@ -119,12 +119,16 @@ def decide(room: Room, request_id: str, decision: Decision) -> Result:
         via=decision.via,
         at=room.tx.now,
         reason=clean(decision.reason),
+        raise_for=decision.raise_for,
     )
     if vote.answer is Answer.DENY:
         return room.move(request, Happened(event=Event.VETOED, actor=person.id, vote=vote))
     enough = quorum.met(room.needs(replace(request, votes=(*request.votes, vote))))
     event = Event.QUORUM_MET if enough else Event.VOTED
-    return room.move(request, Happened(event=event, actor=person.id, vote=vote))
+    after = room.move(request, Happened(event=event, actor=person.id, vote=vote))
+    if enough:
+        raised.put(room.tx, after, room.voters(after), actor=person.id)
+    return after
 
 
 def _on_record(room: Room, request: ApprovalRequest | None, decision: Decision, refused: Refusal) -> Refusal:
@@ -250,6 +254,10 @@ def _cannot(person: Person, request: ApprovalRequest, decision: Decision) -> Ref
     why = quorum.why_not(person, request, decision.answer)
     if why is not None:
         return NotAllowed(why=why)
+    if decision.raise_for is not None:
+        why = raising.why_not(request, decision.answer, decision.raise_for)
+        if why is not None:
+            return Invalid(field="raise", why=why)
     return bad_text("reason", decision.reason)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from approvals import stopped
 from approvals.domain import fingerprint
 from approvals.domain.lifecycle import Record, advance, ending, filed
-from approvals.domain.model import ApprovalRequest, Caller, RequestId, State, Terms, ToolCall
+from approvals.domain.model import ApprovalRequest, Caller, Overrun, RequestId, State, Terms, ToolCall
 from approvals.errors import Conflict, Invalid, QueueFull
 from approvals.storage.tx import Tx
 
@@ -53,6 +53,7 @@ class Filing:
     trace: tuple[Mapping[str, Any], ...] = ()
     deny_cooldown: timedelta = timedelta(minutes=5)
     waiting: bool = False
+    over: tuple[Overrun, ...] = ()
 
 
 class FiledAs(StrEnum):
@@ -195,4 +196,5 @@ def _request(filing: Filing, request_id: str, key: str, now: datetime) -> Approv
         justification=filing.justification,
         waiting=filing.waiting,
         trace=filing.trace,
+        over=filing.over,
     )

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from approvals.storage.pins import Pin
-from approvals.web.models import Model
+from approvals.web.bodies import Model
 from gateway.catalog import Tool
 from gateway.heavy import run, weight
 from gateway.pins import difference

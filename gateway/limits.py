@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TypeVar
 
+from approvals.domain.model import Overrun
 from approvals.errors import Unavailable
 from approvals.storage.engine import Database, Tx
 from gateway.metrics import Metrics
@@ -25,24 +26,24 @@ from gateway.policy.budgets import (
     Budgets,
     Charge,
     Crossed,
-    Exceeded,
+    Raised,
     Reservation,
-    Room,
     Slot,
     Taken,
     Written,
     apart,
     charges,
     check,
-    plain,
+    raised,
     release,
     take,
 )
 from gateway.policy.limit import CounterKey, OnExceed
 from gateway.policy.model import LimitUse
-from gateway.policy.windows import LEASE, Counter, InFlight
+from gateway.policy.standings import Exceeded, Over, Room, plain, words
+from gateway.policy.windows import EXACT, LEASE, Counter, InFlight
 
-__all__ = ["Exceeded", "Limits", "Reservation", "Room", "waived_by"]
+__all__ = ["Exceeded", "Limits", "Reservation", "Room", "overruns", "waived_by"]
 
 log = logging.getLogger(__name__)
 
@@ -74,11 +75,14 @@ class Limits:
     async def standing(self, uses: Sequence[LimitUse], now: datetime) -> Budgets:
         """The counters of the call as they stand, or stood at another time, in memory: for asking what would be."""
         wanted = {charge.key: charge.window for charge in charges(uses)}
-        rows = await self._db.read(
-            lambda tx: tx.counters.rows((key, window.since(now)) for key, window in wanted.items())
-        )
-        until = {key: now + LEASE if isinstance(window, InFlight) else now for key, window in wanted.items()}
-        return Budgets(rows={key: {at: n for at, n in row.items() if at <= until[key]} for key, row in rows.items()})
+
+        def look(tx: Tx) -> Budgets:
+            rows = tx.counters.rows((key, window.since(now)) for key, window in wanted.items())
+            until = {key: now + LEASE if isinstance(window, InFlight) else now for key, window in wanted.items()}
+            held = {key: {at: n for at, n in row.items() if at <= until[key]} for key, row in rows.items()}
+            return Budgets(rows=held, raises=_raises(tx, [*wanted], now))
+
+        return await self._db.read(look)
 
     async def reserve(self, uses: Sequence[LimitUse], waived: Collection[str] = ()) -> Reservation | Exceeded:
         """Take every counter of the call, or none and say which has no room.
@@ -190,12 +194,51 @@ def waived_by(rule: str, uses: Sequence[LimitUse]) -> frozenset[str]:
     return asking if rule in asking else frozenset()
 
 
+def overruns(over: Exceeded) -> tuple[Overrun, ...]:
+    """What the call goes over as people see it: raised, there is room for it, and for as much again."""
+    return tuple(
+        Overrun(
+            counter=one.key[0],
+            scope=one.key[1],
+            name=one.use.limit.counter,
+            most=plain(_own(one)),
+            to=plain(_enough(one)),
+            words=words(one.use),
+        )
+        for one in over.over
+    )
+
+
+def _own(over: Over) -> Decimal:
+    return over.use.limit.max if over.use.own is None else over.use.own
+
+
+def _enough(over: Over) -> Decimal:
+    most = _own(over)
+    # An amount that is hidden could be reckoned from the sum.
+    needed = most if over.use.secret else over.amount
+    return EXACT.add(EXACT.add(over.used, needed), most)
+
+
 def _check(tx: Tx, wanted: Sequence[Charge]) -> Room | Exceeded:
-    return check(wanted, _rows(tx, wanted), tx.now)
+    return check(_under_raises(tx, wanted), _rows(tx, wanted), tx.now)
+
+
+def _under_raises(tx: Tx, wanted: Sequence[Charge]) -> Sequence[Charge]:
+    keys = [charge.key for charge in wanted if any(use.limit.on_exceed is not OnExceed.DENY for use in charge.uses)]
+    return raised(wanted, _raises(tx, keys, tx.now)) if keys else wanted
+
+
+def _raises(tx: Tx, keys: Sequence[CounterKey], now: datetime) -> dict[CounterKey, list[Raised]]:
+    found: dict[CounterKey, list[Raised]] = {}
+    for one in tx.raises.in_force(keys, now):
+        key = (one.over.counter, one.over.scope)
+        found.setdefault(key, []).append(Raised(Decimal(one.over.most), Decimal(one.over.to)))
+    return found
 
 
 def _reserve(tx: Tx, wanted: Sequence[Charge], waived: frozenset[str]) -> Reservation | Exceeded:
-    now = tx.now
+    now, wanted = tx.now, _under_raises(tx, wanted)
     tx.counters.lock({(charge.key, charge.window.lock(now)): now + UNWRITTEN for charge in wanted})
     done = take(wanted, _rows(tx, wanted), now, waived)
     if isinstance(done, Exceeded):

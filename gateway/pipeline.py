@@ -12,14 +12,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from approvals.domain import fingerprint
-from approvals.domain.model import OPEN_STATES, ApprovalRequest, Cause, State
+from approvals.domain.model import OPEN_STATES, ApprovalRequest, Cause, Overrun, State
 from approvals.errors import AlreadyDecided, Expired, NotClaimable, QueueFull, Refusal
 from approvals.filing import Filed, FiledAs, Filing
 from gateway import heavy, stopping
 from gateway.conversation import Back
 from gateway.inbound.gate import Called, TaskCreated
 from gateway.judge import Judgement
-from gateway.limits import Exceeded, Reservation, waived_by
+from gateway.limits import Exceeded, Reservation, overruns, waived_by
 from gateway.parts import Parts
 from gateway.policy.model import ApprovalSpec, Ruling, Verdict
 from gateway.protocol import answers
@@ -217,12 +217,18 @@ async def _end_as_changed(parts: Parts, visit: Visit, request: ApprovalRequest) 
 async def _exceeded(parts: Parts, visit: Visit, judgement: Judgement, over: Exceeded) -> Called:
     if over.asks:
         visit.limited = over
-        return await _ask(parts, visit, judgement, over.use.approval, over.rule, over.reason)
+        return await _ask(parts, visit, judgement, over.use.approval, over.rule, over.reason, overruns(over))
     return limited(parts, visit, over)
 
 
 async def _ask(
-    parts: Parts, visit: Visit, judgement: Judgement, spec: ApprovalSpec, rule: str, reason: str | None
+    parts: Parts,
+    visit: Visit,
+    judgement: Judgement,
+    spec: ApprovalSpec,
+    rule: str,
+    reason: str | None,
+    over: tuple[Overrun, ...] = (),
 ) -> Called:
     """Step 4: save it and tell people, or find what the same call has come to."""
     ruling = judgement.ruling
@@ -239,6 +245,7 @@ async def _ask(
             trace=tuple(step.as_json() for step in ruling.trace),
             deny_cooldown=parts.holding.deny_cooldown,
             waiting=True,
+            over=over,
         )
     )
     filed = await attached(parts.work, parts.desk, filing, _attached_to)

@@ -16,7 +16,8 @@ from approvals.access import Access, access
 from approvals.domain.model import Role
 from approvals.errors import Refusal
 from approvals.web import body
-from approvals.web.models import Empty, Model
+from approvals.web.bodies import Model
+from approvals.web.models import Empty
 from approvals.web.problems import Problem
 from approvals.web.routes import Endpoint
 from approvals.web.sessions import VISITOR

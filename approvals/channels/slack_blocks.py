@@ -30,6 +30,8 @@ class Action(StrEnum):
     """The action ids of our buttons."""
 
     APPROVE = "approve"
+    RAISE = "raise"
+    """Approves, and raises what the call goes over for an hour."""
     DENY = "deny"
     VIEW = "view"
     NEXT = "next"
@@ -123,6 +125,15 @@ def approve_button(card: Card) -> Json:
     return parts.button(Action.APPROVE, "Approve", value=button_value(card), style="primary", confirm=sure)
 
 
+def raise_button(card: Card) -> Json:
+    """Approve and raise, which always asks once more: it is about further calls, too."""
+    what = (
+        f"This call runs once, and for one hour, {card.agent} may go further without asking. {'; '.join(card.raises)}"
+    )
+    sure = parts.confirm("Approve and raise for 1 hour?", what, "Approve and raise")
+    return parts.button(Action.RAISE, "Approve, raise for 1 hour", value=button_value(card), confirm=sure)
+
+
 def deny_button(card: Card) -> Json:
     """Deny…, which asks for a reason."""
     return parts.button(Action.DENY, "Deny…", value=button_value(card))
@@ -143,6 +154,8 @@ def facts(card: Card) -> Json:
     if card.rule_reason:
         rule.append(parts.words(f": {parts.cut(_one_line(card.rule_reason), REASON)}"))
     lines.append(parts.fact("Rule", *rule))
+    if card.over:
+        lines.append(parts.fact("Goes over", parts.words(parts.cut("; ".join(card.over), REASON))))
     if not card.decided:
         lines.append(
             parts.fact("Needs", parts.words(parts.cut(card.needs_line or "a reviewer", NEEDS)), *_so_far(card))
@@ -257,7 +270,8 @@ def _buttons(card: Card) -> Json:
     if where is Reach.FULL_CALL:
         approve = parts.button(Action.APPROVE, "Approve…", value=button_value(card), style="primary")
     page = parts.link_button(Action.OPEN, "Open the page", card.url)
-    return parts.actions(approve, deny_button(card), view, page, block_id="answers")
+    raises = [raise_button(card)] if card.raises and where is Reach.CARD else []
+    return parts.actions(approve, *raises, deny_button(card), view, page, block_id="answers")
 
 
 def _so_far(card: Card) -> list[Json]:

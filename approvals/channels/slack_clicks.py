@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -28,6 +29,8 @@ from approvals.errors import AlreadyDecided, Expired, Invalid, NotAllowed, NotFo
 
 VIA = "slack"
 PRESSES_KEPT = 1_000
+RAISED_FOR = timedelta(hours=1)
+"""What the button says."""
 USAGE = "Type “list” to see what waits for you, or a request id (req_…) to open one call."
 
 Then = Callable[[], Awaitable[None]]
@@ -99,6 +102,8 @@ class Clicks:
         match Action(click.action):
             case Action.APPROVE:
                 return await self._approve(click, seen)
+            case Action.RAISE:
+                return await self._approve_and_raise(click, seen)
             case Action.DENY:
                 await self._may_decide(click, seen, Answer.DENY)
                 return partial(self._telling.show, click, views.deny(seen.card), on_top=_is_in_modal(click))
@@ -127,8 +132,15 @@ class Clicks:
             case Reach.PAGE:
                 raise NotAllowed(why=f"it is too long to be read in Slack. Decide on the page: {seen.card.url}")
 
-    async def _decide(self, click: Click, seen: Seen, answer: Answer) -> None:
-        decision = Decision(reviewer=seen.person.id, answer=answer, binding=click.binding, via=VIA)
+    async def _approve_and_raise(self, click: Click, seen: Seen) -> Then | None:
+        await self._may_decide(click, seen, Answer.APPROVE)
+        if click.view is not None or blocks.reach(seen.card) is not Reach.CARD:
+            raise NotAllowed(why=f"a limit is raised where the whole call is read. Decide on the page: {seen.card.url}")
+        await self._decide(click, seen, Answer.APPROVE, raise_for=RAISED_FOR)
+        return None
+
+    async def _decide(self, click: Click, seen: Seen, answer: Answer, *, raise_for: timedelta | None = None) -> None:
+        decision = Decision(reviewer=seen.person.id, answer=answer, binding=click.binding, via=VIA, raise_for=raise_for)
         await self._desk.decide(click.request_id, decision)
 
     async def _may_decide(self, click: Click, seen: Seen, answer: Answer) -> None:

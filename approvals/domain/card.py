@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from approvals.domain import plain
+from approvals.domain import plain, raising
 from approvals.domain.answered import answered_in
 from approvals.domain.excerpt import result_excerpt
 from approvals.domain.lifecycle import Record
@@ -42,7 +42,9 @@ class Card:
     """A request as people see it. Texts are plain and visible; a surface adds only its own escaping.
 
     `arguments` is the whole redacted JSON, however long. `hidden` counts the values the redactor hid in it.
-    `answers` are on offer now: none once it is decided. `url` is the page with the full call.
+    `answers` are on offer now: none once it is decided. `url` is the page with the full call. `over` are the limits
+    that the call goes over, and `raises` what each would be if the approval raised it: nothing where that is not on
+    offer.
     """
 
     request_id: str
@@ -74,6 +76,8 @@ class Card:
     votes: tuple[CardVote, ...]
     waiting: bool
     url: str
+    over: tuple[str, ...] = ()
+    raises: tuple[str, ...] = ()
 
     @property
     def decided(self) -> bool:
@@ -127,7 +131,15 @@ def make_card(
         votes=_votes(request, people),
         waiting=request.waiting,
         url=url,
+        over=tuple(_line(f"{one.name}: {one.most} {one.words}") for one in request.over),
+        raises=_raises(request) if open_now else (),
     )
+
+
+def _raises(request: ApprovalRequest) -> tuple[str, ...]:
+    if not raising.offered(request):
+        return ()
+    return tuple(_line(f"{one.name}: {one.to} instead of {one.most} {one.words}") for one in request.over)
 
 
 def _headline(request: ApprovalRequest) -> str:

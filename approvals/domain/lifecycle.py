@@ -64,6 +64,10 @@ class Note(StrEnum):
     FILED = "filed"
     """The request was saved: the first row of every request."""
     COMMENTED = "commented"
+    BUDGETS_RAISED = "budgets_raised"
+    """The approval also raised what the call goes over, for a while."""
+    RAISE_ENDED = "raise_ended"
+    """A person took a raise back before its time."""
     LATE = "late"
     """A result that came when our claim no longer stood: kept as evidence, never as state."""
 

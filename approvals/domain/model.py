@@ -208,6 +208,8 @@ class Decision:
     binding: str
     via: str
     reason: str | None = None
+    raise_for: timedelta | None = None
+    """For how long to raise, too, what the call goes over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,6 +222,23 @@ class Vote:
     via: str
     at: datetime
     reason: str | None = None
+    raise_for: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overrun:
+    """A limit that a call goes over: whose budget, what it allows, and what it would allow if it were raised.
+
+    `counter` and `scope` are the key of the budget, `name` what the policy calls it; `most` and `to` are decimals
+    written plainly, and `words` say in what, per what and for whom.
+    """
+
+    counter: str
+    scope: str
+    name: str
+    most: str
+    to: str
+    words: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -280,3 +299,4 @@ class ApprovalRequest:
     shown_at: datetime | None = None
     waiting: bool = False
     trace: tuple[Mapping[str, Any], ...] = ()
+    over: tuple[Overrun, ...] = ()

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from approvals.domain.model import Answer, ApprovalRequest, Factor, Person, PersonId, Role
+from approvals.domain.model import Answer, ApprovalRequest, Factor, Person, PersonId, Role, Vote
 
 SEE_ALL = frozenset({Role.VIEWER, Role.OPERATOR, Role.ADMIN, Role.AUDITOR})
 SEE_SECRETS = frozenset({Role.ADMIN, Role.AUDITOR})
@@ -88,14 +88,19 @@ def tally(request: ApprovalRequest, people: Mapping[PersonId, Person]) -> tuple[
 
     One person counts in every factor they speak for, but once in each.
     """
-    voters = {
-        vote.reviewer for vote in request.votes if vote.answer is Answer.APPROVE and vote.binding == request.binding
-    }
-    current = [people[v] for v in voters if v in people and why_no_authority(people[v], request) is None]
+    current = [people[voter] for voter in {vote.reviewer for vote in counted(request, people)}]
     return tuple(
         Need(factor=factor, have=sum(speaks_for(person, factor) for person in current))
         for factor in request.terms.factors
     )
+
+
+def counted(request: ApprovalRequest, people: Mapping[PersonId, Person]) -> list[Vote]:
+    """The approvals that count: for this very call, of people whose word counts now."""
+    given = [vote for vote in request.votes if vote.answer is Answer.APPROVE and vote.binding == request.binding]
+    return [
+        vote for vote in given if vote.reviewer in people and why_no_authority(people[vote.reviewer], request) is None
+    ]
 
 
 def met(needs: Iterable[Need]) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from approvals.domain import plain
-from approvals.domain.lifecycle import Event, Record, actor_of, ending
+from approvals.domain.lifecycle import Event, Note, Record, actor_of, ending
 from approvals.domain.model import Answer, ApprovalRequest, Cause, State, Vote
 from approvals.domain.quorum import Need
 from approvals.domain.redact import redact_text
@@ -89,7 +89,16 @@ def _approval(telling: Telling) -> str:
     defaulted = request.cause is Cause.SILENCE_ALLOWS or actor_of(telling.history, Event.DEFAULTED) is not None
     if defaulted or not request.votes:
         return f"Approved by nobody at {_time(request.decided_at)}: the rule lets silence allow"
-    return _decision(telling, "Approved")
+    return _decision(telling, "Approved") + _raised(telling)
+
+
+def _raised(telling: Telling) -> str:
+    """What the approval raised, and until when: what was done, which stays true if somebody takes it back."""
+    made = next((row for row in telling.history if row.event is Note.BUDGETS_RAISED), None)
+    if made is None:
+        return ""
+    names = _and(list(dict.fromkeys(plain.visible(str(one["limit"])) for one in made.detail["budgets"])))
+    return f", raising {names} until {_time(datetime.fromisoformat(made.detail['until']))}"
 
 
 def _decision(telling: Telling, word: str) -> str:

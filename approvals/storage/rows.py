@@ -7,6 +7,7 @@ are set beside the lifecycle, and a step built from an older read must not put t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
@@ -25,6 +26,7 @@ from approvals.domain.model import (
     Factor,
     OnTimeout,
     Outcome,
+    Overrun,
     PersonId,
     RequestId,
     State,
@@ -95,6 +97,7 @@ def new_row(request: ApprovalRequest) -> dict[str, Any]:
         "severity": request.severity,
         "justification": request.justification,
         "trace": [dict(step) for step in request.trace],
+        "over": [asdict(one) for one in request.over] or None,
         "created_at": request.created_at,
         "told_at": request.told_at,
         "shown_at": request.shown_at,
@@ -164,6 +167,7 @@ def request_from(row: Row[Any], votes: tuple[Vote, ...]) -> ApprovalRequest:
         shown_at=row.shown_at,
         waiting=bool(row.waiting),
         trace=tuple(row.trace),
+        over=tuple(Overrun(**one) for one in row.over or ()),
     )
 
 
@@ -203,6 +207,7 @@ def vote_rows(request_id: str, votes: Sequence[Vote], first: int) -> list[dict[s
             "via": vote.via,
             "at": vote.at,
             "reason": vote.reason,
+            "raise_seconds": None if vote.raise_for is None else int(vote.raise_for.total_seconds()),
         }
         for offset, vote in enumerate(votes)
     ]
@@ -217,6 +222,7 @@ def vote_from(row: Row[Any]) -> Vote:
         via=row.via,
         at=row.at,
         reason=row.reason,
+        raise_for=None if row.raise_seconds is None else timedelta(seconds=row.raise_seconds),
     )
 
 

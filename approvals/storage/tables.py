@@ -65,6 +65,7 @@ requests = Table(
     Column("severity", Text, nullable=False),
     Column("justification", FreeText),
     Column("trace", Json, nullable=False),
+    Column("over", Json),
     Column("state", Text, CheckConstraint(STATES, name="state"), nullable=False),
     Column("cause", Text),
     Column("revision", Integer, CheckConstraint("revision >= 1", name="revision"), nullable=False),
@@ -108,6 +109,7 @@ votes = Table(
     Column("via", Text, nullable=False),
     Column("at", Utc, nullable=False),
     Column("reason", FreeText),
+    Column("raise_seconds", Integer),
     PrimaryKeyConstraint("request_id", "ordinal"),
     UniqueConstraint("request_id", "reviewer", "binding", "answer"),
 )
@@ -228,6 +230,26 @@ counters = Table(
     Column("value", Text, nullable=False),
     Column("expires_at", Utc, nullable=False, index=True),
     PrimaryKeyConstraint("counter", "scope_key", "window_start"),
+)
+
+raises = Table(
+    "raises",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("request_id", Text, ForeignKey("requests.id"), nullable=False, index=True),
+    Column("counter", Text, nullable=False),
+    Column("scope_key", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("most", Text, nullable=False),
+    Column("to", Text, nullable=False),
+    Column("words", FreeText, nullable=False),
+    Column("by", Json, nullable=False),
+    Column("at", Utc, nullable=False),
+    Column("until", Utc, nullable=False),
+    Column("ended_at", Utc),
+    Column("ended_by", Text),
+    Index("ix_raises_budget", "counter", "scope_key", "until"),
+    Index("ix_raises_at", "at", "id"),
 )
 
 calls = Table(

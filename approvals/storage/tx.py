@@ -15,6 +15,7 @@ from approvals.storage.patience import Patience
 from approvals.storage.people import People
 from approvals.storage.pins import Pins
 from approvals.storage.policies import Policies
+from approvals.storage.raises import Raises
 from approvals.storage.recordings import Recordings
 from approvals.storage.replicas import Replicas
 from approvals.storage.requests import Requests
@@ -61,6 +62,11 @@ class Tx(Frame):
     def counters(self) -> Counters:
         """What limits count."""
         return Counters(self)
+
+    @property
+    def raises(self) -> Raises:
+        """Budgets that people have raised for a while."""
+        return Raises(self)
 
     @property
     def calls(self) -> Calls:

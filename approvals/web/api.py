@@ -23,6 +23,7 @@ from approvals.web import body, problems
 from approvals.web.models import BulkIn, BulkItemIn, CancelIn, CommentIn, DecisionIn, ExtendIn, ResolveIn
 from approvals.web.parts import PARTS, WebParts
 from approvals.web.problems import Problem
+from approvals.web.raises import written
 from approvals.web.sessions import VISITOR, Visitor
 from approvals.web.shape import Raw, View, answer, dumps, join, listed, moment, view, write
 
@@ -158,8 +159,13 @@ async def _shaped(parts: WebParts, person: Person, found: ApprovalRequest) -> Ra
     voters = [vote.reviewer for vote in found.votes]
 
     def look(tx: Tx) -> Raw:
-        messages = tx.messages.for_request(found.id)
-        return write(found, view(tx, parts.directory, person, voters), [_delivery(row) for row in messages])
+        messages, raises = tx.messages.for_request(found.id), tx.raises.of_request(found.id)
+        seen_by = view(tx, parts.directory, person, voters)
+        more = {
+            "deliveries": [_delivery(row) for row in messages],
+            "raises": [written(one, found, seen_by) for one in raises],
+        }
+        return write(found, seen_by, more)
 
     return await parts.db.read(look)
 
@@ -171,6 +177,7 @@ def _decision(sent: DecisionIn, visitor: Visitor) -> Decision:
         binding=sent.binding or "",
         via=visitor.via,
         reason=sent.reason,
+        raise_for=None if sent.raise_for is None else body.length(sent.raise_for),
     )
 
 

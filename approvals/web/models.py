@@ -7,45 +7,14 @@ are written by `shape.py`, so that arguments and results keep their stored bytes
 
 from __future__ import annotations
 
-import unicodedata
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
+
+from approvals.web.bodies import Length, Model, Name, Reason, RequestIdText, StateName, Time, Words
+from approvals.web.raise_models import OverrunOut, RaiseOut
 
 MAX_BULK = 100
-MAX_TEXT = 500
-
-RequestIdText = Annotated[str, Field(max_length=64, pattern=r"^req_[0-9A-Za-z]+$")]
-StateName = Literal[
-    "pending", "approved", "denied", "expired", "cancelled", "executing", "succeeded", "failed", "unknown"
-]
-Time = Annotated[str, Field(json_schema_extra={"format": "date-time"}, description="RFC 3339, UTC.")]
-
-
-def _no_control_characters(text: str) -> str:
-    for position, char in enumerate(text):
-        if unicodedata.category(char) in {"Cc", "Cs"} and char not in "\n\t":
-            raise ValueError(f"the character U+{ord(char):04X} at {position} is not allowed")
-    return text
-
-
-def _some_words(text: str) -> str:
-    if not text.strip():
-        raise ValueError("at least a word is needed here, not only space")
-    return text
-
-
-Text = Annotated[str, Field(max_length=MAX_TEXT), AfterValidator(_no_control_characters)]
-Words = Annotated[Text, Field(min_length=1), AfterValidator(_some_words)]
-Length = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,5}[smhd]$", description="A duration: `30s`, `15m`, `2h`, `7d`.")]
-Name = Annotated[Text, Field(max_length=128)]
-Reason = Annotated[Text, Field(description="Free text; the agent gets it quoted, as data, never as instructions.")]
-
-
-class Model(BaseModel):
-    """A strict body."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class DecisionIn(Model):
@@ -54,6 +23,11 @@ class DecisionIn(Model):
     decision: Literal["approve", "deny"]
     binding: str | None = Field(default=None, max_length=128, description="Missing or stale: 409 `stale_binding`.")
     reason: Reason | None = None
+    raise_for: Length | None = Field(
+        default=None,
+        alias="raise",
+        description="With an approval: for how long to raise, too, the limits that the call goes over; at most `24h`.",
+    )
 
 
 class BulkItemIn(DecisionIn):
@@ -138,6 +112,7 @@ class VoteOut(Model):
     reason: str | None
     at: Time
     via: str
+    raise_seconds: int | None = Field(description="For how long this vote raises, too, what the call goes over.")
 
 
 class OutcomeOut(Model):
@@ -217,6 +192,9 @@ class RequestOut(Model):
     terms: TermsOut
     trace: list[dict[str, Any]]
     outcome: OutcomeOut | None
+    over: list[OverrunOut] = Field(description="The limits that it goes over, where a limit asked.")
+    may_raise: bool = Field(description="May an approval raise them?")
+    raises: list[RaiseOut] | None = Field(default=None, description="What came of that; not in lists.")
     deliveries: list[DeliveryOut] | None = Field(default=None, description="Where its cards are; not in lists.")
 
 

@@ -15,8 +15,8 @@ from approvals.domain.receipt import has_receipt
 from approvals.notary import Notary
 from approvals.storage.tx import Tx
 from approvals.web import problems
+from approvals.web.bodies import Model
 from approvals.web.listing import limit_of, one_each, open_cursor, seal_cursor
-from approvals.web.models import Model
 from approvals.web.parts import PARTS
 from approvals.web.problems import Problem
 from approvals.web.routes import Endpoint

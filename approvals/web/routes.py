@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 
 from approvals.access import Handler
-from approvals.web import api, letters, live, login, models, openapi, pages, people, stops
+from approvals.web import api, letters, live, login, models, openapi, pages, people, raise_models, raises, stops
 from approvals.web.listing import list_requests
 
 
@@ -85,6 +85,21 @@ API: tuple[Endpoint, ...] = (
         takes=models.ResolveIn,
         gives=models.RequestOut,
         refuses=(404, 409),
+    ),
+    Endpoint(
+        method="GET",
+        path="/api/v1/raises",
+        handler=raises.list_raises,
+        gives=raise_models.RaisesOut,
+        query=("in_force", "limit", "cursor"),
+    ),
+    Endpoint(
+        method="POST",
+        path="/api/v1/raises/{id}/revoke",
+        handler=raises.revoke,
+        takes=models.Empty,
+        gives=raise_models.RaiseOut,
+        refuses=(404,),
     ),
     Endpoint(method="GET", path="/api/v1/freeze", handler=stops.show_freezes, gives=models.FreezesOut),
     Endpoint(

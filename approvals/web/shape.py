@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -18,7 +18,7 @@ from typing import Any
 from aiohttp import web
 
 from approvals.directory import Directory
-from approvals.domain import quorum, redact
+from approvals.domain import quorum, raising, redact
 from approvals.domain.answered import answered_in
 from approvals.domain.model import ApprovalRequest, Outcome, Person, PersonId, State, Steps, Vote
 from approvals.storage.tx import Tx
@@ -48,11 +48,11 @@ def view(tx: Tx, directory: Directory, person: Person, ids: Iterable[str]) -> Vi
     return View(person=person, people={one.id: one for one in found if one is not None}, now=tx.now)
 
 
-def write(request: ApprovalRequest, view: View, deliveries: Sequence[Mapping[str, Any]] | None = None) -> Raw:
-    """The `Request` of the contract; lists leave out where its cards are."""
+def write(request: ApprovalRequest, view: View, more: Mapping[str, Any] | None = None) -> Raw:
+    """The `Request` of the contract; lists leave out where its cards are, and what it raised (`more`)."""
     full = quorum.may_see_in_full(view.person, request)
     members = {**_what(request, full=full), **_how_it_stands(request, view, full=full)}
-    return join(members if deliveries is None else {**members, "deliveries": list(deliveries)})
+    return join({**members, **(more or {})})
 
 
 def join(members: Mapping[str, Any]) -> Raw:
@@ -142,6 +142,8 @@ def _how_it_stands(request: ApprovalRequest, view: View, *, full: bool) -> dict[
         "terms": _terms(request),
         "trace": [dict(step) for step in request.trace] if full else [],
         "outcome": _outcome(request.outcome, full=full) if request.outcome is not None else None,
+        "over": [{"limit": o.name, "max": o.most, "to": o.to, "words": o.words} for o in request.over],
+        "may_raise": raising.offered(request),
     }
 
 
@@ -167,6 +169,7 @@ def _vote(vote: Vote, view: View) -> dict[str, Any]:
         "reason": vote.reason,
         "at": moment(vote.at),
         "via": vote.via,
+        "raise_seconds": None if vote.raise_for is None else int(vote.raise_for.total_seconds()),
     }
 
 

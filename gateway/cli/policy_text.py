@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC
 
-from gateway.policy.budgets import Standing, plain
 from gateway.policy.model import Considered
+from gateway.policy.standings import Standing, plain
 from gateway.policy.verdicts import Final
 
 

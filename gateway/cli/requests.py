@@ -97,14 +97,25 @@ def show(request_id: str, actor: str | None, config: Path | None, as_json: bool)
 @click.argument("request_id", metavar="ID")
 @click.option("--binding", help="Decide only this exact call, as `show` printed it (default: the call as it is now).")
 @click.option("--reason", help="A word to the agent, at most 500 characters.")
+@click.option("--raise", "lasts", metavar="DURATION", help="Raise the limits it goes over, too, for so long: 1h.")
 @as_option
 @config_option
 @json_option
 def approve(
-    request_id: str, binding: str | None, reason: str | None, actor: str | None, config: Path | None, as_json: bool
+    request_id: str,
+    binding: str | None,
+    reason: str | None,
+    lasts: str | None,
+    actor: str | None,
+    config: Path | None,
+    as_json: bool,
 ) -> None:
     """Approve a request; the call runs when its agent is there for it."""
-    _decide(request_id, Answer.APPROVE, binding, reason, actor, config, as_json=as_json)
+    try:
+        raise_for = None if lasts is None else duration(lasts)
+    except ValueError as err:
+        raise click.BadParameter(str(err), param_hint="--raise") from err
+    _decide(request_id, Answer.APPROVE, binding, reason, actor, config, as_json=as_json, raise_for=raise_for)
 
 
 @command.command()
@@ -193,13 +204,19 @@ def _decide(
     config: Path | None,
     *,
     as_json: bool,
+    raise_for: timedelta | None = None,
 ) -> None:
     async def job() -> None:
         async with opened(config) as session:
             person = await session.actor(actor)
             current = await _get(session, request_id, person)
             decision = Decision(
-                reviewer=person.id, answer=answer, binding=binding or current.binding, via="cli", reason=reason
+                reviewer=person.id,
+                answer=answer,
+                binding=binding or current.binding,
+                via="cli",
+                reason=reason,
+                raise_for=raise_for,
             )
             request = await session.desk.decide(request_id, decision)
             (shown,) = await _shown(session, [request], person)
@@ -238,12 +255,17 @@ def _page(request: ApprovalRequest, shown: Mapping[str, Any]) -> str:
         "tool": f"{request.call.server}/{request.call.tool}  ({request.risk}, {request.severity})",
         "agent": f"{request.caller.agent}, for {request.caller.owner or 'nobody'}",
         "rule": f"{request.rule}  {request.rule_reason or ''}".rstrip(),
+        **{f"goes over {one['limit']}": _over(one) for one in shown["over"]},
         "decide by": f"{request.expires_at:%Y-%m-%d %H:%M:%S} UTC",
         "binding": request.binding,
     }
     lines = [request.id, *(f"  {key:<10} {value}" for key, value in facts.items())]
     lines += [f"  {vote['decision']:<10} by {vote['reviewer']} via {vote['via']}" for vote in shown["votes"]]
     return "\n".join([*lines, "  arguments", *(f"    {line}" for line in arguments.splitlines())])
+
+
+def _over(one: Mapping[str, str]) -> str:
+    return f"{one['max']} {one['words']}; raised, it would be {one['to']}"
 
 
 def _span(left: timedelta) -> str:

@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "requests": ("gateway.cli.requests", "List, show and decide the calls that wait."),
     "freeze": ("gateway.cli.freeze", "Stop every agent at once, or one, or one server; end that."),
     "messages": ("gateway.cli.messages", "List cards and events that could not be delivered, and try them again."),
+    "raises": ("gateway.cli.raises", "List the limits that people have raised for a while; take a raise back."),
     "stdio": ("gateway.cli.stdio", "Bridge a stdio MCP client to the gateway."),
     "slack": ("gateway.cli.slack", "Print the app manifest to install in Slack."),
     "audit": ("gateway.cli.audit", "Verify the audit chain, and export it."),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, Context, Decimal
 
@@ -27,6 +27,10 @@ class Bucket(Window):
     def id(self) -> str:
         """`1m=`."""
         return f"{written(self.length)}="
+
+    def raised(self, by: Decimal) -> Window:
+        """It holds so much more, too."""
+        return self if self.burst is None else replace(self, burst=EXACT.add(self.burst, by))
 
     def since(self, _now: datetime) -> datetime:
         """Its rows are no times."""

@@ -13,8 +13,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
-from gateway.policy.limit import CounterKey, OnExceed, Scope
+from gateway.policy.limit import CounterKey, OnExceed
 from gateway.policy.model import LimitUse
+from gateway.policy.standings import Exceeded, Over, Room, Standing
 from gateway.policy.windows import EXACT, TICK, Change, Counter, InFlight, Rows, Window
 
 WARN_AT = (50, 80)
@@ -33,93 +34,6 @@ class Written(NamedTuple):
 
     value: Decimal
     expires: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """How one limit stands: what is left of it, and when there is more (None: when a running call ends)."""
-
-    rule: str
-    counter: str
-    used: Decimal
-    max: Decimal
-    resets_at: datetime | None
-    unit: str | None = None
-
-    @property
-    def remaining(self) -> Decimal:
-        """What may still be taken."""
-        return max(Decimal(0), EXACT.subtract(self.max, self.used))
-
-    def as_json(self) -> dict[str, str | None]:
-        """The shape of `policy explain --json` (contract.md 7), with the unit where the limit has one."""
-        shown = {
-            "counter": self.counter,
-            "remaining": plain(self.remaining),
-            "resets_at": self.resets_at.isoformat() if self.resets_at is not None else None,
-        }
-        return shown if self.unit is None else {**shown, "unit": self.unit}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Room:
-    """Every limit of the call has room for it. `at`: by the clock that limits are counted on, if there are any."""
-
-    standings: tuple[Standing, ...] = ()
-    at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exceeded:
-    """A limit has no room: `use.limit.on_exceed` says whether the call is refused or a person asked.
-
-    `amount` is what the call costs of the budget. `retry_after` is None where waiting does not help: the call costs
-    more than the limit ever allows.
-    """
-
-    use: LimitUse
-    amount: Decimal
-    standing: Standing
-    retry_after: timedelta | None
-    standings: tuple[Standing, ...] = ()
-    at: datetime | None = None
-
-    @property
-    def rule(self) -> str:
-        """The pointer of the limit, which is the rule that decided."""
-        return self.use.limit.pointer
-
-    @property
-    def asks(self) -> bool:
-        """Does a person decide about going over?"""
-        return self.use.limit.on_exceed is OnExceed.REQUIRE_APPROVAL
-
-    @property
-    def reason(self) -> str:
-        """What happened, in the policy's words if it has any, and in numbers."""
-        said = (self.use.limit.reason or "").rstrip()
-        end = "" if not said or said[-1] in ".!?" else "."
-        return f"{said}{end} {self._numbers}" if said else self._numbers
-
-    @property
-    def allows(self) -> str | None:
-        """What there is room for now, where an argument says what a call costs, and that may be told."""
-        if self.use.of is None or self.use.secret or not self.standing.remaining:
-            return None
-        return f"a cost of at most {_counted(self.standing.remaining, self.use.unit)}"
-
-    @property
-    def _numbers(self) -> str:
-        limit, needed = self.use.limit, _counted(self.amount, self.use.unit)
-        most = f"{_counted(limit.max, self.use.unit)} {limit.window.per}"
-        at_once = "" if self.standing.max == limit.max else f" and {plain(self.standing.max)} at once"
-        most = f"{most}{at_once} {_for_whom(self.use)}"
-        if self.use.secret:
-            return f"The limit {limit.counter!r} is {most}, and this call would go over it."
-        if self.retry_after is None:
-            return f"This call costs {needed}; the limit {limit.counter!r} never allows more than {most}."
-        left = _counted(self.standing.remaining, self.use.unit)
-        return f"The limit {limit.counter!r} is {most}; {left} is left and this call needs {needed}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +79,17 @@ class Taken:
         return isinstance(self.charge.window, InFlight)
 
 
+class Raised(NamedTuple):
+    """A budget that people have raised from one amount to another, for now."""
+
+    was: Decimal
+    to: Decimal
+
+
+Raises = Mapping[CounterKey, Sequence[Raised]]
+"""What is raised now."""
+
+
 class Crossed(NamedTuple):
     """A budget that a call has brought to a level, in percent."""
 
@@ -201,6 +126,14 @@ def charges(uses: Sequence[LimitUse]) -> tuple[Charge, ...]:
     return tuple(found.values())
 
 
+def raised(wanted: Sequence[Charge], raises: Raises) -> tuple[Charge, ...]:
+    """The charges under what people have raised. A limit that refuses is never raised."""
+    return tuple(
+        replace(charge, uses=tuple(_raised(use, raises.get(charge.key, ())) for use in charge.uses))
+        for charge in wanted
+    )
+
+
 def check(wanted: Sequence[Charge], rows: AllRows, now: datetime, waived: Collection[str] = ()) -> Room | Exceeded:
     """Is there room for every charge? A limit that refuses is told before one that asks.
 
@@ -225,6 +158,7 @@ def check(wanted: Sequence[Charge], rows: AllRows, now: datetime, waived: Collec
         retry_after=_retry_after(charge, standing, now),
         standings=standings,
         at=now,
+        over=_asking(over, rows, now),
     )
 
 
@@ -270,14 +204,15 @@ class Budgets:
     """Counters in memory, on a clock that is handed in: what the store's would say, without a store."""
 
     rows: dict[CounterKey, dict[datetime, Decimal]] = field(default_factory=dict)
+    raises: Raises = field(default_factory=dict)
 
     def check(self, uses: Sequence[LimitUse], now: datetime) -> Room | Exceeded:
         """Is there room for the call? Takes nothing."""
-        return check(charges(uses), self.rows, now)
+        return check(raised(charges(uses), self.raises), self.rows, now)
 
     def take(self, uses: Sequence[LimitUse], now: datetime, waived: Collection[str] = ()) -> Reservation | Exceeded:
         """Take every counter of the call, or none and say which has no room."""
-        done = take(charges(uses), self.rows, now, waived)
+        done = take(raised(charges(uses), self.raises), self.rows, now, waived)
         if isinstance(done, Exceeded):
             return done
         reservation, writes = done
@@ -317,9 +252,22 @@ class Budgets:
                 self.rows.setdefault(key, {})[at] = value
 
 
-def plain(number: Decimal) -> str:
-    """A number without exponent and trailing zeros."""
-    return format(EXACT.normalize(number), "f")
+def _raised(use: LimitUse, raises: Sequence[Raised]) -> LimitUse:
+    if use.limit.on_exceed is OnExceed.DENY or not raises:
+        return use
+    limits = [use.limit.raised(one.was, one.to) for one in raises]
+    return replace(use, limit=max([use.limit, *limits], key=lambda limit: limit.max), own=use.limit.max)
+
+
+def _asking(over: Sequence[tuple[LimitUse, Charge]], rows: AllRows, now: datetime) -> tuple[Over, ...]:
+    """The strictest of each budget. None where another limit refuses: nobody is asked then."""
+    if any(use.limit.on_exceed is OnExceed.DENY for use, _ in over):
+        return ()
+    found: dict[CounterKey, Over] = {}
+    for use, charge in sorted(over, key=lambda pair: _strictness(pair[0])):
+        used = charge.window.used(_counter(charge, rows, now, use.limit.max))
+        found.setdefault(charge.key, Over(charge.key, use, charge.amount, used))
+    return tuple(found.values())
 
 
 def _counter(charge: Charge, rows: AllRows, now: datetime, most: Decimal) -> Counter:
@@ -370,11 +318,3 @@ def _crossed(charge: Charge, counter: Counter) -> list[Crossed]:
         levels = [level for level in WARN_AT if before * 100 < full * level <= after * 100]
         found += [Crossed(use, charge.key, max(levels), counter.now)] if levels else []
     return found
-
-
-def _counted(amount: Decimal, unit: str | None) -> str:
-    return plain(amount) if unit is None else f"{plain(amount)} {unit}"
-
-
-def _for_whom(use: LimitUse) -> str:
-    return "for everybody" if use.limit.scope == (Scope.ALL,) else f"for each {use.limit.whose}"

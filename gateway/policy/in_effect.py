@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from gateway.policy.budgets import plain
 from gateway.policy.entries import named
 from gateway.policy.limit import Limit
 from gateway.policy.model import Action, Policy, RiskClass, ToolRules, Verdict
 from gateway.policy.risk.overrides import class_seen
+from gateway.policy.standings import plain
 
 NO_POLICY = "there is no policy for this server"
 _STRICTNESS = ["allow", "depends", "require_approval", "deny", "hide"]

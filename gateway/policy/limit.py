@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 
 from gateway.policy.names import NamePattern
 from gateway.policy.paths import ArgumentPath
-from gateway.policy.windows import Window
+from gateway.policy.windows import EXACT, Window
 
 CounterKey = tuple[str, str]
 """Whose budget: the counter with its window, and the values of its scope."""
@@ -89,6 +89,12 @@ class Limit:
     def budget(self) -> str:
         """What tells its counters from those of other names and windows: the first half of a CounterKey."""
         return f"{self.counter}/{self.window.id}"
+
+    def raised(self, was: Decimal, to: Decimal) -> Limit:
+        """The limit while people have raised it; not if the policy allows less by now than what they raised."""
+        if self.max < was or to <= self.max:
+            return self
+        return replace(self, max=to, window=self.window.raised(EXACT.subtract(to, self.max)))
 
     @property
     def whose(self) -> str:

@@ -312,8 +312,8 @@ class LimitUse:
     """A limit that applies to one call: what the call costs, and each of the budgets that pays it, in its unit.
 
     A budget that stands twice in `keys` pays twice. `approval`: whom to ask when it is exceeded; `policy`: whose limit.
-    `of`: where in the call's arguments the amount stands, if it does; `secret` if that is hidden from who may not read
-    all.
+    `of` and `unit_at`: where in the call's arguments the amount and the unit stand, if they do; `secret` if that is
+    hidden from who may not read all. `own`: the maximum of the policy, where people have raised it.
     """
 
     limit: Limit
@@ -321,7 +321,9 @@ class LimitUse:
     keys: tuple[CounterKey, ...]
     unit: str | None = None
     of: Steps | None = None
+    unit_at: Steps | None = None
     secret: bool = False
+    own: Decimal | None = None
     approval: ApprovalSpec = field(default_factory=ApprovalSpec)
     policy: str = ""
 

@@ -14,12 +14,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from gateway.policy.budgets import Budgets, Exceeded, Reservation, Room
+from gateway.policy.budgets import Budgets, Reservation
 from gateway.policy.evaluate import evaluate
 from gateway.policy.layers import layered, narrowed
 from gateway.policy.limit import Limit, OnExceed, Scope
 from gateway.policy.model import ApprovalSpec, LimitUse, Policy, Ruling, Verdict
 from gateway.policy.recorded import Recorded, Unkept
+from gateway.policy.standings import Exceeded, Room
 from gateway.policy.trials import why
 from gateway.policy.verdicts import Final, final
 

@@ -104,7 +104,7 @@ class Sheet:
         return self._told_of(self.shadow_limits)
 
     def _told_of(self, uses: Iterable[LimitUse]) -> tuple[LimitUse, ...]:
-        return tuple(replace(use, secret=self._hides(use.of)) for use in uses)
+        return tuple(replace(use, secret=self._hides(use.of) or self._hides(use.unit_at)) for use in uses)
 
     @property
     def allows(self) -> str | None:
@@ -197,6 +197,7 @@ class Sheet:
                 keys=paid.keys,
                 unit=paid.unit,
                 of=(*self.at, *paid.of.plain_steps) if paid.of is not None else None,
+                unit_at=(*self.at, *limit.unit.plain_steps) if limit.unit is not None else None,
                 approval=spec,
                 policy=policy.name,
             )

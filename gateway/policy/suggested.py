@@ -10,9 +10,9 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from gateway.policy.budgets import plain
 from gateway.policy.mining import Count, Said, Shape
 from gateway.policy.proposing import Proposal
+from gateway.policy.standings import plain
 
 
 class Kind(StrEnum):

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.policy.budgets import Exceeded, Room, Standing
 from gateway.policy.model import ApprovalSpec, Ruling, Verdict
+from gateway.policy.standings import Exceeded, Room, Standing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

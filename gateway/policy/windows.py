@@ -73,6 +73,10 @@ class Window:
         """How a sentence goes on after the number."""
         return f"per {self.name}"
 
+    def raised(self, _by: Decimal) -> Window:
+        """The window of a limit that is raised by so much."""
+        return self
+
     def since(self, now: datetime) -> datetime:
         """The first row that can count now."""
         raise NotImplementedError

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from gateway.policy.budgets import plain
 from gateway.policy.operators import OPERATORS
+from gateway.policy.standings import plain
 from gateway.policy.texts import shown
 
 EVERYBODY = {"all": "for everybody", "server": "for all agents of the server", "tool": "for each tool"}

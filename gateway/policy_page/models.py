@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field
 
-from approvals.web.models import Model, Text, Time
+from approvals.web.bodies import Model, Text, Time
 from gateway.config_layers import MOST_ON_A_PAGE
 from gateway.policy.durations import YEARS, moment
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
-from tests.acceptance.counting import Shop, open_shop
+from tests.acceptance.counting import Shop, bell, open_shop
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -25,6 +27,15 @@ async def shop(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Shop]:
     hold = {"hold": {"plain": "1s", "with_progress": "1s"}}
     async with open_shop(tmp_path_factory.mktemp("budgets"), tools=tools, limits=hold) as made:
         yield made
+
+
+async def waiting(shop: Shop, to: str) -> dict[str, Any]:
+    """The request of a call to this payee, once it is there."""
+    for _ in range(20):
+        await shop.ada.next_pending()
+        if found := await pending(shop, to):
+            return found[0]
+    raise AssertionError(f"no request for {to}")
 
 
 async def pending(shop: Shop, to: str) -> list[dict[str, Any]]:
@@ -50,3 +61,50 @@ async def test_what_was_approved_while_the_agent_was_away_runs_when_it_comes_bac
         told = await agent.call("pay", {"to": "away", "amount": 150})
         assert (told.code, told.verdict["request"]) == ("approved", request["id"])
         assert shop.seen("away") == 1
+
+
+async def test_an_approval_can_raise_the_budget_until_somebody_takes_that_back(shop: Shop) -> None:
+    async with shop.agent() as agent, asyncio.TaskGroup() as group:
+        held = group.create_task(agent.call("pay", {"to": "raised", "amount": 150}))
+        request = await waiting(shop, "raised")
+        assert request["over"] == [
+            {"limit": "paid", "max": "100", "to": "250", "words": "per day for each agent and args.to"}
+        ]
+        body = {"decision": "approve", "binding": request["binding"], "raise": "1h"}
+        status, decided = await shop.ada.ask("POST", f"/api/v1/requests/{request['id']}/decision", body)
+        assert (status, decided["state"]) in {(200, "approved"), (200, "executing"), (200, "succeeded")}
+        assert (await held).text == "pay 150 to raised"
+    async with shop.agent() as agent:
+        assert not (await agent.call("pay", {"to": "raised", "amount": 90})).refused
+        listed, _ = await shop.placet.cli("raises", "list")
+        assert "paid: 250 instead of 100 per day for each agent and args.to" in listed
+        [one] = decided["raises"]
+        said, _ = await shop.placet.cli("raises", "revoke", one["id"], person="bob@example.com")
+        assert said == "paid is 100 per day for each agent and args.to again.\n"
+        assert (await agent.call("pay", {"to": "raised", "amount": 1})).code == "approval_pending"
+    assert shop.seen("raised") == 2
+
+
+async def test_only_so_many_calls_run_at_a_time_and_the_next_is_told_to_wait(shop: Shop) -> None:
+    async with shop.agent() as agent, bell(shop) as rung, asyncio.TaskGroup() as group:
+        running = group.create_task(agent.call("hang", {"to": "slots", "amount": 1}))
+        await rung.wait()
+        refused = await agent.call("hang", {"to": "slots", "amount": 2})
+        assert (refused.code, refused.verdict["retry_after_ms"]) == ("rate_limited", 2000)
+        assert "The limit 'slots' is 1 at a time for each grant; 0 is left and this call needs 1." in refused.text
+        shop.kill_server()
+        assert (await running).code == "outcome_unknown"
+        again = group.create_task(agent.call("hang", {"to": "slots", "amount": 3}))
+        await rung.wait()
+        again.cancel()
+
+
+async def test_what_a_limit_says_is_what_explain_says(shop: Shop) -> None:
+    call = '{"tool": "pay", "arguments": {"to": "explained", "amount": 120}}'
+    (shop.placet.folder / "call.json").write_text(call)
+    said, _ = await shop.placet.cli(
+        "policy", "explain", "--server", "shop", "--as", "claude-ada", "--json", "call.json", code=0
+    )
+    told = json.loads(said)
+    assert (told["verdict"], told["rule"]) == ("require_approval", "/tools/pay/limits/0")
+    assert [(one["counter"], one["remaining"]) for one in told["limits"]] == [("paid", "100")]

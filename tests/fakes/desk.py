@@ -139,10 +139,11 @@ def decision(
     binding: str | None = None,
     reason: str | None = None,
     via: str = "web",
+    raise_for: timedelta | None = None,
 ) -> Decision:
     """A decision that names what the request binds, unless another binding is given."""
     bound = request.binding if binding is None else binding
-    return Decision(reviewer=by.id, answer=answer, binding=bound, via=via, reason=reason)
+    return Decision(reviewer=by.id, answer=answer, binding=bound, via=via, reason=reason, raise_for=raise_for)
 
 
 def returned(result: bytes = b'{"content":[]}') -> Happened:

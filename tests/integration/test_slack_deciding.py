@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from approvals.channels import slack_views
-from approvals.domain.model import Answer, Factor, State
+from approvals.domain.model import Answer, Factor, Overrun, State
 from approvals.testing import samples
 from approvals.testing.slack import Message, View
 from tests.fakes.desk import returned
@@ -347,3 +348,27 @@ async def turn(at: Office, view: View, button: str) -> None:
     before = view.hash
     await at.slack.press(at.people["ada"], view, button)
     await at.slack.wait_for(lambda: view if view.hash != before else None)
+
+
+OVER = Overrun(counter="paid/day", scope='[["agent", "a"]]', name="paid", most="100", to="220", words="per day")
+
+
+@BOTH
+async def test_approving_can_raise_what_the_call_goes_over_for_an_hour(at: Office) -> None:
+    asked, card = await at.asked(over=(OVER,))
+    assert labels(card) == ["Approve", "Approve, raise for 1 hour", "Deny…", "View full call", "Open the page"]
+    answer = await at.slack.press(at.people["ada"], card, "raise")
+    assert answer.acked
+    saved = await at.at.now(asked)
+    assert (saved.state, saved.votes[0].raise_for) == (State.APPROVED, timedelta(hours=1))
+    [made] = await at.at.db.read(lambda tx: tx.raises.of_request(asked.id))
+    assert (made.over, made.until) == (OVER, at.at.clock.now + timedelta(hours=1))
+    await at.deliver()
+    assert "Approved by Ada at 14:02 UTC via Slack, raising paid until 15:02 UTC" in card.text
+
+
+async def test_who_may_not_decide_raises_nothing(at: Office) -> None:
+    asked, card = await at.asked(over=(OVER,), terms=samples.terms(Factor(members=(samples.SECURITY,))))
+    await at.slack.press(at.people["ada"], card, "raise")
+    assert (await at.at.now(asked)).state is State.PENDING
+    assert await at.at.db.read(lambda tx: tx.raises.of_request(asked.id)) == []

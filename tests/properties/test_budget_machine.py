@@ -23,11 +23,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from approvals.storage import migrate
 from approvals.storage.engine import Database
 from gateway.limits import Limits
-from gateway.policy.budgets import Budgets, Exceeded, Reservation
+from gateway.policy.budgets import Budgets, Reservation
 from gateway.policy.costs import cost
 from gateway.policy.limit import Limit
 from gateway.policy.loaders import load_policy
 from gateway.policy.model import Facts, LimitUse
+from gateway.policy.standings import Exceeded
 from tests.fakes.desk import Clock
 
 NOON = datetime(2026, 11, 24, 12, 0, 30, tzinfo=UTC)

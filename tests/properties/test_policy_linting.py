@@ -10,12 +10,13 @@ from typing import Any
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from gateway.policy.budgets import Budgets, Exceeded
+from gateway.policy.budgets import Budgets
 from gateway.policy.convert import described
 from gateway.policy.evaluate import evaluate
 from gateway.policy.findings import Kind
 from gateway.policy.linting import findings
 from gateway.policy.model import Facts, Policy
+from gateway.policy.standings import Exceeded
 from tests.properties.test_policy_convert import TOOLS, arguments, conditions, judged, load, policies
 
 definitions = [{"name": name} for name in TOOLS]

@@ -16,12 +16,13 @@ from hypothesis import strategies as st
 
 from approvals.domain.fingerprint import canonical, sha256_hex
 from gateway.limits import waived_by
-from gateway.policy.budgets import Budgets, Exceeded, Reservation
+from gateway.policy.budgets import Budgets, Reservation
 from gateway.policy.evaluate import evaluate
 from gateway.policy.loaders import load_policy
 from gateway.policy.model import Facts, LimitUse, Policy, Verdict
 from gateway.policy.recorded import Lost, Paid, Recorded, Request
 from gateway.policy.replaying import Assume, Change, Rejudged, Replayer
+from gateway.policy.standings import Exceeded
 
 EXAMPLES = settings(max_examples=200, deadline=None)
 BEGINS = datetime(2026, 11, 24, 9, 58, tzinfo=UTC)

@@ -6,10 +6,13 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from gateway.policy.budgets import Budgets, Exceeded, Reservation, Room
+import pytest
+
+from gateway.policy.budgets import Budgets, Raised, Reservation
 from gateway.policy.evaluate import evaluate
 from gateway.policy.loaders import load_policy
 from gateway.policy.model import Facts, LimitUse
+from gateway.policy.standings import Exceeded, Room
 
 NOON = datetime(2026, 11, 24, 12, 0, 30, tzinfo=UTC)
 
@@ -116,3 +119,57 @@ def test_a_counter_of_a_bucket_can_be_given_too() -> None:
     budgets.begin(wanted, {"c": Decimal(59)}, NOON)
     assert isinstance(budgets.take(wanted, NOON), Reservation)
     assert isinstance(budgets.take(wanted, NOON), Exceeded)
+
+
+ASKS = "{counter: c, window: day, max: 10, amount: args.amount, on_exceed: require_approval}"
+
+
+def spend(budgets: Budgets, amount: int, limit: str = ASKS) -> Reservation | Exceeded:
+    return budgets.take(uses(limit, arguments={"amount": amount}), NOON)
+
+
+def test_a_raised_budget_has_room_up_to_what_it_was_raised_to() -> None:
+    budgets = Budgets()
+    [key] = uses(ASKS)[0].keys
+    assert isinstance(spend(budgets, 9), Reservation)
+    over = spend(budgets, 4)
+    assert isinstance(over, Exceeded)
+    assert [(one.key, one.used, one.amount) for one in over.over] == [(key, Decimal(9), Decimal(4))]
+    budgets.raises = {key: [Raised(Decimal(10), Decimal(23)), Raised(Decimal(10), Decimal(15))]}
+    assert isinstance(spend(budgets, 14), Reservation)
+    full = spend(budgets, 1)
+    assert isinstance(full, Exceeded)
+    assert full.reason == "The limit 'c' is 23 per day for each grant; 0 is left and this call needs 1."
+
+
+@pytest.mark.parametrize(
+    ("limit", "room"),
+    [
+        (ASKS, True),
+        (ASKS.replace("max: 10", "max: 9"), False),
+        (ASKS.replace("max: 10", "max: 11"), True),
+        (ASKS.replace("require_approval", "deny"), False),
+        (f"{ASKS}, {{counter: c, window: day, max: 19, amount: args.amount}}", False),
+        (ASKS.replace("day", "minute, kind: bucket, burst: 2"), True),
+    ],
+    ids=[
+        "it stands",
+        "the policy has been tightened since",
+        "or loosened",
+        "a limit that refuses is never raised",
+        "nor one on the same counter",
+        "a bucket holds more, too",
+    ],
+)
+def test_a_raise_holds_for_limits_that_ask_and_are_not_stricter_by_now(limit: str, room: bool) -> None:
+    budgets = Budgets()
+    for use in uses(limit):
+        budgets.raises = {**budgets.raises, **{key: [Raised(Decimal(10), Decimal(100))] for key in use.keys}}
+    assert isinstance(spend(budgets, 20, limit), Reservation) is room
+
+
+def test_nobody_is_asked_to_raise_what_another_limit_refuses_anyway() -> None:
+    refuses = ASKS.replace("counter: c", "counter: d").replace("require_approval", "deny")
+    over = Budgets().check(uses(f"{ASKS}, {refuses}", arguments={"amount": 11}), NOON)
+    assert isinstance(over, Exceeded)
+    assert (over.asks, over.over) == (False, ())

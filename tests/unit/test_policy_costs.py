@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from gateway.policy.budgets import Budgets, Exceeded, Reservation
+from gateway.policy.budgets import Budgets, Reservation
 from gateway.policy.evaluate import evaluate
 from gateway.policy.limit import CounterKey
 from gateway.policy.loaders import load_policy
 from gateway.policy.model import Facts, LimitUse, Risk, RiskClass, Ruling, Verdict
+from gateway.policy.standings import Exceeded, words
 from gateway.protocol.strict import read
 
 NOON = datetime(2026, 11, 24, 12, 0, 30, tzinfo=UTC)
@@ -273,3 +274,15 @@ def test_an_amount_that_is_hidden_is_not_told_where_the_limit_is(amount: str, re
     assert isinstance(over, Exceeded)
     assert over.reason == "The limit 'c' is 5000 per day for each grant, and this call would go over it."
     assert over.retry_after is None
+
+
+def test_a_unit_that_is_hidden_is_not_told_either() -> None:
+    limit = budget(amount="args.amount", unit="args.account")
+    policy = load_policy(
+        f'version: "1"\ndefault: deny\ntools: {{pay: {{redact: [args.account], limits: [{limit}]}}}}\n', "p.yaml"
+    )
+    facts = Facts(server="s", tool="pay", agent="ada", now=NOON, arguments={"amount": 7, "account": "DE89"})
+    over = Budgets().check(evaluate(policy, facts).limits, NOON)
+    assert isinstance(over, Exceeded)
+    assert over.reason == "The limit 'c' is 2 per day for each grant, and this call would go over it."
+    assert words(over.use) == "per day for each grant"

@@ -16,7 +16,7 @@ from approvals.channels import slack_parts as parts
 from approvals.channels import slack_views as views
 from approvals.channels.slack_blocks import Reach, draw, reach
 from approvals.domain.card import Card
-from approvals.domain.model import State
+from approvals.domain.model import Overrun, State
 from approvals.testing import samples
 from approvals.testing.channel_contract import HOSTILE, ended_requests
 from approvals.testing.slack import limits
@@ -337,3 +337,33 @@ def _plain_texts(value: Any) -> Iterator[str]:
             yield value["text"]
         for inner in value.values():
             yield from _plain_texts(inner)
+
+
+OVER = Overrun(
+    counter="paid/day", scope="x", name="paid", most="100", to="220", words="usd per day for each agent and args.to"
+)
+
+
+def test_a_call_over_a_limit_says_so_and_offers_to_raise_it() -> None:
+    shown = samples.card(samples.request(over=(OVER,)))
+    assert shown.raises == ("paid: 220 instead of 100 usd per day for each agent and args.to",)
+    drawn = blocks.draw(shown)
+    text = json.dumps(drawn.blocks)
+    assert "paid: 100 usd per day for each agent and args.to" in text
+    buttons = {one["action_id"]: one for one in drawn.blocks[-1]["elements"]}
+    assert list(buttons) == ["approve", "raise", "deny", "view", "open"]
+    assert "paid: 220 instead of 100" in buttons["raise"]["confirm"]["text"]["text"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"over": (OVER,), "given": samples.terms(grants="never")},
+        {"over": (OVER,), "arguments": {"long": "x" * 5000}},
+        {},
+    ],
+    ids=["the rule gives no standing permission", "the call is not read whole on the card", "it goes over nothing"],
+)
+def test_nothing_is_raised_from_a_card_where_that_is_not_on_offer(changes: dict[str, Any]) -> None:
+    drawn = blocks.draw(samples.card(samples.request(**changes)))
+    assert "raise" not in {one["action_id"] for one in drawn.blocks[-1]["elements"]}
