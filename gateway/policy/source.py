@@ -35,7 +35,7 @@ class Problem:
     hint: str | None = None
 
     def __str__(self) -> str:
-        place = f" (at {self.pointer})" if self.pointer else ""
+        place = f" (at {_written_out(self.pointer)})" if self.pointer else ""
         hint = f"; {self.hint}" if self.hint else ""
         return f"{self.file}:{self.line}:{self.column}: {self.message}{hint}{place}"
 
@@ -140,4 +140,8 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 def visible(text: str, limit: int = 80) -> str:
     """Text of a file, quoted for a message: bounded, with invisible characters written out."""
     cut = text if len(text) <= limit else text[: limit - 1] + "…"
-    return "'" + "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in cut) + "'"
+    return f"'{_written_out(cut)}'"
+
+
+def _written_out(text: str) -> str:
+    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)

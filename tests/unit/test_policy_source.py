@@ -114,6 +114,11 @@ def test_a_problem_prints_place_message_hint_and_pointer() -> None:
     assert str(problem) == "f:3:4: wrong; do this (at /a)"
 
 
+def test_a_problem_writes_out_what_is_invisible_in_its_pointer() -> None:
+    problem = Problem(file="p.yaml", line=1, column=1, message="m", pointer="/tools/a\u200b\x1b[31m")
+    assert str(problem) == "p.yaml:1:1: m (at /tools/a\\u200b\\u001b[31m)"
+
+
 def test_pointers_escape_slash_and_tilde() -> None:
     assert pointer(("tools", "a/b~c", 0)) == "/tools/a~1b~0c/0"
 
