@@ -67,6 +67,7 @@ class Desk:
         """Save a call for people to decide, or join or retell the same call.
 
         Raises:
+            Revoked: the agent's access has ended.
             QueueFull: a cap on waiting requests is reached.
             Unavailable: the store cannot take it; nothing was saved.
         """

@@ -51,6 +51,10 @@ class Directory:
         row = tx.people.get(key)
         return None if row is None else row.person
 
+    def is_configured(self, person_id: str) -> bool:
+        """Is the person described by the configuration?"""
+        return PersonId(person_id.lower()) in self._configured.people
+
     def by_slack(self, tx: Tx, user_id: str) -> Person | None:
         """The person a Slack user id is mapped to."""
         configured = self._configured.slack.get(user_id)

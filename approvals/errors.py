@@ -86,6 +86,14 @@ class NotPermitted(Refusal):
     for_people = "You may not {what}: that takes the {roles} role."
 
 
+class Revoked(Refusal):
+    """The agent's access was taken away while its call was under way."""
+
+    code, http_status = "revoked", 403
+    for_people = "This agent is revoked."
+    for_agent = "The access of this agent was revoked, so nothing was saved and nobody was asked. Stop, tell your user."
+
+
 class Stopped(Refusal):
     """The agent, its server or everything is stopped, so nothing may be approved. Field: what, a clause."""
 

@@ -17,7 +17,7 @@ from approvals import stopped
 from approvals.domain import fingerprint
 from approvals.domain.lifecycle import Record, advance, ending, filed
 from approvals.domain.model import ApprovalRequest, Caller, Overrun, RequestId, State, Terms, ToolCall
-from approvals.errors import Conflict, Invalid, QueueFull
+from approvals.errors import Conflict, Invalid, QueueFull, Revoked
 from approvals.storage.tx import Tx
 
 JUSTIFICATION_MAX = 2_000
@@ -113,9 +113,13 @@ def file_in(tx: Tx, filing: Filing, *, request_id: str, caps: Caps, routes: Rout
     """The whole of filing, inside one transaction.
 
     Raises:
+        Revoked: the agent's access has ended, which whoever let the call in had not heard yet.
         QueueFull: a cap is reached; nothing was saved.
         Conflict: the same call opened and ended again and again while we looked.
     """
+    # First of all, so that a revocation either is seen here, or waits for us and finds what we save.
+    if tx.agents.is_revoked(filing.caller.agent):
+        raise Revoked
     key = fingerprint.call_key(filing.caller.agent, filing.call)
     for _ in range(3):
         found = _existing(tx, key, filing)

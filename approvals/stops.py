@@ -14,30 +14,22 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from approvals import deciding
+from approvals.acting import Actor, permit
 from approvals.deciding import Room
 from approvals.desk import Desk
 from approvals.domain.lifecycle import Event, Happened
-from approvals.domain.model import Cause, Role, State
+from approvals.domain.model import Cause, State
 from approvals.domain.redact import redact_text
 from approvals.domain.schedule import CLOCK
 from approvals.domain.stops import AGENT, LONGEST, SERVER, Freeze, begun, named, over
-from approvals.errors import Invalid, NotFound, NotPermitted
+from approvals.errors import Invalid, NotFound
 from approvals.storage.requests import Query
 from approvals.storage.tx import Tx
 
 log = logging.getLogger(__name__)
 
-STEWARDS = frozenset({Role.OPERATOR, Role.ADMIN})
 BATCH = 200
 LEAST = timedelta(minutes=1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Actor:
-    """Who acts, and how they are known: a person's address, or an account of the command line (`cli:NAME`)."""
-
-    id: str
-    via: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +91,7 @@ class Stops:
             self._ran_out(tx)
             freeze = tx.switches.thaw(scope, by=actor.id, at=tx.now, via=actor.via)
             if freeze is not None:
-                self._tell(tx, over(freeze, url=self._around.url))
+                self._over(tx, freeze)
             return freeze
 
         freeze = await self._db.write(work)
@@ -130,8 +122,13 @@ class Stops:
     def _ran_out(self, tx: Tx) -> list[Freeze]:
         ended = tx.switches.end_due(tx.now, by=CLOCK)
         for freeze in ended:
-            self._tell(tx, over(freeze, url=self._around.url))
+            self._over(tx, freeze)
         return ended
+
+    def _over(self, tx: Tx, freeze: Freeze) -> None:
+        # A yes that crossed with the beginning of the freeze was not found then, and must not run now.
+        _end_approved(Room(tx, self._desk.directory), freeze)
+        self._tell(tx, over(freeze, url=self._around.url))
 
     def _tell(self, tx: Tx, text: str) -> None:
         tx.alerts.owe(self._around.targets(), redact_text(text))
@@ -142,19 +139,6 @@ class Stops:
             raise Invalid(field="agent", why=f"there is no {named(scope)}")
         if scope.startswith(SERVER) and scope.removeprefix(SERVER) not in self._around.servers():
             raise Invalid(field="server", why=f"there is no {named(scope)}")
-
-
-def permit(room: Room, actor: Actor, what: str) -> None:
-    """Let operators and admins pass, as they are now, and the account of a command.
-
-    Raises:
-        NotPermitted: anybody else.
-    """
-    if "@" not in actor.id:
-        return
-    person = room.person(actor.id)
-    if person.disabled or not person.roles & STEWARDS:
-        raise NotPermitted(what=what, roles="operator or admin")
 
 
 def _reason(text: str) -> str:
@@ -168,10 +152,10 @@ def _reason(text: str) -> str:
 
 
 def _end_approved(room: Room, freeze: Freeze) -> int:
-    """End what was approved before the freeze and has not run: nobody would think of it when the freeze is over."""
+    """End what was approved before the freeze was over and has not run: nobody would think of it any more."""
     agent = freeze.scope.removeprefix(AGENT) if freeze.scope.startswith(AGENT) else None
     server = freeze.scope.removeprefix(SERVER) if freeze.scope.startswith(SERVER) else None
-    query = Query(agent=agent, server=server, states=frozenset({State.APPROVED}))
+    query = Query(agent=agent, server=server, states=frozenset({State.APPROVED}), decided_before=freeze.ended_at)
     frozen = Happened(event=Event.CANCELLED, actor=freeze.by, cause=Cause.FROZEN, note=freeze.reason)
     return end_every(room, query, frozen)
 

@@ -28,6 +28,7 @@ from gateway.callers import Callers, sync
 from gateway.catalog import Catalog
 from gateway.channels import Around, channels_of
 from gateway.console import Console
+from gateway.console_agents import ConsoleAgents
 from gateway.conversation import Conversations
 from gateway.desks import holder, new_id, routes_of, surroundings_of
 from gateway.executor import Executor
@@ -297,6 +298,7 @@ class Service:
                 notices=self.status.notices,
                 endpoints=(
                     *self.console.endpoints(),
+                    *ConsoleAgents(reloader=self.reloader, desk=self.desk).endpoints(),
                     *Proof(notary=self.notary).endpoints(),
                     *self.policy_page.endpoints(),
                     *self.sign_in.endpoints(),

@@ -24,6 +24,7 @@ from approvals.web.routes import API
 from gateway import schemas
 from gateway.cli.slack import as_yaml
 from gateway.console import Console
+from gateway.console_agents import ConsoleAgents
 from gateway.policy_page.routes import PolicyPage
 from gateway.signin import SignInRoutes
 
@@ -78,6 +79,7 @@ def _openapi(_root: Path) -> str:
     endpoints = (
         *API,
         *Console.__new__(Console).endpoints(),
+        *ConsoleAgents.__new__(ConsoleAgents).endpoints(),
         *PolicyPage(db=nothing, reloader=nothing, recorder=nothing).endpoints(),
         *Proof.__new__(Proof).endpoints(),
         *SignInRoutes.__new__(SignInRoutes).endpoints(),

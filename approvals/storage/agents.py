@@ -73,10 +73,16 @@ class Agents(Group):
         self._run(fresh.on_conflict_do_update(index_elements=["name"], set_=values))
         self._tx.touch("agents")
 
-    def get(self, name: str) -> AgentRow | None:
-        """One agent."""
-        row = self._run(select(agents).where(agents.c.name == name)).first()
+    def get(self, name: str, *, lock: bool = False) -> AgentRow | None:
+        """One agent; `lock` waits for what is being filed for it, and keeps other writers off its row."""
+        one = select(agents).where(agents.c.name == name)
+        row = self._run(one.with_for_update() if lock else one).first()
         return None if row is None else _agent(row)
+
+    def is_revoked(self, name: str) -> bool:
+        """Has an agent's access ended? A revocation waits until this transaction has."""
+        row = self._run(select(agents.c.revoked_at).where(agents.c.name == name).with_for_update(read=True)).first()
+        return row is not None and row.revoked_at is not None
 
     def list(self) -> list[AgentRow]:
         """Every agent, by name."""

@@ -83,6 +83,7 @@ class Query:
     limit: int = 50
     after: Cursor | None = None
     oldest_first: bool = False
+    decided_before: datetime | None = None
 
 
 class Requests(Group):
@@ -328,6 +329,8 @@ def _conditions(query: Query) -> list[ColumnElement[bool]]:
     found = [requests.c[name] == value for name, value in exact.items() if value is not None]
     if query.states:
         found.append(requests.c.state.in_(sorted(state.value for state in query.states)))
+    if query.decided_before is not None:
+        found.append(requests.c.decided_at < query.decided_before)
     if query.q:
         columns = ("id", "server", "tool", "agent", "owner", "justification")
         found.append(or_(*(requests.c[name].icontains(query.q, autoescape=True) for name in columns)))

@@ -42,7 +42,7 @@ async def read(request: web.Request, model: type[M]) -> M:
 
 
 def length(text: str) -> timedelta:
-    """What `models.Length` says."""
+    """What `bodies.Length` says."""
     return timedelta(**{_UNITS[text[-1]]: int(text[:-1])})
 
 

@@ -63,7 +63,6 @@ def asked_for(request: web.Request) -> Asked:
     query = one_each(request, _KNOWN)
     for name in (*_EXACT, "q"):
         _check_text(name, query.get(name, ""))
-    exact = {name: query.get(name) or None for name in _EXACT}
     return Asked(
         mine=_choice("mine", query.get("mine", ""), _YES_NO),
         query=Query(
@@ -72,7 +71,9 @@ def asked_for(request: web.Request) -> Asked:
             limit=limit_of(query.get("limit")),
             after=_cursor(query.get("cursor")),
             oldest_first=_choice("order", query.get("order", "newest"), {"newest": False, "oldest": True}),
-            **exact,
+            server=query.get("server") or None,
+            tool=query.get("tool") or None,
+            agent=query.get("agent") or None,
         ),
     )
 

@@ -7,15 +7,11 @@ the session. Used, run out, unknown, and somebody disabled are one answer.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-
 from aiohttp import web
 
 from approvals import tokens
 from approvals.access import Access, access
-from approvals.domain.model import Person, PersonId
-from approvals.errors import NotFound
-from approvals.storage.people import LinkRow
+from approvals.domain.model import Person
 from approvals.storage.tx import Tx
 from approvals.web import body
 from approvals.web.models import Empty, LoginIn
@@ -25,8 +21,6 @@ from approvals.web.problems import Problem
 from approvals.web.sessions import SECRET_BYTES, VISITOR, Opened, Visitor, digest, open_session
 from approvals.web.shape import answer
 
-LINK_GOOD_FOR = timedelta(minutes=15)
-
 _REFUSED = (
     "This sign-in link was used already, has run out after 15 minutes, or is not one of ours. "
     "Make a new one with `placet people login-link`."
@@ -35,30 +29,6 @@ _REFUSED = (
 
 class _NoSuchLink(Exception):
     """Rolls the transaction back."""
-
-
-def make_login_link(tx: Tx, person: PersonId, now: datetime, token_bytes: bytes, *, by: str) -> str:
-    """Save a one-time link for a person; returns what stands after the public URL (`/login#…`).
-
-    `token_bytes` are `tokens.RANDOM_BYTES` random bytes.
-    """
-    token = tokens.make(tokens.Kind.LOGIN, token_bytes)
-    tx.people.add_link(LinkRow(hash=token.sha256, person=person, by=by, created_at=now, expires_at=now + LINK_GOOD_FOR))
-    tx.did("person.link_made", by, subject=f"person:{person}")
-    return f"/login#{token.text}"
-
-
-def make_person_token(tx: Tx, person: PersonId, token_bytes: bytes, *, by: str) -> str:
-    """Give a person a new token (the one before it stops working) and return it, for the only time.
-
-    Raises:
-        NotFound: there is no row for the person. A person of the configuration gets a token there, by its hash.
-    """
-    token = tokens.make(tokens.Kind.PERSON, token_bytes)
-    if not tx.people.set_token(person, token.sha256):
-        raise NotFound(what="person")
-    tx.did("person.token_made", by, subject=f"person:{person}")
-    return token.text
 
 
 @access(Access.SIGN_IN)

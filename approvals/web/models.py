@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
 
-from approvals.web.bodies import Length, Model, Name, Reason, RequestIdText, StateName, Time, Words
+from approvals.web.bodies import Length, Model, Reason, RequestIdText, StateName, Time, Words
 from approvals.web.raise_models import OverrunOut, RaiseOut
 
 MAX_BULK = 100
@@ -65,16 +65,6 @@ class ResolveIn(Model):
 
     ran: bool
     note: Words
-
-
-class FreezeIn(Model):
-    """Freeze everything, one `agent` or one `server` (with a `reason`), or end that freeze."""
-
-    on: bool
-    reason: Words | None = Field(default=None, description="Told to agents and people.")
-    lasts: Length | None = Field(default=None, alias="for", description="How long; at most, and by default, `7d`.")
-    agent: Name | None = None
-    server: Name | None = None
 
 
 class LoginIn(Model):
@@ -249,73 +239,6 @@ class PersonOut(Model):
     name: str
     roles: list[str]
     groups: list[str]
-
-
-class ListedPersonOut(PersonOut):
-    """A person in the list of people."""
-
-    slack: list[str]
-    disabled: bool
-
-
-class PeopleOut(Model):
-    """Everybody the directory knows."""
-
-    people: list[ListedPersonOut]
-    next_cursor: str | None
-
-
-class TokenOut(Model):
-    """A token of an agent, by its visible prefix."""
-
-    prefix: str
-    created_at: Time
-    expires_at: Time | None
-    revoked_at: Time | None
-    last_used_at: Time | None
-
-
-class AgentOut(Model):
-    """An agent: who is behind it, and what it may reach."""
-
-    name: str
-    owner: str | None
-    servers: list[str]
-    anonymous: bool
-    source: str
-    paused_at: Time | None
-    revoked_at: Time | None
-    last_used_at: Time | None
-    tokens: list[TokenOut]
-
-
-class AgentsOut(Model):
-    """Every agent."""
-
-    agents: list[AgentOut]
-    next_cursor: str | None
-
-
-class FreezeOut(Model):
-    """One freeze: of everything, or of the `agent` or `server` that is named."""
-
-    scope: str
-    agent: str | None
-    server: str | None
-    reason: str
-    by: str
-    name: str
-    at: Time
-    until: Time
-    ended_at: Time | None
-    ended_by: str | None
-
-
-class FreezesOut(Model):
-    """What is frozen now, the oldest first, and the last freezes, the newest first."""
-
-    freezes: list[FreezeOut]
-    recent: list[FreezeOut]
 
 
 class MessageOut(Model):

@@ -1,7 +1,7 @@
-"""Who is asking (`/me`), and the lists of people and agents, to read.
+"""Who is asking (`/me`), the lists of people and agents, and what admins do to people.
 
 The lists name everybody's address, so a viewer, who reads requests only, does not get them. Nothing here
-ever shows a token or its hash; an agent's tokens are named by their visible prefix.
+ever shows a token's hash, or a token twice; an agent's tokens are named by their visible prefix.
 """
 
 from __future__ import annotations
@@ -12,13 +12,17 @@ from typing import Any
 from aiohttp import web
 
 from approvals.access import Access, access
-from approvals.domain.model import Person, Role
+from approvals.domain.model import Person, PersonId, Role
+from approvals.roster import Roster
 from approvals.storage.agents import AgentRow, TokenRow
 from approvals.storage.tx import Tx
+from approvals.web import body
 from approvals.web.listing import limit_of, one_each, open_cursor, seal_cursor
+from approvals.web.models import Empty
+from approvals.web.models_people import PersonIn
 from approvals.web.parts import PARTS, WebParts
 from approvals.web.problems import Problem
-from approvals.web.sessions import VISITOR, Visitor
+from approvals.web.sessions import VISITOR, Visitor, actor_of
 from approvals.web.shape import answer, dumps, moment
 
 LISTS = frozenset({"agents", "people", "servers", "policies"})
@@ -38,11 +42,50 @@ async def list_people(request: web.Request) -> web.StreamResponse:
     _check_may_list(request[VISITOR].person)
     parts = request.app[PARTS]
     known = await parts.db.read(parts.directory.people)
-    people = [
-        {**_person(one), "slack": sorted(one.slack), "disabled": one.disabled}
-        for one in sorted(known.values(), key=lambda one: one.id)
-    ]
+    people = [_listed(parts, one) for one in sorted(known.values(), key=lambda one: one.id)]
     return _list(request, "people", people, key="id")
+
+
+@access(Access.PERSON)
+async def save_person(request: web.Request) -> web.StreamResponse:
+    """Add a person, or change one that was added; admins only."""
+    sent = await body.read(request, PersonIn)
+    parts = request.app[PARTS]
+    person = Person(
+        id=PersonId(sent.id.lower()),
+        name=sent.name,
+        roles=frozenset(Role(role) for role in sent.roles),
+        groups=frozenset(sent.groups),
+        slack=frozenset(sent.slack),
+    )
+    await Roster(parts.desk).save(person, actor=actor_of(request[VISITOR]))
+    return answer(request, dumps(_listed(parts, person)))
+
+
+@access(Access.PERSON)
+async def remove_person(request: web.Request) -> web.StreamResponse:
+    """Remove a person who was added, and end their sessions; admins only."""
+    await body.read(request, Empty)
+    await Roster(request.app[PARTS].desk).remove(request.match_info["id"], actor=actor_of(request[VISITOR]))
+    return web.Response(status=204)
+
+
+@access(Access.PERSON)
+async def make_token(request: web.Request) -> web.StreamResponse:
+    """Give a person who was added a new API token; admins only."""
+    await body.read(request, Empty)
+    roster = Roster(request.app[PARTS].desk)
+    token = await roster.token(request.match_info["id"], actor=actor_of(request[VISITOR]))
+    return answer(request, dumps({"token": token}))
+
+
+@access(Access.PERSON)
+async def make_link(request: web.Request) -> web.StreamResponse:
+    """Make a link that signs a person in once, within 15 minutes; admins only."""
+    await body.read(request, Empty)
+    parts = request.app[PARTS]
+    path = await Roster(parts.desk).login_link(request.match_info["id"], actor=actor_of(request[VISITOR]))
+    return answer(request, dumps({"url": parts.settings.link(path)}))
 
 
 @access(Access.PERSON)
@@ -102,11 +145,17 @@ def _person(person: Person) -> dict[str, Any]:
     }
 
 
+def _listed(parts: WebParts, person: Person) -> dict[str, Any]:
+    source = "config" if parts.directory.is_configured(person.id) else "added"
+    return {**_person(person), "slack": sorted(person.slack), "disabled": person.disabled, "source": source}
+
+
 def _agents(tx: Tx) -> list[dict[str, Any]]:
-    return [_agent(agent, tx.agents.tokens(agent.name)) for agent in tx.agents.list()]
+    return [agent_body(agent, tx.agents.tokens(agent.name)) for agent in tx.agents.list()]
 
 
-def _agent(agent: AgentRow, tokens: Sequence[TokenRow]) -> dict[str, Any]:
+def agent_body(agent: AgentRow, tokens: Sequence[TokenRow]) -> dict[str, Any]:
+    """An agent as the contract shows it."""
     used = [token.last_used_at for token in tokens if token.last_used_at is not None]
     return {
         "name": agent.name,

@@ -10,7 +10,21 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 
 from approvals.access import Handler
-from approvals.web import api, letters, live, login, models, openapi, pages, people, raise_models, raises, stops
+from approvals.web import (
+    api,
+    letters,
+    live,
+    login,
+    models,
+    models_people,
+    models_stops,
+    openapi,
+    pages,
+    people,
+    raise_models,
+    raises,
+    stops,
+)
 from approvals.web.listing import list_requests
 
 
@@ -101,13 +115,13 @@ API: tuple[Endpoint, ...] = (
         gives=raise_models.RaiseOut,
         refuses=(404,),
     ),
-    Endpoint(method="GET", path="/api/v1/freeze", handler=stops.show_freezes, gives=models.FreezesOut),
+    Endpoint(method="GET", path="/api/v1/freeze", handler=stops.show_freezes, gives=models_stops.FreezesOut),
     Endpoint(
         method="POST",
         path="/api/v1/freeze",
         handler=stops.freeze,
-        takes=models.FreezeIn,
-        gives=models.FreezesOut,
+        takes=models_stops.FreezeIn,
+        gives=models_stops.FreezesOut,
         refuses=(404,),
     ),
     Endpoint(method="GET", path="/api/v1/events", handler=live.events, refuses=(429,)),
@@ -116,14 +130,44 @@ API: tuple[Endpoint, ...] = (
         method="GET",
         path="/api/v1/people",
         handler=people.list_people,
-        gives=models.PeopleOut,
+        gives=models_people.PeopleOut,
         query=("limit", "cursor"),
+    ),
+    Endpoint(
+        method="POST",
+        path="/api/v1/people",
+        handler=people.save_person,
+        takes=models_people.PersonIn,
+        gives=models_people.ListedPersonOut,
+    ),
+    Endpoint(
+        method="POST",
+        path="/api/v1/people/{id}/remove",
+        handler=people.remove_person,
+        takes=models.Empty,
+        refuses=(404,),
+    ),
+    Endpoint(
+        method="POST",
+        path="/api/v1/people/{id}/token",
+        handler=people.make_token,
+        takes=models.Empty,
+        gives=models_people.PersonTokenOut,
+        refuses=(404,),
+    ),
+    Endpoint(
+        method="POST",
+        path="/api/v1/people/{id}/login-link",
+        handler=people.make_link,
+        takes=models.Empty,
+        gives=models_people.LoginLinkOut,
+        refuses=(404,),
     ),
     Endpoint(
         method="GET",
         path="/api/v1/agents",
         handler=people.list_agents,
-        gives=models.AgentsOut,
+        gives=models_people.AgentsOut,
         query=("limit", "cursor"),
     ),
     Endpoint(

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from aiohttp import web
 
 from approvals import tokens
+from approvals.acting import Actor
 from approvals.directory import Directory
 from approvals.domain.model import Person, PersonId
 from approvals.storage.people import SessionRow
@@ -50,6 +51,11 @@ class Opened:
 
 
 VISITOR = web.RequestKey("placet_visitor", Visitor)
+
+
+def actor_of(visitor: Visitor) -> Actor:
+    """Who acts, for what is no decision."""
+    return Actor(id=visitor.person.id, via=visitor.via)
 
 
 async def identify(request: web.Request) -> Visitor:

@@ -8,12 +8,11 @@ from aiohttp import web
 
 from approvals.access import Access, access
 from approvals.domain.stops import AGENT, SERVER, Freeze, scope_of
-from approvals.stops import Actor
 from approvals.storage.tx import Tx
 from approvals.web import body, problems
-from approvals.web.models import FreezeIn
+from approvals.web.models_stops import FreezeIn
 from approvals.web.parts import PARTS, WebParts
-from approvals.web.sessions import VISITOR, Visitor
+from approvals.web.sessions import VISITOR, Visitor, actor_of
 from approvals.web.shape import View, answer, dumps, moment, view
 
 
@@ -39,11 +38,6 @@ async def freeze(request: web.Request) -> web.StreamResponse:
     else:
         await parts.stops.thaw(scope, actor=actor_of(visitor))
     return answer(request, await _standing(parts, visitor))
-
-
-def actor_of(visitor: Visitor) -> Actor:
-    """Who acts, for the audit."""
-    return Actor(id=visitor.person.id, via=visitor.via)
 
 
 async def _standing(parts: WebParts, visitor: Visitor) -> bytes:

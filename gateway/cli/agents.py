@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,22 +9,20 @@ from typing import Any
 
 import click
 
-from approvals.domain.model import PersonId
 from approvals.storage.agents import AgentRow, TokenRow
 from approvals.storage.tx import Tx
-from gateway import agents
+from gateway.agents import Agents, Issued, agents_of
 from gateway.callers import LEFT, sync
-from gateway.cli.common import USAGE, config_option, fail, json_option, operator, run, say
+from gateway.cli.common import config_option, json_option, run, say
 from gateway.cli.session import Session, as_option, opened
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 @click.group()
 def command() -> None:
-    """Add agents, rotate and revoke their tokens.
+    """Add agents, rotate and revoke their tokens, pause and resume them.
 
-    A token is shown once and kept as a hash. Changes count in a running service within a second.
+    A token is shown once and kept as a hash. Changes count in a running service within a second. You act as the person
+    of --as or $PLACET_PERSON, who must be operator or admin, else as the account on this machine.
     """
 
 
@@ -33,21 +30,18 @@ def command() -> None:
 @click.argument("name")
 @click.option("--owner", metavar="EMAIL", required=True, help="The human behind the agent (four-eyes looks at them).")
 @click.option("--server", "servers", multiple=True, help="A server it may use; repeat it. Default: every server.")
+@as_option
 @config_option
 @json_option
-def add(name: str, owner: str, servers: tuple[str, ...], config: Path | None, as_json: bool) -> None:
+def add(name: str, owner: str, servers: tuple[str, ...], actor: str | None, config: Path | None, as_json: bool) -> None:
     """Add an agent and print its token, once."""
-    if not _NAME.fullmatch(name):
-        fail("An agent's name has 1 to 64 of A-Z a-z 0-9 . _ - and begins with a letter or digit.", USAGE)
 
     async def job() -> None:
         async with opened(config) as session:
-            _takes_keys(session)
-            chosen = _servers(session, servers)
-            issued = await agents.add(
-                session.db, name=name, owner=PersonId(owner.lower()), servers=chosen, actor=operator()
+            issued = await _acts(session).add(
+                name, owner=owner, servers=servers, known=tuple(session.settings.servers), actor=session.somebody(actor)
             )
-            _print(session, issued, chosen, as_json=as_json)
+            _print(session, issued, as_json=as_json)
 
     run(job)
 
@@ -73,17 +67,35 @@ def list_(config: Path | None, as_json: bool) -> None:
 
 @command.command()
 @click.argument("name")
+@as_option
 @config_option
 @json_option
-def rotate(name: str, config: Path | None, as_json: bool) -> None:
+def rotate(name: str, actor: str | None, config: Path | None, as_json: bool) -> None:
     """Give an agent a new token; the old one works a day longer."""
 
     async def job() -> None:
         async with opened(config) as session:
-            _takes_keys(session)
-            issued = await agents.rotate(session.db, name, actor=operator())
-            row = await session.db.read(lambda tx: tx.agents.get(name))
-            _print(session, issued, row.servers if row is not None else (), as_json=as_json)
+            issued = await _acts(session).rotate(name, actor=session.somebody(actor))
+            _print(session, issued, as_json=as_json)
+
+    run(job)
+
+
+@command.command()
+@click.argument("name")
+@click.option("--token", metavar="PREFIX", help="Only this token, by what `list` shows of it; the agent stays.")
+@as_option
+@config_option
+@json_option
+def revoke(name: str, token: str | None, actor: str | None, config: Path | None, as_json: bool) -> None:
+    """End an agent for good, with its tokens and its calls that were not sent yet."""
+
+    async def job() -> None:
+        async with opened(config) as session:
+            ended = await _acts(session).revoke(name, actor=session.somebody(actor), token=token)
+        what = name if token is None else f"Token {token} of {name}"
+        gone = f"{ended} waiting call{'' if ended == 1 else 's'} ended"
+        say({"agent": name, "token": token, "ended": ended}, f"{what} is revoked; {gone}.", as_json=as_json)
 
     run(job)
 
@@ -93,63 +105,39 @@ def rotate(name: str, config: Path | None, as_json: bool) -> None:
 @as_option
 @config_option
 @json_option
-def revoke(name: str, actor: str | None, config: Path | None, as_json: bool) -> None:
-    """End an agent for good, with its tokens and its calls that were not sent yet."""
+def pause(name: str, actor: str | None, config: Path | None, as_json: bool) -> None:
+    """Refuse an agent's calls until it is resumed; what waits for people goes on waiting."""
 
     async def job() -> None:
         async with opened(config) as session:
-            person = await session.actor(actor)
-            ended = await agents.revoke(session.desk, name, actor=person.id)
-        say({"agent": name, "ended": ended}, f"{name} is revoked; {ended} waiting calls ended.", as_json=as_json)
+            await _acts(session).pause(name, actor=session.somebody(actor))
+        say({"agent": name, "paused": True}, f"{name} is paused.", as_json=as_json)
 
     run(job)
 
 
 @command.command()
 @click.argument("name")
+@as_option
 @config_option
 @json_option
-def pause(name: str, config: Path | None, as_json: bool) -> None:
-    """Refuse an agent's calls until it is resumed."""
-    _pause(name, config, paused=True, as_json=as_json)
-
-
-@command.command()
-@click.argument("name")
-@config_option
-@json_option
-def resume(name: str, config: Path | None, as_json: bool) -> None:
+def resume(name: str, actor: str | None, config: Path | None, as_json: bool) -> None:
     """Take a paused agent's calls again."""
-    _pause(name, config, paused=False, as_json=as_json)
 
-
-def _pause(name: str, config: Path | None, *, paused: bool, as_json: bool) -> None:
     async def job() -> None:
         async with opened(config) as session:
-            await agents.pause(session.db, name, paused=paused, actor=operator())
-        say({"agent": name, "paused": paused}, f"{name} is {'paused' if paused else 'active'}.", as_json=as_json)
+            await _acts(session).resume(name, actor=session.somebody(actor))
+        say({"agent": name, "paused": False}, f"{name} is active.", as_json=as_json)
 
     run(job)
 
 
-def _takes_keys(session: Session) -> None:
-    if session.settings.agent_oauth is not None:
-        fail(
-            f"Agents come with access tokens of {session.settings.agent_oauth.issuer}, and a key would be refused. "
-            "Add the agent to the configuration, with its oauth_subject.",
-            USAGE,
-        )
+def _acts(session: Session) -> Agents:
+    return agents_of(session.desk, session.settings)
 
 
-def _servers(session: Session, asked: tuple[str, ...]) -> tuple[str, ...]:
-    known = tuple(session.settings.servers)
-    unknown = [name for name in asked if name not in known]
-    if unknown:
-        fail(f"There is no server {unknown[0]!r} in the configuration. It has: {', '.join(known) or 'none'}.", USAGE)
-    return asked or known
-
-
-def _print(session: Session, issued: agents.Issued, servers: tuple[str, ...], *, as_json: bool) -> None:
+def _print(session: Session, issued: Issued, *, as_json: bool) -> None:
+    servers = issued.servers
     base = f"{session.settings.public_url}/mcp"
     name = servers[0] if len(servers) == 1 else "placet"
     url = f"{base}/{servers[0]}" if len(servers) == 1 else base

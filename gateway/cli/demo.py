@@ -12,8 +12,9 @@ from pathlib import Path
 import click
 
 from approvals import tokens
+from approvals.acting import Actor
 from approvals.domain.model import PersonId
-from approvals.web.login import make_login_link
+from approvals.roster import make_login_link
 from gateway import logs
 from gateway.app import Service
 from gateway.cli.common import operator
@@ -57,7 +58,8 @@ async def _play(
     service: Service, url: str, stage: Stage, story: Story, stop: asyncio.Event, *, no_agent: bool, exit_after: bool
 ) -> None:
     random = secrets.token_bytes(tokens.RANDOM_BYTES)
-    path = await service.db.write(lambda tx: make_login_link(tx, PersonId(YOU), tx.now, random, by=operator()))
+    actor = Actor(id=operator(), via="cli")
+    path = await service.db.write(lambda tx: make_login_link(tx, PersonId(YOU), random, by=actor))
     click.echo(f"""
 Placet is running on this machine.
 

@@ -17,10 +17,11 @@ from typing import TypeVar
 import click
 
 from approvals import tokens
+from approvals.acting import Actor
 from approvals.domain.model import PersonId
+from approvals.roster import make_login_link
 from approvals.storage import migrate
 from approvals.storage.engine import Database
-from approvals.web.login import make_login_link
 from gateway.cli import init_files
 from gateway.cli.common import USAGE, fail, operator, program, run
 from gateway.cli.init_files import CONFIG, KEYS, Answers
@@ -221,5 +222,5 @@ async def _sign_in(config: Path, person: PersonId) -> str:
     random = secrets.token_bytes(tokens.RANDOM_BYTES)
     async with Database.opened(url) as db:
         return settings.public_url + await db.write(
-            lambda tx: make_login_link(tx, person, tx.now, random, by=operator())
+            lambda tx: make_login_link(tx, person, random, by=Actor(id=operator(), via="cli"))
         )

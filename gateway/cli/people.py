@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from dataclasses import replace
 from pathlib import Path
@@ -12,21 +11,17 @@ import click
 
 from approvals import tokens
 from approvals.domain.model import Person, PersonId, Role
-from approvals.errors import Invalid, NotFound
-from approvals.storage.tx import Tx
-from approvals.web.login import make_login_link, make_person_token
-from gateway.cli.common import USAGE, config_option, fail, json_option, operator, run, say
-from gateway.cli.session import Session, opened
-
-_EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,190}")
-_SLACK_ID = re.compile(r"[UW][A-Z0-9]{2,}")
+from approvals.roster import Roster
+from gateway.cli.common import config_option, json_option, run, say
+from gateway.cli.session import as_option, opened
 
 
 @click.group()
 def command() -> None:
     """Add people, make sign-in links and tokens.
 
-    People of the configuration file are changed there; these commands are for the others.
+    People of the configuration file are changed there; these commands are for the others. You act as the person of
+    --as or $PLACET_PERSON, who must be admin, else as the account on this machine.
     """
 
 
@@ -36,6 +31,7 @@ def command() -> None:
 @click.option("--role", "roles", multiple=True, type=click.Choice([role.value for role in Role]), help="Repeat it.")
 @click.option("--group", "groups", multiple=True, help="A group that rules can ask; repeat it.")
 @click.option("--slack", "slack", multiple=True, metavar="U…", help="A Slack user id; repeat it.")
+@as_option
 @config_option
 @json_option
 def add(
@@ -44,16 +40,11 @@ def add(
     roles: tuple[str, ...],
     groups: tuple[str, ...],
     slack: tuple[str, ...],
+    actor: str | None,
     config: Path | None,
     as_json: bool,
 ) -> None:
     """Add a person, or give one that was added other roles, groups and Slack ids."""
-    if not _EMAIL.fullmatch(email):
-        fail(f"{email!r} is not an e-mail address.", USAGE)
-    if wrong := [one for one in slack if not _SLACK_ID.fullmatch(one)]:
-        fail(
-            f"{wrong[0]!r} is not a Slack user id. It looks like U0123ABCD: in Slack, a person's profile has it.", USAGE
-        )
     person = Person(
         id=PersonId(email.lower()),
         name=name or "",
@@ -64,8 +55,7 @@ def add(
 
     async def job() -> None:
         async with opened(config) as session:
-            _refuse_configured(session, person.id)
-            await session.db.write(lambda tx: _add(tx, person))
+            await Roster(session.desk).save(person, actor=session.somebody(actor))
         _print(person, "is added", as_json=as_json)
 
     run(job)
@@ -93,32 +83,31 @@ def list_(config: Path | None, as_json: bool) -> None:
 
 @command.command()
 @click.argument("email")
+@as_option
 @config_option
 @json_option
-def remove(email: str, config: Path | None, as_json: bool) -> None:
+def remove(email: str, actor: str | None, config: Path | None, as_json: bool) -> None:
     """Remove a person and end their sessions; their votes on calls not yet run count no more."""
 
     async def job() -> None:
-        key = PersonId(email.lower())
         async with opened(config) as session:
-            _refuse_configured(session, key)
-            if not await session.db.write(lambda tx: _remove(tx, key)):
-                raise NotFound(what="person", name=email)
-        say({"removed": key}, f"{key} is removed.", as_json=as_json)
+            await Roster(session.desk).remove(email, actor=session.somebody(actor))
+        say({"removed": email.lower()}, f"{email.lower()} is removed.", as_json=as_json)
 
     run(job)
 
 
 @command.command(name="login-link")
 @click.argument("email")
+@as_option
 @config_option
 @json_option
-def login_link(email: str, config: Path | None, as_json: bool) -> None:
+def login_link(email: str, actor: str | None, config: Path | None, as_json: bool) -> None:
     """Print a link that signs a person in once, within 15 minutes."""
 
     async def job() -> None:
         async with opened(config) as session:
-            path = await session.db.write(lambda tx: _link(tx, session, email))
+            path = await Roster(session.desk).login_link(email, actor=session.somebody(actor))
             url = session.settings.public_url + path
         say({"url": url}, url, as_json=as_json)
 
@@ -127,9 +116,10 @@ def login_link(email: str, config: Path | None, as_json: bool) -> None:
 
 @command.command()
 @click.argument("email")
+@as_option
 @config_option
 @json_option
-def token(email: str, config: Path | None, as_json: bool) -> None:
+def token(email: str, actor: str | None, config: Path | None, as_json: bool) -> None:
     """Print a new API token of a person, once; the one before it ends."""
 
     async def job() -> None:
@@ -141,37 +131,10 @@ def token(email: str, config: Path | None, as_json: bool) -> None:
                 text = f"{fresh.text}\n\n{there}\n  token_sha256: {fresh.sha256}"
                 say({"token": fresh.text, "token_sha256": fresh.sha256}, text, as_json=as_json)
                 return
-            made = await session.db.write(
-                lambda tx: make_person_token(tx, key, secrets.token_bytes(tokens.RANDOM_BYTES), by=operator())
-            )
+            made = await Roster(session.desk).token(email, actor=session.somebody(actor))
         say({"token": made}, made, as_json=as_json)
 
     run(job)
-
-
-def _link(tx: Tx, session: Session, email: str) -> str:
-    person = session.desk.directory.person(tx, email)
-    if person is None:
-        raise NotFound(what="person", name=email)
-    return make_login_link(tx, person.id, tx.now, secrets.token_bytes(tokens.RANDOM_BYTES), by=operator())
-
-
-def _add(tx: Tx, person: Person) -> None:
-    tx.people.upsert(person)
-    tx.did("person.added", operator(), subject=f"person:{person.id}", **_shown(person))
-
-
-def _remove(tx: Tx, key: PersonId) -> bool:
-    if not tx.people.remove(key):
-        return False
-    tx.did("person.removed", operator(), subject=f"person:{key}")
-    return True
-
-
-def _refuse_configured(session: Session, person: PersonId) -> None:
-    if person in session.settings.people:
-        file = session.settings.file
-        raise Invalid(field="EMAIL", why=f"{person} is described in {file}; change that file")
 
 
 def _shown(person: Person) -> dict[str, Any]:

@@ -14,11 +14,12 @@ from typing import Any, TypeVar
 
 import click
 
+from approvals.acting import Actor
 from approvals.bus import bus_for
 from approvals.desk import Desk
 from approvals.directory import Directory
 from approvals.domain.model import Person
-from approvals.stops import Actor, Stops
+from approvals.stops import Stops
 from approvals.storage.engine import Database
 from gateway.cli.common import USAGE, config_file, fail, operator
 from gateway.config import ConfigErrors
@@ -41,7 +42,7 @@ class Session:
     def somebody(self, given: str | None) -> Actor:
         """Who acts where no person is needed: who is named, with their rights; else the account on this machine."""
         name = given or os.environ.get("PLACET_PERSON")
-        return Actor(id=name.lower() if name else operator(), via="cli")
+        return Actor(id=name.lower(), via="cli") if name else on_this_machine()
 
     async def actor(self, given: str | None) -> Person:
         """The person who acts."""
@@ -52,6 +53,11 @@ class Session:
         if person is None:
             fail(f"There is no person {name}. `placet people list` shows who there is.", USAGE)
         return person
+
+
+def on_this_machine() -> Actor:
+    """The account that this command runs under."""
+    return Actor(id=operator(), via="cli")
 
 
 @asynccontextmanager

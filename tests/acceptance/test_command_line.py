@@ -77,7 +77,7 @@ async def test_a_request_is_denied_with_a_reason_while_another_command_watches(i
 
 
 async def test_who_may_not_decide_is_refused_and_told_why(it: Shop) -> None:
-    await it.placet.cli("people", "add", "eve@example.com", "--group", "sales")
+    await it.placet.cli("people", "add", "eve@example.com", "--group", "sales", person=None)
     async with it.agent() as agent, asyncio.TaskGroup() as group:
         called = group.create_task(agent.call("pay", {"to": "eve", "amount": 5}))
         asked = await it.ada.pending_of(to="eve")
@@ -95,12 +95,14 @@ async def test_who_may_not_decide_is_refused_and_told_why(it: Shop) -> None:
 
 async def test_a_new_person_signs_in_and_decides_within_a_second(it: Shop) -> None:
     added = await told(
-        it, "people", "add", "Cy@Example.com", "--name", "Cy", "--group", "finance", "--role", "reviewer"
+        it, "people", "add", "Cy@Example.com", "--name", "Cy", "--group", "finance", "--role", "reviewer", person=None
     )
     assert (added["id"], added["groups"]) == ("cy@example.com", ["finance"])
     shown = {one["id"]: one["source"] for one in (await told(it, "people", "list"))["people"]}
     assert (shown["cy@example.com"], shown["ada@example.com"]) == ("added", "config")
-    token = tokens.parse(tokens.Kind.PERSON, (await told(it, "people", "token", "cy@example.com"))["token"])
+    token = tokens.parse(
+        tokens.Kind.PERSON, (await told(it, "people", "token", "cy@example.com", person=None))["token"]
+    )
     assert token is not None
     cy = Reviewer(it.placet, token)
     async with it.agent() as agent, asyncio.TaskGroup() as group:
@@ -109,14 +111,14 @@ async def test_a_new_person_signs_in_and_decides_within_a_second(it: Shop) -> No
         status, body = await cy.decide(asked, "approve")
         assert (status, body["votes"][0]["reviewer"]) == (200, "cy@example.com")
         assert (await called).code == "approved"
-    await it.placet.cli("people", "remove", "cy@example.com")
+    await it.placet.cli("people", "remove", "cy@example.com", person=None)
     async with asyncio.timeout(5):
         while (await cy.ask("GET", "/api/v1/me"))[0] != 401:
             pass
 
 
 async def test_a_login_link_signs_in_once(it: Shop) -> None:
-    url = (await told(it, "people", "login-link", "ada@example.com"))["url"]
+    url = (await told(it, "people", "login-link", "ada@example.com", person=None))["url"]
     assert url.startswith(f"{it.placet.url}/login")
     proof = url.rpartition("=")[2].rpartition("#")[2]
     headers = {"Origin": it.placet.url}
@@ -136,30 +138,45 @@ async def test_a_login_link_signs_in_once(it: Shop) -> None:
 
 
 async def test_an_agent_is_added_rotated_paused_and_revoked(it: Shop) -> None:
-    made = await told(it, "agents", "add", "bot", "--owner", "Ada@example.com", "--server", "shop")
+    async def agents(*arguments: str, code: int = 0) -> Any:
+        """As the account on the machine."""
+        return await told(it, "agents", *arguments, person=None, code=code)
+
+    made = await agents("add", "bot", "--owner", "Ada@example.com", "--server", "shop")
     assert made["url"] == it.placet.mcp("shop")
     old = tokens.parse(tokens.Kind.AGENT, made["token"])
     assert old is not None
     async with Agent(it.placet, "shop", old) as agent:
         await agent.until_status(200)
-        fresh = tokens.parse(tokens.Kind.AGENT, (await told(it, "agents", "rotate", "bot"))["token"])
+        fresh = tokens.parse(tokens.Kind.AGENT, (await agents("rotate", "bot"))["token"])
         assert fresh is not None
         async with Agent(it.placet, "shop", fresh) as again:
             await again.until_status(200)
             await agent.until_status(200)
-            await it.placet.cli("agents", "pause", "bot")
+            await agents("pause", "bot")
             await again.until_code("read", {"to": "x", "amount": 1}, "agent_paused")
-            await it.placet.cli("agents", "resume", "bot")
+            await agents("resume", "bot")
             await again.until_code("read", {"to": "x", "amount": 1}, None)
-            await it.placet.cli("agents", "revoke", "bot")
-            await again.until_status(401)
+            assert await agents("revoke", "bot", "--token", old.prefix) == {
+                "agent": "bot",
+                "token": old.prefix,
+                "ended": 0,
+            }
             await agent.until_status(401)
-    states = {one["name"]: one["state"] for one in (await told(it, "agents", "list"))["agents"]}
+            await again.until_status(200)
+            await agents("revoke", "bot")
+            await again.until_status(401)
+    states = {one["name"]: one["state"] for one in (await agents("list"))["agents"]}
     assert (states["bot"], states["claude-ada"]) == ("revoked", "active")
-    _, err = await it.placet.cli("agents", "add", "bot", "--owner", "ada@example.com", code=1)
-    assert "bot" in err
-    _, err = await it.placet.cli("agents", "add", "x", "--owner", "a@b.c", "--server", "nope", code=USAGE)
-    assert "There is no server 'nope'" in err
+    for arguments, said in (
+        (("add", "bot", "--owner", "ada@example.com"), "bot"),
+        (("add", "x", "--owner", "a@b.c", "--server", "nope"), "there is no server 'nope'"),
+        (("revoke", "claude-ada", "--token", "plc_agent_nothing"), "There is no token 'plc_agent_nothing'"),
+    ):
+        _, err = await it.placet.cli("agents", *arguments, person=None, code=1)
+        assert said in err
+    _, err = await it.placet.cli("agents", "pause", "claude-ada", code=3)
+    assert "You may not pause agents: that takes the operator or admin role" in err
 
 
 async def test_the_configuration_is_checked_shown_and_described(it: Shop) -> None:
@@ -212,7 +229,7 @@ async def test_the_version_is_told(it: Shop) -> None:
 
 async def test_a_configured_agent_that_was_revoked_stays_out_after_a_restart(tmp_path: Path) -> None:
     async with open_shop(tmp_path) as it, it.agent() as agent:
-        await it.placet.cli("agents", "revoke", "claude-ada")
+        await it.placet.cli("agents", "revoke", "claude-ada", person=None)
         await agent.until_status(401)
         await it.placet.stop()
         await it.placet.start()

@@ -171,7 +171,7 @@ async def test_a_paused_agent_is_told_so_and_its_requests_wait_for_it(it: Shop) 
     async with it.agent() as agent, asyncio.TaskGroup() as group:
         held = group.create_task(agent.call("pay", payment("paused")))
         asked = await it.ada.pending_of(to="paused")
-        await it.placet.cli("agents", "pause", "claude-ada")
+        await it.placet.cli("agents", "pause", "claude-ada", person=None)
         said = await held
         assert (said.code, said.verdict["request"]) == ("agent_paused", asked["id"])
         assert "an operator has paused this agent" in said.text
@@ -181,7 +181,7 @@ async def test_a_paused_agent_is_told_so_and_its_requests_wait_for_it(it: Shop) 
         assert "the agent claude-ada is paused" in refused["detail"]
         async with it.other() as other:
             assert (await other.call("read", payment("other"))).code is None
-        await it.placet.cli("agents", "resume", "claude-ada")
+        await it.placet.cli("agents", "resume", "claude-ada", person=OTTO)
         await agent.until_code("read", payment("resumed"), None)
         again = group.create_task(agent.call("pay", payment("paused")))
         await it.ada.until(asked["id"], lambda shown: shown["waiting"])

@@ -82,7 +82,7 @@ async def test_an_access_token_stands_for_its_agent_and_a_key_for_nobody(
     metadata = f"{placet.url}{WELL_KNOWN}/mcp/shop"
     assert (status, challenge) == (401, f'Bearer resource_metadata="{metadata}", scope="mcp"')
     assert f"A valid access token of {issuer.issuer} is needed" in body["error"]["message"]
-    _, told = await placet.cli("agents", "add", "other-bot", "--owner", "ada@example.com", code=2)
+    _, told = await placet.cli("agents", "add", "other-bot", "--owner", "ada@example.com", code=1, person=None)
     assert "a key would be refused" in told
 
 
@@ -136,7 +136,7 @@ async def test_a_revoked_agent_may_not_call_whatever_its_issuer_says(
 ) -> None:
     good = issuer.mint(aud=placet.url, scope="mcp")
     assert (await _list(placet, good))[0] == 200
-    await placet.cli("agents", "revoke", "bot")
+    await placet.cli("agents", "revoke", "bot", person=None)
     async with asyncio.timeout(SOON_SECONDS):
         while (said := await _list(placet, good))[0] != 403:
             assert said[0] == 200

@@ -125,7 +125,7 @@ async def test_ada_in_slack_and_bob_elsewhere_at_the_same_moment(by_socket: Offi
 @asynccontextmanager
 async def console_of_bob(it: Office) -> AsyncIterator[Page]:
     """Bob's browser, signed in."""
-    out, _ = await it.shop.placet.cli("people", "login-link", "bob@example.com")
+    out, _ = await it.shop.placet.cli("people", "login-link", "bob@example.com", person=None)
     link = next(word for word in out.split() if word.startswith("http"))
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=path_of_chromium(), args=ARGUMENTS)

@@ -18,6 +18,7 @@ from aiohttp import ClientResponse, ClientSession, DummyCookieJar, web
 from aiohttp.test_utils import BaseTestServer, TestServer, unused_port
 
 from approvals import tokens
+from approvals.acting import Actor
 from approvals.bus import LocalBus
 from approvals.desk import Desk
 from approvals.directory import Directory
@@ -33,13 +34,14 @@ from approvals.domain.model import (
     Terms,
 )
 from approvals.filing import Caps, Filing
+from approvals.roster import make_login_link, make_person_token
 from approvals.stops import Stops, Surroundings
 from approvals.storage.engine import Database
-from approvals.web.login import make_login_link, make_person_token
 from approvals.web.mount import add_routes
 from approvals.web.parts import WebParts, WebSettings
 from approvals.web.routes import Endpoint
 
+BY = Actor(id="cli:test", via="cli")
 START = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 
 ADA, GRACE, EVE, VERA, AUDREY, OTTO = (
@@ -155,7 +157,7 @@ class Console:
     async def link(self, person: PersonId) -> str:
         """The secret of a new one-time link."""
         random = secrets.token_bytes(tokens.RANDOM_BYTES)
-        path = await self.db.write(lambda tx: make_login_link(tx, person, tx.now, random, by="cli:test"))
+        path = await self.db.write(lambda tx: make_login_link(tx, person, random, by=BY))
         return path.removeprefix("/login#")
 
     async def sign_in(self, person: PersonId) -> Session:
@@ -177,7 +179,7 @@ class Console:
     async def person_token(self, person: PersonId) -> str:
         """A bearer token for a person added at run time."""
         random = secrets.token_bytes(tokens.RANDOM_BYTES)
-        return await self.db.write(lambda tx: make_person_token(tx, person, random, by="cli:test"))
+        return await self.db.write(lambda tx: make_person_token(tx, person, random, by=BY))
 
     async def file(self, arguments: Mapping[str, Any] | None = None, **but: Any) -> ApprovalRequest:
         """A call that waits for the finance group."""
@@ -211,9 +213,10 @@ async def serving(
     heartbeat_seconds: float = 15,
     more: Callable[[web.Application], object] = lambda _: None,
     endpoints: Sequence[Endpoint] = (),
+    over: Callable[[Desk], Sequence[Endpoint]] = lambda _: (),
     features: Mapping[str, bool] | None = None,
 ) -> AsyncIterator[Console]:
-    """The people's side over an open database. `more` adds other parts' routes, `endpoints` their REST."""
+    """The people's side over an open database. `more` adds other parts' routes, `endpoints` and `over` their REST."""
     port = unused_port()
     url = f"http://127.0.0.1:{port}"
     bus = LocalBus(db)
@@ -239,7 +242,7 @@ async def serving(
         settings=settings,
         version="0.0-test",
         features=features or {},
-        endpoints=endpoints,
+        endpoints=(*endpoints, *over(desk)),
     )
     add_routes(app, parts)
     more(app)

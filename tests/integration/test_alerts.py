@@ -8,10 +8,11 @@ from datetime import timedelta
 
 import pytest
 
+from approvals.acting import Actor
 from approvals.alerts import Alerts
 from approvals.channels import RetryLater, Undeliverable
 from approvals.domain.model import Role
-from approvals.stops import Actor, Stops, Surroundings
+from approvals.stops import Stops, Surroundings
 from approvals.sweeper import Sweeper
 from approvals.testing import samples
 from approvals.testing.recording import RecordingChannel

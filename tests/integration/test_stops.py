@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
+from approvals.acting import Actor
 from approvals.desk import Desk
 from approvals.domain.lifecycle import Event
 from approvals.domain.model import ApprovalRequest, Cause, OnTimeout, Role, State
 from approvals.errors import Invalid, NotClaimable, NotFound, NotPermitted, Refusal, Stopped
-from approvals.stops import Actor, Stops, Surroundings
+from approvals.stops import Stops, Surroundings
 from approvals.storage.agents import AgentRow
 from approvals.storage.tx import Tx
 from approvals.sweeper import Sweeper
@@ -110,6 +111,24 @@ async def test_a_freeze_and_claims_at_once_leave_nothing_approved(at: House) -> 
     states = [(await at.now(one)).state for one in approved]
     assert set(states) <= {State.EXECUTING, State.CANCELLED}
     assert states.count(State.EXECUTING) == sum(isinstance(one, ApprovalRequest) for one in done)
+
+
+@pytest.mark.parametrize("how", ["ended", "ran out"])
+async def test_a_yes_that_crossed_with_a_freeze_does_not_run_when_it_is_over(at: House, how: str) -> None:
+    crossed = await at.approved({"n": 1})
+    # As if the approval had been committed while the freeze looked for what it ends.
+    await at.db.write(
+        lambda tx: tx.switches.freeze("all", reason="r", by=OTTO.id, at=tx.now, until=tx.now + timedelta(minutes=2))
+    )
+    at.clock.move(minutes=1 if how == "ended" else 2)
+    if how == "ended":
+        await stops(at.desk).thaw("all", actor=BY_OTTO)
+    else:
+        after = await at.approved({"n": 2})
+        await stops(at.desk).end_due()
+        assert (await at.now(after)).state is State.APPROVED, "the freeze was over when it was approved"
+    ended = await at.now(crossed)
+    assert (ended.state, ended.cause) == (State.CANCELLED, Cause.FROZEN)
 
 
 @pytest.mark.parametrize("stop", ["freeze", "pause"])

@@ -10,10 +10,10 @@ import pytest
 from approvals import tokens
 from approvals.domain.model import Person, PersonId, Role
 from approvals.errors import NotFound
+from approvals.roster import make_person_token
 from approvals.storage.engine import Database
 from approvals.storage.schema import METADATA
-from approvals.web.login import make_person_token
-from tests.fakes.web import ADA, VERA, Clock, Console, serving
+from tests.fakes.web import ADA, BY, VERA, Clock, Console, serving
 
 MALLORY = Person(id=PersonId("mallory@example.com"), name="Mallory", roles=frozenset({Role.REVIEWER}))
 
@@ -165,7 +165,7 @@ async def test_a_new_token_replaces_the_one_before(console: Console) -> None:
 
 async def test_a_token_cannot_be_made_for_somebody_without_a_row(console: Console) -> None:
     with pytest.raises(NotFound):
-        await console.db.write(lambda tx: make_person_token(tx, PersonId("nobody@x.example"), bytes(38), by="cli:test"))
+        await console.db.write(lambda tx: make_person_token(tx, PersonId("nobody@x.example"), bytes(38), by=BY))
 
 
 async def test_no_secret_is_at_rest(console: Console) -> None:

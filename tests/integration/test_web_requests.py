@@ -11,7 +11,7 @@ import pytest
 from approvals.domain.lifecycle import Event, Happened, Note
 from approvals.domain.model import ApprovalRequest, Cause, Factor, Outcome, Person, PersonId, Role, State
 from approvals.storage.engine import Database
-from approvals.web import models
+from approvals.web import models, models_people
 from tests.fakes.web import ADA, AUDREY, EVE, GRACE, OTTO, VERA, Answer, Clock, Console, Session, serving
 
 OWNER = PersonId("owner@example.com")
@@ -444,12 +444,12 @@ async def test_what_is_not_built_is_not_there(timed: Console, path: str) -> None
 async def test_the_lists_of_people_and_agents_are_not_for_viewers(console: Console) -> None:
     ada, vera = await console.sign_in(ADA), await console.sign_in(VERA)
     people = await console.get("/api/v1/people?limit=4", ada)
-    models.PeopleOut.model_validate_json(people.body)
+    models_people.PeopleOut.model_validate_json(people.body)
     more = await console.get(f"/api/v1/people?cursor={people.json()['next_cursor']}", ada)
     listed = [one["id"] for one in people.json()["people"] + more.json()["people"]]
     assert listed == sorted([ADA, AUDREY, EVE, GRACE, OTTO, VERA])
     agents = await console.get("/api/v1/agents", ada)
-    models.AgentsOut.model_validate_json(agents.body)
+    models_people.AgentsOut.model_validate_json(agents.body)
     assert agents.json() == {"agents": [], "next_cursor": None}
     for path in ("/api/v1/people", "/api/v1/agents"):
         assert (await console.get(path, vera)).status == 403

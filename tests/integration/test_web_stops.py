@@ -11,7 +11,7 @@ from approvals.domain.model import State
 from approvals.storage.agents import AgentRow
 from approvals.storage.engine import Database
 from approvals.storage.tx import Tx
-from approvals.web import models
+from approvals.web import models_stops
 from tests.fakes.web import ADA, AUDREY, OTTO, VERA, Console, serving
 from tests.integration.test_web_live import listening
 
@@ -42,7 +42,7 @@ async def test_a_freeze_begins_is_told_and_ends(console: Console, about: dict[st
     otto = await console.sign_in(OTTO)
     begun = await console.post(FREEZE, otto, {**ON, "for": "2h", **about})
     assert begun.status == 200, begun.body
-    models.FreezesOut.model_validate_json(begun.body)
+    models_stops.FreezesOut.model_validate_json(begun.body)
     (freeze,) = begun.json()["freezes"]
     assert (freeze["scope"], freeze["agent"], freeze["server"]) == (scope, about.get("agent"), about.get("server"))
     assert (freeze["by"], freeze["name"], freeze["reason"]) == (OTTO, "Otto", "odd calls")

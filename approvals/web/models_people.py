@@ -1,0 +1,80 @@
+"""The bodies about people and agents: what their lists show, and what is done to them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from approvals.web.bodies import Model, Name, Text, Time
+from approvals.web.models import PersonOut
+
+RoleName = Literal["viewer", "reviewer", "operator", "admin", "auditor"]
+
+
+class PersonIn(Model):
+    """A person to add, or all of one that was added; `id` is the address."""
+
+    id: Annotated[Text, Field(min_length=3, max_length=254)]
+    name: Name = ""
+    roles: list[RoleName] = Field(default=["reviewer"], max_length=5)
+    groups: list[Name] = Field(default=[], max_length=50)
+    slack: list[Annotated[Text, Field(max_length=32)]] = Field(default=[], max_length=10)
+
+
+class PersonTokenOut(Model):
+    """A person's new API token, shown only now; the one before it has ended."""
+
+    token: str
+
+
+class LoginLinkOut(Model):
+    """A link that signs a person in once, within 15 minutes."""
+
+    url: str
+
+
+class ListedPersonOut(PersonOut):
+    """A person in the list of people. `source` is `config`, whom no act changes, or `added`."""
+
+    slack: list[str]
+    disabled: bool
+    source: str
+
+
+class PeopleOut(Model):
+    """Everybody the directory knows."""
+
+    people: list[ListedPersonOut]
+    next_cursor: str | None
+
+
+class TokenOut(Model):
+    """A token of an agent, by its visible prefix."""
+
+    prefix: str
+    created_at: Time
+    expires_at: Time | None
+    revoked_at: Time | None
+    last_used_at: Time | None
+
+
+class AgentOut(Model):
+    """An agent: who is behind it, and what it may reach."""
+
+    name: str
+    owner: str | None
+    servers: list[str]
+    anonymous: bool
+    source: str
+    paused_at: Time | None
+    revoked_at: Time | None
+    last_used_at: Time | None
+    tokens: list[TokenOut]
+
+
+class AgentsOut(Model):
+    """Every agent."""
+
+    agents: list[AgentOut]
+    next_cursor: str | None
