@@ -53,6 +53,12 @@ def _press(keys: str) -> Callable[[Page], None]:
     return press
 
 
+def _raise(page: Page) -> None:
+    page.mouse.wheel(0, 4000)
+    page.get_by_role("button", name="Approve and raise the limit…").click()
+    page.wait_for_selector("dialog[open]")
+
+
 def _unfold(page: Page) -> None:
     page.locator("details.definition summary").first.click()
 
@@ -98,6 +104,9 @@ SHOTS = [
     Shot(name="request-quorum", path=_request(3)),
     Shot(name="request-hostile", path=_request(6)),
     Shot(name="request-everything-hostile", path=_request(1), scenario="hostile"),
+    Shot(name="request-over", path=_request(41), scenario="over"),
+    Shot(name="request-raise", path=_request(42), scenario="over", before=_raise),
+    Shot(name="record-raised", path=_request(43), scenario="over"),
     Shot(name="record-ran", path=_request(28)),
     Shot(name="record-denied", path=_request(24)),
     Shot(name="record-unknown", path=_request(23)),

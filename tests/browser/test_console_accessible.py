@@ -78,6 +78,11 @@ def reviewed(page: Page) -> None:
     expect(page.get_by_role("dialog")).to_be_visible()
 
 
+def raising(page: Page) -> None:
+    page.get_by_role("button", name="Approve and raise the limit…").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+
+
 EVERYWHERE = ["/", "/history", "/agents", "/people", "/servers", "/policies"]
 RICH = [
     # What is still held comes first: its time runs out while the others are looked at.
@@ -115,6 +120,9 @@ CASES = [
     *(("rich", path, nothing) for path in EVERYWHERE),
     *(("hostile", path, nothing) for path in EVERYWHERE),
     *(("hostile", path, before) for path, before in HOSTILE),
+    ("over", request(41), raising),
+    ("over", request(42), nothing),
+    ("over", request(43), unfolded),
     ("signed out", "/login", nothing),
     ("signed out", "/login#good-token", nothing),
 ]

@@ -48,6 +48,13 @@ def test_every_page_reflows_at_320_px_and_the_browser_has_nothing_to_complain_ab
         assert width <= 320, f"{path} is {width} px wide"
 
 
+@pytest.mark.parametrize("scenario", ["over"])
+@pytest.mark.parametrize("number", [41, 42, 43])
+def test_a_call_over_a_limit_reflows_too(screens: Screens, number: int) -> None:
+    page = settled(screens(width=320, height=640, has_touch=True), f"/requests/{request_id(number)}")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
 @pytest.mark.parametrize("width", [320, 390, 719])
 def test_the_pages_stand_in_a_bar_at_the_foot_of_a_phone(screens: Screens, width: int) -> None:
     page = settled(screens(width=width, height=700, has_touch=True), "/history")

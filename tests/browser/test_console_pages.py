@@ -416,3 +416,48 @@ def test_an_empty_inbox_says_so_and_what_comes_next(screen: Screen, words: str) 
 def test_notices_of_the_server_stand_on_top(screen: Screen) -> None:
     page = settled(screen, "/agents")
     expect(page.locator(".notice")).to_contain_text("Slack did not answer for 4 minutes")
+
+
+OVER, BOTH_MUST, RAISED = (request_id(n) for n in (41, 42, 43))
+
+
+@pytest.mark.parametrize("scenario", ["over"])
+def test_a_call_over_limits_can_be_approved_with_a_raise_and_the_raise_taken_back(screen: Screen) -> None:
+    page = settled(screen, f"/requests/{OVER}")
+    expect(page.get_by_text("It goes over the limits refunds_today: 5000 EUR per day for each agent")).to_be_visible()
+    page.get_by_role("button", name="Approve and raise the limit…").click()
+    dialog = page.get_by_role("dialog", name="Approve and raise?")
+    expect(dialog.get_by_role("listitem")).to_have_text(
+        [
+            "refunds_today up to 11150 instead of 5000 EUR per day for each agent",
+            "refunds_each up to 3250 instead of 1000 EUR per week for each agent and args.to",
+        ]
+    )
+    dialog.get_by_label("For how long").select_option("15 minutes")
+    dialog.get_by_role("button", name="Approve and raise for 15 minutes").click()
+    raised = page.get_by_role("region", name="Raised limits")
+    expect(raised.get_by_role("listitem")).to_have_count(2)
+    expect(page.get_by_role("region", name="Votes")).to_contain_text("and to raise the limit for 15 min")
+    raised.get_by_role("button", name="Take the raise back").first.click()
+    expect(raised.get_by_role("listitem").first).to_contain_text("Taken back")
+    expect(raised.get_by_role("button", name="Take the raise back")).to_have_count(1)
+
+
+@pytest.mark.parametrize("scenario", ["over"])
+def test_where_several_decide_it_is_said_who_wants_the_raise(screen: Screen) -> None:
+    page = settled(screen, f"/requests/{BOTH_MUST}")
+    page.get_by_role("button", name="Approve and raise the limit…").click()
+    dialog = page.get_by_role("dialog", name="Approve and raise?")
+    expect(dialog).to_contain_text("only if everybody who approves asks for that")
+    expect(dialog).to_contain_text("cleo@example.com (4 h)")
+    dialog.get_by_role("button", name="Go back").click()
+    page.get_by_role("button", name="Approve and run refund_payment").click()
+    page.get_by_role("dialog").get_by_role("button", name="Approve and run refund_payment").click()
+    expect(page.get_by_role("region", name="Decision")).to_contain_text("Approved")
+    expect(page.get_by_role("region", name="Raised limits")).to_have_count(0)
+
+
+def test_a_call_that_goes_over_nothing_offers_no_raise(screen: Screen) -> None:
+    page = settled(screen, f"/requests/{PLAIN}")
+    expect(page.get_by_role("button", name="Approve and run refund_payment")).to_be_visible()
+    expect(page.get_by_role("button", name="Approve and raise")).to_have_count(0)

@@ -2,7 +2,7 @@
 
 It exists so that pages can be looked at and tested without the rest. It keeps the shapes of contract.md 4 and the
 rules the pages rely on (binding, one winner, expiry, CSRF), nothing more. Run it by hand with
-`python -m tests.fakes.console_api [--scenario rich|empty|first|many|hostile] [--port N]`.
+`python -m tests.fakes.console_api [--scenario rich|empty|first|many|hostile|over] [--port N]`.
 """
 
 from __future__ import annotations
@@ -66,6 +66,7 @@ class ConsoleFake:
             "first": [],
             "many": samples.many(start, 200),
             "hostile": samples.hostile(start),
+            "over": samples.over(start),
         }[scenario]
         notices = (
             [{"level": "warning", "text": "Slack did not answer for 4 minutes; 2 cards wait to be sent."}]
@@ -134,6 +135,7 @@ def build(fake: ConsoleFake) -> web.Application:
     app.router.add_post("/api/v1/requests/{id}/decision", _decide)
     for verb in ("extend", "comment", "cancel", "resolve"):
         app.router.add_post(f"/api/v1/requests/{{id}}/{verb}", _act)
+    app.router.add_post("/api/v1/raises/{id}/revoke", _revoke)
     app.router.add_get("/api/v1/events", _events)
     app.router.add_get("/api/v1/agents", _agents)
     app.router.add_get("/api/v1/people", _people)
@@ -278,8 +280,23 @@ async def _decide(request: web.Request) -> web.Response:
         return problem(409, "stale_binding", "This call changed since you opened it.", request=row)
     if not row["may_decide"]:
         return problem(403, "not_allowed", "You may not decide this: you are not among its reviewers.")
-    vote = samples.vote(ME["id"], body["decision"], fake.clock(), reason=body.get("reason"))
-    return web.json_response(fake.record(row["id"], vote))
+    lasts = {"15m": 900, "1h": 3600, "4h": 14400, "24h": 86400}.get(body.get("raise"))
+    vote = samples.vote(ME["id"], body["decision"], fake.clock(), reason=body.get("reason"), raise_seconds=lasts)
+    after = fake.record(row["id"], vote)
+    if lasts and after["state"] == "approved":
+        after["raises"] = samples.raised(after, fake.clock(), lasts, ME["id"])
+    return web.json_response(after)
+
+
+async def _revoke(request: web.Request) -> web.Response:
+    fake = request.app[FAKE]
+    for row in fake.requests.values():
+        for one in row["raises"]:
+            if one["id"] == request.match_info["id"]:
+                ended = {"ended_at": samples.stamp(fake.clock()), "ended_by": ME["id"]}
+                one.update(ended, in_force=False, may_revoke=False)
+                return web.json_response(one)
+    raise web.HTTPNotFound
 
 
 async def _act(request: web.Request) -> web.Response:
@@ -359,7 +376,7 @@ async def _ready(_request: web.Request) -> web.Response:
 def main() -> None:
     """Serve one scenario until interrupted."""
     options = argparse.ArgumentParser()
-    options.add_argument("--scenario", default="rich", choices=["rich", "empty", "first", "many", "hostile"])
+    options.add_argument("--scenario", default="rich", choices=["rich", "empty", "first", "many", "hostile", "over"])
     options.add_argument("--port", type=int, default=8643)
     chosen = options.parse_args()
     app = build(ConsoleFake.of(chosen.scenario, datetime.now(UTC)))

@@ -68,13 +68,48 @@ def sample(number: int, start: datetime, *, age: float = 60, lasts: float = 900,
         "may_cancel": False,
         "waiting": True,
         "outcome": None,
+        "over": [],
+        "may_raise": False,
+        "raises": [],
     }
     return {**request, **fields}
 
 
-def vote(by: str, decision: str, at: datetime, *, via: str = "web", reason: str | None = None) -> Json:
+def vote(
+    by: str,
+    decision: str,
+    at: datetime,
+    *,
+    via: str = "web",
+    reason: str | None = None,
+    raise_seconds: int | None = None,
+) -> Json:
     """A saved vote."""
-    return {"reviewer": by, "decision": decision, "reason": reason, "at": stamp(at), "via": via}
+    plain = {"reviewer": by, "decision": decision, "reason": reason, "at": stamp(at), "via": via}
+    return {**plain, "raise_seconds": raise_seconds}
+
+
+def raised(request: Json, at: datetime, seconds: int, by: str) -> list[Json]:
+    """What an approval raised."""
+    return [
+        {
+            **one,
+            "id": f"rse_{request['id'].removeprefix('req_')}{number or ''}",
+            "request": request["id"],
+            "server": request["server"],
+            "tool": request["tool"],
+            "agent": request["agent"],
+            "by": [by],
+            "names": [by.partition("@")[0].title()],
+            "at": stamp(at),
+            "until": stamp(at + timedelta(seconds=seconds)),
+            "ended_at": None,
+            "ended_by": None,
+            "in_force": True,
+            "may_revoke": True,
+        }
+        for number, one in enumerate(request["over"])
+    ]
 
 
 def ended(number: int, start: datetime, state: str, *, age: float, by: str | None = None, **fields: Any) -> Json:
@@ -181,12 +216,40 @@ def held(start: datetime) -> list[Json]:
     ]
 
 
+OVER = [
+    {"limit": "refunds_today", "max": "5000", "to": "11150", "words": "EUR per day for each agent"},
+    {"limit": "refunds_each", "max": "1000", "to": "3250", "words": "EUR per week for each agent and args.to"},
+]
+
+
 def nested(depth: int) -> Any:
     """A value nested this deep."""
     value: Any = "bottom"
     for _ in range(depth):
         value = {"in": value}
     return value
+
+
+def over(start: datetime) -> list[Json]:
+    """Calls that go over limits: one that waits, one that two must approve, one that was approved with a raise."""
+    asks: Json = {
+        "rule": "/tools/refund_payment/limits/0",
+        "rule_reason": "The limit 'refunds_today' is 5000 EUR per day for each agent; 100 EUR is left and this call "
+        "needs 1250 EUR.",
+        "trace": [],
+        "over": OVER,
+        "may_raise": True,
+    }
+    two: Json = {
+        "needs": [{"group": "finance", "count": 2, "have": 1}],
+        "votes": [vote(CLEO, "approve", start - timedelta(seconds=12), raise_seconds=14_400)],
+    }
+    past_one = ended(43, start, "succeeded", age=600, by=ADA, **{**asks, "over": OVER[:1]})
+    return [
+        sample(41, start, **asks),
+        sample(42, start, **asks, **two),
+        {**past_one, "raises": raised(past_one, start - timedelta(seconds=552), 3600, ADA)},
+    ]
 
 
 def past(start: datetime) -> list[Json]:

@@ -66,6 +66,8 @@ const EVENTS = {
   filed: "asked for approval",
   told: "told the agent the outcome",
   commented: "commented",
+  budgets_raised: "raised what the call goes over, for a while",
+  raise_ended: "took the raise back",
   late: "brought a result after the fact, kept as evidence",
 };
 

@@ -47,7 +47,8 @@ export function askApproval(request, { onOpen }) {
   );
 }
 
-function typedName(request, yes) {
+/** The tool's name, typed: what destroys is not approved by a press alone. */
+export function typedName(request, yes) {
   const input = h("input", { class: "input mono", autocomplete: "off", spellcheck: "false" });
   input.addEventListener("input", () => (yes.disabled = input.value !== request.tool));
   return h(

@@ -9,6 +9,7 @@ import { countdown, now } from "../time.js";
 import { approveWords, destructive, effectWords, highRisk } from "../words.js";
 import { linesOf } from "../json_lines.js";
 import { askApproval, askDenial } from "./ask.js";
+import { askRaise, mayRaise } from "./raise.js";
 
 const LONG_LINES = 40;
 
@@ -17,6 +18,9 @@ export function decisionBar(request, hooks) {
   const bar = { request, hooks, binding: request.binding, sending: "", read: !mustRead(request), live: true };
   bar.deny = button("no", "no", "Deny and tell the agent", () => bar.press("deny"));
   bar.approve = button("yes", "yes", approveWords(request), () => bar.press("approve"));
+  bar.raise = mayRaise(request)
+    ? button("", "clock", "Approve and raise the limit…", () => bar.press("raise"))
+    : null;
   bar.time = h("p", { class: "decision-time held" });
   bar.why = h("p", { class: "decision-why", id: "decision-why" });
   bar.element = h(
@@ -24,7 +28,7 @@ export function decisionBar(request, hooks) {
     { class: "decision", "aria-label": "Your decision" },
     bar.time,
     bar.why,
-    h("div", { class: "ends" }, bar.deny, bar.approve),
+    h("div", { class: "ends" }, bar.deny, bar.raise, bar.approve),
   );
   bar.update = (newer = bar.request) => update(bar, newer);
   bar.press = (answer, viaKey = false) => press(bar, answer, viaKey);
@@ -111,6 +115,7 @@ function update(bar, request) {
   const early = shut || unread(bar);
   disable(bar.deny, Boolean(shut));
   disable(bar.approve, Boolean(early));
+  if (bar.raise) disable(bar.raise, Boolean(early));
   if (!bar.sending) bar.approve.lastChild.textContent = approveWords(request);
   if (bar.why.textContent !== (early || effectWords(request))) show(bar.why, early || effectWords(request));
 }
@@ -121,7 +126,7 @@ function disable(element, off) {
 }
 
 async function press(bar, answer, viaKey) {
-  const shut = bar.sending || closed(bar) || (answer === "approve" ? unread(bar) : "");
+  const shut = bar.sending || closed(bar) || (answer === "deny" ? "" : unread(bar));
   if (shut) {
     announce(shut);
     bar.why.classList.add("pressed");
@@ -140,19 +145,21 @@ async function ask(bar, answer, viaKey) {
   const shared = { onOpen: (close) => (bar.closeDialog = close) };
   let said = {};
   if (answer === "deny") said = await askDenial(bar.request, shared);
+  else if (answer === "raise") said = await askRaise(bar.request, shared);
   else if (viaKey || highRisk(bar.request)) said = await askApproval(bar.request, shared);
   bar.closeDialog = null;
   return said;
 }
 
-async function send(bar, answer, { reason = null }) {
-  const pressed = answer === "deny" ? bar.deny : bar.approve;
+async function send(bar, answer, { reason = null, raise = null }) {
+  const pressed = { deny: bar.deny, raise: bar.raise }[answer] ?? bar.approve;
   const words = pressed.lastChild.textContent;
   bar.sending = "Sending your decision…";
   pressed.lastChild.textContent = "Sending…";
   update(bar, bar.request);
-  const body = { decision: answer, binding: bar.binding };
+  const body = { decision: answer === "deny" ? "deny" : "approve", binding: bar.binding };
   if (reason) body.reason = reason;
+  if (raise) body.raise = raise;
   try {
     const recorded = await post(`/api/v1/requests/${encodeURIComponent(bar.request.id)}/decision`, body);
     pressed.lastChild.textContent = "Recorded";

@@ -1,6 +1,6 @@
 /** The evidence rail: time, votes and what is still needed, who is behind the call, hashes. Quiet, small, complete. */
 import { h } from "../dom.js";
-import { ago, countdown, exact } from "../time.js";
+import { ago, countdown, exact, span } from "../time.js";
 import { bdi } from "../visible.js";
 import { voterWords } from "../words.js";
 
@@ -122,6 +122,9 @@ export function needs(request) {
       " by ",
       bdi(voterWords(vote)),
       h("span", { class: "sub" }, ago(vote.at), ` via ${vote.via}`),
+      vote.raise_seconds
+        ? h("span", { class: "sub", text: `and to raise the limit for ${span(vote.raise_seconds * 1000)}` })
+        : null,
       vote.reason ? h("span", { class: "sub" }, "“", bdi(vote.reason), "”") : null,
     ),
   );

@@ -14,6 +14,7 @@ import { actions } from "./actions.js";
 import { decisionBar } from "./decide.js";
 import { evidence, needs } from "./evidence.js";
 import { justification, whyHeld } from "./reasons.js";
+import { raisesView } from "./raise.js";
 import { outcomeView, verdict } from "./record.js";
 import { rawViews } from "./raw.js";
 import { timelineView } from "./timeline.js";
@@ -87,7 +88,7 @@ function absent(panel, error) {
 function draw(panel) {
   const slot = (name) => h("div", { class: `slot slot-${name}` });
   panel.slots = Object.fromEntries(
-    ["head", "said", "verdict", "outcome", "args", "why", "timeline", "raw", "needs", "acts", "rail", "decision"].map((name) => [
+    ["head", "said", "verdict", "outcome", "raises", "args", "why", "timeline", "raw", "needs", "acts", "rail", "decision"].map((name) => [
       name,
       slot(name),
     ]),
@@ -96,7 +97,7 @@ function draw(panel) {
   panel.article = h(
     "article",
     { class: "request", "aria-label": "Request" },
-    h("div", { class: "request-main" }, s.head, s.said, s.verdict, s.outcome, s.args, s.why, s.timeline, s.raw),
+    h("div", { class: "request-main" }, s.head, s.said, s.verdict, s.outcome, s.raises, s.args, s.why, s.timeline, s.raw),
     h(
       "aside",
       { class: "request-rail", "aria-label": "Evidence" },
@@ -123,6 +124,13 @@ function fillIn(panel) {
   show(slots.said, panel.notice ? h("p", { class: "problem", role: "status" }, visible(panel.notice)) : null);
   show(slots.verdict, pending ? null : verdict(request));
   show(slots.outcome, request.outcome ? outcomeView(request) : null);
+  show(
+    slots.raises,
+    raisesView(request, {
+      done: (newer) => accept(panel, newer, { redraw: true }),
+      load: () => get(`/api/v1/requests/${encodeURIComponent(panel.id)}`),
+    }),
+  );
   if (panel.binding !== request.binding || !panel.args) drawArguments(panel);
   show(slots.why, justification(request), whyHeld(request, me.features));
   show(slots.needs, needs(request));

@@ -1,6 +1,7 @@
 /** Why the call was held, as the policy said it, and what the agent claims; the two are never mixed. */
 import { h } from "../dom.js";
 import { bdi } from "../visible.js";
+import { overView } from "./raise.js";
 
 /** What the agent gave as its reason: data, under a fixed label. */
 export function justification(request) {
@@ -37,6 +38,7 @@ export function whyHeld(request, { policies = false } = {}) {
     { class: "why" },
     h("h2", { text: "Why it was held" }),
     h("p", {}, "Rule ", ruleName(request, policies), request.rule_reason ? [": ", bdi(request.rule_reason)] : null),
+    overView(request),
     rows.length
       ? h(
           "div",

@@ -32,6 +32,10 @@ function line(entry) {
     h("time", { class: "timeline-at", datetime: entry.at, text: exact(entry.at) }),
     h("span", {}, bdi(actorWords(entry), "strong"), ` ${eventWords(entry.event)}`, moved),
     more ? h("span", { class: "sub" }, bdi(more)) : null,
+    (detail.budgets ?? []).map((one) =>
+      h("span", { class: "sub" }, bdi(one.limit, "mono"), ` from ${one.from} to ${one.to}`),
+    ),
+    detail.until ? h("span", { class: "sub", text: `until ${exact(detail.until)}` }) : null,
     detail.reason ? h("span", { class: "sub" }, "“", bdi(detail.reason), "”") : null,
     detail.note ? h("span", { class: "sub" }, "“", bdi(detail.note), "”") : null,
   );
