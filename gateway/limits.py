@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from approvals.domain.model import Overrun
 from approvals.errors import Unavailable
@@ -56,12 +56,19 @@ QUIET_MAX = 10_000
 """So many levels are remembered as told; past that, one may be told again."""
 
 
+class _Running(NamedTuple):
+    """A place that is taken while a call runs, and the task that sees to the call: when that has ended, so has it."""
+
+    taken: Taken
+    by: asyncio.Task[object] | None
+
+
 class Limits:
     """The counters of every limit, in the store."""
 
     def __init__(self, db: Database, metrics: Metrics | None = None) -> None:
         self._db, self._metrics = db, metrics
-        self._running: dict[Slot, Taken] = {}
+        self._running: dict[Slot, _Running] = {}
         self._moving = asyncio.Lock()
         self._quiet: dict[tuple[CounterKey, int], datetime] = {}
 
@@ -99,7 +106,8 @@ class Limits:
     async def _reserve(self, wanted: Sequence[Charge], waived: frozenset[str]) -> Reservation | Exceeded:
         taken = await self._db.write(lambda tx: _reserve(tx, wanted, waived))
         if isinstance(taken, Reservation):
-            self._running |= {one.slot: one for one in taken.running.taken}
+            by = asyncio.current_task()
+            self._running |= {one.slot: _Running(one, by) for one in taken.running.taken}
         return taken
 
     async def would(self, uses: Sequence[LimitUse]) -> tuple[Exceeded, ...]:
@@ -141,23 +149,29 @@ class Limits:
                 await self.renew()
 
     async def renew(self) -> None:
-        """Say once that the calls of this process still run."""
+        """Say once that the calls of this process still run. What nobody runs any more loses its place by its lease."""
         async with self._moving:
-            running = dict(self._running)
-            moved = await self._db.write(lambda tx: _renew(tx, running.values()))
-            for slot, now in zip(running, moved, strict=True):
-                self._running[slot] = now
+            running = {slot: one for slot, one in self._running.items() if one.by is None or not one.by.done()}
+            self._running = running.copy()
+            moved = await self._db.write(lambda tx: _renew(tx, [one.taken for one in running.values()]))
+            for (slot, one), now in zip(running.items(), moved, strict=True):
+                self._running[slot] = _Running(now, one.by)
 
     async def _give(self, reservation: Reservation) -> None:
         if not reservation.taken:
             return
         async with self._moving:
-            taken = tuple(self._running.pop(one.slot, one) for one in reservation.taken)
+            taken = tuple(self._forgotten(one) for one in reservation.taken)
             try:
                 await self._db.write(lambda tx: _release(tx, Reservation(taken=taken)))
             except Unavailable:
                 # What became of the call matters more: budgets keep it, a place of a running call ends by its lease.
                 log.warning("budget not given back", extra={"counters": [one.charge.key[0] for one in taken]})
+
+    def _forgotten(self, one: Taken) -> Taken:
+        """As it is now: its row moves when its lease is renewed."""
+        running = self._running.pop(one.slot, None)
+        return one if running is None else running.taken
 
     def _heard(self, said: T) -> T:
         if isinstance(said, Exceeded) and self._metrics is not None:
@@ -239,8 +253,9 @@ def _raises(tx: Tx, keys: Sequence[CounterKey], now: datetime) -> dict[CounterKe
 
 def _reserve(tx: Tx, wanted: Sequence[Charge], waived: frozenset[str]) -> Reservation | Exceeded:
     now, wanted = tx.now, _under_raises(tx, wanted)
-    tx.counters.lock({(charge.key, charge.window.lock(now)): now + UNWRITTEN for charge in wanted})
-    done = take(wanted, _rows(tx, wanted), now, waived)
+    held = tx.counters.lock({(charge.key, charge.window.lock(now)): now + UNWRITTEN for charge in wanted})
+    sums = _rows(tx, [charge for charge in wanted if not charge.window.one_row])
+    done = take(wanted, {**held, **sums}, now, waived)
     if isinstance(done, Exceeded):
         return done
     reservation, writes = done

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import and_, bindparam, delete, or_, select, tuple_, update
+from sqlalchemy import Row, and_, bindparam, delete, or_, select, tuple_, update
 
 from approvals.storage.frame import Group
 from approvals.storage.tables import counters
@@ -28,24 +29,25 @@ Slot = tuple[CounterKey, datetime]
 class Counters(Group):
     """Statements about counters."""
 
-    def lock(self, slots: Mapping[Slot, datetime]) -> None:
-        """Hold these rows until the transaction ends; one that is not there is made, to go at its time."""
+    def lock(self, slots: Mapping[Slot, datetime]) -> dict[CounterKey, dict[datetime, Decimal]]:
+        """Hold these rows until the transaction ends, and read them; what is not there is made, to go at its time."""
         zeros = [{**_named(slot), "value": "0", "expires_at": expires} for slot, expires in sorted(slots.items())]
         insert = self._tx.insert(counters).on_conflict_do_nothing(index_elements=_KEY)
-        missing = set(slots)
-        while missing:
+        held: dict[CounterKey, dict[datetime, Decimal]] = {}
+        while sum(map(len, held.values())) < len(slots):
             # Tidying may delete a row between these two; then it is made anew, and held.
             for zero in zeros:
                 self._run(insert, zero)
-            missing -= self.lock_known(slots)
+            held = self.lock_known(slots)
+        return held
 
-    def lock_known(self, slots: Iterable[Slot]) -> set[Slot]:
-        """Hold those of these rows that are there, until the transaction ends."""
+    def lock_known(self, slots: Iterable[Slot]) -> dict[CounterKey, dict[datetime, Decimal]]:
+        """Hold those of these rows that are there until the transaction ends, and read them."""
         asked = [(key[0], key[1], start) for key, start in sorted(set(slots))]
         if not asked:
-            return set()
-        held = select(*_COLUMNS).where(tuple_(*_COLUMNS).in_(asked)).order_by(*_COLUMNS).with_for_update()
-        return {((row.counter, row.scope_key), row.window_start) for row in self._run(held)}
+            return {}
+        held = select(counters).where(tuple_(*_COLUMNS).in_(asked)).order_by(*_COLUMNS).with_for_update()
+        return _by_key(self._run(held))
 
     def rows(self, spans: Iterable[tuple[CounterKey, datetime]]) -> dict[CounterKey, dict[datetime, Decimal]]:
         """What counters stand at: of each key, every row from the given start on."""
@@ -56,10 +58,7 @@ class Counters(Group):
             and_(counters.c.counter == key[0], counters.c.scope_key == key[1], counters.c.window_start >= start)
             for key, start in asked
         ]
-        found: dict[CounterKey, dict[datetime, Decimal]] = {}
-        for row in self._run(select(counters).where(or_(*of))):
-            found.setdefault((row.counter, row.scope_key), {})[row.window_start] = Decimal(row.value)
-        return found
+        return _by_key(self._run(select(counters).where(or_(*of))))
 
     def save(self, values: Mapping[Slot, tuple[Decimal, datetime]]) -> None:
         """Write rows, each with the time after which it may be deleted. Their counters must be locked.
@@ -115,6 +114,13 @@ class Counters(Group):
 
 _KEY: Sequence[str] = ("counter", "scope_key", "window_start")
 _COLUMNS = (counters.c.counter, counters.c.scope_key, counters.c.window_start)
+
+
+def _by_key(rows: Iterable[Row[Any]]) -> dict[CounterKey, dict[datetime, Decimal]]:
+    found: dict[CounterKey, dict[datetime, Decimal]] = {}
+    for row in rows:
+        found.setdefault((row.counter, row.scope_key), {})[row.window_start] = Decimal(row.value)
+    return found
 
 
 def _slot_of(item: tuple[Slot, object]) -> Slot:

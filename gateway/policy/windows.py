@@ -89,6 +89,11 @@ class Window:
         """The row that whoever changes the counter must hold: a sum spans several, so it has one of its own."""
         return EPOCH
 
+    @property
+    def one_row(self) -> bool:
+        """Is the row that is held all that counts?"""
+        return False
+
     def over(self, now: datetime) -> datetime:
         """When the window of now is over."""
         raise NotImplementedError
@@ -149,6 +154,11 @@ class Fixed(Window):
     def lock(self, now: datetime) -> datetime:
         """Its one row."""
         return self.since(now)
+
+    @property
+    def one_row(self) -> bool:
+        """It has no other."""
+        return True
 
     def opens(self, counter: Counter, amount: Decimal) -> datetime | None:
         """Its end, whatever the amount."""

@@ -168,6 +168,20 @@ async def test_a_long_call_keeps_its_place_and_a_dead_process_loses_it(database_
         assert isinstance(await alive.reserve(wanted), Reservation)
 
 
+async def test_a_call_whose_task_is_gone_loses_its_place_by_its_lease(sqlite_url: str, clock: Clock) -> None:
+    wanted = uses("{counter: slots, window: inflight, max: 1}", facts())
+    async with Database.opened(sqlite_url, clock=clock) as db:
+        limits = Limits(db)
+        async with asyncio.TaskGroup() as group:
+            lost = group.create_task(limits.reserve(wanted))
+        assert isinstance(await lost, Reservation)
+        clock.now += LEASE / 2
+        await limits.renew()
+        assert isinstance(await limits.reserve(wanted), Exceeded)
+        clock.now += LEASE / 2
+        assert isinstance(await limits.reserve(wanted), Reservation)
+
+
 async def test_nothing_runs_when_the_one_service_of_a_sqlite_file_starts(sqlite_url: str) -> None:
     wanted = uses("{counter: slots, window: inflight, max: 1}, {counter: c, window: day, max: 1}", facts())
     async with Database.opened(sqlite_url) as db:

@@ -66,7 +66,7 @@ async def test_the_rows_of_a_counter_come_from_a_moment_on(database: Database) -
 async def test_only_rows_that_are_there_are_changed(database: Database) -> None:
     await database.write(add("3"))
     known: list[Slot] = [(PAID, NOON), (CALLS, NOON)]
-    assert await database.write(lambda tx: tx.counters.lock_known(known)) == {(PAID, NOON)}
+    assert await database.write(lambda tx: tx.counters.lock_known(known)) == {PAID: {NOON: 3}}
     await database.write(lambda tx: tx.counters.change({(PAID, NOON): Decimal("0.5"), (CALLS, NOON): Decimal(7)}))
     assert (await value(database), await value(database, CALLS)) == (Decimal("0.5"), Decimal(0))
 
@@ -78,7 +78,7 @@ async def test_nothing_asked_costs_nothing(database: Database) -> None:
         tx.counters.change({})
 
     await database.write(nothing)
-    assert await database.write(lambda tx: tx.counters.lock_known([])) == set()
+    assert await database.write(lambda tx: tx.counters.lock_known([])) == {}
 
 
 BAD = [
