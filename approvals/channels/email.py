@@ -212,6 +212,7 @@ def _facts(card: Card) -> list[tuple[str, str]]:
         ("Risk", f"{card.risk}, {card.severity}"),
         ("Rule", card.rule),
         ("Why the rule asks", card.rule_reason),
+        ("Goes over", "; ".join(card.over) or None),
         ("What the agent says", card.justification),
         ("Needs", card.needs_line if card.answers else None),
         ("Decide before", _time(card.expires_at) if card.answers else None),

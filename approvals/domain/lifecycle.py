@@ -285,6 +285,8 @@ def _detail(happened: Happened) -> dict[str, Any]:
         detail["reason"] = happened.vote.reason
         detail["via"] = happened.vote.via
         detail["binding"] = happened.vote.binding
+        if happened.vote.raise_for is not None:
+            detail["raise_seconds"] = int(happened.vote.raise_for.total_seconds())
     if happened.expires_at is not None:
         detail["expires_at"] = happened.expires_at.isoformat()
     if happened.claim is not None:

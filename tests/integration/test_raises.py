@@ -173,7 +173,9 @@ async def test_the_ledger_has_the_raise_and_its_end(home: House) -> None:
     request = await approve(home, await asked(home))
     [listed] = (await Raises(home.desk).listed(ADA))[0]
     await Raises(home.desk).end(listed.one.id, person=BOB)
-    rows = [row for row in await home.ledger(request) if row.event in {Note.BUDGETS_RAISED, Note.RAISE_ENDED}]
+    ledger = await home.ledger(request)
+    assert [row.detail["raise_seconds"] for row in ledger if "raise_seconds" in row.detail] == [3600]
+    rows = [row for row in ledger if row.event in {Note.BUDGETS_RAISED, Note.RAISE_ENDED}]
     assert [(row.event, row.actor, row.after) for row in rows] == [
         (Note.BUDGETS_RAISED, ADA.id, State.APPROVED),
         (Note.RAISE_ENDED, BOB.id, State.APPROVED),
