@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from tests.acceptance.counting import Shop, bell, open_shop
-from tests.acceptance.harness import PATIENCE_SECONDS
+from tests.acceptance.harness import PATIENCE_SECONDS, policy
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -114,3 +115,32 @@ async def test_what_a_limit_says_is_what_explain_says(shop: Shop) -> None:
     told = json.loads(said)
     assert (told["verdict"], told["rule"]) == ("require_approval", "/tools/pay/limits/0")
     assert [(one["counter"], one["remaining"]) for one in told["limits"]] == [("paid", "100")]
+
+
+async def left(shop: Shop, tool: str) -> dict[str, str]:
+    """What is left of every limit of a call, by the command line."""
+    (shop.placet.folder / "call.json").write_text(json.dumps({"tool": tool, "arguments": {"to": "x", "amount": 1}}))
+    said, _ = await shop.placet.cli("policy", "explain", "--as", "claude-ada", "--json", "call.json")
+    return {one["counter"]: one["remaining"] for one in json.loads(said)["limits"]}
+
+
+async def test_what_nobody_can_answer_for_stays_counted_and_what_was_not_sent_does_not(tmp_path: Path) -> None:
+    limits = [{"counter": "hung", "window": "month", "max": 5}, {"counter": "slots", "window": "inflight", "max": 1}]
+    tools = {"hang": {"limits": limits}, "pay": {"limits": [{"counter": "paid", "window": "1d", "max": 5}]}}
+    async with open_shop(tmp_path, tools=tools) as made, made.agent() as agent:
+        assert (await agent.call("pay", {"to": "x", "amount": 0})).code == "invalid_arguments"
+        assert await left(made, "pay") == {"paid": "5"}
+        async with bell(made) as rung, asyncio.TaskGroup() as group:
+            running = group.create_task(agent.call("hang", {"to": "x", "amount": 1}))
+            await rung.wait()
+            assert await left(made, "hang") == {"hung": "4", "slots": "0"}
+            made.down(is_down=True)
+            made.kill_server()
+            assert (await running).code == "outcome_unknown"
+        assert await left(made, "hang") == {"hung": "4", "slots": "1"}
+        assert (await agent.call("pay", {"to": "x", "amount": 1})).code == "upstream_unavailable"
+        assert await left(made, "pay") == {"paid": "5"}
+        await made.placet.stop()
+        made.placet.write_policy("shop", policy({"hang": {"limits": [{**limits[0], "max": 2}]}}))
+        await made.placet.start()
+        assert await left(made, "hang") == {"hung": "1"}
