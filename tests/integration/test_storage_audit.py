@@ -9,6 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from approvals.domain.audit import Act, Entry, flaws
+from approvals.domain.stops import LONGEST
 from approvals.storage.engine import Database
 from approvals.storage.tx import Tx
 
@@ -25,7 +26,8 @@ async def test_an_act_is_in_the_chain_with_what_it_changed(database: Database) -
     (entry,) = await whole(database)
     act = entry.act
     assert (act.action, act.actor, act.subject) == ("freeze.on", "ada@example.com", "freeze:all")
-    assert act.detail == {"reason": "drill", "until": None}
+    ends = (act.at + LONGEST).isoformat()
+    assert act.detail == {"reason": "drill", "until": ends}
 
 
 async def test_what_was_rolled_back_is_not_in_the_chain(database: Database) -> None:
