@@ -21,6 +21,7 @@ from approvals.domain.model import (
     ApprovalRequest,
     Cause,
     Decision,
+    Ground,
     Person,
     PersonId,
     Role,
@@ -201,6 +202,21 @@ def resolve(room: Room, request_id: str, *, reviewer: PersonId, ran: bool, note:
     return room.move(request, Happened(event=Event.RESOLVED, actor=person.id, cause=cause, note=clean(note)))
 
 
+def words(field: str, text: str) -> str:
+    """A reason that has to be given, without the space around it.
+
+    Raises:
+        Invalid: there is none, it is too long, or something in it is invisible.
+    """
+    said = clean(text)
+    if said is None:
+        raise Invalid(field=field, why="say why: agents and people are told it")
+    bad = bad_text(field, said)
+    if bad is not None:
+        raise bad
+    return said
+
+
 def clean(text: str | None) -> str | None:
     """A person's words without the space around them; nothing at all is None."""
     return (text or "").replace("\r\n", "\n").strip() or None
@@ -237,7 +253,9 @@ def _first(room: Room, request: ApprovalRequest) -> tuple[str, str, datetime]:
         return "cancelled", _named(room, actor), row.at if row else request.created_at
     word = "denied" if request.state is State.DENIED else "approved"
     at = request.decided_at or request.created_at
-    if not request.votes or request.cause is Cause.SILENCE_ALLOWS:
+    if request.ground is Ground.BREAK_GLASS:
+        return word, "break-glass", at
+    if not request.votes or request.ground is Ground.SILENCE:
         return word, "nobody (the rule lets silence allow)", at
     return word, _named(room, request.votes[-1].reviewer), at
 

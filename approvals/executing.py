@@ -13,7 +13,7 @@ from approvals import stopped
 from approvals.deciding import Result, Room
 from approvals.domain import fingerprint, quorum, schedule
 from approvals.domain.lifecycle import TABLE, Event, Happened, late
-from approvals.domain.model import ApprovalRequest, Cause, Claim, OnTimeout, State
+from approvals.domain.model import ApprovalRequest, Cause, Claim, Ground, OnTimeout, State
 from approvals.errors import NotClaimable, NotFound, StaleBinding
 
 
@@ -70,10 +70,18 @@ def _no_longer_valid(room: Room, request: ApprovalRequest) -> Cause | None:
         return Cause.ALTERED
     if room.tx.switches.freeze_of(agent=request.caller.agent, server=request.call.server) is not None:
         return Cause.FROZEN
-    by_silence = request.cause is Cause.SILENCE_ALLOWS and request.terms.on_timeout is OnTimeout.ALLOW
-    if not by_silence and not quorum.met(room.needs(request)):
-        return Cause.REVOKED
-    return None
+    return None if _grounded(room, request) else Cause.REVOKED
+
+
+def _grounded(room: Room, request: ApprovalRequest) -> bool:
+    """Does what approved it still hold: the rule's own word, break-glass that is open, or people's votes?"""
+    match request.ground:
+        case Ground.SILENCE:
+            return request.terms.on_timeout is OnTimeout.ALLOW
+        case Ground.BREAK_GLASS:
+            return room.tx.openings.open_for(request.call.server) is not None
+        case None:
+            return quorum.met(room.needs(request))
 
 
 def _unaltered(request: ApprovalRequest) -> bool:

@@ -13,15 +13,15 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from approvals import deciding
 from approvals.acting import Actor, permit
-from approvals.deciding import Room
+from approvals.deciding import Room, words
 from approvals.desk import Desk
+from approvals.domain import alerting
 from approvals.domain.lifecycle import Event, Happened
 from approvals.domain.model import Cause, State
 from approvals.domain.redact import redact_text
 from approvals.domain.schedule import CLOCK
-from approvals.domain.stops import AGENT, LONGEST, SERVER, Freeze, begun, named, over
+from approvals.domain.stops import AGENT, LONGEST, SERVER, Freeze, named
 from approvals.errors import Invalid, NotFound
 from approvals.storage.requests import Query
 from approvals.storage.tx import Tx
@@ -59,7 +59,7 @@ class Stops:
             Unavailable.
         """
         lasts = LONGEST if lasts is None else lasts
-        why = _reason(reason)
+        why = words("reason", reason)
         if not LEAST <= lasts <= LONGEST:
             raise Invalid(field="for", why="at least a minute and at most 7 days")
 
@@ -69,7 +69,7 @@ class Stops:
             self._check(tx, scope)
             freeze = tx.switches.freeze(scope, reason=why, by=actor.id, at=tx.now, until=tx.now + lasts, via=actor.via)
             ended = _end_approved(room, freeze)
-            self._tell(tx, begun(freeze, ended=ended, url=self._around.url))
+            self._tell(tx, alerting.frozen(freeze, ended=ended, url=self._around.url))
             return freeze, ended
 
         freeze, ended = await self._db.write(work)
@@ -128,7 +128,7 @@ class Stops:
     def _over(self, tx: Tx, freeze: Freeze) -> None:
         # A yes that crossed with the beginning of the freeze was not found then, and must not run now.
         _end_approved(Room(tx, self._desk.directory), freeze)
-        self._tell(tx, over(freeze, url=self._around.url))
+        self._tell(tx, alerting.thawed(freeze, url=self._around.url))
 
     def _tell(self, tx: Tx, text: str) -> None:
         tx.alerts.owe(self._around.targets(), redact_text(text))
@@ -139,16 +139,6 @@ class Stops:
             raise Invalid(field="agent", why=f"there is no {named(scope)}")
         if scope.startswith(SERVER) and scope.removeprefix(SERVER) not in self._around.servers():
             raise Invalid(field="server", why=f"there is no {named(scope)}")
-
-
-def _reason(text: str) -> str:
-    why = deciding.clean(text)
-    if why is None:
-        raise Invalid(field="reason", why="say why: agents and people are told it")
-    bad = deciding.bad_text("reason", why)
-    if bad is not None:
-        raise bad
-    return why
 
 
 def _end_approved(room: Room, freeze: Freeze) -> int:

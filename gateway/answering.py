@@ -319,6 +319,7 @@ class AnswerCheck:
             trace=tuple(step.as_json() for step in ruling.trace),
             deny_cooldown=run.deny_cooldown,
             waiting=True,
+            bypass=self._parts.switches.bypasses(run.call.server),
         )
 
     @property

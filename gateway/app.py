@@ -11,6 +11,7 @@ from aiohttp import web
 
 from approvals.access import Access, access
 from approvals.alerts import Alerts
+from approvals.break_glass import BreakGlass
 from approvals.bus import bus_for
 from approvals.desk import Desk
 from approvals.directory import Directory
@@ -106,7 +107,10 @@ class Service:
         self.callers = Callers(db, self.bus, self.agent_oauth)
         self.settings = settings
         self.stops = Stops(self.desk, surroundings_of(lambda: self.settings))
-        self.switches = Switches(self.stops, self.bus, self.callers)
+        self.break_glass = BreakGlass(
+            self.desk, surroundings_of(lambda: self.settings), lambda: self.settings.break_glass.mode
+        )
+        self.switches = Switches(self.stops, self.break_glass, self.bus, self.callers)
         self.servers, self.catalog = Servers(), Catalog({}, compare=Pins(self.desk).compare)
         self.judge = Judge(settings.approvals.defaults)
         self.metrics, self.journal = Metrics(), Journal(db)
@@ -179,7 +183,7 @@ class Service:
             reloader=self.reloader,
             metrics=self.metrics,
             slack_problem=lambda: self.slack.problem if self.slack is not None else None,
-            freezes=self.switches.freezes,
+            switches=self.switches,
             alert_problem=lambda: self.alerts.problem,
         )
         self.console = Console(
@@ -292,6 +296,7 @@ class Service:
                 desk=self.desk,
                 directory=self.directory,
                 stops=self.stops,
+                break_glass=self.break_glass,
                 settings=self.web,
                 version=self.version,
                 features={"servers": True, "policies": True, "slack": self.slack is not None},

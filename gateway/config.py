@@ -15,6 +15,7 @@ from types import MappingProxyType
 
 from pydantic import SecretStr
 
+from approvals.domain.break_glass import Mode
 from approvals.domain.model import OnTimeout, Person, PersonId, Role
 from approvals.filing import Caps
 from approvals.storage.policies import PolicyVersion
@@ -33,6 +34,7 @@ from gateway.policy_files import Unreadable, read_file
 from gateway.settings import (
     AgentSettings,
     ApprovalSettings,
+    BreakGlassSettings,
     FileStamp,
     Listen,
     RecordingSettings,
@@ -192,6 +194,7 @@ class _Loader:
             person_tokens={p.token_sha256: PersonId(k.lower()) for k, p in shape.people.items() if p.token_sha256},
             approvals=_approvals(shape.approvals),
             recording=_recording(shape.recording),
+            break_glass=BreakGlassSettings(mode=Mode(shape.break_glass.mode)),
             checkpoints=self.folder / shape.audit.checkpoints if shape.audit.checkpoints else None,
             slack=SlackSettings(
                 bot_token=slack.bot_token,

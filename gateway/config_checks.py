@@ -52,6 +52,7 @@ class Checks(Collector):
         self._people()
         self._slack()
         check_channels(self, self._shape)
+        self._break_glass()
         if self._shape.approvals.on_timeout == "allow":
             self.problem(
                 ("approvals", "on_timeout"), "silence can mean yes only where a rule says so itself; write deny here"
@@ -75,6 +76,12 @@ class Checks(Collector):
             message, hint = able.missing(member)
             if message is not None:
                 self.problem(("approvals", "reviewers", index), message, hint)
+
+    def _break_glass(self) -> None:
+        told = (self._shape.slack, self._shape.webhooks, self._shape.notify)
+        if self._shape.break_glass.mode == "alert" and not any(told):
+            message = "an alert needs somewhere to go: configure slack, webhooks or notify"
+            self.problem(("break_glass", "mode"), message, "or let two_people open it")
 
     def _later(self) -> None:
         if self._shape.login.oidc is not None:

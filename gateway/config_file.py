@@ -189,6 +189,14 @@ class AuditFile(Shape):
     )
 
 
+class BreakGlassFile(Shape):
+    """Whether calls that need approval can be let run without it for a while, and what that takes."""
+
+    mode: Literal["never", "two_people", "alert"] = Field(
+        default="never", description="two_people: another operator or admin confirms; alert: one, and channels are told"
+    )
+
+
 class RecordingFile(Shape):
     """What is kept of calls, so that another policy can be tried on them."""
 
@@ -211,6 +219,7 @@ class ConfigFile(Shape):
     people: dict[str, PersonFile] = Field(default_factory=dict)
     approvals: ApprovalsFile = Field(default_factory=ApprovalsFile)
     recording: RecordingFile = Field(default_factory=RecordingFile)
+    break_glass: BreakGlassFile = Field(default_factory=BreakGlassFile)
     audit: AuditFile = AuditFile()
     slack: SlackFile | None = None
     login: LoginFile = Field(default_factory=LoginFile)

@@ -33,6 +33,7 @@ class Snapshot(Collector):
     unrecorded: int = 0
     policies: Sequence[Standing] = ()
     frozen: Sequence[str] = ()
+    opened: Sequence[str] = ()
 
     def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
         """The families, for the registry."""
@@ -63,7 +64,10 @@ class Snapshot(Collector):
         frozen = GaugeMetricFamily("placet_frozen", "What is frozen: all, agent:NAME, server:NAME.", labels=["scope"])
         for scope in self.frozen:
             frozen.add_metric([scope], 1)
-        yield from (opened, up, alone, sent, ended, differs, frozen)
+        glass = GaugeMetricFamily("placet_break_glass", "Where calls run without approval.", labels=["scope"])
+        for scope in self.opened:
+            glass.add_metric([scope], 1)
+        yield from (opened, up, alone, sent, ended, differs, frozen, glass)
         yield GaugeMetricFamily(
             "placet_oldest_pending_seconds", "How long the oldest pending one waits.", self.oldest_pending_seconds
         )

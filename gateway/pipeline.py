@@ -245,6 +245,7 @@ async def _ask(
             trace=tuple(step.as_json() for step in ruling.trace),
             deny_cooldown=parts.holding.deny_cooldown,
             waiting=True,
+            bypass=parts.switches.bypasses(visit.call.server),
             over=over,
         )
     )

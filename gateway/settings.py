@@ -16,6 +16,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import SecretStr
 
+from approvals.domain.break_glass import Mode
 from approvals.domain.model import Person, PersonId
 from approvals.filing import Caps
 from gateway.policy.durations import written
@@ -120,6 +121,13 @@ class ApprovalSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BreakGlassSettings:
+    """The `break_glass` section."""
+
+    mode: Mode = Mode.NEVER
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecordingSettings:
     """The `recording` section. What was kept is forgotten after `keep`, also when nothing more is recorded."""
 
@@ -192,6 +200,7 @@ class Settings:
     person_tokens: Mapping[str, PersonId]
     approvals: ApprovalSettings
     recording: RecordingSettings = field(default_factory=RecordingSettings)
+    break_glass: BreakGlassSettings = field(default_factory=BreakGlassSettings)
     checkpoints: Path | None = None
     slack: SlackSettings | None = None
     email: EmailSettings | None = None

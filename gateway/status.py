@@ -6,6 +6,9 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from approvals.domain import break_glass
+from approvals.domain.break_glass import Opening
+from approvals.domain.model import Cause
 from approvals.domain.plain import clock_time
 from approvals.domain.stops import Freeze, named
 from approvals.errors import Unavailable
@@ -21,6 +24,7 @@ from gateway.journal import Journal
 from gateway.metrics import Metrics
 from gateway.reload import Reloader
 from gateway.servers import Servers
+from gateway.switches import Switches
 
 DECIDED = frozenset({"approved", "denied"})
 CHANGES_AT_ONCE = 5_000
@@ -37,7 +41,7 @@ class Status:
     reloader: Reloader
     metrics: Metrics
     slack_problem: Callable[[], str | None]
-    freezes: Callable[[], Sequence[Freeze]]
+    switches: Switches
     alert_problem: Callable[[], str | None]
     _row: int = 0
 
@@ -52,7 +56,8 @@ class Status:
             Check(id="audit", ok=self.journal.room, text=unrecorded, stops=True),
         ]
         found += [Check(id="policy", ok=False, text=text) for text in (*self._unruled(), *self._not_in_force())]
-        found += [Check(id="freeze", ok=False, text=_frozen(freeze)) for freeze in self.freezes()]
+        found += [Check(id="freeze", ok=False, text=_frozen(freeze)) for freeze in self.switches.freezes()]
+        found += [Check(id="break-glass", ok=False, text=_opened(one)) for one in self.switches.openings()]
         if self.reloader.difference is not None:
             found.append(Check(id="configuration", ok=False, text=self.reloader.difference))
         for server in self.servers:
@@ -102,7 +107,8 @@ class Status:
         snapshot.upstream_up = {s.name: s.upstream.up for s in self.servers if s.upstream.up is not None}
         snapshot.upstream_left_alone = {s.name: s.upstream.trouble is not None for s in self.servers}
         snapshot.unrecorded = self.journal.waiting
-        snapshot.frozen = [freeze.scope for freeze in self.freezes()]
+        snapshot.frozen = [freeze.scope for freeze in self.switches.freezes()]
+        snapshot.opened = [opening.scope for opening in self.switches.openings()]
         snapshot.policies = await asyncio.to_thread(standings, self.reloader.settings)
         snapshot.deliveries = {
             (name, result): count
@@ -112,7 +118,7 @@ class Status:
         while changes := await self.db.read(self._look):
             for change in changes:
                 snapshot.outcomes[change.after, change.cause or ""] += 1
-                if change.after in DECIDED:
+                if change.after in DECIDED and change.cause != Cause.BREAK_GLASS:
                     self.metrics.decision_seconds.observe((change.at - change.created_at).total_seconds())
             self._row = changes[-1].row
 
@@ -145,6 +151,11 @@ class Status:
 def _frozen(freeze: Freeze) -> str:
     # Who and why is for people: machines ask without a name.
     return f"{named(freeze.scope)} is frozen until {clock_time(freeze.until)}"
+
+
+def _opened(opening: Opening) -> str:
+    until = clock_time(opening.until or opening.at)
+    return f"calls to {break_glass.named(opening.scope)} run without approval until {until}"
 
 
 def _channel(name: str, state: ChannelHealth) -> Check:

@@ -74,7 +74,7 @@ async def _decided(
 
 def said_of(held: Held) -> Said | None:
     """What came of asking people; None while nobody has answered."""
-    if held.state == State.PENDING or held.cause == Cause.SILENCE_ALLOWS:
+    if held.state == State.PENDING or held.ground is not None:
         return None
     if held.state == State.DENIED or held.cause == Cause.CANCELLED_BY_PERSON:
         return Said.DENIED

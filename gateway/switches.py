@@ -1,7 +1,7 @@
-"""What is stopped now, in the memory of each process: looked at before every policy and before every run.
+"""What is stopped now, and where break-glass is open, in the memory of each process: looked at before every policy.
 
-Freezes are read again when the bus says that they changed, and twice a second besides, so that one counts within a
-second on every replica; a pause is a fact of the agent, which `callers` keeps. What must hold from the very commit on,
+Both are read again when the bus says that they changed, and twice a second besides, so that one counts within a second
+on every replica; a pause is a fact of the agent, which `callers` keeps. What must hold from the very commit on,
 the claim of an approved call, asks the rows themselves (`approvals.stopped`). A change wakes everybody who waits, so
 that a held call is answered at once and open pages show it.
 """
@@ -13,7 +13,9 @@ import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from approvals.break_glass import BreakGlass
 from approvals.bus import Bus
+from approvals.domain.break_glass import Opening, opening_for
 from approvals.domain.stops import Freeze, Pause, Stop, freeze_of, named
 from approvals.errors import Unavailable
 from approvals.stops import Stops
@@ -28,9 +30,10 @@ REFRESH_SECONDS = 0.5
 class Switches:
     """The freezes in force, and the pauses of agents."""
 
-    def __init__(self, stops: Stops, bus: Bus, callers: Callers) -> None:
-        self._stops, self._bus, self._callers = stops, bus, callers
+    def __init__(self, stops: Stops, break_glass: BreakGlass, bus: Bus, callers: Callers) -> None:
+        self._stops, self._break_glass, self._bus, self._callers = stops, break_glass, bus, callers
         self._freezes: tuple[Freeze, ...] = ()
+        self._openings: tuple[Opening, ...] = ()
 
     def why(self, agent: str, server: str) -> Stop | None:
         """What stops an agent's calls to a server now; a freeze comes before a pause."""
@@ -43,6 +46,15 @@ class Switches:
     def may_use(self, agent: str, server: str) -> bool:
         """Is the server one of the agent's, stopped or not?"""
         return server in self._callers.servers(agent)
+
+    def bypasses(self, server: str) -> bool:
+        """Do calls to a server that need approval run without it now?"""
+        return bool(self._openings) and opening_for(self._openings, server=server, now=datetime.now(UTC)) is not None
+
+    def openings(self) -> Sequence[Opening]:
+        """The openings of break-glass that are in force, the oldest first."""
+        now = datetime.now(UTC)
+        return [opening for opening in self._openings if opening.is_open(now)]
 
     def freezes(self) -> Sequence[Freeze]:
         """The freezes in force, the oldest first."""
@@ -62,14 +74,18 @@ class Switches:
                 await watch.changed(REFRESH_SECONDS)
 
     async def refresh(self) -> None:
-        """Read the freezes once, and write down what has run out."""
-        before, self._freezes = self._freezes, tuple(await self._stops.standing())
+        """Read what is in force once, and write down what has run out."""
+        before = (self._freezes, self._openings)
+        self._freezes, self._openings = tuple(await self._stops.standing()), tuple(await self._break_glass.standing())
         now = datetime.now(UTC)
         if any(not freeze.holds(now) for freeze in self._freezes):
             await self._stops.end_due()
-        if before == self._freezes:
+        if any(not (opening.is_open(now) or opening.waits(now)) for opening in self._openings):
+            await self._break_glass.end_due()
+        if before == (self._freezes, self._openings):
             return
-        for freeze in self._freezes:
-            if freeze not in before:
-                log.warning("in force: %s frozen", named(freeze.scope), extra={"until": freeze.until.isoformat()})
+        for freeze in set(self._freezes) - set(before[0]):
+            log.warning("in force: %s frozen", named(freeze.scope), extra={"until": freeze.until.isoformat()})
+        for opening in set(self.openings()) - set(before[1]):
+            log.warning("in force: break-glass", extra={"scope": opening.scope, "by": opening.by})
         self._bus.publish_everything()

@@ -3,7 +3,7 @@
 `advance()` is the only function that moves a request, and it is pure: the shell hands in `now`
 and commits the returned `Step` in one transaction. An arrow that is not in `TABLE` cannot happen.
 
-Theory. `pending` collects votes. A quorum, a default, or a standing grant make it `approved`; one
+Theory. `pending` collects votes. A quorum, a default, a standing grant or break-glass make it `approved`; one
 denial makes it `denied`; silence makes it `expired`. `approved` is a right that has not been used:
 it is claimed once (`executing`), taken back (`cancelled`), or runs out (`expired`). `executing`
 ends in what the upstream said, or in `unknown` when nobody can say; `unknown` is never re-run by
@@ -18,12 +18,14 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from approvals.domain.break_glass import Opening
 from approvals.domain.model import (
     OPEN_STATES,
     Answer,
     ApprovalRequest,
     Cause,
     Claim,
+    Ground,
     OnTimeout,
     Outcome,
     PersonId,
@@ -36,7 +38,7 @@ S = State
 
 
 class Event(StrEnum):
-    """The eighteen things that can happen to a request."""
+    """The nineteen things that can happen to a request."""
 
     VOTED = "voted"
     EDITED = "edited"
@@ -46,6 +48,7 @@ class Event(StrEnum):
     QUORUM_MET = "quorum_met"
     DEFAULTED = "defaulted"
     COVERED = "covered"
+    BYPASSED = "bypassed"
     VETOED = "vetoed"
     TIMED_OUT = "timed_out"
     UNDELIVERED = "undelivered"
@@ -59,7 +62,7 @@ class Event(StrEnum):
 
 
 class Note(StrEnum):
-    """What is written into the ledger beside the eighteen events: it moves nothing."""
+    """What is written into the ledger beside the nineteen events: it moves nothing."""
 
     FILED = "filed"
     """The request was saved: the first row of every request."""
@@ -81,6 +84,7 @@ TABLE: Mapping[tuple[State, Event], State] = {
     (S.PENDING, Event.QUORUM_MET): S.APPROVED,
     (S.PENDING, Event.DEFAULTED): S.APPROVED,
     (S.PENDING, Event.COVERED): S.APPROVED,
+    (S.PENDING, Event.BYPASSED): S.APPROVED,
     (S.PENDING, Event.VETOED): S.DENIED,
     (S.PENDING, Event.TIMED_OUT): S.EXPIRED,
     (S.PENDING, Event.UNDELIVERED): S.EXPIRED,
@@ -111,8 +115,8 @@ class Happened:
     """An event with what it carries. `actor` is a person's id, `agent:NAME`, or `placet`.
 
     Only the fields an event needs are set: `vote` (voted, quorum_met, vetoed), `expires_at` (extended),
-    `call` and `binding` (edited), `claim` (claimed), `outcome` (returned, raised, lost), `cause` (cancelled
-    and endings), `note` (free text).
+    `call` and `binding` (edited), `claim` (claimed), `outcome` (returned, raised, lost), `opening` (bypassed),
+    `cause` (cancelled and endings), `note` (free text).
     """
 
     event: Event
@@ -123,6 +127,7 @@ class Happened:
     binding: str | None = None
     claim: Claim | None = None
     outcome: Outcome | None = None
+    opening: Opening | None = None
     cause: Cause | None = None
     note: str | None = None
 
@@ -176,7 +181,7 @@ def advance(request: ApprovalRequest, happened: Happened, now: datetime) -> Step
     target = TABLE.get((request.state, happened.event))
     if target is None:
         raise NoSuchArrow(request.state, happened.event)
-    lacking = _lacking(request, happened)
+    lacking = _lacking(request, happened, now)
     if lacking is not None:
         raise Unfounded(f"{happened.event} of {request.id}: {lacking}")
     after = replace(request, state=target, revision=request.revision + 1, **_changes(request, happened, now))
@@ -204,13 +209,17 @@ _ENDED_BECAUSE = {
 }
 
 
+_GROUNDS = {Event.DEFAULTED: Ground.SILENCE, Event.BYPASSED: Ground.BREAK_GLASS}
+
+
 def _changes(request: ApprovalRequest, happened: Happened, now: datetime) -> dict[str, Any]:
     match happened.event:
         case Event.VOTED:
             return {"votes": _with(request.votes, happened.vote)}
-        case Event.QUORUM_MET | Event.DEFAULTED | Event.COVERED:
+        case Event.QUORUM_MET | Event.DEFAULTED | Event.COVERED | Event.BYPASSED:
             return {
                 "votes": _with(request.votes, happened.vote),
+                "ground": _GROUNDS.get(happened.event),
                 "decided_at": now,
                 "collect_by": now + request.terms.collect_within,
                 "cause": happened.cause,
@@ -244,7 +253,7 @@ _MUST_CARRY = {
 }
 
 
-def _lacking(request: ApprovalRequest, happened: Happened) -> str | None:
+def _lacking(request: ApprovalRequest, happened: Happened, now: datetime) -> str | None:
     """What is missing for the event to be true; the last line of defence behind the desk's own checks."""
     match happened.event:
         case Event.VOTED | Event.QUORUM_MET:
@@ -253,6 +262,8 @@ def _lacking(request: ApprovalRequest, happened: Happened) -> str | None:
             return _not_a_vote_for(Answer.DENY, request, happened.vote)
         case Event.DEFAULTED:
             return None if request.terms.on_timeout is OnTimeout.ALLOW else "the rule does not say that silence allows"
+        case Event.BYPASSED:
+            return _not_open_for(request, happened, now)
         case Event.EXTENDED:
             later = happened.expires_at is not None and happened.expires_at > request.expires_at
             return None if later else "the new deadline is not later"
@@ -274,6 +285,16 @@ def _not_a_vote_for(answer: Answer, request: ApprovalRequest, vote: Vote | None)
     return None if vote.binding == request.binding else "the vote is for another binding"
 
 
+def _not_open_for(request: ApprovalRequest, happened: Happened, now: datetime) -> str | None:
+    """Why break-glass does not let this call run: nobody opened it, it is over, or it is about something else."""
+    opening = happened.opening
+    if opening is None or not opening.is_open(now):
+        return "no break-glass that is open"
+    if not opening.covers(request.call.server):
+        return f"the break-glass is about {opening.scope}"
+    return None if happened.actor == opening.by else "the break-glass was opened by somebody else"
+
+
 def _with(votes: tuple[Vote, ...], vote: Vote | None) -> tuple[Vote, ...]:
     return votes if vote is None else (*votes, vote)
 
@@ -292,6 +313,12 @@ def _detail(happened: Happened) -> dict[str, Any]:
     if happened.claim is not None:
         detail["holder"] = happened.claim.holder
         detail["lease_until"] = happened.claim.lease_until.isoformat()
+    if happened.opening is not None:
+        opening = happened.opening
+        detail["break_glass"] = opening.id
+        detail["confirmed_by"] = opening.confirmed_by
+        detail["until"] = opening.until.isoformat() if opening.until is not None else None
+        detail["note"] = opening.reason
     if happened.cause is not None:
         detail["cause"] = happened.cause.value
     if happened.binding is not None:

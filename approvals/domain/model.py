@@ -63,8 +63,18 @@ class Cause(StrEnum):
     LEASE_LOST = "lease_lost"
     NO_ANSWER = "no_answer"
     SILENCE_ALLOWS = "silence_allows"
+    BREAK_GLASS = "break_glass"
     RESOLVED_RAN = "resolved_ran"
     RESOLVED_DID_NOT_RUN = "resolved_did_not_run"
+
+
+class Ground(StrEnum):
+    """What let a call run where votes did not."""
+
+    SILENCE = "silence"
+    """Nobody answered, and the rule says that this means yes."""
+    BREAK_GLASS = "break_glass"
+    """Break-glass was open, and nobody was asked."""
 
 
 class Answer(StrEnum):
@@ -268,8 +278,9 @@ class ApprovalRequest:
     """A saved call waiting for people, and all that became of it.
 
     `revision` is the fence: every change raises it by one, and is refused if it is not the one read.
-    `told_at` is set once the agent has been given the final outcome; `shown_at` once the agent's own user was asked to
-    open its page, and answered. `trace` is the ruling's trace as JSON data.
+    `ground` says what approved it where the votes did not. `told_at` is set once the agent has been given the final
+    outcome; `shown_at` once the agent's own user was asked to open its page, and answered. `trace` is the ruling's
+    trace as JSON data.
     """
 
     id: RequestId
@@ -292,6 +303,7 @@ class ApprovalRequest:
     decided_at: datetime | None = None
     collect_by: datetime | None = None
     votes: tuple[Vote, ...] = ()
+    ground: Ground | None = None
     edited_from: bytes | None = None
     claim: Claim | None = None
     outcome: Outcome | None = None

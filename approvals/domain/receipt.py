@@ -73,6 +73,7 @@ def statement(request: ApprovalRequest, *, salt: str, last: Entry) -> bytes:
         "severity": request.severity,
         "factors": [{"members": list(one.members), "count": one.count} for one in request.terms.factors],
         "four_eyes": request.terms.four_eyes,
+        "ground": None if request.ground is None else request.ground.value,
         "votes": [_vote(vote, salt, number) for number, vote in enumerate(request.votes)],
         "created_at": stamp(request.created_at),
         "decided_at": None if request.decided_at is None else stamp(request.decided_at),

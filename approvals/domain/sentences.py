@@ -12,7 +12,7 @@ from datetime import datetime
 
 from approvals.domain import plain
 from approvals.domain.lifecycle import Event, Note, Record, actor_of, ending
-from approvals.domain.model import Answer, ApprovalRequest, Cause, State, Vote
+from approvals.domain.model import Answer, ApprovalRequest, Cause, Ground, State, Vote
 from approvals.domain.quorum import Need
 from approvals.domain.redact import redact_text
 
@@ -86,10 +86,21 @@ def _still_needed(needs: tuple[Need, ...]) -> str:
 
 def _approval(telling: Telling) -> str:
     request = telling.request
-    defaulted = request.cause is Cause.SILENCE_ALLOWS or actor_of(telling.history, Event.DEFAULTED) is not None
-    if defaulted or not request.votes:
+    if request.ground is Ground.BREAK_GLASS:
+        return _by_break_glass(telling)
+    if request.ground is Ground.SILENCE or not request.votes:
         return f"Approved by nobody at {_time(request.decided_at)}: the rule lets silence allow"
     return _decision(telling, "Approved") + _raised(telling)
+
+
+def _by_break_glass(telling: Telling) -> str:
+    line = f"Not approved by anybody: break-glass was open at {_time(telling.request.decided_at)}"
+    row = actor_of(telling.history, Event.BYPASSED)
+    if row is None:
+        return line
+    confirmed = row.detail.get("confirmed_by")
+    by = telling.name(row.actor) + (f", confirmed by {telling.name(str(confirmed))}" if confirmed else "")
+    return f"{line}, opened by {by} (“{_said(str(row.detail.get('note')))}”)"
 
 
 def _raised(telling: Telling) -> str:

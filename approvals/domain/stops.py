@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from approvals.domain.plain import clock_time, visible
-from approvals.domain.schedule import CLOCK
 
 ALL, AGENT, SERVER = "all", "agent:", "server:"
 LONGEST = timedelta(days=7)
@@ -75,24 +74,6 @@ def told(freeze: Freeze) -> str:
     """A freeze as a clause for people: who, what, until when, why."""
     ends = clock_time(freeze.until)
     return f"{freeze.by} has frozen {named(freeze.scope)} until {ends} (“{visible(freeze.reason)}”)"
-
-
-def begun(freeze: Freeze, *, ended: int, url: str) -> str:
-    """What channels are told of a freeze; `ended` approved calls were cancelled by it, `url` is where it is ended."""
-    gone = f"\nCancelled because of it: {ended} approved calls that had not run." if ended else ""
-    return (
-        f"FROZEN: {named(freeze.scope)}, by {freeze.by}, until {clock_time(freeze.until)}.\n"
-        f"Reason: {visible(freeze.reason)}{gone}\n"
-        f"What waits can be denied, and not be approved until it is over. {url}"
-    )
-
-
-def over(freeze: Freeze, *, url: str) -> str:
-    """What channels are told when a freeze ends."""
-    by = "its time is over" if freeze.ended_by == CLOCK else f"ended by {freeze.ended_by}"
-    return (
-        f"No longer frozen: {named(freeze.scope)} ({by}).\n{freeze.by} had frozen it: {visible(freeze.reason)}\n{url}"
-    )
 
 
 def freeze_of(freezes: Iterable[Freeze], *, agent: str, server: str, now: datetime) -> Freeze | None:

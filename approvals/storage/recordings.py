@@ -32,11 +32,15 @@ class Recording:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """What became of the request that a call made or came back for. `arguments` are those the agent sent."""
+    """What became of the request that a call made or came back for. `arguments` are those the agent sent.
+
+    `ground` is what approved it where people did not.
+    """
 
     id: str
     state: str
     cause: str | None
+    ground: str | None
     arguments: bytes
     edited: bool
     created_at: datetime
@@ -109,7 +113,7 @@ _CALL = (
     "limits",
     "shadow",
 )
-_HELD = ("id", "state", "cause", "created_at", "decided_at", "started_at", "finished_at", "changed_at")
+_HELD = ("id", "state", "cause", "ground", "created_at", "decided_at", "started_at", "finished_at", "changed_at")
 
 
 class Recordings(Group):

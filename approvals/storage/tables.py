@@ -74,6 +74,7 @@ requests = Table(
     Column("expires_at", Utc, nullable=False),
     Column("decided_at", Utc),
     Column("collect_by", Utc),
+    Column("ground", Text),
     Column("edited_from", LargeBinary),
     Column("claim_holder", Text),
     Column("lease_until", Utc),

@@ -1,4 +1,4 @@
-"""The tables of stops: freezes, and the alerts that channels are still owed."""
+"""The tables of stops: freezes, openings of break-glass, and the alerts that channels are still owed."""
 
 from __future__ import annotations
 
@@ -22,6 +22,24 @@ switches = Table(
     Column("ended_at", Utc),
     Column("ended_by", Text),
     Index("uq_switches_scope", "scope", unique=True, sqlite_where=IS_IN_FORCE, postgresql_where=IS_IN_FORCE),
+)
+
+openings = Table(
+    "openings",
+    METADATA,
+    Column("id", ROW_ID, primary_key=True, autoincrement=True),
+    Column("scope", Text, nullable=False),
+    Column("reason", FreeText, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("at", Utc, nullable=False),
+    Column("seconds", Integer, nullable=False),
+    Column("confirm_until", Utc),
+    Column("confirmed_by", Text),
+    Column("opened_at", Utc),
+    Column("until", Utc),
+    Column("ended_at", Utc),
+    Column("ended_by", Text),
+    Index("uq_openings_scope", "scope", unique=True, sqlite_where=IS_IN_FORCE, postgresql_where=IS_IN_FORCE),
 )
 
 alerts = Table(

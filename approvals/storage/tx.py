@@ -11,6 +11,7 @@ from approvals.storage.frame import Frame
 from approvals.storage.messages import Messages
 from approvals.storage.notices import Notices
 from approvals.storage.numbers import Numbers
+from approvals.storage.openings import Openings
 from approvals.storage.patience import Patience
 from approvals.storage.people import People
 from approvals.storage.pins import Pins
@@ -82,6 +83,11 @@ class Tx(Frame):
     def switches(self) -> Switches:
         """Freezes."""
         return Switches(self)
+
+    @property
+    def openings(self) -> Openings:
+        """Break-glass."""
+        return Openings(self)
 
     @property
     def replicas(self) -> Replicas:

@@ -139,13 +139,15 @@ class DeliveryOut(Model):
 class RequestOut(Model):
     """An approval request as the asking person may see it.
 
-    `redacted`: secrets are masked, and the hashes that would let them be guessed are null.
+    `ground` says what approved it where votes did not. `redacted`: secrets are masked, and the hashes that would let
+    them be guessed are null.
     `why_not` says why `may_decide` is false while the request is pending.
     """
 
     id: str
     state: StateName
     cause: str | None
+    ground: Literal["silence", "break_glass"] | None
     revision: int
     server: str
     tool: str

@@ -1,6 +1,8 @@
-"""The bodies about freezes."""
+"""The bodies about freezes and break-glass."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 from pydantic import Field
 
@@ -37,3 +39,49 @@ class FreezesOut(Model):
 
     freezes: list[FreezeOut]
     recent: list[FreezeOut]
+
+
+class OpenIn(Model):
+    """Open break-glass for everything, or for one `server`."""
+
+    reason: Words
+    lasts: Length | None = Field(default=None, alias="for", description="How long; `1h` by default, at most `8h`.")
+    server: Name | None = None
+
+
+class OpeningIn(Model):
+    """Which opening is meant: that of everything, or that of one `server`."""
+
+    server: Name | None = None
+
+
+class OpeningOut(Model):
+    """One opening of break-glass. `waits` for a second person, `open` now, or over.
+
+    `confirm_until` is null where one person was enough; `until` is null until it is opened.
+    """
+
+    scope: str
+    server: str | None
+    reason: str
+    by: str
+    name: str
+    at: Time
+    seconds: int
+    waits: bool
+    open: bool
+    may_confirm: bool
+    confirm_until: Time | None
+    confirmed_by: str | None
+    opened_at: Time | None
+    until: Time | None
+    ended_at: Time | None
+    ended_by: str | None
+
+
+class BreakGlassOut(Model):
+    """How it is opened here, what is asked for or open, the oldest first, and the last ones, the newest first."""
+
+    mode: Literal["never", "two_people", "alert"]
+    openings: list[OpeningOut]
+    recent: list[OpeningOut]

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from approvals.break_glass import BreakGlass
 from approvals.desk import Desk
 from approvals.directory import Directory
 from approvals.stops import Stops
@@ -113,6 +114,7 @@ class WebParts:
     desk: Desk
     directory: Directory
     stops: Stops
+    break_glass: BreakGlass
     settings: WebSettings
     version: str
     features: Mapping[str, bool] = field(default_factory=dict)

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from approvals.access import Handler
 from approvals.web import (
     api,
+    break_glass,
     letters,
     live,
     login,
@@ -122,6 +123,35 @@ API: tuple[Endpoint, ...] = (
         handler=stops.freeze,
         takes=models_stops.FreezeIn,
         gives=models_stops.FreezesOut,
+        refuses=(404,),
+    ),
+    Endpoint(
+        method="GET",
+        path="/api/v1/break-glass",
+        handler=break_glass.show_openings,
+        gives=models_stops.BreakGlassOut,
+    ),
+    Endpoint(
+        method="POST",
+        path="/api/v1/break-glass/open",
+        handler=break_glass.open_glass,
+        takes=models_stops.OpenIn,
+        gives=models_stops.BreakGlassOut,
+    ),
+    Endpoint(
+        method="POST",
+        path="/api/v1/break-glass/confirm",
+        handler=break_glass.confirm,
+        takes=models_stops.OpeningIn,
+        gives=models_stops.BreakGlassOut,
+        refuses=(404,),
+    ),
+    Endpoint(
+        method="POST",
+        path="/api/v1/break-glass/close",
+        handler=break_glass.close,
+        takes=models_stops.OpeningIn,
+        gives=models_stops.BreakGlassOut,
         refuses=(404,),
     ),
     Endpoint(method="GET", path="/api/v1/events", handler=live.events, refuses=(429,)),

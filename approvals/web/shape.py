@@ -103,6 +103,7 @@ def _what(request: ApprovalRequest, *, full: bool) -> dict[str, Any]:
         "id": request.id,
         "state": request.state.value,
         "cause": request.cause.value if request.cause else None,
+        "ground": request.ground.value if request.ground else None,
         "revision": request.revision,
         "server": call.server,
         "tool": call.tool,

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import click
 
 from approvals.acting import Actor
+from approvals.break_glass import BreakGlass
 from approvals.bus import bus_for
 from approvals.desk import Desk
 from approvals.directory import Directory
@@ -38,6 +39,7 @@ class Session:
     db: Database
     desk: Desk
     stops: Stops
+    break_glass: BreakGlass
 
     def somebody(self, given: str | None) -> Actor:
         """Who acts where no person is needed: who is named, with their rights; else the account on this machine."""
@@ -79,8 +81,9 @@ async def opened(config: Path | None) -> AsyncIterator[Session]:
             caps=settings.approvals.caps,
             routes=routes_of(settings, directory),
         )
-        stops = Stops(desk, surroundings_of(lambda: settings))
-        yield Session(settings=settings, db=db, desk=desk, stops=stops)
+        around = surroundings_of(lambda: settings)
+        glass = BreakGlass(desk, around, lambda: settings.break_glass.mode)
+        yield Session(settings=settings, db=db, desk=desk, stops=Stops(desk, around), break_glass=glass)
 
 
 def as_option(function: F) -> F:

@@ -204,6 +204,8 @@ def approved(request: ApprovalRequest, raw: bytes) -> bytes:
     reviewers = [vote.reviewer for vote in request.votes if vote.answer is Answer.APPROVE]
     edited = request.edited_from is not None
     verdict = {"code": Code.APPROVED, "request": request.id, "reviewers": reviewers, "edited": edited}
+    if request.ground is not None:
+        verdict["ground"] = request.ground
     if edited:
         raw = _with_note(raw, request)
     return with_meta(raw, {VERDICT: dump(verdict)})

@@ -19,9 +19,11 @@ from aiohttp.test_utils import BaseTestServer, TestServer, unused_port
 
 from approvals import tokens
 from approvals.acting import Actor
+from approvals.break_glass import BreakGlass
 from approvals.bus import LocalBus
 from approvals.desk import Desk
 from approvals.directory import Directory
+from approvals.domain.break_glass import Mode
 from approvals.domain.fingerprint import make_call
 from approvals.domain.model import (
     ApprovalRequest,
@@ -215,6 +217,7 @@ async def serving(
     endpoints: Sequence[Endpoint] = (),
     over: Callable[[Desk], Sequence[Endpoint]] = lambda _: (),
     features: Mapping[str, bool] | None = None,
+    mode: Mode = Mode.NEVER,
 ) -> AsyncIterator[Console]:
     """The people's side over an open database. `more` adds other parts' routes, `endpoints` and `over` their REST."""
     port = unused_port()
@@ -234,11 +237,13 @@ async def serving(
         public_url="https://placet.example.com" if https else url, heartbeat_seconds=heartbeat_seconds
     )
     app = web.Application()
+    around = Surroundings(servers=lambda: ["bank"], targets=list, url=f"{url}/stops")
     parts = WebParts(
         db=db,
         desk=desk,
         directory=directory,
-        stops=Stops(desk, Surroundings(servers=lambda: ["bank"], targets=list, url=f"{url}/stops")),
+        stops=Stops(desk, around),
+        break_glass=BreakGlass(desk, around, lambda: mode),
         settings=settings,
         version="0.0-test",
         features=features or {},

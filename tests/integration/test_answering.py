@@ -17,7 +17,7 @@ from approvals.domain import fingerprint
 from approvals.domain.answered import answered_in
 from approvals.domain.card import make_card
 from approvals.domain.lifecycle import Event
-from approvals.domain.model import ApprovalRequest, Caller, Cause, OnTimeout, State, ToolCall
+from approvals.domain.model import ApprovalRequest, Caller, Cause, Ground, OnTimeout, State, ToolCall
 from approvals.domain.stops import Freeze
 from approvals.filing import Caps, FiledAs
 from approvals.storage.requests import Query
@@ -123,7 +123,12 @@ async def a_bank(url: str, text: str, **more: Any) -> AsyncIterator[Bank]:
             limits=Limits(at.db),
             catalog=Catalog({"bank": listing}),
             switches=cast(
-                Any, SimpleNamespace(why=lambda _a, _s: stops.get("why"), may_use=lambda _, server: server in allowed)
+                Any,
+                SimpleNamespace(
+                    why=lambda _a, _s: stops.get("why"),
+                    may_use=lambda _, server: server in allowed,
+                    bypasses=lambda _: True,
+                ),
             ),
             servers=servers,
             work=work,
@@ -351,3 +356,13 @@ async def test_a_denied_answer_is_denied_again_without_asking_anybody(opened: Ba
     said = await (await opened.check()).passed(accepted(500), opened.side())
     assert code(said) == "approval_denied"
     assert len(await opened.at.desk.search(_ALL)) == 1
+
+
+async def test_while_break_glass_is_open_an_answer_waits_for_nobody(asks: Bank) -> None:
+    check = await asks.check(await asks.running())
+    await asks.at.db.write(
+        lambda tx: tx.openings.open_alone("all", reason="r", by="otto@example.com", lasts=timedelta(hours=1))
+    )
+    assert await check.passed(accepted(7), asks.side()) is None
+    answer = next(one for one in await asks.at.desk.search(_ALL) if answered_in(one.call) is not None)
+    assert (answer.state, answer.ground) == (State.EXECUTING, Ground.BREAK_GLASS)

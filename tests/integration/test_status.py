@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from approvals.domain.break_glass import Opening
 from approvals.domain.stops import Freeze
 from approvals.outbox import ChannelHealth
 from approvals.storage.engine import Database
@@ -17,11 +18,15 @@ from gateway.metrics import Metrics
 from gateway.servers import Servers
 from gateway.status import Status
 
+HOUR = timedelta(hours=1)
 FAILING = ChannelHealth(failing_since=datetime(2026, 11, 24, tzinfo=UTC), last_error="Slack does not answer")
 RECOVERED = ChannelHealth(last_error="Slack does not answer", delivered=3)
 
 
-def status_of(db: Database, health: ChannelHealth, freezes: Sequence[Freeze] = ()) -> Status:
+def status_of(
+    db: Database, health: ChannelHealth, freezes: Sequence[Freeze] = (), openings: Sequence[Opening] = ()
+) -> Status:
+    switches: Any = SimpleNamespace(freezes=lambda: freezes, openings=lambda: openings)
     outbox: Any = SimpleNamespace(delivery_health=lambda: {"slack": health})
     reloader: Any = SimpleNamespace(
         difference=None, differing=(), not_taken={}, settings=SimpleNamespace(agents={}, servers={})
@@ -34,7 +39,7 @@ def status_of(db: Database, health: ChannelHealth, freezes: Sequence[Freeze] = (
         reloader=reloader,
         metrics=Metrics(),
         slack_problem=lambda: None,
-        freezes=lambda: freezes,
+        switches=switches,
         alert_problem=lambda: None,
     )
 
@@ -56,12 +61,15 @@ async def test_a_channel_is_said_to_fail_only_while_it_does(
     assert bool(status.notices()) == (not ok)
 
 
-async def test_a_freeze_is_told_to_machines_without_who_or_why(database: Database) -> None:
+async def test_stops_are_told_to_machines_without_who_or_why(database: Database) -> None:
     until = datetime(2030, 1, 1, tzinfo=UTC)
     freeze = Freeze(scope="server:bank", reason="Ada lost her key", by="otto@example.com", at=until, until=until)
-    status = status_of(database, ChannelHealth(), [freeze])
+    opening = Opening(id=1, scope="all", reason="x", by="otto@example.com", at=until, lasts=HOUR, until=until)
+    status = status_of(database, ChannelHealth(), [freeze], [opening])
     found = {check.id: check for check in await status.checks()}
+    assert found["break-glass"].text == "calls to every server run without approval until 2030-01-01 00:00:00 UTC"
     assert found["freeze"].text == "server bank is frozen until 2030-01-01 00:00:00 UTC"
     assert (found["freeze"].ok, found["freeze"].stops) == (False, False)
     await status.measure()
     assert 'placet_frozen{scope="server:bank"} 1.0' in status.metrics.text().decode()
+    assert 'placet_break_glass{scope="all"} 1.0' in status.metrics.text().decode()

@@ -14,7 +14,7 @@ import shutil
 import tempfile
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 
 from approvals.desk import Desk
 from approvals.directory import Directory
+from approvals.domain.break_glass import Opening
 from approvals.domain.lifecycle import TABLE, Event, Happened, NoSuchArrow, Note, Record, Unfounded, advance
 from approvals.domain.model import (
     OPEN_STATES,
@@ -32,6 +33,7 @@ from approvals.domain.model import (
     Cause,
     Claim,
     Factor,
+    Ground,
     OnTimeout,
     Outcome,
     Person,
@@ -61,6 +63,12 @@ TERMS = (
 )
 SAYINGS = st.tuples(st.sampled_from(CROWD), st.sampled_from([Answer.APPROVE] * 4 + [Answer.DENY]))
 FINAL = frozenset(State) - OPEN_STATES
+
+
+def _opening(by: Person, now: datetime, *, hours: int) -> Opening:
+    """Break-glass, open for as long, or over since."""
+    until, lasts = now + timedelta(hours=hours), timedelta(hours=1)
+    return Opening(id=1, scope="all", reason="r", by=by.id, at=NOW, lasts=lasts, opened_at=NOW, until=until)
 
 
 class PureMachine(RuleBasedStateMachine):
@@ -94,6 +102,7 @@ class PureMachine(RuleBasedStateMachine):
             binding=f"{later:064d}" if whole else None,
             claim=Claim(holder="one", lease_until=self.now) if whole else None,
             outcome=Outcome(kind="succeeded") if whole else None,
+            opening=_opening(voter, self.now, hours=later) if whole else None,
             cause=Cause.RESOLVED_RAN if whole else None,
         )
         self.before = self.request
@@ -120,7 +129,7 @@ class PureMachine(RuleBasedStateMachine):
         assert events.count(Event.CLAIMED) <= 1
         if Event.CLAIMED not in events:
             return
-        covered = Event.COVERED in events
+        covered = Event.COVERED in events or Event.BYPASSED in events
         silence = Event.DEFAULTED in events and self.request.terms.on_timeout is OnTimeout.ALLOW
         said_yes = [v for v in self.request.votes if v.answer is Answer.APPROVE and v.binding == self.request.binding]
         assert covered or silence or said_yes
@@ -153,6 +162,7 @@ class DeskMachine(RuleBasedStateMachine):
         self.people: dict[PersonId, Person] = {person.id: person for person in CROWD}
         self.directory = Directory(self.people, {})
         self.executed: list[ApprovalRequest] = []
+        self.stands = {"freeze": NOW, "glass": NOW}
         self.ended: dict[str, State] = {}
         self.running: list[tuple[Desk, str]] = []
         self.stack, self.steps = AsyncExitStack(), 0
@@ -171,12 +181,19 @@ class DeskMachine(RuleBasedStateMachine):
         self.desks = [make_desk(self.db, self.directory, holder=f"{life}-{n}", ids=self.ids) for n in ("one", "two")]
         self.do(Sweeper(self.desks[0]).begin())
 
-    @rule(target=asked, number=st.integers(0, 2), given=st.sampled_from(TERMS), waiting=st.booleans())
-    def file(self, number: int, given: Any, waiting: bool) -> str:
-        return self._file(number, given, waiting=waiting)
+    @rule(
+        target=asked,
+        number=st.integers(0, 2),
+        given=st.sampled_from(TERMS),
+        waiting=st.booleans(),
+        bypass=st.booleans(),
+    )
+    def file(self, number: int, given: Any, waiting: bool, bypass: bool) -> str:
+        return self._file(number, given, waiting=waiting, bypass=bypass)
 
-    def _file(self, number: int, given: Any, *, waiting: bool) -> str:
-        filed = self.do(self.desks[0].file(filing({"n": number}, terms=given, owner=ADA.id, waiting=waiting)))
+    def _file(self, number: int, given: Any, *, waiting: bool, bypass: bool = False) -> str:
+        call = filing({"n": number}, terms=given, owner=ADA.id, waiting=waiting, bypass=bypass)
+        filed = self.do(self.desks[0].file(call))
         if filed.kind is FiledAs.COLLECT:
             assert filed.request.state in FINAL
             self.do(self.desks[0].told(filed.request.id))
@@ -196,6 +213,7 @@ class DeskMachine(RuleBasedStateMachine):
                 assert self.clock.now < request.expires_at
                 assert _counts(self.people[by.id], request)
                 assert result.state is not State.DENIED or answer is Answer.DENY
+                assert answer is Answer.DENY or not self._stands("freeze")
 
     @rule(request_id=asked, desk=st.integers(0, 1), settles=st.booleans())
     def execute(self, request_id: str, desk: int, settles: bool) -> None:
@@ -203,6 +221,7 @@ class DeskMachine(RuleBasedStateMachine):
         claimed = self.do(self.desks[desk].claim(request_id, binding=request.binding, lease=LEASE))
         if isinstance(claimed, Refusal):
             return
+        assert not self._stands("freeze")
         assert self._enough_now(claimed)
         self.executed.append(claimed)
         self.running.append((self.desks[desk], request_id))
@@ -268,6 +287,17 @@ class DeskMachine(RuleBasedStateMachine):
         self.people[who.id] = replace(who, groups=frozenset(groups))
         self.directory.replace(self.people, {})
 
+    @rule(what=st.sampled_from(["freeze", "glass"]), minutes=st.sampled_from([5, 30]), on=st.booleans())
+    def switch(self, what: str, minutes: int, on: bool) -> None:
+        """Everything is frozen, or break-glass is open, for a while; or that is ended."""
+        now, lasts = self.clock.now, timedelta(minutes=minutes)
+        self.do(self.db.write(lambda tx: tx.openings.end_due(by="placet")))
+        if self.do(self.db.write(lambda tx: _switched(tx, what, lasts if on else None))) is not None:
+            self.stands[what] = now + lasts if on else now
+
+    def _stands(self, what: str) -> bool:
+        return self.clock.now < self.stands[what]
+
     @precondition(lambda self: self.steps % 7 == 6)
     @rule()
     def restart(self) -> None:
@@ -290,13 +320,15 @@ class DeskMachine(RuleBasedStateMachine):
         assert all(run.binding == request.binding and run.call == request.call for run in runs)
         silence = Event.DEFAULTED in events
         assert not silence or request.terms.on_timeout is OnTimeout.ALLOW
-        assert not runs or silence or Event.QUORUM_MET in events
+        assert not runs or silence or {Event.QUORUM_MET, Event.BYPASSED} & set(events)
         assert not (runs and Event.VETOED in events)
         known = self.ended.setdefault(request.id, request.state) if request.state in FINAL else None
         assert known in (None, request.state)
         assert request.id not in self.ended or request.state in FINAL
 
     def _enough_now(self, claimed: ApprovalRequest) -> bool:
+        if claimed.ground is Ground.BREAK_GLASS:
+            return self._stands("glass")
         if not claimed.votes or not _met(claimed, self.people):
             return claimed.terms.on_timeout is OnTimeout.ALLOW
         return all(vote.answer is Answer.APPROVE for vote in claimed.votes)
@@ -309,6 +341,16 @@ class DeskMachine(RuleBasedStateMachine):
 
 def _everything(tx: Tx) -> list[tuple[ApprovalRequest, list[Record]]]:
     return [(request, tx.requests.events(request.id)) for request in tx.requests.search(Query(limit=200))]
+
+
+def _switched(tx: Tx, what: str, lasts: timedelta | None) -> object:
+    if what == "freeze":
+        if lasts is None:
+            return tx.switches.thaw("all", by=EVE.id, at=tx.now)
+        return tx.switches.freeze("all", reason="r", by=EVE.id, at=tx.now, until=tx.now + lasts)
+    if lasts is None:
+        return tx.openings.end("all", by=EVE.id)
+    return tx.openings.open_alone("all", reason="r", by=EVE.id, lasts=lasts)
 
 
 async def _bounded(work: Any) -> Any:

@@ -261,7 +261,7 @@ def test_the_operate_page_has_every_metric_with_its_labels() -> None:
     metrics.snapshot.deliveries = {("slack", "dead"): 1}
     metrics.snapshot.outcomes["denied", ""] = 1
     metrics.snapshot.policies = [Standing(server="s", layer="p.yaml", in_force="a" * 64, on_disk=None)]
-    metrics.snapshot.frozen = ["all"]
+    metrics.snapshot.frozen = metrics.snapshot.opened = ["all"]
     metrics.calls.labels("s", "allow").inc()
     metrics.upstream_seconds.labels("s").observe(1)
     metrics.budgets.labels("c", "80").inc()

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from approvals.domain import lifecycle
+from approvals.domain.break_glass import Opening
 from approvals.domain.lifecycle import TABLE, Effect, Event, Happened, NoSuchArrow, Note, Unfounded, advance
-from approvals.domain.model import OPEN_STATES, Answer, ApprovalRequest, Cause, Claim, OnTimeout, Outcome, State
+from approvals.domain.model import OPEN_STATES, Answer, ApprovalRequest, Cause, Claim, Ground, OnTimeout, Outcome, State
 from approvals.testing import samples
 from approvals.testing.samples import ADA, BOB, NOW
 
@@ -18,6 +19,17 @@ SILENCE_ALLOWS = samples.terms(on_timeout=OnTimeout.ALLOW)
 BASE = samples.request(given=SILENCE_ALLOWS)
 YES = samples.vote(BASE, ADA)
 NO = samples.vote(BASE, BOB, Answer.DENY, reason="too much")
+OPENING = Opening(
+    id=7,
+    scope="server:binance",
+    reason="the desk is down",
+    by="otto@example.com",
+    at=NOW,
+    lasts=timedelta(hours=1),
+    confirmed_by="alma@example.com",
+    opened_at=NOW,
+    until=NOW + timedelta(hours=1),
+)
 EDITED_CALL = samples.call({"quantity": 1})
 GOOD: dict[Event, dict[str, Any]] = {
     Event.VOTED: {"vote": YES},
@@ -28,6 +40,7 @@ GOOD: dict[Event, dict[str, Any]] = {
     Event.QUORUM_MET: {"vote": YES},
     Event.DEFAULTED: {"cause": Cause.SILENCE_ALLOWS},
     Event.COVERED: {},
+    Event.BYPASSED: {"opening": OPENING, "actor": OPENING.by},
     Event.VETOED: {"vote": NO},
     Event.TIMED_OUT: {},
     Event.UNDELIVERED: {},
@@ -42,15 +55,15 @@ GOOD: dict[Event, dict[str, Any]] = {
 
 
 def happened(event: Event, **changes: Any) -> Happened:
-    return Happened(event=event, actor="placet", **(GOOD[event] | changes))
+    return Happened(**({"event": event, "actor": "placet"} | GOOD[event] | changes))
 
 
 def in_state(state: State, **changes: Any) -> ApprovalRequest:
     return replace(BASE, state=state, **changes)
 
 
-def test_the_life_has_nine_states_eighteen_events_and_nineteen_arrows() -> None:
-    assert (len(State), len(Event), len(TABLE)) == (9, 18, 19)
+def test_the_life_has_nine_states_nineteen_events_and_twenty_arrows() -> None:
+    assert (len(State), len(Event), len(TABLE)) == (9, 19, 20)
     assert {event for _, event in TABLE} == set(Event)
     assert {state for state, _ in TABLE} == {*OPEN_STATES, State.UNKNOWN}
 
@@ -86,6 +99,20 @@ def test_every_pair_of_state_and_event_moves_along_its_arrow_or_is_refused(state
         pytest.param(Event.EXTENDED, {"expires_at": BASE.expires_at}, "not later", id="extended-by-nothing"),
         pytest.param(Event.EXTENDED, {"expires_at": None}, "not later", id="extended-without-a-time"),
         pytest.param(Event.EDITED, {"binding": None}, "no new call", id="edited-without-its-binding"),
+        pytest.param(Event.BYPASSED, {"opening": None}, "no break-glass", id="bypassed-by-nothing"),
+        pytest.param(
+            Event.BYPASSED, {"opening": replace(OPENING, until=NOW)}, "no break-glass", id="bypassed-too-late"
+        ),
+        pytest.param(
+            Event.BYPASSED, {"opening": replace(OPENING, until=None)}, "no break-glass", id="bypassed-unconfirmed"
+        ),
+        pytest.param(
+            Event.BYPASSED, {"opening": replace(OPENING, ended_at=NOW)}, "no break-glass", id="bypassed-when-closed"
+        ),
+        pytest.param(
+            Event.BYPASSED, {"opening": replace(OPENING, scope="server:files")}, "is about", id="bypassed-elsewhere"
+        ),
+        pytest.param(Event.BYPASSED, {"actor": "placet"}, "somebody else", id="bypassed-by-nobody"),
     ],
 )
 def test_an_event_that_does_not_carry_its_reason_is_refused(event: Event, changes: dict[str, Any], why: str) -> None:
@@ -157,3 +184,23 @@ def test_the_ending_of_a_ledger_is_the_row_that_left_the_open_states() -> None:
     assert lifecycle.actor_of(rows, Event.VOTED) is voted.record
     assert (rows[0].event, rows[0].before, rows[0].after) == (Note.FILED, None, State.PENDING)
     assert late.detail["event"] == "returned"
+
+
+def test_what_break_glass_let_through_says_so_for_ever() -> None:
+    step = advance(BASE, happened(Event.BYPASSED, cause=Cause.BREAK_GLASS), NOW)
+    assert (step.after.ground, step.after.cause, step.after.votes) == (Ground.BREAK_GLASS, Cause.BREAK_GLASS, ())
+    assert dict(step.record.detail) == {
+        "break_glass": 7,
+        "confirmed_by": "alma@example.com",
+        "until": "2026-11-24T15:02:00+00:00",
+        "note": "the desk is down",
+        "cause": "break_glass",
+    }
+    running = advance(step.after, happened(Event.CLAIMED), NOW).after
+    ended = advance(running, happened(Event.RETURNED), NOW).after
+    assert (running.ground, ended.ground) == (Ground.BREAK_GLASS, Ground.BREAK_GLASS)
+
+
+def test_votes_stand_on_no_other_ground() -> None:
+    assert advance(BASE, happened(Event.QUORUM_MET), NOW).after.ground is None
+    assert advance(BASE, happened(Event.DEFAULTED), NOW).after.ground is Ground.SILENCE
