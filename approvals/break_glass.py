@@ -66,6 +66,7 @@ class BreakGlass:
             return made
 
         opening = await self._db.write(work)
+        await self._around.settle()
         log.warning("break-glass", extra={"scope": scope, "by": actor.id, "open": opening.opened_at is not None})
         return opening
 
@@ -99,6 +100,7 @@ class BreakGlass:
         opening = await self._db.write(work)
         if opening is None:
             raise NotFound(what="break-glass", name=f"of {named(scope)} that waits to be confirmed")
+        await self._around.settle()
         log.warning("break-glass", extra={"scope": scope, "by": opening.by, "confirmed_by": actor.id, "open": True})
         return opening
 
@@ -122,6 +124,7 @@ class BreakGlass:
         opening = await self._db.write(work)
         if opening is None:
             raise NotFound(what="break-glass", name=f"of {named(scope)}")
+        await self._around.settle()
         log.warning("break-glass closed", extra={"scope": scope, "by": actor.id})
         return opening
 

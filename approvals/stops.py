@@ -9,7 +9,7 @@ commands run under.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -32,16 +32,22 @@ BATCH = 200
 LEAST = timedelta(minutes=1)
 
 
+async def _nothing() -> None:
+    """There is no memory to bring up to date."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What the acts need of the configuration as it is now.
+    """What the acts need of the process that they happen in, and of its configuration as it is now.
 
-    `servers` are its names, `targets` the (channel, target) pairs that are told, `url` is the page of stops.
+    `servers` are its names, `targets` the (channel, target) pairs that are told, `url` is the page of stops. `settle`
+    brings what the process remembers up to date, so that an act counts in it before it is answered.
     """
 
     servers: Callable[[], Collection[str]]
     targets: Callable[[], Sequence[tuple[str, str]]]
     url: str
+    settle: Callable[[], Awaitable[None]] = _nothing
 
 
 class Stops:
@@ -73,6 +79,7 @@ class Stops:
             return freeze, ended
 
         freeze, ended = await self._db.write(work)
+        await self._around.settle()
         log.warning("frozen", extra={"scope": scope, "by": actor.id, "until": freeze.until.isoformat(), "ended": ended})
         return freeze, ended
 
@@ -97,6 +104,7 @@ class Stops:
         freeze = await self._db.write(work)
         if freeze is None:
             raise NotFound(what="freeze", name=f"of {named(scope)}")
+        await self._around.settle()
         log.warning("freeze ended", extra={"scope": scope, "by": actor.id})
         return freeze
 

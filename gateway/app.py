@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -106,10 +107,9 @@ class Service:
         self.agent_oauth = _agent_oauth(settings)
         self.callers = Callers(db, self.bus, self.agent_oauth)
         self.settings = settings
-        self.stops = Stops(self.desk, surroundings_of(lambda: self.settings))
-        self.break_glass = BreakGlass(
-            self.desk, surroundings_of(lambda: self.settings), lambda: self.settings.break_glass.mode
-        )
+        around = replace(surroundings_of(lambda: self.settings), settle=lambda: self.switches.settle())
+        self.stops = Stops(self.desk, around)
+        self.break_glass = BreakGlass(self.desk, around, lambda: self.settings.break_glass.mode)
         self.switches = Switches(self.stops, self.break_glass, self.bus, self.callers)
         self.servers, self.catalog = Servers(), Catalog({}, compare=Pins(self.desk).compare)
         self.judge = Judge(settings.approvals.defaults)

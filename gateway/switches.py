@@ -34,6 +34,7 @@ class Switches:
         self._stops, self._break_glass, self._bus, self._callers = stops, break_glass, bus, callers
         self._freezes: tuple[Freeze, ...] = ()
         self._openings: tuple[Opening, ...] = ()
+        self._reading = asyncio.Lock()
 
     def why(self, agent: str, server: str) -> Stop | None:
         """What stops an agent's calls to a server now; a freeze comes before a pause."""
@@ -73,8 +74,20 @@ class Switches:
                     await asyncio.sleep(REFRESH_SECONDS)
                 await watch.changed(REFRESH_SECONDS)
 
+    async def settle(self) -> None:
+        """After an act of this process: let it count here before it is answered; the act itself is saved."""
+        try:
+            await self.refresh()
+        except Unavailable:
+            log.warning("freezes could not be read", extra={"retry_seconds": REFRESH_SECONDS})
+
     async def refresh(self) -> None:
         """Read what is in force once, and write down what has run out."""
+        # One after the other: of two that cross, what was read first must not be kept last.
+        async with self._reading:
+            await self._refresh()
+
+    async def _refresh(self) -> None:
         before = (self._freezes, self._openings)
         self._freezes, self._openings = tuple(await self._stops.standing()), tuple(await self._break_glass.standing())
         now = datetime.now(UTC)
