@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from approvals.deciding import Room
 from approvals.domain.model import Role
 from approvals.errors import NotPermitted
+from approvals.room import Room
 
 STEWARDS = frozenset({Role.OPERATOR, Role.ADMIN})
 ADMINS = frozenset({Role.ADMIN})

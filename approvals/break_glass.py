@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from approvals.acting import COMMAND, Actor, permit
-from approvals.deciding import Room, words
+from approvals.deciding import words
 from approvals.desk import Desk
 from approvals.domain import alerting
 from approvals.domain.break_glass import CONFIRM_WITHIN, LONGEST, USUAL, Mode, Opening, named
@@ -51,7 +51,7 @@ class BreakGlass:
             raise Invalid(field="for", why="at least a minute and at most 8 hours")
 
         def work(tx: Tx) -> Opening:
-            permit(Room(tx, self._desk.directory), actor, OPEN_IT)
+            permit(self._desk.room(tx), actor, OPEN_IT)
             self._check(scope)
             self._ran_out(tx)
             if mode is Mode.ALERT:
@@ -82,7 +82,7 @@ class BreakGlass:
         self._allowed(actor)
 
         def work(tx: Tx) -> Opening | None:
-            room = Room(tx, self._desk.directory)
+            room = self._desk.room(tx)
             permit(room, actor, OPEN_IT)
             self._ran_out(tx)
             waiting = tx.openings.of(scope)
@@ -114,7 +114,7 @@ class BreakGlass:
         """
 
         def work(tx: Tx) -> Opening | None:
-            permit(Room(tx, self._desk.directory), actor, "close break-glass")
+            permit(self._desk.room(tx), actor, "close break-glass")
             self._ran_out(tx)
             ended = tx.openings.end(scope, by=actor.id, via=actor.via)
             if ended is not None:

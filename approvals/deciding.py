@@ -8,14 +8,14 @@ not raised, because two of them come with a change that must be committed: the r
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from approvals import raised, stopped
-from approvals.directory import Directory
 from approvals.domain import quorum, raising, schedule
 from approvals.domain.audit import Act
-from approvals.domain.lifecycle import Event, Happened, NoSuchArrow, Record, advance, ending
+from approvals.domain.happening import Event, Happened
+from approvals.domain.lifecycle import NoSuchArrow, ending
 from approvals.domain.model import (
     Answer,
     ApprovalRequest,
@@ -31,7 +31,6 @@ from approvals.domain.model import (
 from approvals.domain.plain import clock_time
 from approvals.errors import (
     AlreadyDecided,
-    Conflict,
     Expired,
     Invalid,
     NotAllowed,
@@ -41,64 +40,11 @@ from approvals.errors import (
     StaleBinding,
     Stopped,
 )
-from approvals.storage.tx import Tx
+from approvals.room import Result, Room
 
 REASON_MAX = 500
 EXTEND_MAX = timedelta(hours=24)
 LIFETIME_MAX = timedelta(days=7)
-
-Result = ApprovalRequest | Refusal
-
-
-@dataclass(frozen=True, slots=True)
-class Room:
-    """One transaction with the directory beside it: where every act below takes place."""
-
-    tx: Tx
-    directory: Directory
-
-    def load(self, request_id: str) -> ApprovalRequest | None:
-        """The request, locked until the transaction ends, as time has left it."""
-        request = self.tx.requests.get(request_id, lock=True)
-        if request is None:
-            return None
-        by_time = stopped.due(self.tx, request)
-        return request if by_time is None else self.move(request, by_time)
-
-    def move(self, request: ApprovalRequest, happened: Happened) -> ApprovalRequest:
-        """Advance and commit one step.
-
-        Raises:
-            Conflict: the row changed although we hold it, so another writer is not keeping the rules.
-        """
-        step = advance(request, happened, self.tx.now)
-        if not self.tx.requests.commit(step):
-            raise Conflict
-        return step.after
-
-    def person(self, person_id: str) -> Person:
-        """The person as known now; somebody unknown has no roles and no groups."""
-        key = PersonId(person_id.lower())
-        return self.directory.person(self.tx, key) or Person(id=key)
-
-    def needs(self, request: ApprovalRequest) -> tuple[quorum.Need, ...]:
-        """How far each factor is, with the voters as they are now."""
-        return quorum.tally(request, self.voters(request))
-
-    def voters(self, request: ApprovalRequest) -> dict[PersonId, Person]:
-        """Those who have voted, as they are now."""
-        found = (self.directory.person(self.tx, vote.reviewer) for vote in request.votes)
-        return {person.id: person for person in found if person is not None}
-
-    def named(self, request: ApprovalRequest, history: list[Record]) -> dict[PersonId, Person]:
-        """Everybody a card may name: the voters, and the people of the ledger."""
-        ids = {vote.reviewer for vote in request.votes} | {PersonId(r.actor) for r in history if "@" in r.actor}
-        found = (self.directory.person(self.tx, person_id) for person_id in ids)
-        return {person.id: person for person in found if person is not None}
-
-    def history(self, request: ApprovalRequest) -> list[Record]:
-        """The request's ledger, oldest first."""
-        return self.tx.requests.events(request.id)
 
 
 def decide(room: Room, request_id: str, decision: Decision) -> Result:

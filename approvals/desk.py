@@ -17,13 +17,14 @@ from typing import TypeVar
 
 from approvals import deciding, executing, filing, stopped
 from approvals.bus import Bus
-from approvals.deciding import Result, Room
 from approvals.directory import Directory
 from approvals.domain import quorum
-from approvals.domain.lifecycle import Happened, Record
+from approvals.domain.happening import Happened
+from approvals.domain.lifecycle import Record
 from approvals.domain.model import ApprovalRequest, Cause, Decision, Person, PersonId
 from approvals.errors import Conflict, Refusal
-from approvals.filing import Caps, Filed, FiledAs, Filing, Routes
+from approvals.filing import Caps, Filed, FiledAs, Filing
+from approvals.room import Result, Room, Routes
 from approvals.storage.engine import Database
 from approvals.storage.requests import Query
 from approvals.storage.tx import Tx
@@ -62,6 +63,10 @@ class Desk:
     def reconfigure(self, *, caps: Caps, routes: Routes) -> None:
         """Take over a reloaded configuration."""
         self._caps, self._routes = caps, routes
+
+    def room(self, tx: Tx) -> Room:
+        """The transaction with the people as they are now, and where requests are announced."""
+        return Room(tx, self.directory, self._routes)
 
     async def file(self, what: Filing) -> Filed:
         """Save a call for people to decide, or join or retell the same call.
@@ -279,7 +284,7 @@ class Desk:
 
     async def _write(self, act: Callable[[Room], T]) -> T:
         def work(tx: Tx) -> T:
-            return act(Room(tx, self.directory))
+            return act(self.room(tx))
 
         for _ in range(TRIES - 1):
             try:

@@ -10,11 +10,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 from approvals import stopped
-from approvals.deciding import Result, Room
 from approvals.domain import fingerprint, quorum, schedule
-from approvals.domain.lifecycle import TABLE, Event, Happened, late
+from approvals.domain.happening import Event, Happened
+from approvals.domain.lifecycle import TABLE, late
 from approvals.domain.model import ApprovalRequest, Cause, Claim, Ground, OnTimeout, State
 from approvals.errors import NotClaimable, NotFound, StaleBinding
+from approvals.room import Result, Room
 
 
 def claim(room: Room, request_id: str, *, binding: str, lease: timedelta, holder: str) -> Result:

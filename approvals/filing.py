@@ -7,7 +7,7 @@ Nothing here talks to people: the outbox finds the message rows once they are co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -16,17 +16,17 @@ from typing import Any
 from approvals import stopped
 from approvals.domain import fingerprint
 from approvals.domain.break_glass import Opening
-from approvals.domain.lifecycle import Event, Happened, Record, advance, ending, filed
+from approvals.domain.happening import Event, Happened
+from approvals.domain.lifecycle import Record, advance, ending, filed
 from approvals.domain.model import ApprovalRequest, Caller, Cause, Overrun, RequestId, State, Terms, ToolCall
 from approvals.errors import Conflict, Invalid, QueueFull, Revoked
+from approvals.room import Routes
 from approvals.storage.tx import Tx
 
 JUSTIFICATION_MAX = 2_000
 CAPS = ("this agent", "this tool", "the gateway")
 LITTLE_ROOM = 64
 """More than can be filed at the same moment: fewer free places than this are counted one at a time."""
-Routes = Callable[[Tx, Terms], list[tuple[str, str]]]
-"""The (channel, target) pairs a request with these terms is announced on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,10 +18,10 @@ from datetime import UTC, datetime, timedelta
 
 from approvals import executing
 from approvals.channels import Channel, MessageRef, RetryLater, Undeliverable
-from approvals.deciding import Room
 from approvals.desk import Desk
 from approvals.domain.card import Card, make_card
-from approvals.domain.lifecycle import Event, Happened, Record
+from approvals.domain.happening import Event, Happened
+from approvals.domain.lifecycle import Record
 from approvals.domain.model import OPEN_STATES, ApprovalRequest, Person, PersonId, State
 from approvals.domain.quorum import Need
 from approvals.domain.redact import redact_text
@@ -183,7 +183,7 @@ class Outbox:
         request = tx.requests.get(row.request_id)
         if request is None:
             return None
-        room = Room(tx, self._desk.directory)
+        room = self._desk.room(tx)
         history = tx.requests.events(request.id)
         return _Telling(
             request=request,
@@ -240,7 +240,7 @@ class Outbox:
         request = tx.requests.get(row.request_id, lock=True)
         if request is not None and _reaches_nobody(request, tx.messages.for_request(request.id)):
             unreached = Happened(event=Event.UNDELIVERED, actor="placet", note=why)
-            executing.apply(Room(tx, self._desk.directory), request.id, unreached)
+            executing.apply(self._desk.room(tx), request.id, unreached)
 
     async def _save(self, work: Callable[[Tx], None]) -> None:
         # Where a card stands must not be lost: one more try costs little, a card with dead buttons much.

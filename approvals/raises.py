@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from approvals.deciding import Room
 from approvals.desk import Desk
 from approvals.domain import quorum
 from approvals.domain.lifecycle import Note, note
 from approvals.domain.model import ApprovalRequest, Person
 from approvals.domain.raising import Raise
 from approvals.errors import NotAllowed, NotFound, Refusal
+from approvals.room import Room
 from approvals.storage.tx import Tx
 
 
@@ -57,7 +57,7 @@ class Raises:
             NotFound: there is none, or the person may not know of it.
             NotAllowed: the person has no part in it.
         """
-        done = await self._desk.db.write(lambda tx: _end(Room(tx, self._desk.directory), raise_id, person))
+        done = await self._desk.db.write(lambda tx: _end(self._desk.room(tx), raise_id, person))
         if isinstance(done, Refusal):
             raise done
         return done

@@ -11,7 +11,6 @@ from datetime import timedelta
 
 from approvals import tokens
 from approvals.acting import ADMINS, Actor, permit
-from approvals.deciding import Room
 from approvals.desk import Desk
 from approvals.domain.model import Person, PersonId
 from approvals.errors import Invalid, NotFound
@@ -94,7 +93,7 @@ class Roster:
         """
 
         def work(tx: Tx) -> str:
-            permit(Room(tx, self._directory), actor, "make sign-in links", roles=ADMINS)
+            permit(self._desk.room(tx), actor, "make sign-in links", roles=ADMINS)
             person = self._directory.person(tx, email)
             if person is None or person.disabled:
                 raise NotFound(what="person", name=email)
@@ -103,7 +102,7 @@ class Roster:
         return await self._db.write(work)
 
     def _permit(self, tx: Tx, actor: Actor, what: str, person: PersonId) -> None:
-        permit(Room(tx, self._directory), actor, what, roles=ADMINS)
+        permit(self._desk.room(tx), actor, what, roles=ADMINS)
         if self._directory.is_configured(person):
             raise Invalid(field="id", why=f"{person} is described in the configuration file; change that file")
 

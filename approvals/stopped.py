@@ -7,7 +7,7 @@ waiting through a freeze or a pause; it can be denied, but neither people nor si
 from __future__ import annotations
 
 from approvals.domain import schedule
-from approvals.domain.lifecycle import Event, Happened
+from approvals.domain.happening import Event, Happened
 from approvals.domain.model import ApprovalRequest, Cause
 from approvals.domain.stops import told
 from approvals.storage.tx import Tx

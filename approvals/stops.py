@@ -14,15 +14,16 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from approvals.acting import Actor, permit
-from approvals.deciding import Room, words
+from approvals.deciding import words
 from approvals.desk import Desk
 from approvals.domain import alerting
-from approvals.domain.lifecycle import Event, Happened
+from approvals.domain.happening import Event, Happened
 from approvals.domain.model import Cause, State
 from approvals.domain.redact import redact_text
 from approvals.domain.schedule import CLOCK
 from approvals.domain.stops import AGENT, LONGEST, SERVER, Freeze, named
 from approvals.errors import Invalid, NotFound
+from approvals.room import Room
 from approvals.storage.requests import Query
 from approvals.storage.tx import Tx
 
@@ -70,7 +71,7 @@ class Stops:
             raise Invalid(field="for", why="at least a minute and at most 7 days")
 
         def work(tx: Tx) -> tuple[Freeze, int]:
-            room = Room(tx, self._desk.directory)
+            room = self._desk.room(tx)
             permit(room, actor, "stop agents")
             self._check(tx, scope)
             freeze = tx.switches.freeze(scope, reason=why, by=actor.id, at=tx.now, until=tx.now + lasts, via=actor.via)
@@ -93,7 +94,7 @@ class Stops:
         """
 
         def work(tx: Tx) -> Freeze | None:
-            permit(Room(tx, self._desk.directory), actor, "end a freeze")
+            permit(self._desk.room(tx), actor, "end a freeze")
             # One that has run out by itself is not ended by whoever comes after.
             self._ran_out(tx)
             freeze = tx.switches.thaw(scope, by=actor.id, at=tx.now, via=actor.via)
@@ -135,7 +136,7 @@ class Stops:
 
     def _over(self, tx: Tx, freeze: Freeze) -> None:
         # A yes that crossed with the beginning of the freeze was not found then, and must not run now.
-        _end_approved(Room(tx, self._desk.directory), freeze)
+        _end_approved(self._desk.room(tx), freeze)
         self._tell(tx, alerting.thawed(freeze, url=self._around.url))
 
     def _tell(self, tx: Tx, text: str) -> None:

@@ -14,7 +14,7 @@ from datetime import timedelta
 
 from approvals.desk import Desk
 from approvals.domain import schedule
-from approvals.domain.lifecycle import Happened
+from approvals.domain.happening import Happened
 from approvals.errors import Refusal, Unavailable
 from approvals.storage.tx import Tx
 

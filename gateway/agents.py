@@ -15,11 +15,11 @@ from typing import Any
 
 from approvals import tokens
 from approvals.acting import Actor, permit
-from approvals.deciding import Room
 from approvals.desk import Desk
-from approvals.domain.lifecycle import Event, Happened
+from approvals.domain.happening import Event, Happened
 from approvals.domain.model import Cause, PersonId, State
 from approvals.errors import Invalid, NotFound
+from approvals.room import Room
 from approvals.stops import end_every
 from approvals.storage.agents import AgentRow, TokenRow
 from approvals.storage.requests import Query
@@ -154,7 +154,7 @@ class Agents:
         await self.desk.db.write(work)
 
     def _permit(self, tx: Tx, actor: Actor, what: str) -> Room:
-        room = Room(tx, self.desk.directory)
+        room = self.desk.room(tx)
         permit(room, actor, what)
         return room
 

@@ -21,7 +21,7 @@ from typing import Any
 from approvals.desk import Desk
 from approvals.domain import fingerprint
 from approvals.domain.answered import ANSWER_TO
-from approvals.domain.lifecycle import Happened
+from approvals.domain.happening import Happened
 from approvals.domain.model import ApprovalRequest, Caller, Cause, OnTimeout, State, Steps, Terms, ToolCall
 from approvals.errors import NotClaimable, QueueFull, Refusal, StaleBinding
 from approvals.filing import Filed, FiledAs, Filing

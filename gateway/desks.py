@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from approvals.directory import Directory
 from approvals.domain import quorum
 from approvals.domain.model import Person, PersonId, Role, Terms
-from approvals.filing import Routes
+from approvals.room import Routes
 from approvals.stops import Surroundings
 from approvals.storage.tx import Tx
 from gateway.settings import Settings

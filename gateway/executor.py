@@ -17,7 +17,7 @@ from typing import Any
 
 from approvals.desk import Desk
 from approvals.domain.answered import answered_in
-from approvals.domain.lifecycle import Event, Happened
+from approvals.domain.happening import Event, Happened
 from approvals.domain.model import ApprovalRequest, Cause, Outcome, State, ToolCall
 from approvals.domain.stops import Pause
 from approvals.errors import NotClaimable, Refusal, StaleBinding, Unavailable

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from approvals.channels.slack_views import LISTED
-from approvals.deciding import Room
 from approvals.desk import Desk
 from approvals.domain import quorum
 from approvals.domain.card import Card, make_card
@@ -112,7 +111,7 @@ class Reading:
         return person
 
     def _card(self, tx: Tx, request: ApprovalRequest) -> Card:
-        room = Room(tx, self._desk.directory)
+        room = self._desk.room(tx)
         return make_card(
             request,
             needs=room.needs(request),

@@ -18,51 +18,22 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from approvals.domain.break_glass import Opening
+from approvals.domain.happening import Event, Happened, detail_of, lacking
 from approvals.domain.model import (
     OPEN_STATES,
-    Answer,
     ApprovalRequest,
     Cause,
-    Claim,
     Ground,
-    OnTimeout,
-    Outcome,
     PersonId,
     State,
-    ToolCall,
     Vote,
 )
 
 S = State
 
 
-class Event(StrEnum):
-    """The nineteen things that can happen to a request."""
-
-    VOTED = "voted"
-    EDITED = "edited"
-    EXTENDED = "extended"
-    ESCALATED = "escalated"
-    REASSIGNED = "reassigned"
-    QUORUM_MET = "quorum_met"
-    DEFAULTED = "defaulted"
-    COVERED = "covered"
-    BYPASSED = "bypassed"
-    VETOED = "vetoed"
-    TIMED_OUT = "timed_out"
-    UNDELIVERED = "undelivered"
-    CANCELLED = "cancelled"
-    CLAIMED = "claimed"
-    LAPSED = "lapsed"
-    RETURNED = "returned"
-    RAISED = "raised"
-    LOST = "lost"
-    RESOLVED = "resolved"
-
-
 class Note(StrEnum):
-    """What is written into the ledger beside the nineteen events: it moves nothing."""
+    """What is written into the ledger beside the events: it moves nothing."""
 
     FILED = "filed"
     """The request was saved: the first row of every request."""
@@ -108,28 +79,6 @@ class Effect(StrEnum):
     """Repaint every card ever posted for the request."""
     WAKE = "wake"
     """Publish the id on the bus: a holder, a page, a client may be waiting."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Happened:
-    """An event with what it carries. `actor` is a person's id, `agent:NAME`, or `placet`.
-
-    Only the fields an event needs are set: `vote` (voted, quorum_met, vetoed), `expires_at` (extended),
-    `call` and `binding` (edited), `claim` (claimed), `outcome` (returned, raised, lost), `opening` (bypassed),
-    `cause` (cancelled and endings), `note` (free text).
-    """
-
-    event: Event
-    actor: str
-    vote: Vote | None = None
-    expires_at: datetime | None = None
-    call: ToolCall | None = None
-    binding: str | None = None
-    claim: Claim | None = None
-    outcome: Outcome | None = None
-    opening: Opening | None = None
-    cause: Cause | None = None
-    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,9 +130,9 @@ def advance(request: ApprovalRequest, happened: Happened, now: datetime) -> Step
     target = TABLE.get((request.state, happened.event))
     if target is None:
         raise NoSuchArrow(request.state, happened.event)
-    lacking = _lacking(request, happened, now)
-    if lacking is not None:
-        raise Unfounded(f"{happened.event} of {request.id}: {lacking}")
+    missing = lacking(request, happened, now)
+    if missing is not None:
+        raise Unfounded(f"{happened.event} of {request.id}: {missing}")
     after = replace(request, state=target, revision=request.revision + 1, **_changes(request, happened, now))
     return Step(
         before=request,
@@ -196,11 +145,14 @@ def advance(request: ApprovalRequest, happened: Happened, now: datetime) -> Step
             after=target,
             actor=happened.actor,
             at=now,
-            detail=_detail(happened),
+            detail=detail_of(happened),
         ),
-        effects=(Effect.REVISE, Effect.WAKE),
+        effects=_EFFECTS.get(happened.event, (Effect.REVISE, Effect.WAKE)),
     )
 
+
+_ASKING = (Effect.ANNOUNCE, Effect.REVISE, Effect.WAKE)
+_EFFECTS = {Event.ESCALATED: _ASKING, Event.REASSIGNED: _ASKING}
 
 _ENDED_BECAUSE = {
     Event.TIMED_OUT: Cause.TIMED_OUT,
@@ -234,8 +186,14 @@ def _changes(request: ApprovalRequest, happened: Happened, now: datetime) -> dic
                 "edited_from": request.edited_from or request.call.arguments,
                 "votes": (),
             }
-        case Event.EXTENDED | Event.ESCALATED | Event.REASSIGNED:
-            return {"expires_at": happened.expires_at or request.expires_at}
+        case Event.EXTENDED:
+            return {"expires_at": happened.expires_at}
+        case Event.ESCALATED | Event.REASSIGNED:
+            # A vote counts only while its voter speaks for one of the factors, so those given stay on record.
+            return {
+                "terms": replace(request.terms, factors=happened.factors),
+                "expires_at": happened.expires_at or request.expires_at,
+            }
         case Event.TIMED_OUT | Event.UNDELIVERED | Event.LAPSED | Event.CANCELLED | Event.RESOLVED:
             return {"cause": _ENDED_BECAUSE.get(happened.event, happened.cause)}
         case Event.CLAIMED:
@@ -244,91 +202,8 @@ def _changes(request: ApprovalRequest, happened: Happened, now: datetime) -> dic
             return {"outcome": happened.outcome, "cause": happened.cause, "claim": None}
 
 
-_MUST_CARRY = {
-    Event.CANCELLED: "cause",
-    Event.CLAIMED: "claim",
-    Event.RETURNED: "outcome",
-    Event.RAISED: "outcome",
-    Event.LOST: "outcome",
-}
-
-
-def _lacking(request: ApprovalRequest, happened: Happened, now: datetime) -> str | None:
-    """What is missing for the event to be true; the last line of defence behind the desk's own checks."""
-    match happened.event:
-        case Event.VOTED | Event.QUORUM_MET:
-            return _not_a_vote_for(Answer.APPROVE, request, happened.vote)
-        case Event.VETOED:
-            return _not_a_vote_for(Answer.DENY, request, happened.vote)
-        case Event.DEFAULTED:
-            return None if request.terms.on_timeout is OnTimeout.ALLOW else "the rule does not say that silence allows"
-        case Event.BYPASSED:
-            return _not_open_for(request, happened, now)
-        case Event.EXTENDED:
-            later = happened.expires_at is not None and happened.expires_at > request.expires_at
-            return None if later else "the new deadline is not later"
-        case Event.EDITED:
-            return None if happened.call is not None and happened.binding else "no new call with its binding"
-        case Event.CANCELLED | Event.CLAIMED | Event.RETURNED | Event.RAISED | Event.LOST:
-            field = _MUST_CARRY[happened.event]
-            return None if getattr(happened, field) is not None else f"no {field}"
-        case Event.RESOLVED:
-            noted = happened.cause in {Cause.RESOLVED_RAN, Cause.RESOLVED_DID_NOT_RUN}
-            return None if noted else "it does not say whether it ran"
-        case Event.ESCALATED | Event.REASSIGNED | Event.COVERED | Event.TIMED_OUT | Event.UNDELIVERED | Event.LAPSED:
-            return None
-
-
-def _not_a_vote_for(answer: Answer, request: ApprovalRequest, vote: Vote | None) -> str | None:
-    if vote is None or vote.answer is not answer:
-        return f"no vote to {answer}"
-    return None if vote.binding == request.binding else "the vote is for another binding"
-
-
-def _not_open_for(request: ApprovalRequest, happened: Happened, now: datetime) -> str | None:
-    """Why break-glass does not let this call run: nobody opened it, it is over, or it is about something else."""
-    opening = happened.opening
-    if opening is None or not opening.is_open(now):
-        return "no break-glass that is open"
-    if not opening.covers(request.call.server):
-        return f"the break-glass is about {opening.scope}"
-    return None if happened.actor == opening.by else "the break-glass was opened by somebody else"
-
-
 def _with(votes: tuple[Vote, ...], vote: Vote | None) -> tuple[Vote, ...]:
     return votes if vote is None else (*votes, vote)
-
-
-def _detail(happened: Happened) -> dict[str, Any]:
-    detail: dict[str, Any] = {}
-    if happened.vote is not None:
-        detail["decision"] = happened.vote.answer.value
-        detail["reason"] = happened.vote.reason
-        detail["via"] = happened.vote.via
-        detail["binding"] = happened.vote.binding
-        if happened.vote.raise_for is not None:
-            detail["raise_seconds"] = int(happened.vote.raise_for.total_seconds())
-    if happened.expires_at is not None:
-        detail["expires_at"] = happened.expires_at.isoformat()
-    if happened.claim is not None:
-        detail["holder"] = happened.claim.holder
-        detail["lease_until"] = happened.claim.lease_until.isoformat()
-    if happened.opening is not None:
-        opening = happened.opening
-        detail["break_glass"] = opening.id
-        detail["confirmed_by"] = opening.confirmed_by
-        detail["until"] = opening.until.isoformat() if opening.until is not None else None
-        detail["note"] = opening.reason
-    if happened.cause is not None:
-        detail["cause"] = happened.cause.value
-    if happened.binding is not None:
-        detail["binding"] = happened.binding
-    if happened.outcome is not None:
-        detail["outcome"] = happened.outcome.kind
-        detail["error"] = happened.outcome.error
-    if happened.note is not None:
-        detail["note"] = happened.note
-    return detail
 
 
 def filed(request: ApprovalRequest) -> Record:
@@ -338,7 +213,7 @@ def filed(request: ApprovalRequest) -> Record:
 
 def late(request: ApprovalRequest, happened: Happened, now: datetime) -> Record:
     """A result that came after the claim was gone, kept as evidence beside the state it did not change."""
-    detail = {"event": happened.event.value, **_detail(happened)}
+    detail = {"event": happened.event.value, **detail_of(happened)}
     return note(request, Note.LATE, actor=happened.actor, at=now, before=request.state, detail=detail)
 
 

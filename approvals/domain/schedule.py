@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from approvals.domain.lifecycle import Event, Happened
+from approvals.domain.happening import Event, Happened
 from approvals.domain.model import ApprovalRequest, Cause, OnTimeout, Outcome, State
 
 CLOCK = "placet"

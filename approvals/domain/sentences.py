@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from approvals.domain import plain
-from approvals.domain.lifecycle import Event, Note, Record, actor_of, ending
+from approvals.domain.happening import Event
+from approvals.domain.lifecycle import Note, Record, actor_of, ending
 from approvals.domain.model import Answer, ApprovalRequest, Cause, Ground, State, Vote
 from approvals.domain.quorum import Need
 from approvals.domain.redact import redact_text

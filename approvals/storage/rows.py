@@ -14,7 +14,8 @@ from typing import Any
 from sqlalchemy import Row
 
 from approvals.domain.audit import Act
-from approvals.domain.lifecycle import Event, Note, Record
+from approvals.domain.happening import Event
+from approvals.domain.lifecycle import Note, Record
 from approvals.domain.model import (
     Answer,
     ApprovalRequest,

@@ -12,7 +12,8 @@ from typing import Any
 from approvals.bus import LocalBus
 from approvals.desk import Desk
 from approvals.directory import Directory
-from approvals.domain.lifecycle import Event, Happened, Record
+from approvals.domain.happening import Event, Happened
+from approvals.domain.lifecycle import Record
 from approvals.domain.model import Answer, ApprovalRequest, Decision, Outcome, Person, PersonId, Terms, ToolCall
 from approvals.filing import Caps, Filing
 from approvals.storage.engine import Database

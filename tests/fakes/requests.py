@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from approvals.domain import fingerprint, lifecycle
-from approvals.domain.lifecycle import Event, Happened, Step
+from approvals.domain.happening import Event, Happened
+from approvals.domain.lifecycle import Step
 from approvals.domain.model import (
     Answer,
     ApprovalRequest,

@@ -16,7 +16,7 @@ import pytest
 from approvals.domain import fingerprint
 from approvals.domain.answered import answered_in
 from approvals.domain.card import make_card
-from approvals.domain.lifecycle import Event
+from approvals.domain.happening import Event
 from approvals.domain.model import ApprovalRequest, Caller, Cause, Ground, OnTimeout, State, ToolCall
 from approvals.domain.stops import Freeze
 from approvals.filing import Caps, FiledAs

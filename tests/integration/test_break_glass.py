@@ -14,7 +14,8 @@ from approvals.acting import Actor
 from approvals.break_glass import BreakGlass
 from approvals.domain.break_glass import Mode, Opening
 from approvals.domain.card import make_card
-from approvals.domain.lifecycle import Event, Note
+from approvals.domain.happening import Event
+from approvals.domain.lifecycle import Note
 from approvals.domain.model import Cause, Ground, Role, State
 from approvals.errors import AlreadyDecided, Invalid, NotClaimable, NotFound, NotPermitted, QueueFull, Refusal
 from approvals.filing import Caps, FiledAs

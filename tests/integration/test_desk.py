@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from approvals.domain.lifecycle import Event, Happened, Note
+from approvals.domain.happening import Event, Happened
+from approvals.domain.lifecycle import Note
 from approvals.domain.model import Answer, Cause, Factor, OnTimeout, Person, Role, State
 from approvals.errors import (
     AlreadyDecided,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from approvals.channels import RetryLater, Undeliverable
-from approvals.domain.lifecycle import Event
+from approvals.domain.happening import Event
 from approvals.domain.model import Answer, ApprovalRequest, Cause, State
 from approvals.outbox import AT_ONCE, GIVE_UP_ENDED_AFTER, Outbox
 from approvals.storage.messages import MessageRow

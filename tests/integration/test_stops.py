@@ -11,7 +11,7 @@ import pytest
 
 from approvals.acting import Actor
 from approvals.desk import Desk
-from approvals.domain.lifecycle import Event
+from approvals.domain.happening import Event
 from approvals.domain.model import ApprovalRequest, Cause, OnTimeout, Role, State
 from approvals.errors import Invalid, NotClaimable, NotFound, NotPermitted, Refusal, Stopped
 from approvals.stops import Stops, Surroundings

@@ -13,7 +13,8 @@ from sqlalchemy.exc import DBAPIError, StatementError
 
 from approvals.domain import lifecycle
 from approvals.domain.fingerprint import make_call
-from approvals.domain.lifecycle import Effect, Event, Happened, Note, Step
+from approvals.domain.happening import Event, Happened
+from approvals.domain.lifecycle import Effect, Note, Step
 from approvals.domain.model import Answer, ApprovalRequest, Cause, Escalation, OnTimeout, Outcome, State
 from approvals.storage.engine import Database, Tx
 from approvals.storage.requests import LIVE_FOR, Query, due_ids

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from approvals.desk import Desk
-from approvals.domain.lifecycle import Event
+from approvals.domain.happening import Event
 from approvals.domain.model import Cause, OnTimeout, State
 from approvals.filing import Caps
 from approvals.storage.requests import Query

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from approvals.domain.lifecycle import Event, Happened, Note
+from approvals.domain.happening import Event, Happened
+from approvals.domain.lifecycle import Note
 from approvals.domain.model import ApprovalRequest, Cause, Factor, Outcome, Person, PersonId, Role, State
 from approvals.storage.engine import Database
 from approvals.web import models, models_people

@@ -25,7 +25,8 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 from approvals.desk import Desk
 from approvals.directory import Directory
 from approvals.domain.break_glass import Opening
-from approvals.domain.lifecycle import TABLE, Event, Happened, NoSuchArrow, Note, Record, Unfounded, advance
+from approvals.domain.happening import Event, Happened
+from approvals.domain.lifecycle import TABLE, NoSuchArrow, Note, Record, Unfounded, advance
 from approvals.domain.model import (
     OPEN_STATES,
     Answer,

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from approvals.domain.lifecycle import TABLE, Event
+from approvals.domain.happening import Event
+from approvals.domain.lifecycle import TABLE
 from approvals.domain.model import Cause, State
 from tests import generated
 from tests.fakes.pages import fenced

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from approvals.domain import plain
 from approvals.domain.card import Card
 from approvals.domain.excerpt import result_excerpt
-from approvals.domain.lifecycle import Event, Happened, advance, filed
+from approvals.domain.happening import Event, Happened
+from approvals.domain.lifecycle import advance, filed
 from approvals.domain.model import Answer, ApprovalRequest, Cause, Client, Factor, OnTimeout, Outcome, State
 from approvals.testing import samples
 from approvals.testing.channel_contract import ended_requests

@@ -10,8 +10,20 @@ import pytest
 
 from approvals.domain import lifecycle
 from approvals.domain.break_glass import Opening
-from approvals.domain.lifecycle import TABLE, Effect, Event, Happened, NoSuchArrow, Note, Unfounded, advance
-from approvals.domain.model import OPEN_STATES, Answer, ApprovalRequest, Cause, Claim, Ground, OnTimeout, Outcome, State
+from approvals.domain.happening import Event, Happened
+from approvals.domain.lifecycle import TABLE, Effect, NoSuchArrow, Note, Unfounded, advance
+from approvals.domain.model import (
+    OPEN_STATES,
+    Answer,
+    ApprovalRequest,
+    Cause,
+    Claim,
+    Factor,
+    Ground,
+    OnTimeout,
+    Outcome,
+    State,
+)
 from approvals.testing import samples
 from approvals.testing.samples import ADA, BOB, NOW
 
@@ -30,13 +42,14 @@ OPENING = Opening(
     opened_at=NOW,
     until=NOW + timedelta(hours=1),
 )
+ONCALL = (Factor(members=("group:oncall",)),)
 EDITED_CALL = samples.call({"quantity": 1})
 GOOD: dict[Event, dict[str, Any]] = {
     Event.VOTED: {"vote": YES},
     Event.EDITED: {"call": EDITED_CALL, "binding": "b" * 64},
     Event.EXTENDED: {"expires_at": BASE.expires_at + timedelta(minutes=15)},
-    Event.ESCALATED: {},
-    Event.REASSIGNED: {},
+    Event.ESCALATED: {"factors": ONCALL},
+    Event.REASSIGNED: {"factors": ONCALL},
     Event.QUORUM_MET: {"vote": YES},
     Event.DEFAULTED: {"cause": Cause.SILENCE_ALLOWS},
     Event.COVERED: {},
@@ -82,13 +95,22 @@ def test_every_pair_of_state_and_event_moves_along_its_arrow_or_is_refused(state
     assert step.after.state is target
     assert step.after.revision == before.revision + 1
     assert (step.record.seq, step.record.before, step.record.after) == (step.after.revision, state, target)
-    assert set(step.effects) == {Effect.REVISE, Effect.WAKE}
+    asks = {Effect.ANNOUNCE} if event in {Event.ESCALATED, Event.REASSIGNED} else set()
+    assert set(step.effects) == {Effect.REVISE, Effect.WAKE} | asks
+
+
+@pytest.mark.parametrize("event", [Event.ESCALATED, Event.REASSIGNED])
+def test_whoever_is_asked_anew_is_whose_word_counts_from_then_on(event: Event) -> None:
+    step = advance(BASE, happened(event), NOW)
+    assert step.after.terms.factors == ONCALL
+    assert step.record.detail["factors"] == [{"members": ["group:oncall"], "count": 1}]
 
 
 @pytest.mark.parametrize(
     ("event", "changes", "why"),
     [
         pytest.param(Event.QUORUM_MET, {"vote": None}, "no vote to approve", id="approval-without-a-yes"),
+        pytest.param(Event.REASSIGNED, {"factors": ()}, "no factors", id="reassigned-to-nobody"),
         pytest.param(Event.QUORUM_MET, {"vote": NO}, "no vote to approve", id="approval-by-a-no"),
         pytest.param(
             Event.QUORUM_MET, {"vote": replace(YES, binding="other")}, "another binding", id="approval-of-another-call"

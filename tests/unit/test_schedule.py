@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from approvals.domain.lifecycle import Event, advance
+from approvals.domain.happening import Event
+from approvals.domain.lifecycle import advance
 from approvals.domain.model import ApprovalRequest, Cause, Claim, OnTimeout, State
 from approvals.domain.schedule import due, next_deadline
 from approvals.testing import samples

@@ -1,0 +1,158 @@
+"""What can happen to a request, what an event must carry to be true, and what of it is written down.
+
+`lifecycle.advance` asks `lacking` before it moves anything: the last line of defence behind the desk's own checks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from approvals.domain.break_glass import Opening
+from approvals.domain.model import Answer, ApprovalRequest, Cause, Claim, Factor, OnTimeout, Outcome, ToolCall, Vote
+
+
+class Event(StrEnum):
+    """The nineteen things that can happen to a request."""
+
+    VOTED = "voted"
+    EDITED = "edited"
+    EXTENDED = "extended"
+    ESCALATED = "escalated"
+    REASSIGNED = "reassigned"
+    QUORUM_MET = "quorum_met"
+    DEFAULTED = "defaulted"
+    COVERED = "covered"
+    BYPASSED = "bypassed"
+    VETOED = "vetoed"
+    TIMED_OUT = "timed_out"
+    UNDELIVERED = "undelivered"
+    CANCELLED = "cancelled"
+    CLAIMED = "claimed"
+    LAPSED = "lapsed"
+    RETURNED = "returned"
+    RAISED = "raised"
+    LOST = "lost"
+    RESOLVED = "resolved"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happened:
+    """An event with what it carries. `actor` is a person's id, `agent:NAME`, or `placet`.
+
+    Only the fields an event needs are set: `vote` (voted, quorum_met, vetoed), `expires_at` (extended),
+    `factors` (escalated, reassigned: whose word counts from now on), `call` and `binding` (edited), `claim` (claimed),
+    `outcome` (returned, raised, lost), `opening` (bypassed), `cause` (cancelled and endings), `note` (free text).
+    """
+
+    event: Event
+    actor: str
+    vote: Vote | None = None
+    expires_at: datetime | None = None
+    factors: tuple[Factor, ...] = ()
+    call: ToolCall | None = None
+    binding: str | None = None
+    claim: Claim | None = None
+    outcome: Outcome | None = None
+    opening: Opening | None = None
+    cause: Cause | None = None
+    note: str | None = None
+
+
+_MUST_CARRY = {
+    Event.ESCALATED: "factors",
+    Event.REASSIGNED: "factors",
+    Event.CANCELLED: "cause",
+    Event.CLAIMED: "claim",
+    Event.RETURNED: "outcome",
+    Event.RAISED: "outcome",
+    Event.LOST: "outcome",
+}
+
+
+def lacking(request: ApprovalRequest, happened: Happened, now: datetime) -> str | None:
+    """What is missing for the event to be true, or None."""
+    field = _MUST_CARRY.get(happened.event)
+    if field is not None:
+        return None if getattr(happened, field) else f"no {field}"
+    match happened.event:
+        case Event.VOTED | Event.QUORUM_MET:
+            return _not_a_vote_for(Answer.APPROVE, request, happened.vote)
+        case Event.VETOED:
+            return _not_a_vote_for(Answer.DENY, request, happened.vote)
+        case Event.DEFAULTED:
+            return None if request.terms.on_timeout is OnTimeout.ALLOW else "the rule does not say that silence allows"
+        case Event.BYPASSED:
+            return _not_open_for(request, happened, now)
+        case Event.EXTENDED:
+            later = happened.expires_at is not None and happened.expires_at > request.expires_at
+            return None if later else "the new deadline is not later"
+        case Event.EDITED:
+            return None if happened.call is not None and happened.binding else "no new call with its binding"
+        case Event.RESOLVED:
+            noted = happened.cause in {Cause.RESOLVED_RAN, Cause.RESOLVED_DID_NOT_RUN}
+            return None if noted else "it does not say whether it ran"
+        case _:
+            return None
+
+
+def _not_a_vote_for(answer: Answer, request: ApprovalRequest, vote: Vote | None) -> str | None:
+    if vote is None or vote.answer is not answer:
+        return f"no vote to {answer}"
+    return None if vote.binding == request.binding else "the vote is for another binding"
+
+
+def _not_open_for(request: ApprovalRequest, happened: Happened, now: datetime) -> str | None:
+    """Why break-glass does not let this call run: nobody opened it, it is over, or it is about something else."""
+    opening = happened.opening
+    if opening is None or not opening.is_open(now):
+        return "no break-glass that is open"
+    if not opening.covers(request.call.server):
+        return f"the break-glass is about {opening.scope}"
+    return None if happened.actor == opening.by else "the break-glass was opened by somebody else"
+
+
+def detail_of(happened: Happened) -> dict[str, Any]:
+    """What the ledger keeps of an event beside who, when and where it led."""
+    detail: dict[str, Any] = {}
+    for part in (_of_vote(happened.vote), _of_claim(happened.claim), _of_opening(happened.opening)):
+        detail |= part
+    if happened.expires_at is not None:
+        detail["expires_at"] = happened.expires_at.isoformat()
+    if happened.factors:
+        detail["factors"] = [{"members": list(f.members), "count": f.count} for f in happened.factors]
+    if happened.cause is not None:
+        detail["cause"] = happened.cause.value
+    if happened.binding is not None:
+        detail["binding"] = happened.binding
+    if happened.outcome is not None:
+        detail["outcome"] = happened.outcome.kind
+        detail["error"] = happened.outcome.error
+    if happened.note is not None:
+        detail["note"] = happened.note
+    return detail
+
+
+def _of_vote(vote: Vote | None) -> dict[str, Any]:
+    if vote is None:
+        return {}
+    said = {"decision": vote.answer.value, "reason": vote.reason, "via": vote.via, "binding": vote.binding}
+    raised = {} if vote.raise_for is None else {"raise_seconds": int(vote.raise_for.total_seconds())}
+    return {**said, **raised}
+
+
+def _of_claim(claim: Claim | None) -> dict[str, Any]:
+    return {} if claim is None else {"holder": claim.holder, "lease_until": claim.lease_until.isoformat()}
+
+
+def _of_opening(opening: Opening | None) -> dict[str, Any]:
+    if opening is None:
+        return {}
+    return {
+        "break_glass": opening.id,
+        "confirmed_by": opening.confirmed_by,
+        "until": opening.until.isoformat() if opening.until is not None else None,
+        "note": opening.reason,
+    }

@@ -1,0 +1,78 @@
+"""One transaction with what an act needs beside it: the people as they are now, and where requests are announced.
+
+Everything that changes a request takes place in a `Room`, and `Room.move` is its one way to a new state: advance,
+commit, and queue the cards of whoever is asked from now on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from approvals import stopped
+from approvals.directory import Directory
+from approvals.domain import quorum
+from approvals.domain.happening import Happened
+from approvals.domain.lifecycle import Effect, Record, advance
+from approvals.domain.model import ApprovalRequest, Person, PersonId, Terms
+from approvals.errors import Conflict, Refusal
+from approvals.storage.tx import Tx
+
+Routes = Callable[[Tx, Terms], list[tuple[str, str]]]
+"""The (channel, target) pairs a request with these terms is announced on."""
+Result = ApprovalRequest | Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """One transaction with the directory beside it: where every act below takes place."""
+
+    tx: Tx
+    directory: Directory
+    routes: Routes
+
+    def load(self, request_id: str) -> ApprovalRequest | None:
+        """The request, locked until the transaction ends, as time has left it."""
+        request = self.tx.requests.get(request_id, lock=True)
+        if request is None:
+            return None
+        by_time = stopped.due(self.tx, request)
+        return request if by_time is None else self.move(request, by_time)
+
+    def move(self, request: ApprovalRequest, happened: Happened) -> ApprovalRequest:
+        """Advance and commit one step.
+
+        Raises:
+            Conflict: the row changed although we hold it, so another writer is not keeping the rules.
+        """
+        step = advance(request, happened, self.tx.now)
+        if not self.tx.requests.commit(step):
+            raise Conflict
+        if Effect.ANNOUNCE in step.effects:
+            after = step.after
+            self.tx.messages.announce(after.id, self.routes(self.tx, after.terms), after.revision, self.tx.now)
+        return step.after
+
+    def person(self, person_id: str) -> Person:
+        """The person as known now; somebody unknown has no roles and no groups."""
+        key = PersonId(person_id.lower())
+        return self.directory.person(self.tx, key) or Person(id=key)
+
+    def needs(self, request: ApprovalRequest) -> tuple[quorum.Need, ...]:
+        """How far each factor is, with the voters as they are now."""
+        return quorum.tally(request, self.voters(request))
+
+    def voters(self, request: ApprovalRequest) -> dict[PersonId, Person]:
+        """Those who have voted, as they are now."""
+        found = (self.directory.person(self.tx, vote.reviewer) for vote in request.votes)
+        return {person.id: person for person in found if person is not None}
+
+    def named(self, request: ApprovalRequest, history: list[Record]) -> dict[PersonId, Person]:
+        """Everybody a card may name: the voters, and the people of the ledger."""
+        ids = {vote.reviewer for vote in request.votes} | {PersonId(r.actor) for r in history if "@" in r.actor}
+        found = (self.directory.person(self.tx, person_id) for person_id in ids)
+        return {person.id: person for person in found if person is not None}
+
+    def history(self, request: ApprovalRequest) -> list[Record]:
+        """The request's ledger, oldest first."""
+        return self.tx.requests.events(request.id)
