@@ -229,6 +229,7 @@ PAGES: tuple[tuple[str, Handler], ...] = (
     ("/servers", pages.page),
     ("/policies", pages.page),
     ("/people", pages.page),
+    ("/stops", pages.page),
     ("/static/fonts/{name}", pages.font_file),
     ("/static/{name:.+}", pages.static_file),
 )

@@ -59,6 +59,36 @@ def _raise(page: Page) -> None:
     page.wait_for_selector("dialog[open]")
 
 
+def _freeze(page: Page) -> None:
+    page.get_by_role("button", name="Stop", exact=True).click()
+    page.get_by_label("Why").fill("Payments to an unknown account since noon")
+
+
+def _glass(page: Page) -> None:
+    page.get_by_role("button", name="Ask for break-glass…").click()
+    page.wait_for_selector("dialog[open]")
+
+
+def _rotate(page: Page) -> None:
+    page.get_by_role("button", name="New token…").click()
+    page.get_by_role("button", name="Make the new token").click()
+    page.wait_for_selector("dialog[open] .secret")
+
+
+def _add(page: Page) -> None:
+    page.get_by_role("button", name="Add an agent…").click()
+    page.wait_for_selector("dialog[open]")
+
+
+def _change(page: Page) -> None:
+    page.get_by_role("button", name="Change…").click()
+    page.wait_for_selector("dialog[open]")
+
+
+def _more(page: Page) -> None:
+    page.get_by_role("button", name="More", exact=True).click()
+
+
 def _unfold(page: Page) -> None:
     page.locator("details.definition summary").first.click()
 
@@ -112,6 +142,17 @@ SHOTS = [
     Shot(name="record-unknown", path=_request(23)),
     Shot(name="history", path="/history"),
     Shot(name="agents", path="/agents", notices=True),
+    Shot(name="agent", path="/agents?name=claude-ada", operator=True),
+    Shot(name="agent-add", path="/agents", before=_add, operator=True),
+    Shot(name="agent-token", path="/agents?name=claude-ada", before=_rotate, operator=True),
+    Shot(name="stopped", path="/", scenario="stopped", operator=True),
+    Shot(name="stopped-request", path=_request(1), scenario="stopped"),
+    Shot(name="stops", path="/stops", scenario="stopped", operator=True),
+    Shot(name="stops-none", path="/stops", operator=True),
+    Shot(name="stop-freeze", path="/", before=_freeze, operator=True),
+    Shot(name="stop-glass", path="/stops", before=_glass, operator=True),
+    Shot(name="stops-hostile", path="/", scenario="hostile", operator=True),
+    Shot(name="more-pages", path="/people", before=_more),
     Shot(name="servers", path="/servers"),
     Shot(name="tools", path="/servers?name=payments", before=_unfold),
     Shot(name="policies", path="/policies"),
@@ -124,6 +165,8 @@ SHOTS = [
     Shot(name="policy-history", path="/policies?server=payments", before=_history, operator=True),
     Shot(name="policy-hostile", path="/policies?server=payments", scenario="hostile"),
     Shot(name="people", path="/people"),
+    Shot(name="person", path="/people?id=ben@example.com", operator=True),
+    Shot(name="person-change", path="/people?id=ben@example.com", before=_change, operator=True),
     Shot(name="sign-in", path="/login#good-token", signed_in=False),
     Shot(name="no-such-page", path="/nowhere"),
 ]
@@ -135,7 +178,7 @@ def _console(shot: Shot) -> Iterator[RunningConsole]:
     fake.clock, fake.signed_in = (lambda: START), shot.signed_in
     fake.notices = fake.notices if shot.notices else []
     if shot.operator:
-        fake.me = {**fake.me, "roles": ["reviewer", "operator"]}
+        fake.me = {**fake.me, "roles": ["reviewer", "operator", "admin"]}
     running = RunningConsole(fake)
     try:
         yield running

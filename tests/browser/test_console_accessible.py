@@ -83,6 +83,39 @@ def raising(page: Page) -> None:
     expect(page.get_by_role("dialog")).to_be_visible()
 
 
+def freezing(page: Page) -> None:
+    page.get_by_role("button", name="Stop", exact=True).click()
+    page.get_by_label("One agent").check()
+    expect(page.get_by_label("Which agent")).to_be_visible()
+
+
+def asking(page: Page) -> None:
+    page.get_by_role("button", name="Ask for break-glass…").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+
+
+def issued(page: Page) -> None:
+    page.get_by_role("button", name="New token…").click()
+    page.get_by_role("button", name="Make the new token").click()
+    expect(page.locator("dialog .secret").first).to_be_visible()
+
+
+def adding(page: Page) -> None:
+    page.get_by_role("button", name=re.compile("^Add an? ")).click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+
+
+def further(page: Page) -> None:
+    more = page.get_by_role("button", name="More", exact=True)
+    if more.is_visible():
+        more.click()
+        expect(page.locator(".more-menu a:visible").first).to_be_focused()
+
+
+def halted(page: Page) -> None:
+    expect(page.locator(".stop").first).to_be_visible()
+
+
 EVERYWHERE = ["/", "/history", "/agents", "/people", "/servers", "/policies"]
 RICH = [
     # What is still held comes first: its time runs out while the others are looked at.
@@ -121,6 +154,15 @@ CASES = [
     *(("hostile", path, nothing) for path in EVERYWHERE),
     *(("hostile", path, before) for path, before in HOSTILE),
     ("over", request(41), raising),
+    *(("stopped", path, halted) for path in ("/", "/history", "/stops", request(1))),
+    ("hostile", "/stops", halted),
+    ("rich", "/", freezing),
+    ("rich", "/stops", asking),
+    ("rich", "/agents?name=claude-ada", issued),
+    ("rich", "/agents", adding),
+    ("rich", "/people", adding),
+    ("rich", "/people?id=ben@example.com", nothing),
+    ("rich", "/people", further),
     ("over", request(42), nothing),
     ("over", request(43), unfolded),
     ("signed out", "/login", nothing),
@@ -137,7 +179,7 @@ def consoles() -> Iterator[Callable[[str], RunningConsole]]:
         if scenario not in running:
             fake = ConsoleFake.of(scenario.replace("signed out", "rich"), datetime.now(UTC))
             fake.signed_in = scenario != "signed out"
-            fake.me = {**fake.me, "roles": ["reviewer", "operator"]}
+            fake.me = {**fake.me, "roles": ["reviewer", "operator", "admin"]}
             running[scenario] = RunningConsole(fake)
         return running[scenario]
 

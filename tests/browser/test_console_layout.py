@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.chromium import RunningConsole
 from tests.browser.conftest import Screen, request_id, settled
 
 Screens = Callable[..., Screen]
@@ -20,7 +21,10 @@ PAGES = [
     pytest.param("/requests/req_nope", NOT_FOUND, id="no such request"),
     pytest.param("/history", (), id="history"),
     pytest.param("/agents", (), id="agents"),
+    pytest.param("/agents?name=claude-ada", (), id="an agent"),
     pytest.param("/people", (), id="people"),
+    pytest.param("/people?id=ben@example.com", (), id="a person"),
+    pytest.param("/stops", (), id="stops"),
     pytest.param("/servers", (), id="servers"),
     pytest.param("/servers?name=payments", (), id="tools"),
     pytest.param("/servers?name=nope", NOT_FOUND, id="no such server"),
@@ -55,12 +59,37 @@ def test_a_call_over_a_limit_reflows_too(screens: Screens, number: int) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
 
 
+@pytest.mark.parametrize("scenario", ["stopped", "hostile"])
+@pytest.mark.parametrize("path", ["/", "/stops", "/agents?name=claude-ada"])
+@pytest.mark.parametrize("roles", [["reviewer"], ["reviewer", "operator"]], ids=lambda roles: roles[-1])
+def test_what_is_stopped_reflows_too(screens: Screens, console: RunningConsole, path: str, roles: list[str]) -> None:
+    console.fake.me = {**console.fake.me, "roles": roles}
+    page = settled(screens(width=320, height=640, has_touch=True), path)
+    expect(page.locator(".stop").first).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    assert page.evaluate(SMALL_TARGETS) == []
+
+
+def test_the_control_that_stops_is_in_reach_on_the_smallest_screen_without_a_live_feed(
+    screens: Screens, console: RunningConsole
+) -> None:
+    console.fake.me = {**console.fake.me, "roles": ["operator"]}
+    page = settled(screens(width=320, height=640, has_touch=True), "/history")
+    page.evaluate("document.getElementById('live').dataset.state = 'stopped'")
+    for name in ("Stop", "You"):
+        box = page.get_by_role("button", name=name, exact=True).bounding_box()
+        assert box is not None
+        assert (box["x"] >= 0, box["x"] + box["width"] <= 320) == (True, True)
+        assert min(box["width"], box["height"]) >= 44
+
+
 @pytest.mark.parametrize("width", [320, 390, 719])
 def test_the_pages_stand_in_a_bar_at_the_foot_of_a_phone(screens: Screens, width: int) -> None:
     page = settled(screens(width=width, height=700, has_touch=True), "/history")
-    links = page.locator(".nav a")
-    expect(links).to_have_count(6)
-    for link in links.all():
+    places = page.locator(".nav > :is(a, button):visible")
+    expect(places).to_contain_text(["Inbox", "History", "Agents", "Servers", "More"])
+    expect(places).to_have_count(5)
+    for link in places.all():
         box = link.bounding_box()
         assert box is not None
         assert (box["x"] >= 0, box["x"] + box["width"] <= width, box["y"] + box["height"] <= 700) == (True, True, True)
@@ -68,6 +97,29 @@ def test_the_pages_stand_in_a_bar_at_the_foot_of_a_phone(screens: Screens, width
         assert link.evaluate("(element) => element.scrollWidth <= element.clientWidth") is True
     expect(page.get_by_role("button", name="You")).to_be_visible()
     expect(page.get_by_role("button", name="Keys")).to_be_hidden()
+
+
+@pytest.mark.parametrize(("width", "hidden"), [(390, ["Policies", "People", "Stops"]), (1280, ["Stops"])])
+def test_what_does_not_fit_in_the_bar_stands_under_more(screens: Screens, width: int, hidden: list[str]) -> None:
+    page = settled(screens(width=width, height=760), "/history")
+    page.get_by_role("button", name="More", exact=True).press("Enter")
+    links = page.locator(".more-menu a:visible")
+    expect(links).to_have_text(hidden)
+    expect(links.first).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(links).to_have_count(0)
+    page.get_by_role("button", name="More", exact=True).click()
+    page.get_by_role("link", name="Stops", exact=True).click()
+    expect(page.get_by_role("heading", name="Stops")).to_be_visible()
+    mark = "border-top-color" if width < 720 else "border-bottom-color"
+    lit = f"(element) => getComputedStyle(element).getPropertyValue('{mark}') === getComputedStyle(element).color"
+    assert page.get_by_role("button", name="More", exact=True).evaluate(lit) is True
+
+
+def test_a_wide_bar_holds_every_page(screens: Screens) -> None:
+    page = settled(screens(width=1440, height=900), "/stops")
+    expect(page.locator(".nav > a[aria-current='page']:visible")).to_have_text("Stops")
+    expect(page.get_by_role("button", name="More", exact=True)).to_be_hidden()
 
 
 @pytest.mark.parametrize("path", ["/", f"/requests/{PLAIN}"], ids=["inbox", "request"])

@@ -2,7 +2,7 @@
 
 It exists so that pages can be looked at and tested without the rest. It keeps the shapes of contract.md 4 and the
 rules the pages rely on (binding, one winner, expiry, CSRF), nothing more. Run it by hand with
-`python -m tests.fakes.console_api [--scenario rich|empty|first|many|hostile|over] [--port N]`.
+`python -m tests.fakes.console_api [--scenario rich|empty|first|many|hostile|over|stopped] [--port N]`.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import Any
 
 from aiohttp import web
 
+from approvals.web import routes
 from approvals.web.headers import set_headers
 from tests.fakes import console_directories as directories
 from tests.fakes import console_policies as policies
@@ -29,9 +30,10 @@ from tests.fakes import console_samples as samples
 from tests.fakes.console_directories import ME
 from tests.fakes.console_policy_routes import PolicyRoutes, problem, refusing
 from tests.fakes.console_samples import Json
+from tests.fakes.console_stops import Acts, StopRoutes, Stops
 
 STATIC = Path(__file__).parents[2] / "approvals" / "web" / "static"
-PAGES = ("/", "/login", "/history", "/agents", "/people", "/servers", "/policies", "/requests/{id}")
+PAGES = [path for path, _ in routes.PAGES if not path.startswith("/static/")]
 CSRF = "csrf-of-this-session"
 HEARTBEAT_SECONDS = 5
 
@@ -51,6 +53,9 @@ class ConsoleFake:
     servers: list[Json] = field(default_factory=list)
     tools: list[Json] = field(default_factory=list)
     books: dict[str, policies.Book] = field(default_factory=dict)
+    agents: list[Json] = field(default_factory=list)
+    people: list[Json] = field(default_factory=directories.people)
+    stops: Stops = field(default_factory=Stops)
     before_save: str | None = None
     """What somebody else saves just before the next save arrives."""
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -67,6 +72,7 @@ class ConsoleFake:
             "many": samples.many(start, 200),
             "hostile": samples.hostile(start),
             "over": samples.over(start),
+            "stopped": samples.held(start) + samples.past(start),
         }[scenario]
         notices = (
             [{"level": "warning", "text": "Slack did not answer for 4 minutes; 2 cards wait to be sent."}]
@@ -77,13 +83,23 @@ class ConsoleFake:
         tools = directories.HOSTILE_TOOLS if scenario == "hostile" else directories.TOOLS
         books = policies.books(start, scenario)
         return cls(
-            requests={row["id"]: row for row in rows}, notices=notices, servers=servers, tools=tools, books=books
+            requests={row["id"]: row for row in rows},
+            notices=notices,
+            servers=servers,
+            tools=tools,
+            books=books,
+            agents=directories.agents(start) if servers else [],
+            stops=Stops.of(scenario, start),
         )
 
     def tell(self, request_id: str) -> None:
+        """Send the event of a request to every open stream."""
+        self.send({"kind": "request", "id": request_id})
+
+    def send(self, event: Json) -> None:
         """Send an event to every open stream."""
         for queue in self.streams:
-            queue.put_nowait(json.dumps({"kind": "request", "id": request_id}))
+            queue.put_nowait(json.dumps(event))
 
     def add(self, row: Json) -> None:
         """A new request comes in."""
@@ -142,6 +158,8 @@ def build(fake: ConsoleFake) -> web.Application:
     app.router.add_get("/api/v1/servers", _servers)
     app.router.add_get("/api/v1/servers/{name}/tools", _tools)
     PolicyRoutes(fake).add(app)
+    StopRoutes(fake).add(app)
+    Acts(fake).add(app)
     app.router.add_get("/readyz", _ready)
     app.router.add_get("/{rest:(?!api/|static/).*}", _missing)
     return app
@@ -347,12 +365,11 @@ def _whole(member: str, rows: list[Json]) -> web.Response:
 
 
 async def _agents(request: web.Request) -> web.Response:
-    fake = request.app[FAKE]
-    return _whole("agents", directories.agents(fake.clock()) if fake.servers else [])
+    return _whole("agents", request.app[FAKE].agents)
 
 
-async def _people(_request: web.Request) -> web.Response:
-    return _whole("people", directories.people())
+async def _people(request: web.Request) -> web.Response:
+    return _whole("people", request.app[FAKE].people)
 
 
 async def _servers(request: web.Request) -> web.Response:
@@ -376,7 +393,9 @@ async def _ready(_request: web.Request) -> web.Response:
 def main() -> None:
     """Serve one scenario until interrupted."""
     options = argparse.ArgumentParser()
-    options.add_argument("--scenario", default="rich", choices=["rich", "empty", "first", "many", "hostile", "over"])
+    options.add_argument(
+        "--scenario", default="rich", choices=["rich", "empty", "first", "many", "hostile", "over", "stopped"]
+    )
     options.add_argument("--port", type=int, default=8643)
     chosen = options.parse_args()
     app = build(ConsoleFake.of(chosen.scenario, datetime.now(UTC)))

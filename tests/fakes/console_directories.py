@@ -190,8 +190,10 @@ def agents(start: datetime) -> list[Json]:
     """Agents in every standing."""
     base: Json = {"anonymous": False, "source": "config", "paused_at": None, "revoked_at": None, "tokens": []}
     used = {"last_used_at": stamp(start - timedelta(seconds=75))}
+    tokens = [token("plc_agent_1a2B3c4D", start, **used), token("plc_agent_9zYx8Wv7", start, revoked_at=stamp(start))]
+    known = {"source": "added", "tokens": tokens}
     return [
-        {**base, "name": "claude-ada", "owner": ADA, "servers": ["payments", "mail"], **used},
+        {**base, "name": "claude-ada", "owner": ADA, "servers": ["payments", "mail"], **known, **used},
         {**base, "name": "local", "owner": None, "servers": ["search"], "anonymous": True, "last_used_at": None},
         {
             **base,
@@ -204,10 +206,22 @@ def agents(start: datetime) -> list[Json]:
     ]
 
 
+def token(prefix: str, start: datetime, **fields: Any) -> Json:
+    """A token of an agent, as the API shows it."""
+    return {
+        "prefix": prefix,
+        "created_at": stamp(start - timedelta(days=12)),
+        "expires_at": stamp(start + timedelta(days=78)),
+        "revoked_at": None,
+        "last_used_at": None,
+        **fields,
+    }
+
+
 def people() -> list[Json]:
     """People with and without Slack, and one who is disabled."""
     return [
-        {**ME, "slack": ["T01:U01"], "disabled": False},
+        {**ME, "slack": ["T01:U01"], "disabled": False, "source": "config"},
         {
             "id": BEN,
             "name": "Ben",
@@ -215,6 +229,15 @@ def people() -> list[Json]:
             "groups": ["finance"],
             "slack": ["T01:U02"],
             "disabled": False,
+            "source": "added",
         },
-        {"id": "old@example.com", "name": "Old Hand", "roles": ["viewer"], "groups": [], "slack": [], "disabled": True},
+        {
+            "id": "old@example.com",
+            "name": "Old Hand",
+            "roles": ["viewer"],
+            "groups": [],
+            "slack": [],
+            "disabled": True,
+            "source": "added",
+        },
     ]

@@ -3,33 +3,18 @@ import { Problem, whoAmI } from "./api.js";
 import { h, settleDown, show } from "./dom.js";
 import { bind, startKeys } from "./keys.js";
 import { startLive } from "./live.js";
+import { isSteward } from "./roles.js";
 import { banner, drawNotices, drawShell, frame } from "./shell.js";
+import { offered, pageAt } from "./sitemap.js";
+import { askFreeze } from "./stops/dialogs.js";
+import { lookAtStops } from "./stops/state.js";
 import { skewSeconds, startClock } from "./time.js";
-
-const PAGES = [
-  [/^\/$/, "inbox"],
-  [/^\/login$/, "login"],
-  [/^\/requests\/([A-Za-z0-9_-]{1,64})$/, "request"],
-  [/^\/history$/, "history"],
-  [/^\/agents$/, "agents"],
-  [/^\/people$/, "people"],
-  [/^\/servers$/, "servers"],
-  [/^\/policies$/, "policies"],
-];
 
 const NOTICES_MS = 30_000;
 
-function pageFor(path) {
-  for (const [pattern, name] of PAGES) {
-    const found = pattern.exec(path);
-    if (found) return { name, argument: found[1] ?? null };
-  }
-  return { name: "missing", argument: null };
-}
-
 async function start() {
   const main = document.getElementById("main");
-  const { name, argument } = pageFor(window.location.pathname);
+  const { name, argument } = pageAt(window.location.pathname);
   startClock();
   const { page } = await import(`./pages/${name}.js`);
   if (name === "login") return page(main);
@@ -38,6 +23,7 @@ async function start() {
   drawShell(me, name);
   startKeys();
   goKeys(me);
+  lookAtStops();
   if (Math.abs(skewSeconds()) > 30) {
     banner("clock", "info", `This device's clock is ${Math.abs(skewSeconds())} s off. Times here follow the server's.`);
   }
@@ -48,8 +34,10 @@ async function start() {
   startLive({
     changed: (ids) => {
       recount();
+      if (ids === null) lookAtStops();
       for (const listener of listeners) listener(ids);
     },
+    stopsChanged: lookAtStops,
     state: frame.liveState,
   });
   window.setInterval(lookForNotices, NOTICES_MS);
@@ -89,12 +77,8 @@ async function meOrReason(main) {
 }
 
 function goKeys(me) {
-  const go = (path) => () => window.location.assign(path);
-  bind("g p", "Go to the inbox", go("/"));
-  bind("g h", "Go to the history", go("/history"));
-  if (me.features?.agents) bind("g a", "Go to the agents", go("/agents"));
-  if (me.features?.servers) bind("g s", "Go to the servers", go("/servers"));
-  if (me.features?.policies) bind("g r", "Go to the policies", go("/policies"));
+  for (const { key, to, path } of offered(me)) bind(`g ${key}`, `Go to ${to}`, () => window.location.assign(path));
+  if (isSteward(me)) bind(".", "Freeze agents", () => askFreeze());
 }
 
 start().catch((error) => {

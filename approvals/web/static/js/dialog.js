@@ -3,8 +3,8 @@ import { h } from "./dom.js";
 
 let count = 0;
 
-/** Open a dialog. `build(close)` returns its content; the promise gives what `close(value)` was called with, else null. */
-export function openDialog(title, build, { className = "", focus = null } = {}) {
+/** Open a dialog. `build(close)` returns its content; the promise gives what `close(value)` was called with, else null. `held`: Esc does not close it. */
+export function openDialog(title, build, { className = "", focus = null, held = false } = {}) {
   const opener = document.activeElement;
   const headingId = `dialog-${(count += 1)}`;
   return new Promise((resolve) => {
@@ -15,6 +15,7 @@ export function openDialog(title, build, { className = "", focus = null } = {}) 
       element.close();
     };
     const heading = h("h2", { id: headingId, tabindex: "-1", text: title });
+    if (held) element.addEventListener("cancel", (event) => event.preventDefault());
     element.append(h("div", { class: "dialog" }, heading, build(close)));
     element.addEventListener("close", () => {
       element.remove();

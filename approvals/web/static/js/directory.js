@@ -9,10 +9,11 @@ const LIMIT = 200;
 
 /**
  * Draw a directory page. `none` is [what, how, command]; `heading` and `back` where the title alone is not enough.
+ * `tools` stands beside the heading: what can be added.
  * `choosing(rows, redraw)` may give { element, kept }: what stands above the table, and the rows to show, in order.
  */
 export async function directoryPage(main, page) {
-  const { title, heading = title, back, about, path, member, columns, none, missing, choosing, className } = page;
+  const { title, heading = title, back, about, path, member, columns, none, missing, choosing, className, tools = null } = page;
   setTitle(title);
   const body = h("div", {}, h("p", { class: "muted", text: "Loading…" }));
   show(
@@ -20,7 +21,7 @@ export async function directoryPage(main, page) {
     h(
       "div",
       { class: "page" },
-      h("header", { class: "page-head" }, h("div", {}, back, h("h1", {}, heading), h("p", {}, about))),
+      h("header", { class: "page-head" }, h("div", {}, back, h("h1", {}, heading), h("p", {}, about)), tools),
       body,
     ),
   );
@@ -57,7 +58,8 @@ function empty([what, how, command]) {
   return h("div", { class: "empty" }, h("h2", { text: what }), h("p", { text: how }), h("code", { text: command }));
 }
 
-function absent(error, title, missing) {
+/** What stands in the place of a list that did not come. */
+export function absent(error, title, missing) {
   const words = {
     404: missing ?? [
       `${title} are not shown by this Placet.`,
@@ -66,4 +68,25 @@ function absent(error, title, missing) {
     403: [`You may not see the ${title.toLowerCase()}.`, error.message],
   }[error.status] ?? ["The list could not be loaded.", error.message];
   return h("div", { class: "empty", role: "status" }, h("h2", { text: words[0] }), h("p", {}, visible(words[1])));
+}
+
+/** The one row of a list whose member `key` is `value`, read page by page; null where there is none. */
+export async function oneOf(path, member, key, value) {
+  let cursor = "";
+  do {
+    const answer = await get(`${path}?limit=${LIMIT}${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`);
+    const found = answer[member].find((row) => row[key] === value);
+    if (found) return found;
+    cursor = answer.next_cursor;
+  } while (cursor);
+  return null;
+}
+
+/** What is known of one thing: [[name, value]]. */
+export function factsAcross(rows) {
+  return h(
+    "dl",
+    { class: "facts across" },
+    rows.map(([name, value]) => [h("dt", { class: "label", text: name }), h("dd", {}, value)]),
+  );
 }

@@ -18,6 +18,8 @@ const PATHS = {
   back: "M9.5 3L4.5 8l5 5",
   next: "M6.5 3l5 5-5 5",
   yes: "M3 8.5l3.5 3.5L13 4.5",
+  more: "M3 8h.01M8 8h.01M13 8h.01",
+  stop: "M5.5 2.5h5l3 3v5l-3 3h-5l-3-3v-5zM5.5 8h5",
   no: "M4 4l8 8M12 4l-8 8",
   warning: "M8 2.5l6 11H2zM8 6.5v3.5M8 11.8v.2",
   clock: "M8 13.5a5.5 5.5 0 1 0 0-11 5.5 5.5 0 0 0 0 11zM8 5v3.2l2.2 1.4",

@@ -11,8 +11,11 @@ const POLL_MS = 5_000;
 const RETRY_MS = [500, 1000, 2000, 5000];
 const HIDDEN_MS = 30_000;
 
-/** Start the feed. `changed(ids)` gets a Set, or null for "anything may have changed"; `state(stopped, since)` tells of silence. */
-export function startLive({ changed, state }) {
+/**
+ * Start the feed. `changed(ids)` gets a Set, or null for "anything may have changed"; `stopsChanged()` that a freeze or
+ * break-glass did; `state(stopped, since)` tells of silence.
+ */
+export function startLive({ changed, stopsChanged, state }) {
   const feed = {
     last: "",
     heard: Date.now(),
@@ -40,7 +43,7 @@ export function startLive({ changed, state }) {
   window.setInterval(() => watch(feed, { changed, state }), 1000);
   document.addEventListener("visibilitychange", () => seen(feed, changed));
   window.addEventListener("online", () => feed.abort?.abort());
-  listen(feed, { changed, heard, opened });
+  listen(feed, { changed, stopsChanged, heard, opened });
 }
 
 function watch(feed, { changed, state }) {
@@ -75,12 +78,12 @@ const pause = (ms) => new Promise((resolve) => window.setTimeout(resolve, ms));
  * A hidden page parks its stream: browsers allow six connections to one place, and forgotten tabs would take them all.
  * An open stream says nothing of what happened between the loading of the page and its opening: look at everything.
  */
-async function listen(feed, { changed, heard, opened }) {
+async function listen(feed, hooks) {
   for (;;) {
     while (feed.parked) await pause(500);
     feed.abort = new AbortController();
     try {
-      await stream(feed, { changed, heard, opened });
+      await stream(feed, hooks);
     } catch {
       /* refused, broken off or aborted: the loop below tries again, the watch above tells the person */
     }
@@ -89,7 +92,7 @@ async function listen(feed, { changed, heard, opened }) {
   }
 }
 
-async function stream(feed, { changed, heard, opened }) {
+async function stream(feed, { changed, stopsChanged, heard, opened }) {
   const headers = { Accept: "text/event-stream" };
   if (feed.last) headers["Last-Event-ID"] = feed.last;
   const answer = await fetch("/api/v1/events", {
@@ -112,6 +115,7 @@ async function stream(feed, { changed, heard, opened }) {
     buffer = blocks.pop();
     const ids = new Set();
     for (const block of blocks) take(block, feed, ids);
+    if (ids.delete("stops")) stopsChanged();
     if (ids.has("*")) changed(null);
     else if (ids.size) changed(ids);
   }
@@ -127,6 +131,7 @@ function take(block, feed, ids) {
   try {
     const event = JSON.parse(data);
     if (event.kind === "request") ids.add(event.id ?? "*");
+    else if (event.kind === "stops") ids.add("stops");
     else if (event.kind === "heartbeat") learnClock(event.server_time);
     else ids.add("*");
   } catch {

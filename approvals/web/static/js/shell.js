@@ -4,34 +4,17 @@ import { openDialog } from "./dialog.js";
 import { announce, h, show } from "./dom.js";
 import { icon, mark } from "./icons.js";
 import { showKeys } from "./keys.js";
+import { navigation } from "./nav.js";
 import { preference, prefer } from "./prefs.js";
+import { showBanners, stopControl } from "./stops/control.js";
 import { clock } from "./time.js";
 import { visible } from "./visible.js";
-
-const LINKS = [
-  ["inbox", "/", "Inbox", "inbox"],
-  ["history", "/history", "History", "history"],
-  ["agents", "/agents", "Agents", "agent"],
-  ["servers", "/servers", "Servers", "server"],
-  ["policies", "/policies", "Policies", "policy"],
-  ["people", "/people", "People", "people"],
-];
-const ALWAYS = new Set(["inbox", "history"]);
 
 let title = "Placet";
 let waiting = 0;
 
 /** Draw the bar for the person and mark the page that is open. */
 export function drawShell(me, current) {
-  const links = LINKS.filter(([name]) => ALWAYS.has(name) || me.features?.[name]).map(([name, path, word, picture]) =>
-    h(
-      "a",
-      { href: path, "aria-current": current === name ? "page" : null },
-      icon(picture),
-      h("span", { text: word }),
-      name === "inbox" ? h("span", { class: "count", id: "nav-count" }) : null,
-    ),
-  );
   const person = h(
     "button",
     { class: "button quiet", type: "button", "aria-haspopup": "dialog", on: { click: () => openSettings(me) } },
@@ -51,16 +34,18 @@ export function drawShell(me, current) {
       "header",
       { class: "top" },
       h("a", { class: "brand", href: "/", id: "brand" }, mark(false), h("span", { text: "Placet" })),
-      h("nav", { class: "nav", "aria-label": "Pages" }, links),
+      navigation(me, current),
       h(
         "div",
         { class: "top-end" },
         h("span", { class: "live", id: "live", data: { state: "starting" } }, icon("clock"), h("span", { text: "Connecting" })),
+        stopControl(me),
         keys,
         person,
       ),
     ),
   );
+  showBanners(me, current);
   drawNotices(me);
   frame.refreshCount();
 }

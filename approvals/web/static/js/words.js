@@ -24,6 +24,12 @@ export const TONES = {
   denied: "bad",
 };
 
+/** What let a call run that nobody approved. */
+export const GROUNDS = {
+  silence: " without approval: nobody answered, and the rule lets it run then",
+  break_glass: " without approval: break-glass was open",
+};
+
 const CAUSES = {
   timed_out: "nobody decided in time",
   undelivered: "no reviewer could be told",
@@ -40,6 +46,7 @@ const CAUSES = {
   lease_lost: "the process that ran it went away before an answer came",
   no_answer: "the upstream server gave no answer",
   silence_allows: "the rule lets it run when nobody answers",
+  break_glass: "break-glass was open",
   resolved_ran: "a person noted that it ran",
   resolved_did_not_run: "a person noted that it did not run",
 };
@@ -53,6 +60,7 @@ const EVENTS = {
   quorum_met: "approved; the quorum is met",
   defaulted: "approved it by silence, as the rule says",
   covered: "approved it under a standing grant",
+  bypassed: "let it run without approval, by break-glass",
   vetoed: "denied",
   timed_out: "ended it: nobody decided in time",
   undelivered: "ended it: no reviewer could be told",

@@ -1,33 +1,42 @@
-/** Agents: who may call, on whose behalf, and whether they are paused. */
+/** Agents: who may call, on whose behalf, and whether they are stopped; with ?name= one of them. */
+import { addAgent } from "../agents/acts.js";
+import { agentPage, standing } from "../agents/one.js";
 import { directoryPage } from "../directory.js";
+import { h } from "../dom.js";
+import { isSteward } from "../roles.js";
 import { ago } from "../time.js";
 import { bdi } from "../visible.js";
 
-const standing = (agent) => {
-  if (agent.revoked_at) return "Revoked";
-  if (agent.paused_at || agent.paused) return "Paused";
-  return agent.anonymous ? "Active, no token needed" : "Active";
-};
+const link = (name) => `/agents?name=${encodeURIComponent(name)}`;
 
 /** Draw the page. */
-export function page(main) {
+export function page(main, context) {
+  const name = new URLSearchParams(window.location.search).get("name");
+  if (name) return agentPage(main, name, context);
+  const add = async () => {
+    const agent = await addAgent();
+    if (agent) window.location.assign(link(agent.name));
+  };
   return directoryPage(main, {
     title: "Agents",
     about: "The programs that may call tools, each with the human behind it.",
+    tools: isSteward(context.me)
+      ? h("button", { class: "button primary", type: "button", text: "Add an agent…", on: { click: add } })
+      : null,
     path: "/api/v1/agents",
     member: "agents",
     none: [
       "No agent is known yet.",
-      "Add one on the machine Placet runs on; its token is shown once.",
+      "An operator adds one here, or on the machine Placet runs on; its token is shown once.",
       "placet agents add NAME --owner you@example.com",
     ],
     columns: [
-      { name: "Agent", cell: (agent) => bdi(agent.name) },
+      { name: "Agent", cell: (agent) => h("a", { href: link(agent.name), class: "mono" }, bdi(agent.name)) },
       { name: "Owner", cell: (agent) => (agent.owner ? bdi(agent.owner) : "nobody") },
       { name: "Servers", cell: (agent) => bdi((agent.servers ?? []).join(", ") || "none") },
       { name: "State", cell: standing },
-      { name: "Last call", cell: (agent) => ago(agent.last_used_at ?? agent.last_seen_at) },
-      { name: "Known from", cell: (agent) => bdi(agent.source ?? "–") },
+      { name: "Last call", cell: (agent) => ago(agent.last_used_at) },
+      { name: "Known from", cell: (agent) => ({ config: "configuration" })[agent.source] ?? bdi(agent.source ?? "–") },
     ],
   });
 }

@@ -11,6 +11,7 @@ import { rowList } from "../inbox_rows.js";
 import { bind } from "../keys.js";
 import { preference } from "../prefs.js";
 import { openPanel } from "../request/panel.js";
+import { isSteward } from "../roles.js";
 import { frame, setTitle } from "../shell.js";
 import { visible } from "../visible.js";
 import { titleOf } from "../words.js";
@@ -244,6 +245,7 @@ function bindKeys(box) {
   bind("c", "Comment", () => box.panel?.act("Comment"));
   bind("+", "Add 15 minutes", () => box.panel?.act("Add 15"));
   bind("v", "Arguments as tree or raw", () => box.panel?.flip());
+  if (isSteward(box.me)) bind(".", "Pause the agent of the request", () => box.panel?.act("Pause the agent"));
   bind("h", "Names of hidden characters", () => document.documentElement.classList.toggle("hidden-names"));
   bind("]", "Next request", () => step(box, 1));
   bind("[", "Previous request", () => step(box, -1));

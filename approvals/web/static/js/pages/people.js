@@ -1,12 +1,27 @@
-/** People: who may decide, see or run things here. */
+/** People: who may decide, see or run things here; with ?id= one of them. */
 import { directoryPage } from "../directory.js";
+import { h } from "../dom.js";
+import { savePerson } from "../people/acts.js";
+import { personPage } from "../people/one.js";
+import { isAdmin } from "../roles.js";
 import { bdi } from "../visible.js";
 
+const link = (id) => `/people?id=${encodeURIComponent(id)}`;
+
 /** Draw the page. */
-export function page(main) {
+export function page(main, context) {
+  const id = new URLSearchParams(window.location.search).get("id");
+  if (id) return personPage(main, id, context);
+  const add = async () => {
+    const person = await savePerson();
+    if (person) window.location.assign(link(person.id));
+  };
   return directoryPage(main, {
     title: "People",
     about: "Who may see and decide. Whether a person may decide one request is judged at the moment of the decision.",
+    tools: isAdmin(context.me)
+      ? h("button", { class: "button primary", type: "button", text: "Add a person…", on: { click: add } })
+      : null,
     path: "/api/v1/people",
     member: "people",
     none: [
@@ -15,15 +30,13 @@ export function page(main) {
       "placet people add you@example.com --role reviewer --group finance",
     ],
     columns: [
-      { name: "Person", cell: (person) => bdi(person.name || person.id) },
-      { name: "Address", cell: (person) => bdi(person.id ?? person.email) },
+      { name: "Person", cell: (person) => h("a", { href: link(person.id) }, bdi(person.name || person.id)) },
+      { name: "Address", cell: (person) => bdi(person.id) },
       { name: "Roles", cell: (person) => bdi((person.roles ?? []).join(", ") || "none") },
       { name: "Groups", cell: (person) => bdi((person.groups ?? []).join(", ") || "none") },
-      {
-        name: "Slack",
-        cell: (person) => ([person.slack ?? []].flat().length ? bdi([person.slack].flat().join(", ")) : "not mapped"),
-      },
+      { name: "Slack", cell: (person) => (person.slack.length ? bdi(person.slack.join(", ")) : "not mapped") },
       { name: "State", cell: (person) => (person.disabled ? "Disabled" : "Active") },
+      { name: "Kept in", cell: (person) => (person.source === "config" ? "the configuration" : "this list") },
     ],
   });
 }

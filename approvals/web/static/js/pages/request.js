@@ -3,6 +3,7 @@ import { h, show } from "../dom.js";
 import { icon } from "../icons.js";
 import { bind } from "../keys.js";
 import { openPanel } from "../request/panel.js";
+import { isSteward } from "../roles.js";
 import { setTitle } from "../shell.js";
 import { titleOf } from "../words.js";
 
@@ -32,6 +33,7 @@ export async function page(main, { me, argument, onChange }) {
   bind("c", "Comment", () => panel.act("Comment"));
   bind("+", "Add 15 minutes", () => panel.act("Add 15"));
   bind("v", "Arguments as tree or raw", () => panel.flip());
+  if (isSteward(me)) bind(".", "Pause the agent of the request", () => panel.act("Pause the agent"));
   bind("h", "Names of hidden characters", () => document.documentElement.classList.toggle("hidden-names"));
   await panel.ready;
 }

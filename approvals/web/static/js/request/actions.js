@@ -1,7 +1,9 @@
-/** What else can be done to a request: more time, a comment, taking it back, noting what became of an unknown. Each is one POST. */
+/** What else can be done to a request: more time, a comment, taking it back, noting what became of an unknown, pausing its agent. Each is one POST. */
+import { pauseAgent } from "../agents/acts.js";
 import { post } from "../api.js";
 import { openDialog } from "../dialog.js";
 import { announce, h } from "../dom.js";
+import { isSteward } from "../roles.js";
 
 const MOST = 500;
 
@@ -45,6 +47,7 @@ function offered(request, me, act) {
   const reads = roles.length > 0 && roles.every((role) => ["viewer", "auditor"].includes(role));
   if (request.may_cancel || !reads) list.push(["Comment…", () => comment(act)]);
   if (request.may_cancel) list.push(["Take the call back…", () => takeBack(act)]);
+  if (isSteward(me)) list.push(["Pause the agent…", () => pauseAgent({ name: request.agent })]);
   return list;
 }
 

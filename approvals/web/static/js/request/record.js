@@ -4,7 +4,7 @@ import { h } from "../dom.js";
 import { icon } from "../icons.js";
 import { ago, exact, span } from "../time.js";
 import { bdi, visible } from "../visible.js";
-import { STATES, TONES, causeWords, decidingVote, voterWords } from "../words.js";
+import { GROUNDS, STATES, TONES, causeWords, decidingVote, voterWords } from "../words.js";
 
 /** Who, what, when, why: the line that takes the place of the buttons. */
 export function verdict(request) {
@@ -22,7 +22,7 @@ export function verdict(request) {
   const who =
     vote && word !== STATES.expired && word !== STATES.cancelled
       ? [" by ", bdi(voterWords(vote), "strong"), ` via ${vote.via}`]
-      : [];
+      : [GROUNDS[request.ground]];
   return h(
     "section",
     { class: `verdict ${tone}`, "aria-label": "Decision" },

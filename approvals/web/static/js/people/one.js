@@ -1,0 +1,60 @@
+/** One person: roles, groups, Slack, and what an admin can do. */
+import { absent, factsAcross, oneOf } from "../directory.js";
+import { h, show } from "../dom.js";
+import { icon } from "../icons.js";
+import { isAdmin } from "../roles.js";
+import { setTitle } from "../shell.js";
+import { bdi } from "../visible.js";
+import { linkFor, removePerson, savePerson, tokenFor } from "./acts.js";
+
+/** Draw the page. */
+export async function personPage(main, id, { me }) {
+  setTitle(id);
+  const body = h("div", { class: "page" }, h("p", { class: "muted", text: "Loading…" }));
+  show(main, body);
+  const draw = (person) => show(body, head(person, me, draw), facts(person));
+  try {
+    const person = await oneOf("/api/v1/people", "people", "id", id);
+    if (person) draw(person);
+    else show(body, back(), h("h1", { text: "There is no such person" }), h("p", {}, "Nobody knows ", bdi(id), "."));
+  } catch (error) {
+    show(body, back(), absent(error, "People"));
+  }
+}
+
+const back = () => h("a", { class: "button quiet", href: "/people" }, icon("back"), "People");
+
+function head(person, me, draw) {
+  const added = person.source !== "config";
+  const button = (words, run, kind = "") => h("button", { class: `button ${kind}`, type: "button", text: words, on: { click: run } });
+  const change = async () => {
+    const after = await savePerson(person);
+    if (after) draw(after);
+  };
+  const remove = async () => {
+    if (await removePerson(person)) window.location.assign("/people");
+  };
+  const acts = h(
+    "div",
+    { class: "page-acts" },
+    added ? button("Change…", change) : null,
+    person.disabled ? null : button("Sign-in link…", () => linkFor(person)),
+    added ? button("API token…", () => tokenFor(person)) : null,
+    added && person.id !== me.person.id ? button("Remove…", remove, "no") : null,
+  );
+  return h(
+    "header",
+    { class: "page-head" },
+    h("div", {}, back(), h("h1", {}, bdi(person.name || person.id)), h("p", {}, bdi(person.id), person.disabled ? ". Disabled: may do nothing here." : null)),
+    isAdmin(me) ? acts : null,
+  );
+}
+
+function facts(person) {
+  return factsAcross([
+    ["Roles", bdi(person.roles.join(", ") || "none")],
+    ["Groups", bdi(person.groups.join(", ") || "none")],
+    ["Slack", person.slack.length ? bdi(person.slack.join(", "), "mono") : "not mapped"],
+    ["Known from", person.source === "config" ? "the configuration file, which is where to change it" : "added while Placet ran"],
+  ]);
+}
