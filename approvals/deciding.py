@@ -52,8 +52,8 @@ def decide(room: Room, request_id: str, decision: Decision) -> Result:
     request = room.load(request_id)
     person = room.person(decision.reviewer)
     refused = (
-        _unseen(request, person, binding=decision.binding)
-        or (request is not None and _over(room, request))
+        unseen(request, person, binding=decision.binding)
+        or (request is not None and over(room, request))
         or (request is not None and _cannot(person, request, decision))
         or (request is not None and _stopped(room, request, decision))
     )
@@ -100,7 +100,7 @@ def extend(room: Room, request_id: str, reviewer: PersonId, by: timedelta) -> Re
     """Give people more time; whoever may decide, or an operator, may."""
     request = room.load(request_id)
     person = room.person(reviewer)
-    refused = _unseen(request, person) or (request is not None and _over(room, request))
+    refused = unseen(request, person) or (request is not None and over(room, request))
     if refused or request is None:
         return refused or NotFound(what="request")
     why = quorum.why_no_authority(person, request)
@@ -123,7 +123,7 @@ def cancel(room: Room, request_id: str, *, actor: str, cause: Cause, note: str |
     try:
         ended = room.move(request, Happened(event=Event.CANCELLED, actor=actor, cause=cause, note=clean(note)))
     except NoSuchArrow:
-        return _over(room, request) or NotClaimable(state=request.state, request=request)
+        return over(room, request) or NotClaimable(state=request.state, request=request)
     if cause is Cause.CLIENT_CANCELLED:
         # The agent took it back itself: there is nothing left to tell it.
         room.tx.requests.set_told(request_id, room.tx.now)
@@ -134,7 +134,7 @@ def resolve(room: Room, request_id: str, *, reviewer: PersonId, ran: bool, note:
     """Note whether a call of unknown outcome ran. Nothing re-runs it."""
     request = room.load(request_id)
     person = room.person(reviewer)
-    refused = _unseen(request, person) or bad_text("note", note)
+    refused = unseen(request, person) or bad_text("note", note)
     if refused or request is None:
         return refused or NotFound(what="request")
     why = quorum.why_no_authority(person, request)
@@ -168,7 +168,7 @@ def clean(text: str | None) -> str | None:
     return (text or "").replace("\r\n", "\n").strip() or None
 
 
-def _unseen(request: ApprovalRequest | None, person: Person, *, binding: str | None = None) -> Refusal | None:
+def unseen(request: ApprovalRequest | None, person: Person, *, binding: str | None = None) -> Refusal | None:
     """The same NotFound for what is not there and what may not be seen.
 
     Whoever names the binding has seen the card (in a Slack channel, say): they are told why they may not.
@@ -180,7 +180,7 @@ def _unseen(request: ApprovalRequest | None, person: Person, *, binding: str | N
     return NotFound(what="request")
 
 
-def _over(room: Room, request: ApprovalRequest) -> Refusal | None:
+def over(room: Room, request: ApprovalRequest) -> Refusal | None:
     """Why nobody can decide any more: it ran out, or somebody was first."""
     if request.state is State.PENDING:
         return None

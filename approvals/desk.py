@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
 
-from approvals import deciding, executing, filing, stopped
+from approvals import deciding, executing, filing, handing, stopped
 from approvals.bus import Bus
 from approvals.directory import Directory
 from approvals.domain import quorum
@@ -113,6 +113,24 @@ class Desk:
             NotFound, NotAllowed, AlreadyDecided, Expired, Invalid, Unavailable.
         """
         return await self._act(lambda room: deciding.extend(room, request_id, reviewer, by))
+
+    async def reassign(
+        self, request_id: str, *, by: PersonId, to: tuple[str, ...], factor: int | None = None, note: str | None = None
+    ) -> ApprovalRequest:
+        """Let others decide in place of those whom a person speaks for.
+
+        Raises:
+            NotFound, NotAllowed, AlreadyDecided, Expired, Invalid, Unavailable.
+        """
+        return await self._act(lambda room: handing.reassign(room, request_id, by=by, to=to, factor=factor, note=note))
+
+    async def snooze(self, request_id: str, *, by: PersonId, lasts: timedelta | None) -> ApprovalRequest:
+        """Put a waiting request out of one person's sight for a while; None shows it again.
+
+        Raises:
+            NotFound, AlreadyDecided, Expired, Invalid, Unavailable.
+        """
+        return await self._act(lambda room: handing.snooze(room, request_id, by=by, lasts=lasts))
 
     async def resolve(
         self, request_id: str, *, reviewer: PersonId, ran: bool, note: str | None = None

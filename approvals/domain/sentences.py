@@ -76,7 +76,16 @@ def _waiting(telling: Telling) -> str:
     request = telling.request
     line = f"Waiting until {_time(request.expires_at)} for {_still_needed(telling.needs)}"
     yes = list(dict.fromkeys(v.reviewer for v in request.votes if v.answer is Answer.APPROVE))
-    return f"{line}; approved by {', '.join(telling.name(v) for v in yes)}" if yes else line
+    line += f"; approved by {', '.join(telling.name(v) for v in yes)}" if yes else ""
+    return line + _handed_on(telling)
+
+
+def _handed_on(telling: Telling) -> str:
+    row = actor_of(telling.history, Event.REASSIGNED)
+    if row is None:
+        return ""
+    note = row.detail.get("note")
+    return f"; handed on by {telling.name(row.actor)}" + (f" (“{_said(str(note))}”)" if note else "")
 
 
 def _still_needed(needs: tuple[Need, ...]) -> str:

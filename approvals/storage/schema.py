@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from approvals.storage import metadata, tables, tables_audit, tables_stops
+from approvals.storage import metadata, tables, tables_audit, tables_stops, tables_talk
 
 METADATA = metadata.METADATA
-MODULES = (tables, tables_audit, tables_stops)
+MODULES = (tables, tables_audit, tables_stops, tables_talk)
 """Where the tables are described."""

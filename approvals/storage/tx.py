@@ -20,6 +20,7 @@ from approvals.storage.raises import Raises
 from approvals.storage.recordings import Recordings
 from approvals.storage.replicas import Replicas
 from approvals.storage.requests import Requests
+from approvals.storage.snoozes import Snoozes
 from approvals.storage.switches import Switches
 from approvals.storage.upstream_tokens import Secrets
 
@@ -83,6 +84,11 @@ class Tx(Frame):
     def switches(self) -> Switches:
         """Freezes."""
         return Switches(self)
+
+    @property
+    def snoozes(self) -> Snoozes:
+        """What people have put out of their sight."""
+        return Snoozes(self)
 
     @property
     def openings(self) -> Openings:

@@ -63,7 +63,7 @@ async def timeline(request: web.Request) -> web.StreamResponse:
 async def decide(request: web.Request) -> web.StreamResponse:
     """Approve or deny exactly the call whose binding is named."""
     sent = await body.read(request, DecisionIn)
-    return await _act(request, lambda parts, id_, visitor: parts.desk.decide(id_, _decision(sent, visitor)))
+    return await act(request, lambda parts, id_, visitor: parts.desk.decide(id_, _decision(sent, visitor)))
 
 
 @access(Access.PERSON)
@@ -80,14 +80,14 @@ async def extend(request: web.Request) -> web.StreamResponse:
     """Give people more time to decide."""
     sent = await body.read(request, ExtendIn)
     by = body.length(sent.by)
-    return await _act(request, lambda parts, id_, visitor: parts.desk.extend(id_, reviewer=visitor.person.id, by=by))
+    return await act(request, lambda parts, id_, visitor: parts.desk.extend(id_, reviewer=visitor.person.id, by=by))
 
 
 @access(Access.PERSON)
 async def cancel(request: web.Request) -> web.StreamResponse:
     """Take the call back before it runs."""
     sent = await body.read(request, CancelIn)
-    return await _act(
+    return await act(
         request,
         lambda parts, id_, visitor: parts.desk.cancel(
             id_, actor=visitor.person.id, cause=Cause.CANCELLED_BY_PERSON, note=sent.note
@@ -99,7 +99,7 @@ async def cancel(request: web.Request) -> web.StreamResponse:
 async def comment(request: web.Request) -> web.StreamResponse:
     """Write a note for the other people."""
     sent = await body.read(request, CommentIn)
-    return await _act(
+    return await act(
         request, lambda parts, id_, visitor: parts.db.write(lambda tx: _comment(tx, id_, visitor.person, sent.text))
     )
 
@@ -108,7 +108,7 @@ async def comment(request: web.Request) -> web.StreamResponse:
 async def resolve(request: web.Request) -> web.StreamResponse:
     """Note whether a call of unknown outcome ran."""
     sent = await body.read(request, ResolveIn)
-    return await _act(
+    return await act(
         request,
         lambda parts, id_, visitor: parts.desk.resolve(id_, reviewer=visitor.person.id, ran=sent.ran, note=sent.note),
     )
@@ -124,11 +124,11 @@ async def _visible(request: web.Request) -> ApprovalRequest:
     return found
 
 
-async def _act(request: web.Request, act: Act) -> web.Response:
+async def act(request: web.Request, what: Act) -> web.Response:
     """Do one thing to a request this person may see, and answer with the request as it then stands."""
     found = await _visible(request)
     parts, visitor = request.app[PARTS], request[VISITOR]
-    after = await _refusing(parts, visitor, act(parts, found.id, visitor))
+    after = await _refusing(parts, visitor, what(parts, found.id, visitor))
     return answer(request, await _shaped(parts, visitor.person, after))
 
 
@@ -160,7 +160,7 @@ async def _shaped(parts: WebParts, person: Person, found: ApprovalRequest) -> Ra
 
     def look(tx: Tx) -> Raw:
         messages, raises = tx.messages.for_request(found.id), tx.raises.of_request(found.id)
-        seen_by = view(tx, parts.directory, person, voters)
+        seen_by = view(tx, parts.directory, person, voters, snoozed=tx.snoozes.of(person.id))
         more = {
             "deliveries": [_delivery(row) for row in messages],
             "raises": [written(one, found, seen_by) for one in raises],
@@ -195,6 +195,7 @@ def _comment(tx: Tx, id_: str, person: Person, text: str) -> ApprovalRequest:
         note(found, Note.COMMENTED, actor=person.id, at=tx.now, before=found.state, detail={"note": text.strip()}),
         found.binding,
     )
+    tx.snoozes.wake(found.id, but=person.id)
     return found
 
 

@@ -10,21 +10,25 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeVar
 
 from aiohttp import web
 
 from approvals.access import Access, access
 from approvals.domain import quorum
 from approvals.domain.model import ApprovalRequest, Person, State
+from approvals.domain.snoozing import Snooze
 from approvals.storage.requests import Cursor, Query
 from approvals.storage.tx import Tx
 from approvals.web.parts import PARTS, WebParts
 from approvals.web.problems import invalid
 from approvals.web.sessions import VISITOR
 from approvals.web.shape import Raw, answer, dumps, join, listed, view, write
+
+T = TypeVar("T")
 
 LIMIT_DEFAULT, LIMIT_MAX = 50, 200
 TEXT_MAX = 200
@@ -33,17 +37,22 @@ READS_MAX = 20
 """So many pages of the table are read for one answer at most."""
 
 _EXACT = ("server", "tool", "agent")
-_KNOWN = frozenset({*_EXACT, "state", "mine", "q", "order", "limit", "cursor"})
+_KNOWN = frozenset({*_EXACT, "state", "mine", "snoozed", "q", "order", "limit", "cursor"})
 _STATES = frozenset(state.value for state in State)
 _YES_NO = {"": False, "0": False, "false": False, "1": True, "true": True}
+_EITHER = _YES_NO | {"": None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What a client wants listed. `mine`: they may decide it, have voted on it, or own its agent."""
+    """What a client wants listed. `mine`: they may decide it, have voted on it, or own its agent.
+
+    `snoozed`: only what they have put out of their sight (True), only the rest (False), or both (None).
+    """
 
     query: Query
     mine: bool
+    snoozed: bool | None
 
 
 @access(Access.PERSON)
@@ -65,6 +74,7 @@ def asked_for(request: web.Request) -> Asked:
         _check_text(name, query.get(name, ""))
     return Asked(
         mine=_choice("mine", query.get("mine", ""), _YES_NO),
+        snoozed=_choice("snoozed", query.get("snoozed", ""), _EITHER),
         query=Query(
             states=_states(request.query.getall("state", [])),
             q=query.get("q") or None,
@@ -128,8 +138,10 @@ def open_cursor(text: str, count: int) -> list[str]:
 
 
 def _page(tx: Tx, parts: WebParts, person: Person, asked: Asked) -> Raw:
-    rows, more = _collect(tx, person, asked)
-    seen_by = view(tx, parts.directory, person, (vote.reviewer for row in rows for vote in row.votes))
+    snoozed = tx.snoozes.of(person.id)
+    rows, more = _collect(tx, person, asked, snoozed)
+    voters = (vote.reviewer for row in rows for vote in row.votes)
+    seen_by = view(tx, parts.directory, person, voters, snoozed=snoozed)
     written: list[Raw] = []
     size = 0
     for row in rows:
@@ -141,10 +153,16 @@ def _page(tx: Tx, parts: WebParts, person: Person, asked: Asked) -> Raw:
     return _body(written, more)
 
 
-def _collect(tx: Tx, person: Person, asked: Asked) -> tuple[list[ApprovalRequest], Cursor | None]:
+def _collect(
+    tx: Tx, person: Person, asked: Asked, snoozed: Mapping[str, Snooze]
+) -> tuple[list[ApprovalRequest], Cursor | None]:
     """The rows of a page, and the place where the next one begins (None: that was all)."""
     limit, query = asked.query.limit, replace(asked.query, limit=LIMIT_MAX)
-    wanted: Callable[[ApprovalRequest], bool] = (lambda one: _is_mine(person, one)) if asked.mine else (lambda _: True)
+
+    def wanted(one: ApprovalRequest) -> bool:
+        hidden = one.id in snoozed and snoozed[one.id].hides(one, tx.now)
+        return asked.snoozed in {None, hidden} and (not asked.mine or _is_mine(person, one))
+
     found: list[ApprovalRequest] = []
     for _ in range(READS_MAX):
         page = tx.requests.search(query)
@@ -198,7 +216,7 @@ def _states(sent: list[str]) -> frozenset[State]:
     return frozenset(State(name) for name in names)
 
 
-def _choice(name: str, text: str, options: dict[str, bool]) -> bool:
+def _choice(name: str, text: str, options: dict[str, T]) -> T:
     if text not in options:
         raise invalid(name, f"must be one of {', '.join(option for option in options if option)}")
     return options[text]

@@ -179,6 +179,8 @@ class RequestOut(Model):
     may_decide: bool
     why_not: str | None
     may_cancel: bool
+    may_reassign: bool
+    snoozed_until: Time | None = Field(description="Until then it is hidden from the queue of whoever asks.")
     redacted: bool
     waiting: bool
     terms: TermsOut

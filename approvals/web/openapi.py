@@ -36,6 +36,10 @@ _QUERY: dict[str, tuple[dict[str, Any], str]] = {
         {"type": "string", "enum": ["0", "1", "false", "true"]},
         "You may decide it, have voted, or own its agent.",
     ),
+    "snoozed": (
+        {"type": "string", "enum": ["0", "1", "false", "true"]},
+        "Only what you have put out of your own sight (1), or only the rest (0).",
+    ),
     "q": ({"type": "string", "maxLength": 200}, "Text in ids, names and justifications; never in arguments."),
     "order": ({"type": "string", "enum": ["newest", "oldest"], "default": "newest"}, "By time of creation."),
     "request": ({"type": "string", "maxLength": 80}, "Exactly this request."),

@@ -19,12 +19,14 @@ from approvals.web import (
     models,
     models_people,
     models_stops,
+    models_talk,
     openapi,
     pages,
     people,
     raise_models,
     raises,
     stops,
+    talk,
 )
 from approvals.web.listing import list_requests
 
@@ -50,7 +52,7 @@ API: tuple[Endpoint, ...] = (
         path="/api/v1/requests",
         handler=list_requests,
         gives=models.RequestsOut,
-        query=("state", "server", "tool", "agent", "mine", "q", "order", "limit", "cursor"),
+        query=("state", "server", "tool", "agent", "mine", "snoozed", "q", "order", "limit", "cursor"),
     ),
     Endpoint(method="GET", path=ONE, handler=api.show, gives=models.RequestOut, refuses=(404,)),
     Endpoint(method="GET", path=f"{ONE}/timeline", handler=api.timeline, gives=models.TimelineOut, refuses=(404,)),
@@ -92,6 +94,22 @@ API: tuple[Endpoint, ...] = (
         takes=models.CommentIn,
         gives=models.RequestOut,
         refuses=(404,),
+    ),
+    Endpoint(
+        method="POST",
+        path=f"{ONE}/reassign",
+        handler=talk.reassign,
+        takes=models_talk.ReassignIn,
+        gives=models.RequestOut,
+        refuses=(404, 409),
+    ),
+    Endpoint(
+        method="POST",
+        path=f"{ONE}/snooze",
+        handler=talk.snooze,
+        takes=models_talk.SnoozeIn,
+        gives=models.RequestOut,
+        refuses=(404, 409),
     ),
     Endpoint(
         method="POST",

@@ -11,16 +11,17 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from aiohttp import web
 
 from approvals.directory import Directory
-from approvals.domain import quorum, raising, redact
+from approvals.domain import handing_on, quorum, raising, redact
 from approvals.domain.answered import answered_in
 from approvals.domain.model import ApprovalRequest, Outcome, Person, PersonId, State, Steps, Vote
+from approvals.domain.snoozing import Snooze
 from approvals.storage.tx import Tx
 
 
@@ -30,11 +31,12 @@ class Raw(bytes):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """For whom an answer is written, when, and the people it names."""
+    """For whom an answer is written, when, the people it names, and what that person has put out of their sight."""
 
     person: Person
     people: Mapping[PersonId, Person]
     now: datetime
+    snoozed: Mapping[str, Snooze] = field(default_factory=dict)
 
     def name(self, actor: str) -> str:
         """The name to show for a person's address, or the actor as it stands."""
@@ -42,10 +44,13 @@ class View:
         return found.label if found is not None else actor
 
 
-def view(tx: Tx, directory: Directory, person: Person, ids: Iterable[str]) -> View:
+def view(
+    tx: Tx, directory: Directory, person: Person, ids: Iterable[str], *, snoozed: Mapping[str, Snooze] | None = None
+) -> View:
     """A view that knows the people of these addresses; what is no address is passed over."""
     found = (directory.person(tx, one) for one in dict.fromkeys(ids) if "@" in one)
-    return View(person=person, people={one.id: one for one in found if one is not None}, now=tx.now)
+    people = {one.id: one for one in found if one is not None}
+    return View(person=person, people=people, now=tx.now, snoozed=snoozed or {})
 
 
 def write(request: ApprovalRequest, view: View, more: Mapping[str, Any] | None = None) -> Raw:
@@ -138,6 +143,8 @@ def _how_it_stands(request: ApprovalRequest, view: View, *, full: bool) -> dict[
         "may_decide": request.state is State.PENDING and why_not is None,
         "why_not": why_not,
         "may_cancel": request.state in {State.PENDING, State.APPROVED} and quorum.may_cancel(view.person, request),
+        "may_reassign": request.state is State.PENDING and bool(handing_on.places(request, view.person)),
+        "snoozed_until": moment(_snoozed_until(request, view)),
         "redacted": not full,
         "waiting": request.waiting,
         "terms": _terms(request),
@@ -154,6 +161,11 @@ def _why_not(request: ApprovalRequest, view: View) -> str | None:
     if view.now >= request.expires_at:
         return "its time has run out"
     return quorum.why_not(view.person, request)
+
+
+def _snoozed_until(request: ApprovalRequest, view: View) -> datetime | None:
+    one = view.snoozed.get(request.id)
+    return one.until if one is not None and one.hides(request, view.now) else None
 
 
 def _need(need: quorum.Need) -> dict[str, Any]:

@@ -17,11 +17,11 @@ import click
 
 from approvals.domain.model import Answer, ApprovalRequest, Decision, Person, State
 from approvals.domain.plain import visible_lines
-from approvals.errors import NotFound
 from approvals.storage.requests import Query
-from approvals.storage.tx import Tx
-from approvals.web.shape import view, write
 from gateway.cli.common import DENIED, EXPIRED, config_option, json_option, run, say
+from gateway.cli.requests_shown import get
+from gateway.cli.requests_shown import shown as listed
+from gateway.cli.requests_talk import cancel, reassign, snooze
 from gateway.cli.session import Session, as_option, opened
 from gateway.policy.durations import duration
 
@@ -36,6 +36,10 @@ def command() -> None:
 
     You act as the person of --as or $PLACET_PERSON, with that person's rights.
     """
+
+
+for _one in (reassign, snooze, cancel):
+    command.add_command(_one)
 
 
 @command.command(name="list")
@@ -68,7 +72,7 @@ def list_(
         async with opened(config) as session:
             person = await session.actor(actor)
             found = await session.desk.search(query, person)
-            shown = await _shown(session, found, person)
+            shown = await listed(session, found, person)
         text = "\n".join(_line(request) for request in found) or "No requests here."
         say({"requests": shown}, text, as_json=as_json)
 
@@ -86,8 +90,8 @@ def show(request_id: str, actor: str | None, config: Path | None, as_json: bool)
     async def job() -> None:
         async with opened(config) as session:
             person = await session.actor(actor)
-            request = await _get(session, request_id, person)
-            (shown,) = await _shown(session, [request], person)
+            request = await get(session, request_id, person)
+            (shown,) = await listed(session, [request], person)
         say(shown, _page(request, shown), as_json=as_json)
 
     run(job)
@@ -148,9 +152,9 @@ def extend(request_id: str, by: str, actor: str | None, config: Path | None, as_
     async def job() -> None:
         async with opened(config) as session:
             person = await session.actor(actor)
-            await _get(session, request_id, person)
+            await get(session, request_id, person)
             request = await session.desk.extend(request_id, reviewer=person.id, by=longer)
-            (shown,) = await _shown(session, [request], person)
+            (shown,) = await listed(session, [request], person)
         say(shown, f"{request.id} can be decided until {request.expires_at:%Y-%m-%d %H:%M:%S} UTC.", as_json=as_json)
 
     run(job)
@@ -179,15 +183,15 @@ def watch(timeout: str | None, request_id: str | None, actor: str | None, config
 
 async def _watch(session: Session, person: Person, only: str | None, until: datetime, *, as_json: bool) -> int:
     if only is not None:
-        await _get(session, only, person)
+        await get(session, only, person)
     query = Query(limit=200)
     known: dict[str, int] = {}
     while datetime.now(UTC) < until:
-        found = [await _get(session, only, person)] if only else await session.desk.search(query, person)
+        found = [await get(session, only, person)] if only else await session.desk.search(query, person)
         for request in reversed(found):
             if known.get(request.id) != request.revision:
                 known[request.id] = request.revision
-                (shown,) = await _shown(session, [request], person)
+                (shown,) = await listed(session, [request], person)
                 say(shown, _line(request), as_json=as_json)
         if only and found[0].state in SETTLED:
             return _exit_code(found[0])
@@ -209,7 +213,7 @@ def _decide(
     async def job() -> None:
         async with opened(config) as session:
             person = await session.actor(actor)
-            current = await _get(session, request_id, person)
+            current = await get(session, request_id, person)
             decision = Decision(
                 reviewer=person.id,
                 answer=answer,
@@ -219,26 +223,10 @@ def _decide(
                 raise_for=raise_for,
             )
             request = await session.desk.decide(request_id, decision)
-            (shown,) = await _shown(session, [request], person)
+            (shown,) = await listed(session, [request], person)
         say(shown, f"{request.id} is {request.state}.", as_json=as_json)
 
     run(job)
-
-
-async def _get(session: Session, request_id: str, person: Person) -> ApprovalRequest:
-    found = await session.desk.get(request_id, person)
-    if found is None:
-        raise NotFound(what="request", name=request_id)
-    return found
-
-
-async def _shown(session: Session, requests: list[ApprovalRequest], person: Person) -> list[dict[str, Any]]:
-    def work(tx: Tx) -> list[dict[str, Any]]:
-        names = [person_id for request in requests for vote in request.votes for person_id in (vote.reviewer,)]
-        seen = view(tx, session.desk.directory, person, names)
-        return [json.loads(write(request, seen)) for request in requests]
-
-    return await session.db.read(work)
 
 
 def _line(request: ApprovalRequest) -> str:

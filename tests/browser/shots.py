@@ -53,6 +53,14 @@ def _press(keys: str) -> Callable[[Page], None]:
     return press
 
 
+def _dialog(button: str) -> Callable[[Page], None]:
+    def click(page: Page) -> None:
+        page.get_by_role("button", name=button).click()
+        page.wait_for_selector("dialog[open]")
+
+    return click
+
+
 def _raise(page: Page) -> None:
     page.mouse.wheel(0, 4000)
     page.get_by_role("button", name="Approve and raise the limit…").click()
@@ -131,6 +139,8 @@ SHOTS = [
     Shot(name="request", path=_request(1)),
     Shot(name="request-approve", path=_request(2), before=_press("a")),
     Shot(name="request-deny", path=_request(1), before=_press("d")),
+    Shot(name="request-hand-on", path=_request(1), before=_dialog("Hand on…")),
+    Shot(name="request-snooze", path=_request(1), before=_dialog("Snooze…")),
     Shot(name="request-quorum", path=_request(3)),
     Shot(name="request-hostile", path=_request(6)),
     Shot(name="request-everything-hostile", path=_request(1), scenario="hostile"),

@@ -149,7 +149,7 @@ def build(fake: ConsoleFake) -> web.Application:
     app.router.add_get("/api/v1/requests/{id}", _show)
     app.router.add_get("/api/v1/requests/{id}/timeline", _timeline)
     app.router.add_post("/api/v1/requests/{id}/decision", _decide)
-    for verb in ("extend", "comment", "cancel", "resolve"):
+    for verb in ("extend", "comment", "cancel", "resolve", "reassign", "snooze"):
         app.router.add_post(f"/api/v1/requests/{{id}}/{verb}", _act)
     app.router.add_post("/api/v1/raises/{id}/revoke", _revoke)
     app.router.add_get("/api/v1/events", _events)
@@ -323,6 +323,8 @@ async def _act(request: web.Request) -> web.Response:
     verb = request.path.rsplit("/", 1)[1]
     changes: dict[str, Json] = {
         "extend": {"expires_at": samples.stamp(datetime.fromisoformat(row["expires_at"]) + timedelta(minutes=15))},
+        "reassign": {"needs": [{**need, "members": body.get("to")} for need in row["needs"]], "may_decide": False},
+        "snooze": {"snoozed_until": row["expires_at"] if body.get("for") else None},
         "comment": {"comments": [*row.get("comments", []), body.get("text")]},
         "cancel": {
             "state": "cancelled",

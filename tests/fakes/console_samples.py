@@ -67,13 +67,17 @@ def sample(number: int, start: datetime, *, age: float = 60, lasts: float = 900,
         "votes": [],
         "may_decide": True,
         "may_cancel": False,
+        "may_reassign": fields.get("may_decide", True),
+        "snoozed_until": None,
         "waiting": True,
         "outcome": None,
         "over": [],
         "may_raise": False,
         "raises": [],
     }
-    return {**request, **fields}
+    made = {**request, **fields}
+    named = [{**need, "members": need.get("members", [f"group:{need['group']}"])} for need in made["needs"]]
+    return {**made, "needs": named}
 
 
 def vote(

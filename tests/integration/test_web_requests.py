@@ -435,7 +435,7 @@ async def test_an_unchanged_request_or_list_is_a_304_and_a_changed_one_is_not(co
     assert (waiting.status, waiting.json()["waiting"], waiting.json()["revision"]) == (200, True, 1)
 
 
-@pytest.mark.parametrize("path", ["receipt", "grants", "reassign", "snooze"])
+@pytest.mark.parametrize("path", ["receipt", "grants"])
 async def test_what_is_not_built_is_not_there(timed: Console, path: str) -> None:
     request = await timed.file()
     got = await timed.post(f"/api/v1/requests/{request.id}/{path}", await timed.sign_in(ADA), {})

@@ -19,9 +19,9 @@ export function filtersOfUrl() {
 }
 
 /** The API address for these filters. */
-export function requestsAddress(filters, { limit, state }) {
+export function requestsAddress(filters, { limit, state, snoozed = "" }) {
   const { server, tool, agent, mine, q, cursor } = filters;
-  return address("/api/v1/requests", { state, server, tool, agent, mine, q, cursor, limit });
+  return address("/api/v1/requests", { state, server, tool, agent, mine, snoozed, q, cursor, limit });
 }
 
 /** The filters of this list that say something, for words and links. */

@@ -56,7 +56,7 @@ const EVENTS = {
   edited: "edited the arguments; earlier votes no longer count",
   extended: "extended the time",
   escalated: "asked further reviewers",
-  reassigned: "reassigned it",
+  reassigned: "handed it on",
   quorum_met: "approved; the quorum is met",
   defaulted: "approved it by silence, as the rule says",
   covered: "approved it under a standing grant",

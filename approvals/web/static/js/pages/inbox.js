@@ -21,6 +21,7 @@ const PAGES = 5;
 const wide = window.matchMedia("(width >= 900px)");
 const STATES_HERE = [
   ["pending", "Held now"],
+  ["snoozed", "Snoozed by me"],
   ["all", "Everything"],
 ];
 
@@ -117,12 +118,18 @@ async function firstRows(box, state) {
   const requests = [];
   let cursor = "";
   for (let page = 0; page < PAGES && requests.length < LIMIT; page += 1) {
-    const answer = await get(requestsAddress({ ...box.filters, cursor }, { state, limit: LIMIT }));
+    const answer = await get(requestsAddress({ ...box.filters, cursor }, { ...heldAs(state), limit: LIMIT }));
     requests.push(...answer.requests);
     cursor = answer.next_cursor ?? "";
     if (!cursor) break;
   }
   return { requests: requests.slice(0, LIMIT), more: Boolean(cursor) };
+}
+
+/** What I have put out of my sight is held, too, but not in my queue. */
+function heldAs(state) {
+  if (state === "snoozed") return { state: "pending", snoozed: "1" };
+  return { state, snoozed: state === "pending" ? "0" : "" };
 }
 
 /** Show what was loaded; without `all`, rows not seen before wait behind the button when the list is being read. */
@@ -243,6 +250,7 @@ function bindKeys(box) {
   bind("a", "Approve (asks first; Enter confirms)", () => box.panel?.press("approve"));
   bind("d", "Deny (1 to 5 choose a reason)", () => box.panel?.press("deny"));
   bind("c", "Comment", () => box.panel?.act("Comment"));
+  bind("s", "Snooze", () => box.panel?.act("Snooze"));
   bind("+", "Add 15 minutes", () => box.panel?.act("Add 15"));
   bind("v", "Arguments as tree or raw", () => box.panel?.flip());
   if (isSteward(box.me)) bind(".", "Pause the agent of the request", () => box.panel?.act("Pause the agent"));

@@ -1,11 +1,10 @@
-/** What else can be done to a request: more time, a comment, taking it back, noting what became of an unknown, pausing its agent. Each is one POST. */
+/** What else can be done to a request: more time, others to decide, a comment, hiding it, taking it back, pausing its agent. Each is one POST. */
 import { pauseAgent } from "../agents/acts.js";
 import { post } from "../api.js";
-import { openDialog } from "../dialog.js";
 import { announce, h } from "../dom.js";
 import { isSteward } from "../roles.js";
-
-const MOST = 500;
+import { askReassign, askSnooze } from "./hand_on.js";
+import { askText } from "./words_dialog.js";
 
 /** The small buttons of the rail. `done(request)` gets the request as the server has it afterwards. */
 export function actions(request, { me, done }) {
@@ -33,6 +32,8 @@ function offered(request, me, act) {
   if (request.state === "pending" && request.may_decide) {
     list.push(["Add 15 minutes", () => act("extend", { by: "15m" }, "15 minutes were added.")]);
   }
+  if (request.state === "pending") list.push(snoozing(request, act));
+  if (request.may_reassign) list.push(["Hand on…", () => reassign(request, act)]);
   if (request.state === "unknown" && roles.some((role) => ["reviewer", "operator"].includes(role))) {
     const note = (ran) => async () => {
       const text = await askText(
@@ -51,6 +52,22 @@ function offered(request, me, act) {
   return list;
 }
 
+function snoozing(request, act) {
+  const back = () => act("snooze", { for: null }, "It is in your queue again.");
+  if (request.snoozed_until) return ["Show in my queue again", back];
+  return ["Snooze…", () => snooze(request, act)];
+}
+
+async function snooze(request, act) {
+  const body = await askSnooze(request);
+  if (body?.for) act("snooze", body, "It is out of your queue for now.");
+}
+
+async function reassign(request, act) {
+  const body = await askReassign(request);
+  if (body) act("reassign", body, "It was handed on.");
+}
+
 async function comment(act) {
   const text = await askText("Comment", "The other people read it in the timeline. The agent never gets it.", {
     needed: true,
@@ -66,30 +83,4 @@ async function takeBack(act) {
     { needed: false, button: "Take the call back" },
   );
   if (text !== null) act("cancel", text ? { note: text } : {}, "The call was taken back.");
-}
-
-function askText(title, words, { needed, button }) {
-  const text = h("textarea", { class: "input", maxlength: String(MOST), rows: "3", required: needed });
-  return openDialog(
-    title,
-    (close) =>
-      h(
-        "form",
-        {
-          class: "settings",
-          on: {
-            submit: (event) => (event.preventDefault(), (text.value.trim() || !needed) && close(text.value.trim())),
-          },
-        },
-        h("p", { text: words }),
-        h("label", { class: "field" }, h("span", { class: "label", text: needed ? "Note" : "Note (optional)" }), text),
-        h(
-          "div",
-          { class: "ends" },
-          h("button", { class: "button", type: "button", text: "Go back", on: { click: () => close() } }),
-          h("button", { class: "button", type: "submit", text: button }),
-        ),
-      ),
-    { focus: () => text },
-  );
 }

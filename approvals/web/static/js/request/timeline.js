@@ -35,6 +35,9 @@ function line(entry) {
     (detail.budgets ?? []).map((one) =>
       h("span", { class: "sub" }, bdi(one.limit, "mono"), ` from ${one.from} to ${one.to}`),
     ),
+    (detail.factors ?? []).map((one) =>
+      h("span", { class: "sub" }, `${one.count} of `, bdi((one.members ?? []).join(", "))),
+    ),
     detail.until ? h("span", { class: "sub", text: `until ${exact(detail.until)}` }) : null,
     detail.reason ? h("span", { class: "sub" }, "“", bdi(detail.reason), "”") : null,
     detail.note ? h("span", { class: "sub" }, "“", bdi(detail.note), "”") : null,

@@ -1,0 +1,35 @@
+"""A request as the person of a command may see it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from approvals.domain.model import ApprovalRequest, Person
+from approvals.errors import NotFound
+from approvals.storage.tx import Tx
+from approvals.web.shape import view, write
+from gateway.cli.session import Session
+
+
+async def get(session: Session, request_id: str, person: Person) -> ApprovalRequest:
+    """The request.
+
+    Raises:
+        NotFound: there is none of that id, or the person may not see it.
+    """
+    found = await session.desk.get(request_id, person)
+    if found is None:
+        raise NotFound(what="request", name=request_id)
+    return found
+
+
+async def shown(session: Session, requests: list[ApprovalRequest], person: Person) -> list[dict[str, Any]]:
+    """Requests as REST has them."""
+
+    def work(tx: Tx) -> list[dict[str, Any]]:
+        names = [vote.reviewer for request in requests for vote in request.votes]
+        seen = view(tx, session.desk.directory, person, names, snoozed=tx.snoozes.of(person.id))
+        return [json.loads(write(request, seen)) for request in requests]
+
+    return await session.db.read(work)
