@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from approvals import stopped
-from approvals.domain import fingerprint, quorum, schedule
+from approvals.domain import escalating, fingerprint, quorum, schedule
 from approvals.domain.happening import Event, Happened
 from approvals.domain.lifecycle import TABLE, late
 from approvals.domain.model import ApprovalRequest, Cause, Claim, Ground, OnTimeout, State
@@ -64,6 +64,14 @@ def apply(room: Room, request_id: str, happened: Happened) -> ApprovalRequest | 
             return None
         happened = now_due
     return room.move(request, happened)
+
+
+def unreachable(room: Room, request: ApprovalRequest, why: str) -> ApprovalRequest:
+    """Nobody can be shown a card of a waiting request: ask whom the rule names for that, or end it."""
+    step = escalating.on_undelivered(request)
+    if step is not None:
+        return room.move(request, schedule.step_taken(request, step, escalating.NOBODY_REACHED, room.tx.now))
+    return room.move(request, Happened(event=Event.UNDELIVERED, actor=schedule.CLOCK, note=why))
 
 
 def _no_longer_valid(room: Room, request: ApprovalRequest) -> Cause | None:

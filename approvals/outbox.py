@@ -20,7 +20,6 @@ from approvals import executing
 from approvals.channels import Channel, MessageRef, RetryLater, Undeliverable
 from approvals.desk import Desk
 from approvals.domain.card import Card, make_card
-from approvals.domain.happening import Event, Happened
 from approvals.domain.lifecycle import Record
 from approvals.domain.model import OPEN_STATES, ApprovalRequest, Person, PersonId, State
 from approvals.domain.quorum import Need
@@ -239,8 +238,7 @@ class Outbox:
         tx.messages.dead(row.id, why)
         request = tx.requests.get(row.request_id, lock=True)
         if request is not None and _reaches_nobody(request, tx.messages.for_request(request.id)):
-            unreached = Happened(event=Event.UNDELIVERED, actor="placet", note=why)
-            executing.apply(self._desk.room(tx), request.id, unreached)
+            executing.unreachable(self._desk.room(tx), request, why)
 
     async def _save(self, work: Callable[[Tx], None]) -> None:
         # Where a card stands must not be lost: one more try costs little, a card with dead buttons much.

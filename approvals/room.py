@@ -36,8 +36,9 @@ class Room:
         request = self.tx.requests.get(request_id, lock=True)
         if request is None:
             return None
-        by_time = stopped.due(self.tx, request)
-        return request if by_time is None else self.move(request, by_time)
+        while (by_time := stopped.due(self.tx, request)) is not None:
+            request = self.move(request, by_time)
+        return request
 
     def move(self, request: ApprovalRequest, happened: Happened) -> ApprovalRequest:
         """Advance and commit one step.

@@ -25,6 +25,7 @@ from gateway.config_env import Expander
 from gateway.config_file import AgentFile, ApprovalsFile, ConfigFile, RecordingFile, ServerFile, TimeoutsFile
 from gateway.config_layers import PAGE, Layers
 from gateway.config_oauth import agent_oauth_of, server_oauth_of, servers_of
+from gateway.policy.compiling_approval import steps_of
 from gateway.policy.layers import layered
 from gateway.policy.model import Policy
 from gateway.policy.reading import read, validate
@@ -273,6 +274,7 @@ def _approvals(section: ApprovalsFile) -> ApprovalSettings:
         quorum=section.quorum,
         timeout=_or(section.timeout, plain.defaults.timeout),
         # `allow` is refused by the checks; nothing built here may stand for it.
+        escalate=steps_of(section.escalate),
         on_timeout=OnTimeout.DENY if silence is OnTimeout.ALLOW else silence,
         collect_within=_or(section.collect_within, plain.defaults.collect_within),
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from approvals.domain import escalating
 from approvals.domain.model import Person, PersonId, Role, Terms
 from gateway.policy.model import Policy
 from gateway.policy.routes import ApprovalDefaults, Asker, NobodyToAsk, askers, terms
@@ -69,7 +70,10 @@ class Asking:
             able = {p for member in factor.members for p in _able(member, self.people)}
             if not wrong and len(able) < factor.count and "people" not in self.unread:
                 yield f"{factor.count} of {', '.join(factor.members)} must approve, and only {len(able)} can", None
-        for channel in wanted.channels:
+        members = dict.fromkeys(member for step in wanted.escalate for member in step.to)
+        yield from ((message, hint) for message, hint in map(self.missing, members) if message)
+        yield from ((why, None) for why in escalating.never(wanted))
+        for channel in dict.fromkeys([*wanted.channels, *(c for step in wanted.escalate for c in step.channels)]):
             if (refused := self._wrong_channel(channel)) is not None:
                 yield refused
 

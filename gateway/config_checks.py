@@ -22,6 +22,7 @@ from gateway.config_channels import check_channels
 from gateway.config_file import AgentFile, ConfigFile, ServerFile
 from gateway.config_oauth import agent_credential, check_agent_oauth, check_server_oauth
 from gateway.policy.collecting import Collector, Path
+from gateway.policy.compiling_approval import chain
 from gateway.policy.source import Node, nearest
 from gateway.settings import Settings, every_policy
 
@@ -53,6 +54,7 @@ class Checks(Collector):
         self._slack()
         check_channels(self, self._shape)
         self._break_glass()
+        chain(self, self._shape.approvals.escalate, ("approvals", "escalate"))
         if self._shape.approvals.on_timeout == "allow":
             self.problem(
                 ("approvals", "on_timeout"), "silence can mean yes only where a rule says so itself; write deny here"
@@ -88,8 +90,6 @@ class Checks(Collector):
             self.not_yet(("login", "oidc"), "login.oidc")
         if not self._shape.login.local:
             self.not_yet(("login", "local"), "login.local: false")
-        if self._shape.approvals.on_timeout == "escalate":
-            self.not_yet(("approvals", "on_timeout"), "on_timeout: escalate")
 
     def _addresses(self) -> None:
         shape = self._shape

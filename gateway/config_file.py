@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema
 
 from gateway.config_env import Expanded
-from gateway.policy.shapes import Count, Length, Several, Shape, Words
+from gateway.policy.shapes import Count, EscalateShape, Length, Several, Shape, Words
 
 
 def _port(value: object) -> object:
@@ -128,6 +128,7 @@ class ApprovalsFile(Shape):
     quorum: Count = 1
     timeout: Length | None = None
     on_timeout: Literal["deny", "escalate", "allow"] = "deny"
+    escalate: list[EscalateShape] = Field(default_factory=list, description="who else is asked, step by step")
     hold: HoldFile = Field(default_factory=HoldFile)
     collect_within: Length | None = None
     caps: CapsFile = Field(default_factory=CapsFile)

@@ -13,15 +13,14 @@ from collections.abc import Callable, Mapping
 
 from approvals.directory import Directory
 from approvals.domain import quorum
-from approvals.domain.model import Person, PersonId, Role, Terms
+from approvals.domain.escalating import EVERYWHERE
+from approvals.domain.model import Factor, Person, PersonId, Role, Terms
 from approvals.room import Routes
 from approvals.stops import Surroundings
 from approvals.storage.tx import Tx
 from gateway.settings import Settings
 
 ID_BYTES = 16
-EVERYWHERE = ("slack", "email", "webhook", "notify")
-"""The words of a rule that names no channel."""
 
 
 def new_id(kind: str) -> str:
@@ -55,7 +54,8 @@ def routes_of(settings: Settings, directory: Directory) -> Routes:
     def places(tx: Tx, terms: Terms, word: str, target: str) -> list[tuple[str, str]]:
         match word:
             case "slack" if slack is not None:
-                return [("slack", target or slack)]
+                called = in_person(terms, directory.people(tx)) if terms.called else []
+                return [("slack", target or slack), *(("slack", f"@{person}") for person in called)]
             case "email" if settings.email is not None:
                 return [("email", address) for address in reviewers(terms, directory.people(tx))]
             case "webhook":
@@ -71,6 +71,12 @@ def routes_of(settings: Settings, directory: Directory) -> Routes:
         return [place for word, _, target in asked for place in places(tx, terms, word, target)]
 
     return routes
+
+
+def in_person(terms: Terms, people: Mapping[PersonId, Person]) -> list[PersonId]:
+    """Whoever a step of the chain has called and Slack can reach: a card in a channel does not wake them."""
+    called = Factor(members=terms.called)
+    return [one for one in reviewers(terms, people) if people[one].slack and quorum.speaks_for(people[one], called)]
 
 
 def reviewers(terms: Terms, people: Mapping[PersonId, Person]) -> list[PersonId]:

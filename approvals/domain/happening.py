@@ -11,7 +11,18 @@ from enum import StrEnum
 from typing import Any
 
 from approvals.domain.break_glass import Opening
-from approvals.domain.model import Answer, ApprovalRequest, Cause, Claim, Factor, OnTimeout, Outcome, ToolCall, Vote
+from approvals.domain.model import (
+    Answer,
+    ApprovalRequest,
+    Cause,
+    Claim,
+    Escalation,
+    Factor,
+    OnTimeout,
+    Outcome,
+    ToolCall,
+    Vote,
+)
 
 
 class Event(StrEnum):
@@ -43,7 +54,8 @@ class Happened:
     """An event with what it carries. `actor` is a person's id, `agent:NAME`, or `placet`.
 
     Only the fields an event needs are set: `vote` (voted, quorum_met, vetoed), `expires_at` (extended),
-    `factors` (escalated, reassigned: whose word counts from now on), `call` and `binding` (edited), `claim` (claimed),
+    `factors` (escalated, reassigned: whose word counts from now on), `step` (escalated: the one of the chain),
+    `call` and `binding` (edited), `claim` (claimed),
     `outcome` (returned, raised, lost), `opening` (bypassed), `cause` (cancelled and endings), `note` (free text).
     """
 
@@ -52,6 +64,7 @@ class Happened:
     vote: Vote | None = None
     expires_at: datetime | None = None
     factors: tuple[Factor, ...] = ()
+    step: Escalation | None = None
     call: ToolCall | None = None
     binding: str | None = None
     claim: Claim | None = None
@@ -62,7 +75,6 @@ class Happened:
 
 
 _MUST_CARRY = {
-    Event.ESCALATED: "factors",
     Event.REASSIGNED: "factors",
     Event.CANCELLED: "cause",
     Event.CLAIMED: "claim",
@@ -84,6 +96,8 @@ def lacking(request: ApprovalRequest, happened: Happened, now: datetime) -> str 
             return _not_a_vote_for(Answer.DENY, request, happened.vote)
         case Event.DEFAULTED:
             return None if request.terms.on_timeout is OnTimeout.ALLOW else "the rule does not say that silence allows"
+        case Event.ESCALATED:
+            return _not_a_step_of(request, happened)
         case Event.BYPASSED:
             return _not_open_for(request, happened, now)
         case Event.EXTENDED:
@@ -102,6 +116,12 @@ def _not_a_vote_for(answer: Answer, request: ApprovalRequest, vote: Vote | None)
     if vote is None or vote.answer is not answer:
         return f"no vote to {answer}"
     return None if vote.binding == request.binding else "the vote is for another binding"
+
+
+def _not_a_step_of(request: ApprovalRequest, happened: Happened) -> str | None:
+    if not happened.factors:
+        return "no factors"
+    return None if happened.step in request.terms.escalate else "it is no step that is left"
 
 
 def _not_open_for(request: ApprovalRequest, happened: Happened, now: datetime) -> str | None:
@@ -123,6 +143,8 @@ def detail_of(happened: Happened) -> dict[str, Any]:
         detail["expires_at"] = happened.expires_at.isoformat()
     if happened.factors:
         detail["factors"] = [{"members": list(f.members), "count": f.count} for f in happened.factors]
+    if happened.step is not None:
+        detail["to"] = list(happened.step.to)
     if happened.cause is not None:
         detail["cause"] = happened.cause.value
     if happened.binding is not None:

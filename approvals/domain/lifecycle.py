@@ -18,6 +18,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from approvals.domain.escalating import escalated
 from approvals.domain.happening import Event, Happened, detail_of, lacking
 from approvals.domain.model import (
     OPEN_STATES,
@@ -191,7 +192,7 @@ def _changes(request: ApprovalRequest, happened: Happened, now: datetime) -> dic
         case Event.ESCALATED | Event.REASSIGNED:
             # A vote counts only while its voter speaks for one of the factors, so those given stay on record.
             return {
-                "terms": replace(request.terms, factors=happened.factors),
+                "terms": escalated(request.terms, happened.factors, happened.step),
                 "expires_at": happened.expires_at or request.expires_at,
             }
         case Event.TIMED_OUT | Event.UNDELIVERED | Event.LAPSED | Event.CANCELLED | Event.RESOLVED:

@@ -159,21 +159,34 @@ class Factor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Escalation:
-    """Who else is asked when nobody has decided `after` this long."""
+    """A step that asks more people: `to` are `group:NAME` or e-mail addresses, `channels` where else it is shown.
 
-    after: timedelta
+    It is taken once, for one reason: nobody decided `after` this long since the request was filed; or, `undelivered`,
+    no card could be shown to anybody; or, with neither, the time ran out where the rule says `on_timeout: escalate`.
+    `timeout` is how long there is from then on. `widens` are the factors it is about, by their place; None: each.
+    """
+
     to: tuple[str, ...]
+    after: timedelta | None = None
+    undelivered: bool = False
+    timeout: timedelta | None = None
+    channels: tuple[str, ...] = ()
+    widens: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What the rule asks of an approval. All factors must be met. `redact`: what only the full call shows."""
+    """What the rule asks of an approval. All factors must be met. `redact`: what only the full call shows.
+
+    `escalate` are the steps that are left; `called` who was asked by those that were taken: they are told in person.
+    """
 
     factors: tuple[Factor, ...]
     four_eyes: bool = False
     timeout: timedelta = timedelta(minutes=15)
     on_timeout: OnTimeout = OnTimeout.DENY
     escalate: tuple[Escalation, ...] = ()
+    called: tuple[str, ...] = ()
     collect_within: timedelta = timedelta(minutes=15)
     channels: tuple[str, ...] = ()
     edit: bool = True

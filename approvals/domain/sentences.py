@@ -74,7 +74,7 @@ def status_line(telling: Telling) -> str:
 
 def _waiting(telling: Telling) -> str:
     request = telling.request
-    line = f"Waiting until {_time(request.expires_at)} for {_still_needed(telling.needs)}"
+    line = f"Waiting until {_time(request.expires_at)} for {_still_needed(telling.needs)}{_escalated(telling)}"
     yes = list(dict.fromkeys(v.reviewer for v in request.votes if v.answer is Answer.APPROVE))
     line += f"; approved by {', '.join(telling.name(v) for v in yes)}" if yes else ""
     return line + _handed_on(telling)
@@ -86,6 +86,15 @@ def _handed_on(telling: Telling) -> str:
         return ""
     note = row.detail.get("note")
     return f"; handed on by {telling.name(row.actor)}" + (f" (“{_said(str(note))}”)" if note else "")
+
+
+def _escalated(telling: Telling) -> str:
+    """Who else was asked, and why: whoever is called to a request should know that others were before."""
+    row = actor_of(telling.history, Event.ESCALATED)
+    if row is None:
+        return ""
+    to = plain.visible(", ".join(str(member).removeprefix("group:") for member in row.detail.get("to") or ()))
+    return f"; escalated to {to} at {_time(row.at)} because {plain.visible(str(row.detail.get('note')))}"
 
 
 def _still_needed(needs: tuple[Need, ...]) -> str:

@@ -298,7 +298,7 @@ class Requests(Group):
 def due_ids(now: datetime, limit: int) -> Select[Any]:
     """Ids whose time has come: one partial index for each open state, so the size of the table does not matter."""
     ends = (
-        (IS_PENDING, requests.c.expires_at),
+        (IS_PENDING, requests.c.next_at),
         (IS_APPROVED, requests.c.collect_by),
         (IS_EXECUTING, requests.c.lease_until),
     )

@@ -36,6 +36,7 @@ from approvals.domain.model import (
     ToolCall,
     Vote,
 )
+from approvals.domain.schedule import next_deadline
 
 MICROSECOND = timedelta(microseconds=1)
 
@@ -47,7 +48,8 @@ def terms_to_json(terms: Terms) -> dict[str, Any]:
         "four_eyes": terms.four_eyes,
         "timeout": terms.timeout // MICROSECOND,
         "on_timeout": terms.on_timeout.value,
-        "escalate": [{"after": e.after // MICROSECOND, "to": list(e.to)} for e in terms.escalate],
+        "escalate": [_step_to_json(step) for step in terms.escalate],
+        "called": list(terms.called),
         "collect_within": terms.collect_within // MICROSECOND,
         "channels": list(terms.channels),
         "edit": terms.edit,
@@ -67,7 +69,8 @@ def terms_from_json(data: Mapping[str, Any]) -> Terms:
         four_eyes=data["four_eyes"],
         timeout=data["timeout"] * MICROSECOND,
         on_timeout=OnTimeout(data["on_timeout"]),
-        escalate=tuple(Escalation(after=e["after"] * MICROSECOND, to=tuple(e["to"])) for e in data["escalate"]),
+        escalate=tuple(_step_from_json(step) for step in data["escalate"]),
+        called=tuple(data.get("called", ())),
         collect_within=data["collect_within"] * MICROSECOND,
         channels=tuple(data["channels"]),
         edit=data["edit"],
@@ -77,6 +80,29 @@ def terms_from_json(data: Mapping[str, Any]) -> Terms:
         self_service=data["self_service"],
         grants=data["grants"],
         redact=tuple(tuple(steps) for steps in data.get("redact", ())),
+    )
+
+
+def _step_to_json(step: Escalation) -> dict[str, Any]:
+    return {
+        "to": list(step.to),
+        "after": None if step.after is None else step.after // MICROSECOND,
+        "undelivered": step.undelivered,
+        "timeout": None if step.timeout is None else step.timeout // MICROSECOND,
+        "channels": list(step.channels),
+        "widens": None if step.widens is None else list(step.widens),
+    }
+
+
+def _step_from_json(data: Mapping[str, Any]) -> Escalation:
+    after, timeout, widens = data["after"], data.get("timeout"), data.get("widens")
+    return Escalation(
+        to=tuple(data["to"]),
+        after=None if after is None else after * MICROSECOND,
+        undelivered=data.get("undelivered", False),
+        timeout=None if timeout is None else timeout * MICROSECOND,
+        channels=tuple(data.get("channels", ())),
+        widens=None if widens is None else tuple(widens),
     )
 
 
@@ -122,6 +148,7 @@ def changing(request: ApprovalRequest) -> dict[str, Any]:
         "cause": request.cause.value if request.cause else None,
         "revision": request.revision,
         "expires_at": request.expires_at,
+        "next_at": next_deadline(request) if request.state is State.PENDING else None,
         "decided_at": request.decided_at,
         "collect_by": request.collect_by,
         "ground": request.ground.value if request.ground is not None else None,

@@ -115,11 +115,21 @@ class OutcomeOut(Model):
     finished_at: Time | None
 
 
+class StepOut(Model):
+    """Who else is asked: at a time of its own, when nobody can be reached, or (with neither) when the time is over."""
+
+    to: list[str]
+    at: Time | None
+    undelivered: bool
+    timeout_seconds: float | None
+
+
 class TermsOut(Model):
     """What the rule asks, as far as people need it to judge."""
 
     four_eyes: bool
     on_timeout: Literal["deny", "escalate", "allow"]
+    escalate: list[StepOut] = Field(description="The steps that are left.")
     timeout_seconds: float
     collect_within_seconds: float
     channels: list[str]

@@ -18,7 +18,7 @@ from typing import Any
 from aiohttp import web
 
 from approvals.directory import Directory
-from approvals.domain import handing_on, quorum, raising, redact
+from approvals.domain import escalating, handing_on, quorum, raising, redact
 from approvals.domain.answered import answered_in
 from approvals.domain.model import ApprovalRequest, Outcome, Person, PersonId, State, Steps, Vote
 from approvals.domain.snoozing import Snooze
@@ -191,6 +191,15 @@ def _terms(request: ApprovalRequest) -> dict[str, Any]:
     return {
         "four_eyes": terms.four_eyes,
         "on_timeout": terms.on_timeout.value,
+        "escalate": [
+            {
+                "to": list(step.to),
+                "at": moment(escalating.moment(request, step)),
+                "undelivered": step.undelivered,
+                "timeout_seconds": None if step.timeout is None else step.timeout.total_seconds(),
+            }
+            for step in terms.escalate
+        ],
         "timeout_seconds": terms.timeout.total_seconds(),
         "collect_within_seconds": terms.collect_within.total_seconds(),
         "channels": list(terms.channels),

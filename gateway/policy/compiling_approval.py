@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from approvals.domain.model import Factor, OnTimeout
+from approvals.domain.model import Escalation, Factor, OnTimeout
 from gateway.policy.collecting import Collector, Path
-from gateway.policy.model import ApprovalBlock, EscalationStep
-from gateway.policy.shapes import ApprovalShape
+from gateway.policy.model import ApprovalBlock
+from gateway.policy.shapes import ApprovalShape, EscalateShape
 
 SHORTEST_TIMEOUT = timedelta(seconds=1)
 
@@ -17,9 +17,10 @@ SELF_AND_OTHERS = (
     "self_service puts the page before the agent's owner to decide, and four_eyes says that they may not; take out "
     "one of the two"
 )
+AFTER_OR_UNDELIVERED = (
+    "nobody answered and nobody could be reached are two things: write a step with after, and one with undelivered"
+)
 NOT_YET: dict[str, tuple[object, ...]] = {
-    "on_timeout": (None, "deny", "allow"),
-    "escalate": (None,),
     "justification": (None, "off"),
     "cancel_window": (None, timedelta(0)),
 }
@@ -34,16 +35,14 @@ def approval(notes: Collector, shape: ApprovalShape | None, path: Path) -> Appro
         notes.problem((*path, "factors"), "factors stand instead of reviewers and quorum; keep one of the two")
     for key in shape.model_fields_set & NOT_YET.keys():
         if getattr(shape, key) not in NOT_YET[key]:
-            notes.not_yet((*path, key), f"{key}: {getattr(shape, key)}" if key == "on_timeout" else key)
+            notes.not_yet((*path, key), key)
     if shape.self_service and shape.four_eyes:
         notes.problem((*path, "self_service"), SELF_AND_OTHERS)
     if shape.timeout is not None and shape.timeout < SHORTEST_TIMEOUT:
         notes.problem((*path, "timeout"), "a timeout is at least 1s: nobody can decide faster")
     for index, reviewer in enumerate(shape.reviewers or ()):
         _reviewer(notes, reviewer, (*path, "reviewers", index))
-    for index, step in enumerate(shape.escalate or ()):
-        for at, reviewer in enumerate(step.to):
-            _reviewer(notes, reviewer, (*path, "escalate", index, "to", at))
+    steps = chain(notes, shape.escalate or (), (*path, "escalate"))
     return ApprovalBlock(
         reviewers=_members(shape.reviewers),
         quorum=shape.quorum,
@@ -51,9 +50,7 @@ def approval(notes: Collector, shape: ApprovalShape | None, path: Path) -> Appro
         four_eyes=shape.four_eyes,
         timeout=shape.timeout,
         on_timeout=OnTimeout(shape.on_timeout) if shape.on_timeout else None,
-        escalate=_tuple(
-            shape.escalate and [EscalationStep(after=e.after, to=_members(e.to) or ()) for e in shape.escalate]
-        ),
+        escalate=steps or None,
         channels=_tuple(shape.channels),
         edit=shape.edit,
         justification=shape.justification,
@@ -61,6 +58,35 @@ def approval(notes: Collector, shape: ApprovalShape | None, path: Path) -> Appro
         execute_on_approve=shape.execute_on_approve,
         self_service=shape.self_service,
         grants=shape.grants,
+    )
+
+
+def chain(notes: Collector, shapes: Sequence[EscalateShape], path: Path) -> tuple[Escalation, ...]:
+    """The steps of a chain; what only the whole of the terms can tell of them is in `escalating.never`."""
+    for index, shape in enumerate(shapes):
+        here = (*path, index)
+        for at, reviewer in enumerate(shape.to):
+            _reviewer(notes, reviewer, (*here, "to", at))
+        if shape.after is not None and shape.undelivered:
+            notes.problem((*here, "undelivered"), AFTER_OR_UNDELIVERED)
+        for key in ("after", "timeout"):
+            wait = getattr(shape, key)
+            if wait is not None and wait < SHORTEST_TIMEOUT:
+                notes.problem((*here, key), f"{key} is at least 1s")
+    return steps_of(shapes)
+
+
+def steps_of(shapes: Sequence[EscalateShape]) -> tuple[Escalation, ...]:
+    """The steps of a chain that has been checked."""
+    return tuple(
+        Escalation(
+            to=_members(shape.to) or (),
+            after=shape.after,
+            undelivered=bool(shape.undelivered),
+            timeout=shape.timeout,
+            channels=tuple(shape.channels or ()),
+        )
+        for shape in shapes
     )
 
 

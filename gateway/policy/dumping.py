@@ -12,7 +12,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from approvals.domain.model import Factor
+from approvals.domain.model import Escalation, Factor
 from gateway.policy.bucket import Bucket
 from gateway.policy.compiling_limits import RATE_WINDOWS
 from gateway.policy.conditions import Condition, Group
@@ -224,7 +224,7 @@ def _approval(block: ApprovalBlock) -> dict[str, Any]:
         "four_eyes": block.four_eyes,
         "timeout": block.timeout and written(block.timeout),
         "on_timeout": block.on_timeout and block.on_timeout.value,
-        "escalate": block.escalate and [{"after": written(e.after), "to": list(e.to)} for e in block.escalate],
+        "escalate": block.escalate and [_step(step) for step in block.escalate],
         "channels": block.channels and list(block.channels),
         "edit": block.edit,
         "justification": block.justification,
@@ -234,6 +234,17 @@ def _approval(block: ApprovalBlock) -> dict[str, Any]:
         "grants": block.grants,
     }
     return {key: value for key, value in plain.items() if value is not None}
+
+
+def _step(step: Escalation) -> dict[str, Any]:
+    said = {
+        "after": None if step.after is None else written(step.after),
+        "to": list(step.to),
+        "undelivered": step.undelivered or None,
+        "timeout": None if step.timeout is None else written(step.timeout),
+        "channels": list(step.channels) or None,
+    }
+    return {key: value for key, value in said.items() if value is not None}
 
 
 def _factor(factor: Factor) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from approvals.domain.model import Factor, OnTimeout, Steps
+from approvals.domain.model import Escalation, Factor, OnTimeout, Steps
 from gateway.policy.cel import When
 from gateway.policy.conditions import Condition, Group
 from gateway.policy.limit import CounterKey, Limit
@@ -100,14 +100,6 @@ UNKNOWN_RISK = Risk(evidence=(Evidence(where="nothing", says="nothing is known o
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EscalationStep:
-    """Who else is asked after how long."""
-
-    after: timedelta
-    to: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovalBlock:
     """One `approval` block as written; None = not said here."""
 
@@ -117,7 +109,7 @@ class ApprovalBlock:
     four_eyes: bool | None = None
     timeout: timedelta | None = None
     on_timeout: OnTimeout | None = None
-    escalate: tuple[EscalationStep, ...] | None = None
+    escalate: tuple[Escalation, ...] | None = None
     channels: tuple[str, ...] | None = None
     edit: bool | None = None
     justification: str | None = None

@@ -7,7 +7,7 @@ approval, and between layers, nothing may be loosened: all factors of all of the
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 from functools import reduce
 from typing import TypeVar
@@ -34,6 +34,7 @@ class ApprovalDefaults:
     quorum: int = 1
     timeout: timedelta = timedelta(minutes=15)
     on_timeout: OnTimeout = OnTimeout.DENY
+    escalate: tuple[Escalation, ...] = ()
     collect_within: timedelta = timedelta(minutes=15)
     channels: tuple[str, ...] = ()
 
@@ -125,7 +126,7 @@ def _terms(block: ApprovalBlock, defaults: ApprovalDefaults) -> Terms:
         four_eyes=four_eyes,
         timeout=_or(block.timeout, defaults.timeout),
         on_timeout=_or(block.on_timeout, defaults.on_timeout),
-        escalate=tuple(Escalation(after=step.after, to=step.to) for step in block.escalate or ()),
+        escalate=_or(block.escalate, defaults.escalate),
         collect_within=defaults.collect_within,
         channels=_or(block.channels, defaults.channels),
         edit=_or(block.edit, plain.edit),
@@ -161,7 +162,7 @@ def narrowed(one: Terms, other: Terms) -> Terms:
         four_eyes=one.four_eyes or other.four_eyes,
         timeout=min(one.timeout, other.timeout),
         on_timeout=min(one.on_timeout, other.on_timeout, key=_SILENCE.index),
-        escalate=tuple(dict.fromkeys((*one.escalate, *other.escalate))),
+        escalate=_steps_of_both(one, other, tuple(counts)),
         collect_within=min(one.collect_within, other.collect_within),
         channels=tuple(dict.fromkeys((*one.channels, *other.channels))),
         edit=one.edit and other.edit,
@@ -171,6 +172,37 @@ def narrowed(one: Terms, other: Terms) -> Terms:
         self_service=one.self_service and other.self_service,
         grants="never" if "never" in {one.grants, other.grants} else "offer",
     )
+
+
+def _steps_of_both(one: Terms, other: Terms, members: Sequence[tuple[str, ...]]) -> tuple[Escalation, ...]:
+    """The steps of two chains, each about no factor that the other does not let it widen.
+
+    One that only one of the two has gives no more time.
+    """
+    kept = []
+    for step in dict.fromkeys(replace(step, widens=None) for step in (*one.escalate, *other.escalate)):
+        widened = [_widened(one, step), _widened(other, step)]
+        allowed = [
+            place
+            for place, who in enumerate(members)
+            if all(found.get(who, step) is not None for found in widened) and any(who in found for found in widened)
+        ]
+        both = all(any(found.values()) for found in widened)
+        if allowed:
+            widens = None if len(allowed) == len(members) else tuple(allowed)
+            kept.append(replace(step, widens=widens, timeout=step.timeout if both else None))
+    return tuple(kept)
+
+
+def _widened(terms: Terms, step: Escalation) -> dict[tuple[str, ...], Escalation | None]:
+    """The factors of some terms, by their members; with each the step where that one widens it, else None."""
+    own = next((each for each in terms.escalate if replace(each, widens=None) == step), None)
+    return {
+        tuple(sorted(set(factor.members))): own
+        if own is not None and (own.widens is None or place in own.widens)
+        else None
+        for place, factor in enumerate(terms.factors)
+    }
 
 
 def _or(said: T | None, otherwise: T) -> T:

@@ -164,6 +164,17 @@ def held(start: datetime) -> list[Json]:
             arguments={"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "quantity": "0.5000", "price": "61250.00"},
             needs=[{"group": "finance", "count": 2, "have": 1}, {"group": "security", "count": 1, "have": 0}],
             votes=[vote(CLEO, "approve", start - timedelta(seconds=12), via="slack")],
+            terms={
+                "escalate": [
+                    {
+                        "to": ["group:oncall"],
+                        "at": stamp(start + timedelta(minutes=5)),
+                        "undelivered": False,
+                        "timeout_seconds": None,
+                    },
+                    {"to": ["boss@example.com"], "at": None, "undelivered": False, "timeout_seconds": 1800.0},
+                ]
+            },
         ),
         sample(
             4,

@@ -6,18 +6,23 @@ Each prints `ready`, waits for a line on its input (the starting shot of the tes
 from __future__ import annotations
 
 import asyncio
+import itertools
 import sys
 from datetime import timedelta
 
+from approvals.directory import Directory
 from approvals.domain.lifecycle import Step
 from approvals.domain.model import State
 from approvals.storage import migrate
 from approvals.storage.engine import Database, Tx
 from approvals.storage.requests import Query
+from approvals.sweeper import Sweeper
+from approvals.testing import samples
 from gateway.limits import Limits, Reservation
 from gateway.policy.evaluate import evaluate
 from gateway.policy.loaders import load_policy
 from gateway.policy.model import Facts
+from tests.fakes.desk import make_desk
 from tests.fakes.requests import NOON, claimed
 
 
@@ -80,7 +85,23 @@ async def take_all(url: str, policy: str) -> None:
     print(sum(isinstance(one, Reservation) for one in taken))
 
 
-RACES = {"claim": claim_all, "migrate": migrate_all, "commit": commit_one, "freeze": pause_agents, "take": take_all}
+async def sweep_once(url: str, holder: str) -> None:
+    """Let time pass until six minutes after the sample request was filed; print what became of the requests."""
+    async with Database.opened(url, clock=lambda: samples.NOW + timedelta(minutes=6)) as db:
+        desk = make_desk(db, Directory(samples.PEOPLE, {}), holder=holder, ids=itertools.count())
+        _shot()
+        await Sweeper(desk).sweep()
+    print("swept")
+
+
+RACES = {
+    "sweep": sweep_once,
+    "claim": claim_all,
+    "migrate": migrate_all,
+    "commit": commit_one,
+    "freeze": pause_agents,
+    "take": take_all,
+}
 
 if __name__ == "__main__":
     what, address, word = sys.argv[1:4]

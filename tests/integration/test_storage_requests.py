@@ -244,7 +244,7 @@ async def test_finding_what_is_due_reads_the_three_partial_indexes_and_not_the_t
         return "\n".join(str(row) for row in tx.conn.exec_driver_sql(f"{explain} {compiled}"))
 
     found = await database.read(plan)
-    for index in ("ix_requests_expiring", "ix_requests_collecting", "ix_requests_leased"):
+    for index in ("ix_requests_next", "ix_requests_collecting", "ix_requests_leased"):
         assert index in found
     assert "SCAN requests\n" not in found
     assert "Seq Scan" not in found

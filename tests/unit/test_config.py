@@ -174,7 +174,7 @@ REFUSED: list[tuple[str, str, str]] = [
     ),
     ("approvals: {quorum: 0}", "greater than or equal to 1", "quorum of nobody"),
     ("approvals: {on_timeout: allow}", "silence can mean yes only where a rule says so itself", "silence"),
-    ("approvals: {on_timeout: escalate}", "'on_timeout: escalate' is not supported yet", "escalation"),
+    ("approvals: {escalate: [{after: 0s, to: ['group:x']}]}", "after is at least 1s", "escalation"),
     ("approvals: {reviewers: ['group:none']}", "nobody is in a group 'none'", "empty default group"),
     ("slack: {bot_token: x, channel: c}", "Slack needs app_token (Socket Mode) or signing_secret", "no way back"),
     (

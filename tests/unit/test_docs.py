@@ -160,7 +160,6 @@ def test_the_configuration_page_has_every_key_and_no_other() -> None:
 
 LATER = {
     "login.oidc": "login: {oidc: {issuer: x}}",
-    "approvals.on_timeout": "approvals: {on_timeout: escalate}",
 }
 
 
@@ -232,7 +231,6 @@ def test_the_policy_page_has_every_operator_scope_window_and_class() -> None:
 
 
 POLICY_LATER = {
-    "escalate": "tools: {t: {approval: {on_timeout: escalate}}}",
     "justification": "tools: {t: {approval: {justification: required}}}",
     "cancel_window": "tools: {t: {approval: {cancel_window: 5s}}}",
 }

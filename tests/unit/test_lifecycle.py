@@ -18,6 +18,7 @@ from approvals.domain.model import (
     ApprovalRequest,
     Cause,
     Claim,
+    Escalation,
     Factor,
     Ground,
     OnTimeout,
@@ -27,7 +28,8 @@ from approvals.domain.model import (
 from approvals.testing import samples
 from approvals.testing.samples import ADA, BOB, NOW
 
-SILENCE_ALLOWS = samples.terms(on_timeout=OnTimeout.ALLOW)
+STEP = Escalation(after=timedelta(minutes=5), to=("group:oncall",))
+SILENCE_ALLOWS = samples.terms(on_timeout=OnTimeout.ALLOW, escalate=(STEP,))
 BASE = samples.request(given=SILENCE_ALLOWS)
 YES = samples.vote(BASE, ADA)
 NO = samples.vote(BASE, BOB, Answer.DENY, reason="too much")
@@ -48,7 +50,7 @@ GOOD: dict[Event, dict[str, Any]] = {
     Event.VOTED: {"vote": YES},
     Event.EDITED: {"call": EDITED_CALL, "binding": "b" * 64},
     Event.EXTENDED: {"expires_at": BASE.expires_at + timedelta(minutes=15)},
-    Event.ESCALATED: {"factors": ONCALL},
+    Event.ESCALATED: {"factors": ONCALL, "step": STEP},
     Event.REASSIGNED: {"factors": ONCALL},
     Event.QUORUM_MET: {"vote": YES},
     Event.DEFAULTED: {"cause": Cause.SILENCE_ALLOWS},
@@ -111,6 +113,10 @@ def test_whoever_is_asked_anew_is_whose_word_counts_from_then_on(event: Event) -
     [
         pytest.param(Event.QUORUM_MET, {"vote": None}, "no vote to approve", id="approval-without-a-yes"),
         pytest.param(Event.REASSIGNED, {"factors": ()}, "no factors", id="reassigned-to-nobody"),
+        pytest.param(Event.ESCALATED, {"factors": ()}, "no factors", id="escalated-to-nobody"),
+        pytest.param(
+            Event.ESCALATED, {"step": replace(STEP, after=None)}, "no step that is left", id="escalated-off-the-chain"
+        ),
         pytest.param(Event.QUORUM_MET, {"vote": NO}, "no vote to approve", id="approval-by-a-no"),
         pytest.param(
             Event.QUORUM_MET, {"vote": replace(YES, binding="other")}, "another binding", id="approval-of-another-call"

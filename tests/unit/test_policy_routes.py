@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from approvals.domain.model import Factor, OnTimeout, Terms
+from approvals.domain.model import Escalation, Factor, OnTimeout, Terms
 from gateway.policy.evaluate import evaluate
 from gateway.policy.loaders import load_policy
-from gateway.policy.model import ApprovalSpec, Facts, Policy
+from gateway.policy.model import ApprovalBlock, ApprovalSpec, Facts, Policy
 from gateway.policy.routes import ApprovalDefaults, NobodyToAsk, askers, terms
 
 DEFAULTS = ApprovalDefaults(reviewers=("group:ops",), timeout=timedelta(minutes=9), channels=("web",))
@@ -123,3 +124,34 @@ def test_every_rule_that_may_ask_is_known_before_any_call() -> None:
         "/tools/pay/approve_if/0": ("group:wide",),
         "/tools/pay/limits/0": ("group:wide",),
     }
+
+
+ONCALL = "escalate: [{after: 1m, to: ['group:oncall'], timeout: 30m}]"
+
+
+def test_a_chain_of_the_configuration_is_for_rules_without_one() -> None:
+    step = Escalation(after=timedelta(minutes=1), to=("group:boss",))
+    spec = evaluate(
+        policy("{pay: {action: require_approval}}"),
+        Facts(server="s", tool="pay", arguments={}, agent="a", now=datetime(2026, 11, 24, tzinfo=UTC)),
+    ).approval
+    assert spec is not None
+    assert terms(spec, replace(DEFAULTS, escalate=(step,))).escalate == (step,)
+    assert terms(ApprovalSpec(parts=(ApprovalBlock(escalate=()),)), replace(DEFAULTS, escalate=(step,))).escalate == ()
+
+
+def test_the_chain_of_one_layer_widens_nothing_that_another_asks() -> None:
+    outer = policy("{pay: {action: require_approval, approval: {reviewers: ['group:a']}}}")
+    inner = policy(f"{{pay: {{action: require_approval, approval: {{reviewers: ['group:b'], {ONCALL}}}}}}}")
+    found = asked([outer, inner])
+    (step,) = found.escalate
+    assert [factor.members for factor in found.factors] == [("group:a",), ("group:b",)]
+    assert (step.widens, step.timeout) == ((1,), None)
+
+
+def test_a_chain_about_whom_both_layers_ask_needs_to_be_in_both() -> None:
+    plain = "{pay: {action: require_approval, approval: {reviewers: ['group:a']}}}"
+    chained = f"{{pay: {{action: require_approval, approval: {{reviewers: ['group:a'], {ONCALL}}}}}}}"
+    assert asked([policy(plain), policy(chained)]).escalate == ()
+    step = Escalation(after=timedelta(minutes=1), to=("group:oncall",), timeout=timedelta(minutes=30))
+    assert asked([policy(chained), policy(chained)]).escalate == (step,)

@@ -3,6 +3,7 @@ import { h } from "../dom.js";
 import { ago, countdown, exact, span } from "../time.js";
 import { bdi } from "../visible.js";
 import { voterWords } from "../words.js";
+import { chain } from "./chain.js";
 
 function entry(name, ...value) {
   return [h("dt", { class: "label", text: name }), h("dd", {}, value)];
@@ -133,6 +134,7 @@ export function needs(request) {
     { class: "needs", "aria-label": "Votes" },
     h("h3", { class: "label", text: "Needs" }),
     h("ul", {}, factors.length ? factors : h("li", { text: "nobody" })),
+    chain(request),
     h("h3", { class: "label", text: "Votes" }),
     h("ul", {}, votes.length ? votes : h("li", { class: "muted", text: "none yet" })),
   );

@@ -32,6 +32,7 @@ function line(entry) {
     h("time", { class: "timeline-at", datetime: entry.at, text: exact(entry.at) }),
     h("span", {}, bdi(actorWords(entry), "strong"), ` ${eventWords(entry.event)}`, moved),
     more ? h("span", { class: "sub" }, bdi(more)) : null,
+    detail.to ? h("span", { class: "sub" }, "to ", bdi(detail.to.map((one) => one.replace(/^group:/, "")).join(", "))) : null,
     (detail.budgets ?? []).map((one) =>
       h("span", { class: "sub" }, bdi(one.limit, "mono"), ` from ${one.from} to ${one.to}`),
     ),
