@@ -132,3 +132,11 @@ class Unavailable(Refusal):
     code, http_status = "unavailable", 503
     for_people = "Placet could not save this just now, so nothing was done. Try again in a moment."
     for_agent = "The gateway could not save this call, so it did not run. Try again in a minute."
+
+
+class Unreadable(Refusal):
+    """What is sealed cannot be opened: its master key is not at hand, or it was changed. Field: what."""
+
+    code, http_status = "unreadable", 500
+    for_people = "Not readable: {what} cannot be opened. Restore placet.keys from your backup, or see docs/operate.md."
+    for_agent = "The gateway could not read what it has saved of this call, so nothing ran. Tell your user."

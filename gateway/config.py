@@ -45,6 +45,7 @@ from gateway.settings import (
     SlackSettings,
     every_policy,
 )
+from gateway.store import Store
 
 DEFAULT_FILES = ("placet.yaml", "config/placet.yaml")
 
@@ -77,17 +78,17 @@ def load_config(
     return _Loader(path, env, saved).load(people)
 
 
-def database_of(path: Path, env: Mapping[str, str]) -> str:
-    """The database address of a configuration, before the rest of it is checked.
+def store_of(path: Path, env: Mapping[str, str]) -> Store:
+    """The database of a configuration and the file of its keys, before the rest of it is checked.
 
     Raises:
         ConfigErrors: the file cannot be read, or not this far.
     """
     loader = _Loader(path, env, {})
     shape = loader.shape()
-    if shape is None or any(problem.pointer.startswith("/database") for problem in loader.problems):
+    if shape is None or any(problem.pointer.startswith(("/database", "/keys")) for problem in loader.problems):
         raise ConfigErrors(loader.problems)
-    return loader.database(shape)
+    return Store(url=loader.database(shape), keys_file=loader.folder / shape.keys.file)
 
 
 def policy_files(path: Path, env: Mapping[str, str]) -> tuple[Path, ...]:
@@ -331,4 +332,4 @@ def _stamp(path: Path) -> FileStamp | None:
     return FileStamp(path=path, sha256=hashlib.sha256(content).hexdigest(), modified_ns=modified)
 
 
-__all__ = ["ConfigErrors", "Settings", "changed", "database_of", "default_file", "load_config", "policy_files"]
+__all__ = ["ConfigErrors", "Settings", "changed", "default_file", "load_config", "policy_files", "store_of"]

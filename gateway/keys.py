@@ -18,24 +18,31 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from approvals.signing import Signer
+from approvals.storage.vault import Masters
 
 log = logging.getLogger(__name__)
 
 KEY_BYTES = 32
-_LINE = "master: "
+_LINE, _SEALING = "master: ", "sealing: "
 
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The master key, from which each purpose gets its own."""
+    """The master key, from which each purpose gets its own, and keys that what is at rest was sealed with since."""
 
     master: bytes = field(repr=False)
+    sealing: tuple[bytes, ...] = field(default=(), repr=False)
 
     def for_purpose(self, purpose: str) -> bytes:
         """A 32-byte key for one purpose, the same in every process of the installation."""
         return HKDF(algorithm=hashes.SHA256(), length=KEY_BYTES, salt=None, info=b"placet/" + purpose.encode()).derive(
             self.master
         )
+
+    @property
+    def masters(self) -> Masters:
+        """What wraps the keys of requests: the newest line of the file, and those before it."""
+        return Masters((self.for_purpose("data-keys"), *self.sealing))
 
 
 def signer_of(keys: Keys) -> Signer:
@@ -67,9 +74,11 @@ def load(path: Path) -> Keys:
         raise ValueError(f"there is no key file {path}; copy it from where the service runs, or say keys.file")
     if path.stat().st_mode & 0o077:
         raise ValueError(f"{path} can be read by others. Its keys seal what nobody else may open: chmod 600 {path}")
-    for line in path.read_text(encoding="ascii").splitlines():
+    lines = path.read_text(encoding="ascii").splitlines()
+    sealing = tuple(_decoded(path, line.removeprefix(_SEALING)) for line in lines if line.startswith(_SEALING))
+    for line in lines:
         if line.startswith(_LINE):
-            return Keys(_decoded(path, line.removeprefix(_LINE)))
+            return Keys(_decoded(path, line.removeprefix(_LINE)), sealing)
     raise ValueError(f"{path} has no line that begins with '{_LINE.strip()}'. Restore it from your backup")
 
 
@@ -88,7 +97,7 @@ def _decoded(path: Path, text: str) -> bytes:
     try:
         key = base64.b64decode(text.strip(), validate=True)
     except binascii.Error as err:
-        raise ValueError(f"{path}: the master key is not base64") from err
+        raise ValueError(f"{path}: a key is not base64") from err
     if len(key) != KEY_BYTES:
-        raise ValueError(f"{path}: the master key has {len(key)} bytes instead of {KEY_BYTES}")
+        raise ValueError(f"{path}: a key has {len(key)} bytes instead of {KEY_BYTES}")
     return key

@@ -13,13 +13,12 @@ from collections.abc import Callable, Mapping
 
 from aiohttp import web
 
-from approvals.storage import migrate
 from approvals.storage import url as address
 from approvals.storage.engine import Database
-from approvals.storage.sqlite import Part, sole_service
+from approvals.storage.sqlite import sole_service
 from approvals.web.connections import Runner
 from gateway.app import Service
-from gateway.keys import load_or_make
+from gateway.keys import Keys, load_or_make
 from gateway.settings import Settings
 from gateway.work import Work
 
@@ -39,14 +38,16 @@ async def serve(
         Refusal: the database cannot be opened or migrated.
         OSError: the address cannot be listened on.
     """
-    url = settings.database.get_secret_value()
-    with sole_service(address.parse(url)):
-        await migrate.upgrade(url)
-        await _serve_over(await Database.open(url, part=Part.SERVICE), settings, env, stop, ready)
+    store = settings.store
+    with sole_service(address.parse(store.url)):
+        keys = load_or_make(settings.keys_file)
+        await store.upgrade()
+        await _serve_over(await store.serving(), keys, settings, env, stop, ready)
 
 
 async def _serve_over(
     db: Database,
+    keys: Keys,
     settings: Settings,
     env: Mapping[str, str],
     stop: asyncio.Event,
@@ -57,7 +58,7 @@ async def _serve_over(
         try:
             async with asyncio.TaskGroup() as inner:
                 work = Work(inner)
-                service = Service(settings, env=env, db=db, work=work, keys=load_or_make(settings.keys_file))
+                service = Service(settings, env=env, db=db, work=work, keys=keys)
                 await _serve(service, stop, ready)
                 work.cancel()
         finally:

@@ -23,6 +23,7 @@ from gateway.policy.durations import written
 from gateway.policy.layers import layered, narrowed
 from gateway.policy.model import Policy
 from gateway.policy.routes import ApprovalDefaults
+from gateway.store import Store
 
 MASK = "********"
 
@@ -211,6 +212,11 @@ class Settings:
     organisation: tuple[Policy, ...] = ()
     files: tuple[FileStamp, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def store(self) -> Store:
+        """The database with its keys."""
+        return Store(url=self.database.get_secret_value(), keys_file=self.keys_file)
 
 
 def every_policy(settings: Settings) -> tuple[Policy, ...]:

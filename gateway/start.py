@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from approvals.storage import migrate
-from approvals.storage.engine import Database
-from gateway.config import database_of, load_config
+from gateway.config import load_config, store_of
 from gateway.reload import known
 from gateway.settings import Settings
 
@@ -19,8 +17,8 @@ async def load(file: Path, env: Mapping[str, str]) -> Settings:
         ConfigErrors: the files cannot be used; everything that is wrong with them.
         Refusal: the database cannot.
     """
-    url = database_of(file, env)
-    await migrate.upgrade(url)
-    async with Database.opened(url) as db:
+    store = store_of(file, env)
+    await store.upgrade()
+    async with store.opened() as db:
         people, saved = await db.read(known)
     return load_config(file, env, people, saved)

@@ -20,6 +20,7 @@ from approvals.storage import migrate
 from approvals.storage.engine import Database
 from approvals.storage.sqlite import Part
 from tests.fakes import postgres
+from tests.fakes.keys import VAULT
 
 # Speed belongs in benchmarks: no example of a property test has a time limit of its own.
 hypothesis.settings.register_profile("placet", deadline=None)
@@ -82,5 +83,5 @@ def database_url(database_kind: str, request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
     """An open database whose writer is running, once of each kind."""
-    async with Database.opened(database_url, part=Part.SERVICE) as db:
+    async with Database.opened(database_url, VAULT, part=Part.SERVICE) as db:
         yield db

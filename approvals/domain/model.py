@@ -292,8 +292,9 @@ class ApprovalRequest:
 
     `revision` is the fence: every change raises it by one, and is refused if it is not the one read.
     `ground` says what approved it where the votes did not. `told_at` is set once the agent has been given the final
-    outcome; `shown_at` once the agent's own user was asked to open its page, and answered. `trace` is the ruling's
-    trace as JSON data.
+    outcome; `shown_at` once the agent's own user was asked to open its page, and answered. Since `destroyed_at` nobody
+    can read what the agent and people wrote: arguments, reasons and results are empty. `trace` is the ruling's trace
+    as JSON data.
     """
 
     id: RequestId
@@ -322,6 +323,7 @@ class ApprovalRequest:
     outcome: Outcome | None = None
     told_at: datetime | None = None
     shown_at: datetime | None = None
+    destroyed_at: datetime | None = None
     waiting: bool = False
     trace: tuple[Mapping[str, Any], ...] = ()
     over: tuple[Overrun, ...] = ()

@@ -7,8 +7,8 @@ may be destroyed with its salt, nothing else may change.
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -16,11 +16,16 @@ from typing import Any
 from sqlalchemy import RowMapping, func, select, update
 
 from approvals.domain.audit import SALT_BYTES, START, Act, Checkpoint, Entry, link
-from approvals.storage.frame import Group
+from approvals.errors import Unreadable
+from approvals.storage import data_keys
+from approvals.storage.frame import Group, Recorded
 from approvals.storage.tables_audit import audit, checkpoints
+from approvals.storage.vault import Cells
 
 MAX_LIST = 1_000
 """No list is longer, whatever was asked for."""
+NO_SALT = "00" * SALT_BYTES
+"""Stands for that of a detail that was altered: nothing fits it, so the chain is found to be changed here."""
 CHAIN = 0x6175_6469_7400
 """The advisory lock of the chain's head: "audit" in ASCII."""
 
@@ -28,7 +33,7 @@ CHAIN = 0x6175_6469_7400
 class Audit(Group):
     """Statements about the chain and its signed heads."""
 
-    def chain(self, acts: Sequence[Act]) -> None:
+    def chain(self, acts: Sequence[Recorded]) -> None:
         """Link acts to the chain, in their order."""
         if not acts:
             return
@@ -36,9 +41,9 @@ class Audit(Group):
             self._run(select(func.pg_advisory_xact_lock(CHAIN)))
         seq, head = self.head()
         rows = []
-        for act in acts:
-            entry = link(act, seq=seq + 1, prev=head, salt=secrets.token_hex(SALT_BYTES))
-            rows.append(_row(entry))
+        for one in acts:
+            entry = link(one.act, seq=seq + 1, prev=head, salt=one.salt)
+            rows.append(_row(entry, one))
             seq, head = entry.seq, entry.hash
         self._run(audit.insert(), rows)
 
@@ -72,9 +77,9 @@ class Audit(Group):
         return self._many(found.order_by(audit.c.seq.desc()).limit(_bounded(limit)))
 
     def forget(self, request: str) -> int:
-        """Destroy the details of a request's entries, and what could tell them again; says of how many."""
-        kept = update(audit).where(audit.c.request_id == request, audit.c.salt.is_not(None))
-        return len(self._run(kept.values(detail=None, salt=None).returning(audit.c.seq)).all())
+        """Destroy what was written in a request's entries, and what could tell it again; says in how many."""
+        kept = update(audit).where(audit.c.request_id == request, audit.c.words.is_not(None))
+        return len(self._run(kept.values(words=None).returning(audit.c.seq)).all())
 
     def sign(self, checkpoint: Checkpoint) -> bool:
         """Keep a signed head. False: there is one of that entry."""
@@ -93,14 +98,24 @@ class Audit(Group):
         return None if row is None else Checkpoint(**row)
 
     def _many(self, statement: Any) -> list[Entry]:
-        return [_entry(row) for row in self._run(statement).mappings()]
+        rows = self._run(statement).mappings().all()
+        keys = self._keys(row["request_id"] for row in rows if row["words"] is not None)
+        return [_entry(row, keys.get(row["request_id"])) for row in rows]
+
+    def _keys(self, requests: Iterable[str]) -> Mapping[str, Cells]:
+        # Leniently: the chain is to be read, and verified, without what its details were sealed with.
+        found: dict[str, Cells] = {}
+        for subject, key in data_keys.find(self._tx.conn, requests).items():
+            with suppress(Unreadable):
+                found[subject] = self._tx.vault.cells(subject, key)
+        return found
 
 
 def _bounded(limit: int) -> int:
     return max(1, min(limit, MAX_LIST))
 
 
-def _row(entry: Entry) -> dict[str, Any]:
+def _row(entry: Entry, recorded: Recorded) -> dict[str, Any]:
     act = entry.act
     return {
         "seq": entry.seq,
@@ -113,16 +128,24 @@ def _row(entry: Entry) -> dict[str, Any]:
         "binding": act.binding,
         "before": act.before,
         "after": act.after,
-        "detail": dict(act.detail),
-        "salt": entry.salt,
+        "detail": dict(recorded.plain),
+        "salt": None if recorded.words is not None else entry.salt,
+        "words": recorded.words,
         "detail_sha256": entry.detail_sha256,
         "prev": entry.prev,
         "hash": entry.hash,
     }
 
 
-def _entry(row: RowMapping) -> Entry:
+def _entry(row: RowMapping, cells: Cells | None) -> Entry:
     at: datetime = row["at"]
+    salt, words = row["salt"], {}
+    if cells is not None and row["words"] is not None:
+        try:
+            opened = cells.open(audit.c.words, row["words"])
+            salt, words = opened["salt"], opened["words"]
+        except Unreadable:
+            salt = NO_SALT
     return Entry(
         seq=row["seq"],
         act=Act(
@@ -135,10 +158,10 @@ def _entry(row: RowMapping) -> Entry:
             binding=row["binding"],
             before=row["before"],
             after=row["after"],
-            detail=row["detail"] or {},
+            detail=(row["detail"] or {}) | words,
         ),
         detail_sha256=row["detail_sha256"],
         prev=row["prev"],
         hash=row["hash"],
-        salt=row["salt"],
+        salt=salt,
     )

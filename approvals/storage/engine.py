@@ -23,6 +23,7 @@ from approvals.storage import postgres, sqlite, url
 from approvals.storage.faults import unavailable_if_passing
 from approvals.storage.sqlite import Part
 from approvals.storage.tx import Tx
+from approvals.storage.vault import Vault, closed
 from approvals.storage.writer import GroupWriter
 
 __all__ = ["Database", "Part", "Tx"]
@@ -38,37 +39,50 @@ class Database:
     """An open database. Make one with `open` or `opened`, never directly."""
 
     def __init__(
-        self, address: url.Address, readers: AsyncEngine, writers: AsyncEngine, clock: Callable[[], datetime] | None
+        self,
+        address: url.Address,
+        readers: AsyncEngine,
+        writers: AsyncEngine,
+        clock: Callable[[], datetime] | None,
+        vault: Vault,
     ) -> None:
         self.address = address
         self.dialect: Literal["sqlite", "postgresql"] = address.dialect
         self.url = address.url.render_as_string(hide_password=True)
         self.origin = secrets.token_hex(4)
         self.on_commit: Callable[[frozenset[str]], None] = _nobody
+        self.vault = vault
         self._readers, self._writers, self._clock = readers, writers, clock
-        self._group = GroupWriter(writers, clock or _utc_now, self._tell) if self.dialect == "sqlite" else None
+        self._group = GroupWriter(writers, self._tx, self._tell) if self.dialect == "sqlite" else None
         self._stopping = asyncio.Event()
         self._stopped = asyncio.Event()
         self._stopped.set()
 
     @classmethod
     async def open(
-        cls, url_text: str, *, clock: Callable[[], datetime] | None = None, part: Part = Part.SERVICE
+        cls,
+        url_text: str,
+        vault: Vault | None = None,
+        *,
+        clock: Callable[[], datetime] | None = None,
+        part: Part = Part.SERVICE,
     ) -> Database:
         """Open the database of the configuration's `database:` line; `clock` replaces every clock, for tests.
+
+        Without a vault nothing sealed can be read or written: requests are refused as `Unreadable`.
 
         Raises:
             Invalid: the line is not an address we support, or its file cannot be opened.
             Unavailable: the database does not answer.
         """
-        address = url.parse(url_text)
+        address, vault = url.parse(url_text), vault or Vault(closed)
         if address.path is not None:
             sqlite.create_file(address.path)
             if part is Part.SERVICE:
                 sqlite.warn_of_known_bugs()
-            db = cls(address, sqlite.reader(address), sqlite.writer(address, part), clock)
+            db = cls(address, sqlite.reader(address), sqlite.writer(address, part), clock, vault)
         else:
-            db = cls(address, postgres.reader(address), postgres.writer(address), clock)
+            db = cls(address, postgres.reader(address), postgres.writer(address), clock, vault)
         try:
             await db.read(lambda tx: tx.now)
         except BaseException:
@@ -79,10 +93,15 @@ class Database:
     @classmethod
     @asynccontextmanager
     async def opened(
-        cls, url_text: str, *, clock: Callable[[], datetime] | None = None, part: Part = Part.GUEST
+        cls,
+        url_text: str,
+        vault: Vault | None = None,
+        *,
+        clock: Callable[[], datetime] | None = None,
+        part: Part = Part.GUEST,
     ) -> AsyncIterator[Database]:
         """An open database whose `run()` is running, for commands and tests; closed in good order at the end."""
-        db = await cls.open(url_text, clock=clock, part=part)
+        db = await cls.open(url_text, vault, clock=clock, part=part)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(db.run(), name="database writer")
@@ -156,8 +175,8 @@ class Database:
 
     def _tx(self, connection: Connection) -> Tx:
         if self._clock is None and self.dialect == "postgresql":
-            return Tx(connection, None)
-        return Tx(connection, (self._clock or _utc_now)())
+            return Tx(connection, None, self.vault)
+        return Tx(connection, (self._clock or _utc_now)(), self.vault)
 
     def _tell(self, subjects: frozenset[str]) -> None:
         self.on_commit(subjects)

@@ -6,7 +6,9 @@ database's own, which is one clock for all replicas and is asked for only when s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,22 +16,37 @@ from sqlalchemy import Connection, CursorResult, Table, func, literal, select, t
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.expression import ColumnElement
 
-from approvals.domain.audit import Act
-from approvals.storage.types import Utc
+from approvals.domain.audit import SALT_BYTES, Act
+from approvals.storage import data_keys
+from approvals.storage.tables_audit import audit
+from approvals.storage.types import Ciphertext, Utc
+from approvals.storage.vault import Cells, Vault, WrappedKey
+from approvals.storage.words import apart
 
 type_utc = Utc()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """An act on its way into the chain. `words`, where there are any, hold its salt too, so it is not kept beside."""
+
+    act: Act
+    salt: str
+    plain: Mapping[str, Any]
+    words: Ciphertext | None = None
 
 
 class Frame:
     """One open transaction, as a group of statements sees it."""
 
-    __slots__ = ("_acts", "_now", "_touched", "conn")
+    __slots__ = ("_acts", "_cells", "_now", "_touched", "conn", "vault")
 
-    def __init__(self, conn: Connection, now: datetime | None) -> None:
-        self.conn = conn
+    def __init__(self, conn: Connection, now: datetime | None, vault: Vault) -> None:
+        self.conn, self.vault = conn, vault
         self._now = now
         self._touched: dict[str, None] = {}
-        self._acts: list[Act] = []
+        self._acts: list[Recorded] = []
+        self._cells: dict[str, Cells] = {}
 
     @property
     def now(self) -> datetime:
@@ -57,16 +74,47 @@ class Frame:
 
     def record(self, act: Act) -> None:
         """Put an act into the audit chain, in this transaction: it is linked when the work is done."""
-        self._acts.append(act)
+        salt = secrets.token_hex(SALT_BYTES)
+        plain, words = (act.detail, {}) if act.request is None else apart(act.detail)
+        sealed = None
+        if act.request is not None and words:
+            sealed = self.cells(act.request).seal(audit.c.words, {"salt": salt, "words": words})
+        self._acts.append(Recorded(act=act, salt=salt, plain=plain, words=sealed))
 
     def did(self, action: str, actor: str, *, subject: str | None = None, via: str = "", **detail: Any) -> None:
         """Record an act on something that is no request."""
         self.record(Act(action=action, actor=actor, at=self.now, via=via, subject=subject, detail=detail))
 
     @property
-    def acts(self) -> Sequence[Act]:
+    def acts(self) -> Sequence[Recorded]:
         """What this transaction has recorded, in order."""
         return self._acts
+
+    def keep_cells(self, request: str, key: WrappedKey, cells: Cells) -> Cells:
+        """Save a fresh key of the vault's, and use it from here on."""
+        data_keys.save(self.conn, request, key)
+        self._cells[request] = cells
+        return cells
+
+    def cells(self, request: str) -> Cells:
+        """What seals the words of a request from here on; one whose key was destroyed gets a fresh one.
+
+        Raises:
+            Unreadable: its master key is not at hand.
+        """
+        return self.cells_of([request]).get(request) or self.keep_cells(request, *self.vault.fresh(request))
+
+    def cells_of(self, requests: Iterable[str]) -> Mapping[str, Cells]:
+        """What opens the words of some requests; those whose keys were destroyed are missing.
+
+        Raises:
+            Unreadable: a master key is not at hand.
+        """
+        wanted = set(requests)
+        if missing := wanted - self._cells.keys():
+            found = data_keys.find(self.conn, missing)
+            self._cells |= {subject: self.vault.cells(subject, key) for subject, key in found.items()}
+        return {subject: self._cells[subject] for subject in wanted & self._cells.keys()}
 
     def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
         """An INSERT that knows ON CONFLICT, in this database's dialect."""

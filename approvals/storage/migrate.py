@@ -7,6 +7,7 @@ find nothing to do, and a migration that raises leaves nothing behind.
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import logging
 from pathlib import Path
@@ -18,10 +19,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, func, select
 
 from approvals.errors import Invalid
-from approvals.storage import postgres, sqlite, url
+from approvals.storage import old_rows, postgres, sqlite, url
 from approvals.storage.engine import Database
 from approvals.storage.faults import unavailable_if_passing
 from approvals.storage.sqlite import Part
+from approvals.storage.vault import Vault, closed
 
 log = logging.getLogger(__name__)
 
@@ -50,10 +52,11 @@ async def current(db: Database) -> str | None:
     return await db.read(lambda tx: _revision(tx.conn))
 
 
-async def upgrade(url_text: str) -> bool:
-    """Bring a database to `head()`. True: something was applied.
+async def upgrade(url_text: str, vault: Vault | None = None) -> bool:
+    """Bring a database to `head()`, and seal what an older Placet wrote in the clear. True: something was applied.
 
     Raises:
+        Unreadable: there is something to seal, and no keys to seal it with.
         Invalid: the address is wrong, or the database was made by a newer Placet.
         Unavailable: the database does not answer, or somebody else migrates for too long.
     """
@@ -66,9 +69,14 @@ async def upgrade(url_text: str) -> bool:
     try:
         with unavailable_if_passing("migrate"):
             async with engine.connect() as connection, connection.begin():
-                return await connection.run_sync(_upgrade)
+                applied = await connection.run_sync(_upgrade)
+            sealed = await old_rows.seal(engine, vault or Vault(closed))
     finally:
         await engine.dispose()
+    if sealed and address.path is not None:
+        # What stood in the clear is still in the file's free pages.
+        await asyncio.to_thread(sqlite.compact, address.path)
+    return applied or sealed > 0
 
 
 def _upgrade(connection: Connection) -> bool:

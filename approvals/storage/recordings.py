@@ -15,6 +15,7 @@ from sqlalchemy import RowMapping, Select, delete, func, literal, select, tuple_
 
 from approvals.storage.frame import Group
 from approvals.storage.tables import calls, recordings, requests, votes
+from approvals.storage.vault import Cells
 
 FORGET_AT_ONCE = 2_000
 """How many recordings one statement deletes."""
@@ -32,7 +33,9 @@ class Recording:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """What became of the request that a call made or came back for. `arguments` are those the agent sent.
+    """What became of the request that a call made or came back for.
+
+    `arguments` are those the agent sent, None once they were destroyed.
 
     `ground` is what approved it where people did not.
     """
@@ -41,7 +44,7 @@ class Held:
     state: str
     cause: str | None
     ground: str | None
-    arguments: bytes
+    arguments: bytes | None
     edited: bool
     created_at: datetime
     decided_at: datetime | None
@@ -137,20 +140,21 @@ class Recordings(Group):
 
     def page(self, query: RecordedQuery) -> list[RecordedCall]:
         """The next calls, in the order in which they were judged."""
-        sent = func.coalesce(requests.c.edited_from, requests.c.arguments, type_=requests.c.arguments.type)
         columns = (
             *(calls.c[name] for name in _CALL),
             recordings.c.sealed,
-            sent.label("sent"),
-            requests.c.edited_from.is_not(None).label("edited"),
+            requests.c.arguments,
+            requests.c.edited_from,
+            requests.c.destroyed_at,
             *(requests.c[name].label(f"request_{name}") for name in _HELD),
         )
         joined = calls.outerjoin(recordings, recordings.c.call_id == calls.c.id).outerjoin(
             requests, requests.c.id == calls.c.request_id
         )
         found = _asked(select(*columns).select_from(joined), query).order_by(calls.c.at, calls.c.id)
-        rows = self._run(found.limit(max(1, min(query.limit, MAX_PAGE))))
-        return [_recorded(row) for row in rows.mappings()]
+        rows = self._run(found.limit(max(1, min(query.limit, MAX_PAGE)))).mappings().all()
+        cells = self._tx.cells_of(row["request_id"] for row in rows if row["request_id"] is not None)
+        return [_recorded(row, cells.get(row["request_id"])) for row in rows]
 
     def voters(self, request_ids: Collection[str]) -> dict[str, frozenset[str]]:
         """Who voted on each of these requests."""
@@ -173,10 +177,22 @@ def _asked(statement: Select[Any], query: RecordedQuery) -> Select[Any]:
     return wanted
 
 
-def _recorded(row: RowMapping) -> RecordedCall:
+def _recorded(row: RowMapping, cells: Cells | None) -> RecordedCall:
     held = None
     if row["request_id"] is not None:
-        held = Held(arguments=row["sent"], edited=row["edited"], **{name: row[f"request_{name}"] for name in _HELD})
+        held = Held(
+            arguments=_sent(row, cells),
+            edited=row["edited_from"] is not None,
+            **{name: row[f"request_{name}"] for name in _HELD},
+        )
     plain = {name: row[name] for name in _CALL}
     lists = {name: tuple(row[name] or ()) for name in ("limits", "shadow")}
     return RecordedCall(**(plain | lists), sealed=row["sealed"], held=held)
+
+
+def _sent(row: RowMapping, cells: Cells | None) -> bytes | None:
+    if cells is None or row["destroyed_at"] is not None:
+        return None
+    column = requests.c.arguments if row["edited_from"] is None else requests.c.edited_from
+    sent: bytes = cells.open(column, row[column.name])
+    return sent

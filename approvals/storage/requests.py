@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import (
     Row,
     Select,
+    Table,
     and_,
     delete,
     exists,
@@ -33,13 +34,14 @@ from sqlalchemy.sql.expression import ColumnElement
 
 from approvals.domain.lifecycle import Effect, Record, Step
 from approvals.domain.model import ApprovalRequest, State, Terms, Vote
-from approvals.storage import messages
+from approvals.storage import finding, messages
 from approvals.storage.frame import Group
 from approvals.storage.rows import (
     act_of,
     changing,
     event_row,
     new_row,
+    private,
     record_from,
     request_from,
     terms_to_json,
@@ -57,6 +59,7 @@ from approvals.storage.tables import (
     requests,
     votes,
 )
+from approvals.storage.vault import Cells, has_words
 
 LIVE_FOR = timedelta(seconds=15)
 """A replica whose last heartbeat is older holds nobody's connection any more."""
@@ -109,14 +112,16 @@ class Requests(Group):
 
     def insert(self, request: ApprovalRequest, record: Record) -> bool:
         """Save a new request with its first ledger row. False: an open one for the same call is there."""
+        key, cells = self._tx.vault.fresh(request.id)
         statement = (
             self._tx.insert(requests)
-            .values(**new_row(request), changed_at=record.at)
+            .values(**cells.row(requests, new_row(request)), changed_at=record.at)
             .on_conflict_do_nothing(index_elements=[requests.c.call_key], index_where=IS_OPEN)
             .returning(requests.c.id)
         )
         if self._run(statement).first() is None:
             return False
+        self._tx.keep_cells(request.id, key, cells)
         self._add_votes(request.id, request.votes, first=0)
         self.append(record, request.binding)
         return True
@@ -124,6 +129,9 @@ class Requests(Group):
     def commit(self, step: Step) -> bool:
         """Make one step of the lifecycle true, whole or not at all. False: somebody else was first."""
         before, after = step.before, step.after
+        values, same = changing(after), private(before)
+        for name in [name for name, value in private(after).items() if value == same[name]]:
+            del values[name]
         statement = (
             update(requests)
             .where(
@@ -131,7 +139,7 @@ class Requests(Group):
                 requests.c.revision == before.revision,
                 requests.c.state == before.state.value,
             )
-            .values(**changing(after), changed_at=step.record.at)
+            .values(**self._sealed(requests, after.id, values), changed_at=step.record.at)
             .returning(requests.c.id)
         )
         if self._run(statement).first() is None:
@@ -144,7 +152,7 @@ class Requests(Group):
 
     def append(self, record: Record, binding: str) -> None:
         """Write one ledger row with its place in the audit, and wake whoever watches the request."""
-        self._run(events.insert().values(**event_row(record)))
+        self._run(events.insert().values(**self._sealed(events, record.request, event_row(record))))
         self._tx.record(act_of(record, binding))
         self._tx.touch(record.request)
 
@@ -190,8 +198,14 @@ class Requests(Group):
             cursor = tuple_(*_cursor(query.after))
             statement = statement.where(place > cursor if query.oldest_first else place < cursor)
         keys = (requests.c.created_at, requests.c.id)
-        order = keys if query.oldest_first else tuple(key.desc() for key in keys)
-        return self._many(statement.order_by(*order).limit(max(1, min(query.limit, MAX_LIST))))
+        statement = statement.order_by(*(keys if query.oldest_first else tuple(key.desc() for key in keys)))
+        limit = max(1, min(query.limit, MAX_LIST))
+        if query.q:
+            ids, all_of_them = finding.ids_saying(self._tx, query.q, statement, limit)
+            if all_of_them:
+                return finding.in_order(self._many(self._select().where(requests.c.id.in_(ids))), ids)
+            statement = statement.where(or_(requests.c.id.in_(ids), finding.named(query.q)))
+        return self._many(statement.limit(limit))
 
     def due(self, now: datetime, limit: int) -> list[ApprovalRequest]:
         """Requests whose deadline, collection time or lease has come, the longest overdue first."""
@@ -241,7 +255,8 @@ class Requests(Group):
     def events(self, id: str) -> list[Record]:
         """The ledger of one request, oldest first."""
         statement = select(events).where(events.c.request_id == id).order_by(events.c.id)
-        return [record_from(row) for row in self._run(statement)]
+        cells = self._tx.cells_of([id]).get(id)
+        return [record_from(row, cells) for row in self._run(statement)]
 
     def events_after(self, row_id: int, limit: int) -> list[tuple[int, str, str]]:
         """What was written after a row: (row id, request, event).
@@ -269,17 +284,18 @@ class Requests(Group):
 
     def _many(self, statement: Select[Any]) -> list[ApprovalRequest]:
         rows = self._run(statement).all()
-        cast = self._votes_of(rows)
-        return [request_from(row, tuple(cast.get(row.id, ()))) for row in rows]
+        cells = self._tx.cells_of(row.id for row in rows) if rows else {}
+        cast = self._votes_of(rows, cells)
+        return [request_from(row, tuple(cast.get(row.id, ())), cells.get(row.id)) for row in rows]
 
-    def _votes_of(self, rows: Sequence[Row[Any]]) -> Mapping[str, list[Vote]]:
+    def _votes_of(self, rows: Sequence[Row[Any]], cells: Mapping[str, Cells]) -> Mapping[str, list[Vote]]:
         # A request at its first revision has met no event yet, so it has no vote: most held calls cost one question.
         ids = [row.id for row in rows if row.revision > 1]
         cast: dict[str, list[Vote]] = {}
         if ids:
             statement = select(votes).where(votes.c.request_id.in_(ids)).order_by(votes.c.request_id, votes.c.ordinal)
             for row in self._run(statement):
-                cast.setdefault(row.request_id, []).append(vote_from(row))
+                cast.setdefault(row.request_id, []).append(vote_from(row, cells.get(row.request_id)))
         return cast
 
     def _save_votes(self, before: ApprovalRequest, after: ApprovalRequest) -> None:
@@ -292,7 +308,11 @@ class Requests(Group):
 
     def _add_votes(self, id: str, cast: Sequence[Vote], *, first: int) -> None:
         if cast:
-            self._run(votes.insert(), vote_rows(id, cast, first))
+            self._run(votes.insert(), [self._sealed(votes, id, row) for row in vote_rows(id, cast, first)])
+
+    def _sealed(self, table: Table, id: str, values: Mapping[str, Any]) -> dict[str, Any]:
+        # Where there are no words no key is asked for: most steps have none.
+        return self._tx.cells(id).row(table, values) if has_words(table, values) else dict(values)
 
 
 def due_ids(now: datetime, limit: int) -> Select[Any]:
@@ -331,7 +351,4 @@ def _conditions(query: Query) -> list[ColumnElement[bool]]:
         found.append(requests.c.state.in_(sorted(state.value for state in query.states)))
     if query.decided_before is not None:
         found.append(requests.c.decided_at < query.decided_before)
-    if query.q:
-        columns = ("id", "server", "tool", "agent", "owner", "justification")
-        found.append(or_(*(requests.c[name].icontains(query.q, autoescape=True) for name in columns)))
     return found

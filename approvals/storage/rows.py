@@ -7,11 +7,12 @@ are set beside the lifecycle, and a step built from an older read must not put t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Row
+from sqlalchemy import Column, Row
 
 from approvals.domain.audit import Act
 from approvals.domain.happening import Event
@@ -37,6 +38,10 @@ from approvals.domain.model import (
     Vote,
 )
 from approvals.domain.schedule import next_deadline
+from approvals.errors import Unreadable
+from approvals.storage.tables import events, requests, votes
+from approvals.storage.vault import Cells
+from approvals.storage.words import apart
 
 MICROSECOND = timedelta(microseconds=1)
 
@@ -137,9 +142,8 @@ def changing(request: ApprovalRequest) -> dict[str, Any]:
     """The columns a step may move, as they are after it. An edit changes the arguments and the binding."""
     call, claim, outcome = request.call, request.claim, request.outcome
     return {
-        "arguments": call.arguments,
+        **private(request),
         "arguments_sha256": call.arguments_sha256,
-        "meta": call.meta,
         "meta_sha256": call.meta_sha256,
         "tool_fingerprint": call.tool_fingerprint,
         "binding": request.binding,
@@ -152,22 +156,48 @@ def changing(request: ApprovalRequest) -> dict[str, Any]:
         "decided_at": request.decided_at,
         "collect_by": request.collect_by,
         "ground": request.ground.value if request.ground is not None else None,
-        "edited_from": request.edited_from,
         "claim_holder": claim.holder if claim else None,
         "lease_until": claim.lease_until if claim else None,
         "outcome_kind": outcome.kind if outcome else None,
-        "outcome_result": outcome.result if outcome else None,
-        "outcome_error": outcome.error if outcome else None,
         "started_at": outcome.started_at if outcome else None,
         "finished_at": outcome.finished_at if outcome else None,
     }
 
 
-def request_from(row: Row[Any], votes: tuple[Vote, ...]) -> ApprovalRequest:
-    """The request of one row; `row.waiting` is computed by the query."""
+def private(request: ApprovalRequest) -> dict[str, Any]:
+    """The columns among them that are sealed: written only when they change, for they may be long."""
+    outcome = request.outcome
+    return {
+        "arguments": request.call.arguments,
+        "meta": request.call.meta,
+        "edited_from": request.edited_from,
+        "outcome_result": outcome.result if outcome else None,
+        "outcome_error": outcome.error if outcome else None,
+    }
+
+
+class Texts:
+    """The sealed columns of one row, as they read: None in all of them once the row's key was destroyed."""
+
+    def __init__(self, row: Row[Any], cells: Cells | None) -> None:
+        if cells is None and row.destroyed_at is None:
+            raise Unreadable(what=f"{row.id}, whose key is not in the database (`placet db upgrade` seals old rows),")
+        self._row, self._cells = row, None if row.destroyed_at is not None else cells
+
+    def __getitem__(self, column: Column[Any]) -> Any:
+        return None if self._cells is None else self._cells.open(column, getattr(self._row, column.name))
+
+
+def request_from(row: Row[Any], cast: tuple[Vote, ...], cells: Cells | None) -> ApprovalRequest:
+    """The request of one row; `row.waiting` is computed by the query.
+
+    Raises:
+        Unreadable: what is sealed in it does not open.
+    """
+    texts = Texts(row, cells)
     return ApprovalRequest(
         id=RequestId(row.id),
-        call=_call(row),
+        call=_call(row, texts),
         caller=Caller(
             agent=row.agent,
             owner=PersonId(row.owner) if row.owner is not None else None,
@@ -183,50 +213,51 @@ def request_from(row: Row[Any], votes: tuple[Vote, ...]) -> ApprovalRequest:
         expires_at=row.expires_at,
         risk=row.risk,
         severity=row.severity,
-        justification=row.justification,
+        justification=texts[requests.c.justification],
         state=State(row.state),
         cause=Cause(row.cause) if row.cause is not None else None,
         revision=row.revision,
         decided_at=row.decided_at,
         collect_by=row.collect_by,
         ground=Ground(row.ground) if row.ground is not None else None,
-        votes=votes,
-        edited_from=row.edited_from,
+        votes=cast,
+        edited_from=texts[requests.c.edited_from],
         claim=Claim(holder=row.claim_holder, lease_until=row.lease_until) if row.claim_holder is not None else None,
-        outcome=_outcome(row),
+        outcome=_outcome(row, texts),
         told_at=row.told_at,
         shown_at=row.shown_at,
+        destroyed_at=row.destroyed_at,
         waiting=bool(row.waiting),
-        trace=tuple(row.trace),
-        over=tuple(Overrun(**one) for one in row.over or ()),
+        trace=tuple(texts[requests.c.trace] or ()),
+        over=tuple(Overrun(**one) for one in texts[requests.c.over] or ()),
     )
 
 
-def _call(row: Row[Any]) -> ToolCall:
+def _call(row: Row[Any], texts: Texts) -> ToolCall:
     return ToolCall(
         server=row.server,
         tool=row.tool,
-        arguments=row.arguments,
+        arguments=texts[requests.c.arguments] or b"{}",
         arguments_sha256=row.arguments_sha256,
-        meta=row.meta,
+        meta=texts[requests.c.meta] or b"{}",
         meta_sha256=row.meta_sha256,
         tool_fingerprint=row.tool_fingerprint,
     )
 
 
-def _outcome(row: Row[Any]) -> Outcome | None:
+def _outcome(row: Row[Any], texts: Texts) -> Outcome | None:
     if row.outcome_kind is None:
         return None
     return Outcome(
         kind=row.outcome_kind,
-        result=row.outcome_result,
-        error=row.outcome_error,
+        result=texts[requests.c.outcome_result],
+        error=texts[requests.c.outcome_error],
         started_at=row.started_at,
         finished_at=row.finished_at,
     )
 
 
-def vote_rows(request_id: str, votes: Sequence[Vote], first: int) -> list[dict[str, Any]]:
+def vote_rows(request_id: str, cast: Sequence[Vote], first: int) -> list[dict[str, Any]]:
     """The rows of some votes, numbered from `first`."""
     return [
         {
@@ -240,25 +271,26 @@ def vote_rows(request_id: str, votes: Sequence[Vote], first: int) -> list[dict[s
             "reason": vote.reason,
             "raise_seconds": None if vote.raise_for is None else int(vote.raise_for.total_seconds()),
         }
-        for offset, vote in enumerate(votes)
+        for offset, vote in enumerate(cast)
     ]
 
 
-def vote_from(row: Row[Any]) -> Vote:
-    """One saved vote."""
+def vote_from(row: Row[Any], cells: Cells | None) -> Vote:
+    """One saved vote; without its reason once the key was destroyed."""
     return Vote(
         reviewer=PersonId(row.reviewer),
         answer=Answer(row.answer),
         binding=row.binding,
         via=row.via,
         at=row.at,
-        reason=row.reason,
+        reason=None if cells is None else cells.open(votes.c.reason, row.reason),
         raise_for=None if row.raise_seconds is None else timedelta(seconds=row.raise_seconds),
     )
 
 
 def event_row(record: Record) -> dict[str, Any]:
     """The row of one ledger record."""
+    plain, words = apart(record.detail)
     return {
         "request_id": record.request,
         "seq": record.seq,
@@ -268,7 +300,8 @@ def event_row(record: Record) -> dict[str, Any]:
         "after": record.after.value,
         "actor": record.actor,
         "at": record.at,
-        "detail": dict(record.detail),
+        "detail": plain,
+        "words": words or None,
     }
 
 
@@ -287,8 +320,12 @@ def act_of(record: Record, binding: str) -> Act:
     )
 
 
-def record_from(row: Row[Any]) -> Record:
-    """One ledger record."""
+def record_from(row: Row[Any], cells: Cells | None) -> Record:
+    """One ledger record; without what people wrote once the key was destroyed."""
+    words = None
+    if cells is not None:
+        with suppress(Unreadable):  # written before the key was destroyed, and another one made for later words
+            words = cells.open(events.c.words, row.words)
     return Record(
         request=row.request_id,
         seq=row.seq,
@@ -297,5 +334,5 @@ def record_from(row: Row[Any]) -> Record:
         after=State(row.after),
         actor=row.actor,
         at=row.at,
-        detail=row.detail,
+        detail=row.detail | (words or {}),
     )

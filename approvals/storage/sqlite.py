@@ -12,7 +12,7 @@ import logging
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -84,8 +84,21 @@ def reader(address: Address) -> AsyncEngine:
     return _engine(address, size=READERS, begin="BEGIN", pragmas=(*_pragmas(Part.GUEST), "PRAGMA query_only=ON"))
 
 
+def compact(path: Path) -> None:
+    """Write the file anew without what was deleted or overwritten in it, and empty the WAL."""
+    with closing(sqlite3.connect(path, timeout=BUSY_MILLISECONDS / 1000, isolation_level=None)) as connection:
+        connection.execute("VACUUM")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
 def _pragmas(part: Part) -> tuple[str, ...]:
-    own = ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON")
+    # Without secure_delete the key of a request that was destroyed could be left in a free page.
+    own = (
+        "PRAGMA journal_mode=WAL",
+        "PRAGMA synchronous=FULL",
+        "PRAGMA foreign_keys=ON",
+        "PRAGMA secure_delete=ON",
+    )
     return own if part is Part.SERVICE else (*own, "PRAGMA wal_autocheckpoint=0")
 
 

@@ -1,6 +1,7 @@
 """The tables: one truth, which `migrations/` must reach on both databases (a test compares).
 
-Enumerated words are kept as text with a CHECK, times as `Utc`, JSON as canonical text, hashed bytes as BLOB.
+Enumerated words are kept as text with a CHECK, times as `Utc`, JSON as canonical text. What agents and people wrote is
+`Sealed`: one word in a table here, sealed by `Cells.row` where it is written, and `Cells.open` where it is read.
 The predicates of the partial indexes are constants here, because a query only finds such an index when it
 repeats the predicate word for word. The three for deadlines begin with `state` although it is constant in them:
 otherwise SQLite prefers the index on all states, and reads every pending row. `events` and `policy_versions` are
@@ -25,7 +26,7 @@ from sqlalchemy import (
 )
 
 from approvals.storage.metadata import METADATA, ROW_ID
-from approvals.storage.types import FreeText, Json, Utc
+from approvals.storage.types import FreeText, Json, Sealed, Utc
 
 IS_OPEN = text("state IN ('pending', 'approved', 'executing')")
 IS_PENDING = text("state = 'pending'")
@@ -50,9 +51,9 @@ requests = Table(
     Column("owner", Text),
     Column("client_name", FreeText),
     Column("client_version", FreeText),
-    Column("arguments", LargeBinary, nullable=False),
+    Column("arguments", Sealed("bytes"), nullable=False),
     Column("arguments_sha256", Text, nullable=False),
-    Column("meta", LargeBinary, nullable=False),
+    Column("meta", Sealed("bytes"), nullable=False),
     Column("meta_sha256", Text, nullable=False),
     Column("tool_fingerprint", Text, nullable=False),
     Column("terms", Json, nullable=False),
@@ -63,9 +64,9 @@ requests = Table(
     Column("call_key", Text, nullable=False),
     Column("risk", Text, nullable=False),
     Column("severity", Text, nullable=False),
-    Column("justification", FreeText),
-    Column("trace", Json, nullable=False),
-    Column("over", Json),
+    Column("justification", Sealed("text")),
+    Column("trace", Sealed("json")),
+    Column("over", Sealed("json")),
     Column("state", Text, CheckConstraint(STATES, name="state"), nullable=False),
     Column("cause", Text),
     Column("revision", Integer, CheckConstraint("revision >= 1", name="revision"), nullable=False),
@@ -76,16 +77,17 @@ requests = Table(
     Column("decided_at", Utc),
     Column("collect_by", Utc),
     Column("ground", Text),
-    Column("edited_from", LargeBinary),
+    Column("edited_from", Sealed("bytes")),
     Column("claim_holder", Text),
     Column("lease_until", Utc),
     Column("outcome_kind", Text),
-    Column("outcome_result", LargeBinary),
-    Column("outcome_error", FreeText),
+    Column("outcome_result", Sealed("bytes")),
+    Column("outcome_error", Sealed("text")),
     Column("started_at", Utc),
     Column("finished_at", Utc),
     Column("told_at", Utc),
     Column("shown_at", Utc),
+    Column("destroyed_at", Utc),
     Column("waiting_holder", Text),
     Index("uq_requests_open_call", "call_key", unique=True, sqlite_where=IS_OPEN, postgresql_where=IS_OPEN),
     Index("ix_requests_call_key", "call_key", "created_at"),
@@ -110,7 +112,7 @@ votes = Table(
     Column("binding", Text, nullable=False),
     Column("via", Text, nullable=False),
     Column("at", Utc, nullable=False),
-    Column("reason", FreeText),
+    Column("reason", Sealed("text")),
     Column("raise_seconds", Integer),
     PrimaryKeyConstraint("request_id", "ordinal"),
     UniqueConstraint("request_id", "reviewer", "binding", "answer"),
@@ -129,6 +131,7 @@ events = Table(
     Column("actor", Text, nullable=False),
     Column("at", Utc, nullable=False),
     Column("detail", Json, nullable=False),
+    Column("words", Sealed("json")),
     Index("ix_events_request", "request_id", "id"),
     Index("uq_events_change", "request_id", "seq", unique=True, sqlite_where=IS_CHANGE, postgresql_where=IS_CHANGE),
     sqlite_autoincrement=True,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Column, Index, Table, Text
 
 from approvals.storage.metadata import METADATA, ROW_ID
-from approvals.storage.types import Json, Utc
+from approvals.storage.types import Json, Sealed, Utc
 
 audit = Table(
     "audit",
@@ -22,6 +22,7 @@ audit = Table(
     Column("after", Text),
     Column("detail", Json),
     Column("salt", Text),
+    Column("words", Sealed("json")),
     Column("detail_sha256", Text, nullable=False),
     Column("prev", Text, nullable=False),
     Column("hash", Text, nullable=False),

@@ -12,15 +12,14 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from approvals.domain.audit import Act
 from approvals.errors import Unavailable
 from approvals.storage.faults import first_line, is_passing
+from approvals.storage.frame import Recorded
 from approvals.storage.tx import Tx
 
 log = logging.getLogger(__name__)
@@ -56,9 +55,9 @@ class GroupWriter:
     """Queues works and commits them in groups."""
 
     def __init__(
-        self, engine: AsyncEngine, clock: Callable[[], datetime], committed: Callable[[frozenset[str]], None]
+        self, engine: AsyncEngine, make_tx: Callable[[Connection], Tx], committed: Callable[[frozenset[str]], None]
     ) -> None:
-        self._engine, self._clock, self._committed = engine, clock, committed
+        self._engine, self._tx, self._committed = engine, make_tx, committed
         self._queue: asyncio.Queue[Job | None] = asyncio.Queue()
         self._closed = False
 
@@ -121,14 +120,14 @@ class GroupWriter:
             self._committed(frozenset(touched))
 
     def _run_all(self, connection: Connection, jobs: list[Job], touched: set[str]) -> list[_Ended]:
-        acts: list[Act] = []
+        acts: list[Recorded] = []
         ended = [self._run_one(connection, job, touched, acts) for job in jobs]
         # One look at the head and one statement for the whole group.
-        Tx(connection, self._clock()).audit.chain(acts)
+        self._tx(connection).audit.chain(acts)
         return ended
 
     def _run_alone(self, connection: Connection, job: Job, touched: set[str]) -> _Ended:
-        tx = Tx(connection, self._clock())
+        tx = self._tx(connection)
         try:
             result = job.work(tx)
             tx.audit.chain(tx.acts)
@@ -137,8 +136,8 @@ class GroupWriter:
         touched |= tx.touched
         return _Ended(job, result=result)
 
-    def _run_one(self, connection: Connection, job: Job, touched: set[str], acts: list[Act]) -> _Ended:
-        tx = Tx(connection, self._clock())
+    def _run_one(self, connection: Connection, job: Job, touched: set[str], acts: list[Recorded]) -> _Ended:
+        tx = self._tx(connection)
         try:
             with connection.begin_nested():
                 result = job.work(tx)

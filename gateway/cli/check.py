@@ -8,11 +8,11 @@ from pathlib import Path
 
 import click
 
-from approvals.storage.engine import Database, Tx
+from approvals.storage.engine import Tx
 from approvals.storage.pins import Pin
 from gateway.cli.common import FAILED, config_file, config_option, json_option, run, say
 from gateway.cli.policy_findings import of_configuration
-from gateway.config import ConfigErrors, database_of
+from gateway.config import ConfigErrors, store_of
 from gateway.in_force import heard
 from gateway.settings import Settings
 from gateway.start import load
@@ -60,7 +60,7 @@ def command(config: Path | None, as_json: bool) -> None:
 
 async def _warnings(settings: Settings) -> list[str]:
     """What stands in the policies and does nothing, with the tools that the servers last listed."""
-    async with Database.opened(settings.database.get_secret_value()) as db:
+    async with settings.store.opened() as db:
         pins = {name: await db.read(partial(_pins, name)) for name in settings.servers}
     return of_configuration(settings, {name: [one.seen_definition for one in each] for name, each in pins.items()})
 
@@ -72,9 +72,9 @@ def _pins(server: str, tx: Tx) -> list[Pin]:
 async def _enforced_otherwise(file: Path) -> list[str]:
     """The files that a running service has not taken, with both hashes."""
     try:
-        url = database_of(file, os.environ)
+        store = store_of(file, os.environ)
     except ConfigErrors:
         return []
-    async with Database.opened(url) as db:
+    async with store.opened() as db:
         rows = await db.read(lambda tx: tx.replicas.in_force(tx.now))
     return [f"{row.holder}: {one}" for row in rows for one in heard(row).standings if one.differs]

@@ -11,7 +11,8 @@ import click
 
 from approvals.storage import migrate, url
 from gateway.cli.common import USAGE, config_file, config_option, fail, json_option, run, say
-from gateway.config import ConfigErrors, database_of
+from gateway.config import ConfigErrors, store_of
+from gateway.store import Store
 
 
 @click.group()
@@ -24,7 +25,7 @@ def command() -> None:
 @json_option
 def upgrade(config: Path | None, as_json: bool) -> None:
     """Bring the schema to this version; `placet serve` does it by itself."""
-    applied = run(lambda: migrate.upgrade(_address(config)))
+    applied = run(_store(config).upgrade)
     text = f"The schema is at {migrate.head()}" + ("." if applied else " already.")
     say({"applied": applied, "revision": migrate.head()}, text, as_json=as_json)
 
@@ -35,7 +36,7 @@ def upgrade(config: Path | None, as_json: bool) -> None:
 @json_option
 def backup(file: Path, config: Path | None, as_json: bool) -> None:
     """Copy the SQLite database to FILE, consistent, while the service runs."""
-    path = url.parse(_address(config)).path
+    path = url.parse(_store(config).url).path
     if path is None:
         fail("This database is PostgreSQL: back it up with pg_dump.", USAGE)
     if file.exists():
@@ -51,8 +52,8 @@ def backup(file: Path, config: Path | None, as_json: bool) -> None:
     )
 
 
-def _address(config: Path | None) -> str:
+def _store(config: Path | None) -> Store:
     try:
-        return database_of(config_file(config), os.environ)
+        return store_of(config_file(config), os.environ)
     except ConfigErrors as err:
         fail(str(err))

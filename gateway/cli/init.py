@@ -20,8 +20,6 @@ from approvals import tokens
 from approvals.acting import Actor
 from approvals.domain.model import PersonId
 from approvals.roster import make_login_link
-from approvals.storage import migrate
-from approvals.storage.engine import Database
 from gateway.cli import init_files
 from gateway.cli.common import USAGE, fail, operator, program, run
 from gateway.cli.init_files import CONFIG, KEYS, Answers
@@ -217,10 +215,9 @@ async def _sign_in(config: Path, person: PersonId) -> str:
         settings = await load(config, os.environ)
     except ConfigErrors as err:
         fail(f"{err}\n\nWith the people of the database this is no configuration. Nothing was written.")
-    url = settings.database.get_secret_value()
-    await migrate.upgrade(url)
+    await settings.store.upgrade()
     random = secrets.token_bytes(tokens.RANDOM_BYTES)
-    async with Database.opened(url) as db:
+    async with settings.store.opened() as db:
         return settings.public_url + await db.write(
             lambda tx: make_login_link(tx, person, random, by=Actor(id=operator(), via="cli"))
         )

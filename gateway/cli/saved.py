@@ -15,11 +15,10 @@ from typing import Any
 
 from approvals.directory import Directory
 from approvals.domain.model import Role
-from approvals.storage import migrate
 from approvals.storage.engine import Database
 from approvals.storage.policies import Draft, PolicyVersion, VersionEntry, digest
 from gateway.cli.common import DENIED, USAGE, config_file, fail
-from gateway.config import ConfigErrors, database_of, load_config
+from gateway.config import ConfigErrors, load_config, store_of
 from gateway.drafts import managed_by_files
 from gateway.reload import known
 from gateway.settings import Settings
@@ -40,11 +39,11 @@ class Save:
 async def database(config: Path | None) -> AsyncIterator[Database]:
     """The database of a configuration, whatever else is wrong with that."""
     try:
-        url = database_of(config_file(config), os.environ)
+        store = store_of(config_file(config), os.environ)
     except ConfigErrors as err:
         fail(str(err))
-    await migrate.upgrade(url)
-    async with Database.opened(url) as db:
+    await store.upgrade()
+    async with store.opened() as db:
         yield db
 
 

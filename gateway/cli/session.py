@@ -70,7 +70,7 @@ async def opened(config: Path | None) -> AsyncIterator[Session]:
         settings = await load(file, os.environ)
     except ConfigErrors as err:
         fail(str(err))
-    async with Database.opened(settings.database.get_secret_value()) as db:
+    async with settings.store.opened() as db:
         directory = Directory(settings.people, settings.person_tokens)
         desk = Desk(
             db=db,

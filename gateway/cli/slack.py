@@ -15,7 +15,6 @@ import yaml
 from approvals.channels.slack_check import Line, check
 from approvals.channels.slack_manifest import manifest
 from approvals.directory import Directory
-from approvals.storage.engine import Database
 from gateway.cli.common import FAILED, USAGE, config_file, config_option, fail, json_option, run, say
 from gateway.config import ConfigErrors
 from gateway.policy.routes import askers, terms
@@ -98,7 +97,7 @@ def _places(settings: Settings) -> tuple[str, ...]:
 
 async def _linked(settings: Settings) -> Line:
     directory = Directory(settings.people, settings.person_tokens)
-    async with Database.opened(settings.database.get_secret_value()) as db:
+    async with settings.store.opened() as db:
         people = await db.read(directory.people)
     count = sum(bool(person.slack) and not person.disabled for person in people.values())
     if count:

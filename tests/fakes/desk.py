@@ -18,6 +18,7 @@ from approvals.domain.model import Answer, ApprovalRequest, Decision, Outcome, P
 from approvals.filing import Caps, Filing
 from approvals.storage.engine import Database
 from approvals.testing import samples
+from tests.fakes.keys import VAULT
 
 LEASE = timedelta(minutes=5)
 ROUTES = [("slack", "#money"), ("hook", "one")]
@@ -106,7 +107,7 @@ async def house(
 ) -> AsyncIterator[House]:
     """A desk over the database at `url`, on a clock of its own."""
     clock = Clock()
-    async with Database.opened(url, clock=clock) as db:
+    async with Database.opened(url, VAULT, clock=clock) as db:
         directory = Directory(people, {})
         ids = itertools.count()
         desk = make_desk(db, directory, holder="one", ids=ids, caps=caps)

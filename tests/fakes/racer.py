@@ -23,6 +23,7 @@ from gateway.policy.evaluate import evaluate
 from gateway.policy.loaders import load_policy
 from gateway.policy.model import Facts
 from tests.fakes.desk import make_desk
+from tests.fakes.keys import VAULT
 from tests.fakes.requests import NOON, claimed
 
 
@@ -33,7 +34,7 @@ def _shot() -> None:
 
 async def claim_all(url: str, holder: str) -> None:
     """Claim every approved request, one work each; print the ids that were won."""
-    async with Database.opened(url) as db:
+    async with Database.opened(url, VAULT) as db:
         approved = await db.read(lambda tx: tx.requests.search(Query(states=frozenset({State.APPROVED}), limit=500)))
         steps = [claimed(request, holder=holder) for request in approved]
         _shot()
@@ -58,7 +59,7 @@ async def migrate_all(url: str, _holder: str) -> None:
 
 async def commit_one(url: str, id: str) -> None:
     """Claim one request, as a command beside a running service would change it."""
-    async with Database.opened(url) as db:
+    async with Database.opened(url, VAULT) as db:
         request = await db.read(lambda tx: tx.requests.get(id))
         assert request is not None
         _shot()
@@ -68,7 +69,7 @@ async def commit_one(url: str, id: str) -> None:
 
 async def pause_agents(url: str, _name: str) -> None:
     """Touch something that is no request."""
-    async with Database.opened(url) as db:
+    async with Database.opened(url, VAULT) as db:
         _shot()
         await db.write(lambda tx: tx.switches.freeze("all", reason="test", by="cli", at=tx.now))
     print("frozen")
@@ -78,7 +79,7 @@ async def take_all(url: str, policy: str) -> None:
     """Take what a policy's limits have room for, fifty calls at once; print how many were let through."""
     facts = Facts(server="s", tool="pay", agent="ada", arguments={"amount": 1}, now=NOON)
     uses = evaluate(load_policy(policy, "p.yaml"), facts).limits
-    async with Database.opened(url) as db:
+    async with Database.opened(url, VAULT) as db:
         limits = Limits(db)
         _shot()
         taken = await asyncio.gather(*(limits.reserve(uses) for _ in range(50)))

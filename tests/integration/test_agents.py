@@ -20,6 +20,7 @@ from gateway.agents import Agents
 from gateway.callers import Callers
 from gateway.console_agents import ConsoleAgents, IssuedOut, RevokedOut
 from tests.fakes.desk import House, house
+from tests.fakes.keys import VAULT
 from tests.fakes.web import ADA, AUDREY, OTTO, VERA, Console, serving
 
 AGENTS = "/api/v1/agents"
@@ -194,7 +195,7 @@ async def test_what_cannot_be_is_refused_with_the_reason(
 async def test_where_agents_come_with_tokens_of_an_issuer_no_keys_are_made(sqlite_url: str) -> None:
     oauth = settings(agent_oauth=SimpleNamespace(issuer="https://login.test"))
     over = lambda desk: ConsoleAgents(reloader=oauth, desk=desk).endpoints()  # noqa: E731
-    async with Database.opened(sqlite_url) as db, serving(db, over=over) as console:
+    async with Database.opened(sqlite_url, VAULT) as db, serving(db, over=over) as console:
         got = await console.post(AGENTS, await console.sign_in(OTTO), BOT)
         assert got.status == 422
         assert "https://login.test" in got.json()["detail"]

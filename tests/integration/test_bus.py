@@ -14,6 +14,7 @@ from approvals.domain import lifecycle
 from approvals.domain.model import ApprovalRequest
 from approvals.storage import migrate
 from approvals.storage.engine import Database
+from tests.fakes.keys import VAULT
 from tests.fakes.postgres import Cluster
 from tests.fakes.processes import at_the_line
 from tests.fakes.requests import approved, denied, make_request
@@ -61,7 +62,7 @@ async def test_a_change_between_two_waits_is_not_lost(database: Database) -> Non
 
 
 async def test_a_wait_that_is_cancelled_in_the_moment_of_a_change_keeps_it(sqlite_url: str) -> None:
-    async with Database.opened(sqlite_url) as db:
+    async with Database.opened(sqlite_url, VAULT) as db:
         bus = bus_for(db)
         async with bus.watch("req_1") as watch, asyncio.TaskGroup() as group:
             waiting = group.create_task(watch.changed())
@@ -91,7 +92,7 @@ async def test_everybody_is_woken_when_anything_may_have_changed(database: Datab
 
 async def test_ten_thousand_watches_are_small_need_no_task_and_are_all_woken(sqlite_url: str) -> None:
     count = 10_000
-    async with Database.opened(sqlite_url) as db:
+    async with Database.opened(sqlite_url, VAULT) as db:
         bus = bus_for(db)
         before = len(asyncio.all_tasks())
         gc.collect()
@@ -140,7 +141,7 @@ async def test_a_freeze_by_another_process_wakes_who_watches_switches(database_u
 
 
 async def test_our_own_commits_are_not_taken_for_another_process_s(sqlite_url: str) -> None:
-    async with Database.opened(sqlite_url) as db, Database.opened(sqlite_url) as other:
+    async with Database.opened(sqlite_url, VAULT) as db, Database.opened(sqlite_url, VAULT) as other:
         bus = LocalBus(db)
         await bus.poll()
         async with bus.watch("agents") as watch:
@@ -153,7 +154,7 @@ async def test_our_own_commits_are_not_taken_for_another_process_s(sqlite_url: s
 
 
 async def test_another_process_s_commit_wakes_only_the_requests_it_moved(sqlite_url: str) -> None:
-    async with Database.opened(sqlite_url) as db, Database.opened(sqlite_url) as other:
+    async with Database.opened(sqlite_url, VAULT) as db, Database.opened(sqlite_url, VAULT) as other:
         bus = LocalBus(db)
         request, unmoved = await file(db), await file(db)
         await bus.poll()
@@ -165,7 +166,7 @@ async def test_another_process_s_commit_wakes_only_the_requests_it_moved(sqlite_
 
 
 async def test_the_first_poll_wakes_everybody_because_nobody_knows_what_was_before(sqlite_url: str) -> None:
-    async with Database.opened(sqlite_url) as db:
+    async with Database.opened(sqlite_url, VAULT) as db:
         bus = LocalBus(db)
         async with bus.watch("req_1") as watch:
             await bus.poll()
@@ -174,7 +175,7 @@ async def test_the_first_poll_wakes_everybody_because_nobody_knows_what_was_befo
 
 @pytest.mark.postgres
 async def test_a_notice_crosses_connections(postgres_url: str) -> None:
-    async with Database.opened(postgres_url) as here, Database.opened(postgres_url) as there:
+    async with Database.opened(postgres_url, VAULT) as here, Database.opened(postgres_url, VAULT) as there:
         bus = PostgresBus(here)
         async with asyncio.TaskGroup() as group:
             running = group.create_task(bus._listen_always())
@@ -190,7 +191,7 @@ async def test_a_notice_crosses_connections(postgres_url: str) -> None:
 
 @pytest.mark.postgres
 async def test_our_own_notice_does_not_come_back_to_us(postgres_url: str) -> None:
-    async with Database.opened(postgres_url) as here, Database.opened(postgres_url) as there:
+    async with Database.opened(postgres_url, VAULT) as here, Database.opened(postgres_url, VAULT) as there:
         bus = PostgresBus(here)
         async with asyncio.TaskGroup() as group:
             running = group.create_task(bus._listen_always())
@@ -208,7 +209,7 @@ async def test_our_own_notice_does_not_come_back_to_us(postgres_url: str) -> Non
 
 @pytest.mark.postgres
 async def test_a_listener_that_was_cut_off_comes_back(postgres_url: str, postgres_cluster: Cluster) -> None:
-    async with Database.opened(postgres_url) as here, Database.opened(postgres_url) as there:
+    async with Database.opened(postgres_url, VAULT) as here, Database.opened(postgres_url, VAULT) as there:
         bus = PostgresBus(here)
         async with asyncio.TaskGroup() as group:
             running = group.create_task(bus._listen_always())
@@ -225,7 +226,7 @@ async def test_a_listener_that_was_cut_off_comes_back(postgres_url: str, postgre
 
 @pytest.mark.postgres
 async def test_the_poll_finds_what_no_notice_told(postgres_url: str) -> None:
-    async with Database.opened(postgres_url) as here, Database.opened(postgres_url) as there:
+    async with Database.opened(postgres_url, VAULT) as here, Database.opened(postgres_url, VAULT) as there:
         bus = PostgresBus(here)
         await bus.poll()
         request = await file(there)
@@ -241,7 +242,7 @@ async def test_the_poll_finds_a_row_that_appears_behind_a_later_one(
     postgres_url: str, postgres_cluster: Cluster
 ) -> None:
     """Row numbers are given before COMMIT, so a slow transaction's row shows up late, with a lower number."""
-    async with Database.opened(postgres_url) as db:
+    async with Database.opened(postgres_url, VAULT) as db:
         bus = PostgresBus(db)
         slow_one, fast_one = await file(db), await file(db)
         await bus.poll()
@@ -267,7 +268,7 @@ async def test_the_poll_finds_a_row_that_appears_behind_a_later_one(
 async def test_a_flood_is_read_in_batches_to_its_end(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert BATCH > 1000
     monkeypatch.setattr("approvals.bus.BATCH", 3)
-    async with Database.opened(postgres_url) as db:
+    async with Database.opened(postgres_url, VAULT) as db:
         bus = PostgresBus(db)
         await bus.poll()
         requests = [await file(db) for _ in range(8)]
@@ -280,9 +281,9 @@ async def test_a_flood_is_read_in_batches_to_its_end(postgres_url: str, monkeypa
 async def test_a_poll_that_fails_is_tried_again(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("approvals.bus.LOCAL_POLL_SECONDS", 0.01)
     await migrate.upgrade(sqlite_url)
-    db = await Database.open(sqlite_url)
+    db = await Database.open(sqlite_url, VAULT)
     await db.close()
-    async with Database.opened(sqlite_url) as working:
+    async with Database.opened(sqlite_url, VAULT) as working:
         bus = LocalBus(db)
         async with bus.watch("req_1") as watch, asyncio.TaskGroup() as group:
             running = group.create_task(bus.run())

@@ -17,6 +17,7 @@ from approvals.notary import Notary
 from approvals.storage.engine import Database
 from gateway.cli.root import main
 from gateway.keys import load, make, signer_of
+from tests.fakes.keys import VAULT
 
 CONFIG = """
 people:
@@ -37,7 +38,7 @@ async def folder(tmp_path: Path, sqlite_template: Path) -> Path:
     shutil.copyfile(sqlite_template, tmp_path / "placet.db")
     (tmp_path / "placet.db").chmod(0o600)
     make(tmp_path / "placet.keys")
-    async with Database.opened(f"sqlite:///{tmp_path}/placet.db") as db:
+    async with Database.opened(f"sqlite:///{tmp_path}/placet.db", VAULT) as db:
         for name in ("claude", "=cmd|'/c calc'!A1", "cursor"):
             await db.write(lambda tx, n=name: tx.did("agent.added", "cli:root", subject=f"agent:{n}", name=n))  # type: ignore[misc]
         await Notary(db, signer_of(load(tmp_path / "placet.keys")), tmp_path / "heads.jsonl").sign()

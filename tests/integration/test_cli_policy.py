@@ -20,6 +20,7 @@ from gateway.limits import Limits
 from gateway.policy.evaluate import evaluate
 from gateway.policy.loaders import load_policy
 from gateway.policy.model import Facts
+from tests.fakes.keys import VAULT
 
 CONFIG = """\
 servers:
@@ -95,7 +96,7 @@ def in_database(folder: Path, work: Any) -> None:
     async def job() -> None:
         url = f"sqlite:///{folder / 'placet.db'}"
         await migrate.upgrade(url)
-        async with Database.opened(url) as db:
+        async with Database.opened(url, VAULT) as db:
             await work(db)
 
     asyncio.run(job())

@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 from approvals.storage import migrate
 from approvals.storage.engine import Database, Tx
 from gateway.cli.root import main
+from tests.fakes.keys import VAULT
 
 BEFORE = """\
 version: "1"
@@ -63,7 +64,7 @@ def seen(folder: Path) -> None:
     async def job() -> None:
         url = f"sqlite:///{folder / 'placet.db'}"
         await migrate.upgrade(url)
-        async with Database.opened(url) as db:
+        async with Database.opened(url, VAULT) as db:
             await db.write(list_them)
 
     def list_them(tx: Tx) -> None:

@@ -15,6 +15,7 @@ from approvals.storage.engine import Database
 from gateway.cli.root import main
 from gateway.policy.loaders import load_policy
 from gateway.policy.risk import survey
+from tests.fakes.keys import VAULT
 from tests.fakes.tools import FOLDER, binance_us
 from tests.fakes.upstreams import http_server
 
@@ -256,7 +257,7 @@ def test_what_was_last_seen_asks_nobody(folder: Path) -> None:
     assert "start `placet serve` once" in done.stderr
 
     async def seen() -> None:
-        async with Database.opened(f"sqlite:///{folder / 'placet.db'}") as db:
+        async with Database.opened(f"sqlite:///{folder / 'placet.db'}", VAULT) as db:
             await db.write(lambda tx: tx.pins.first("gone", "get_item", "f" * 64, TOOLS[0]))
 
     asyncio.run(seen())

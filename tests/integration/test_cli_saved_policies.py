@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from approvals.storage.engine import Database
 from approvals.storage.policies import digest
 from gateway.cli.root import main
+from tests.fakes.keys import VAULT
 
 POLICY = 'version: "1"\ndefault: deny\ntools: {read: {}} # Grüße\n'
 ASKS = 'version: "1"\ndefault: deny\ntools: {pay: {action: require_approval}}\n'
@@ -113,7 +114,7 @@ def test_what_a_running_process_enforces_is_compared_with_the_files(folder: Path
     ]
 
     async def tell() -> None:
-        async with Database.opened(f"sqlite:///{folder / 'placet.db'}") as db:
+        async with Database.opened(f"sqlite:///{folder / 'placet.db'}", VAULT) as db:
             said = {"difference": None, "layers": layers}
             await db.write(lambda tx: tx.replicas.tell("host:1", tx.now, said))
 

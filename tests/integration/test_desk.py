@@ -284,9 +284,8 @@ async def test_a_saved_call_that_was_altered_never_runs(at: House) -> None:
     other = samples.call({"quantity": 1_000_000})
 
     def tamper(tx: Any) -> None:
-        tx.conn.execute(
-            tables.requests.update().values(arguments=other.arguments, arguments_sha256=other.arguments_sha256)
-        )
+        sealed = tx.cells(given.id).seal(tables.requests.c.arguments, other.arguments)
+        tx.conn.execute(tables.requests.update().values(arguments=sealed, arguments_sha256=other.arguments_sha256))
 
     await at.db.write(tamper)
     with pytest.raises(NotClaimable):

@@ -21,6 +21,7 @@ from gateway.policy.loaders import load_policy
 from gateway.policy.model import Facts, LimitUse
 from gateway.policy.windows import LEASE
 from tests.fakes.desk import make_desk
+from tests.fakes.keys import VAULT
 from tests.fakes.processes import at_the_line
 
 NOON = datetime(2026, 11, 24, 12, 0, 30, tzinfo=UTC)
@@ -77,7 +78,7 @@ async def test_the_budget_outlives_the_process(database_url: str) -> None:
     call = facts()
     wanted = uses("{counter: c, window: day, max: 1}", call)
     for expected in (Reservation, Exceeded):
-        async with Database.opened(database_url, clock=Clock()) as db:
+        async with Database.opened(database_url, VAULT, clock=Clock()) as db:
             assert isinstance(await Limits(db).reserve(wanted), expected)
 
 
@@ -154,7 +155,7 @@ async def test_a_call_that_was_not_sent_gives_back_its_place_among_the_running_t
 
 async def test_a_long_call_keeps_its_place_and_a_dead_process_loses_it(database_url: str, clock: Clock) -> None:
     wanted = uses("{counter: slots, window: inflight, max: 1}", facts())
-    async with Database.opened(database_url, clock=clock) as db:
+    async with Database.opened(database_url, VAULT, clock=clock) as db:
         alive, dead = Limits(db), Limits(db)
         held = await alive.reserve(wanted)
         assert isinstance(held, Reservation)
@@ -170,7 +171,7 @@ async def test_a_long_call_keeps_its_place_and_a_dead_process_loses_it(database_
 
 async def test_a_call_whose_task_is_gone_loses_its_place_by_its_lease(sqlite_url: str, clock: Clock) -> None:
     wanted = uses("{counter: slots, window: inflight, max: 1}", facts())
-    async with Database.opened(sqlite_url, clock=clock) as db:
+    async with Database.opened(sqlite_url, VAULT, clock=clock) as db:
         limits = Limits(db)
         async with asyncio.TaskGroup() as group:
             lost = group.create_task(limits.reserve(wanted))
@@ -184,7 +185,7 @@ async def test_a_call_whose_task_is_gone_loses_its_place_by_its_lease(sqlite_url
 
 async def test_nothing_runs_when_the_one_service_of_a_sqlite_file_starts(sqlite_url: str) -> None:
     wanted = uses("{counter: slots, window: inflight, max: 1}, {counter: c, window: day, max: 1}", facts())
-    async with Database.opened(sqlite_url) as db:
+    async with Database.opened(sqlite_url, VAULT) as db:
         assert isinstance(await Limits(db).reserve(wanted), Reservation)
         await Sweeper(make_desk(db, Directory({}, {}), holder="one", ids=count())).begin()
         room = await Limits(db).check(wanted)
@@ -193,12 +194,12 @@ async def test_nothing_runs_when_the_one_service_of_a_sqlite_file_starts(sqlite_
 
 async def test_what_cannot_be_given_back_now_does_not_fail_the_call(sqlite_url: str) -> None:
     wanted = uses("{counter: slots, window: inflight, max: 1}", facts())
-    async with Database.opened(sqlite_url) as db:
+    async with Database.opened(sqlite_url, VAULT) as db:
         limits = Limits(db)
         taken = await limits.reserve(wanted)
         assert isinstance(taken, Reservation)
     await limits.settle(taken)
-    async with Database.opened(sqlite_url) as db:
+    async with Database.opened(sqlite_url, VAULT) as db:
         assert isinstance(await Limits(db).check(wanted), Exceeded)
 
 
@@ -208,7 +209,7 @@ async def test_an_operator_hears_of_a_level_once_a_window(
     wanted = uses("{counter: c, window: minute, max: 4}", facts())
     metrics = Metrics()
     caplog.set_level("INFO", "gateway.limits")
-    async with Database.opened(sqlite_url, clock=clock) as db:
+    async with Database.opened(sqlite_url, VAULT, clock=clock) as db:
         limits = Limits(db, metrics)
         for _ in range(4):
             assert isinstance(await limits.reserve(wanted), Reservation)
@@ -284,7 +285,7 @@ async def test_a_call_without_limits_asks_the_store_nothing(limits: Limits) -> N
 
 @pytest.fixture
 def at_noon(sqlite_url: str, clock: Clock) -> Any:
-    return Database.opened(sqlite_url, clock=clock)
+    return Database.opened(sqlite_url, VAULT, clock=clock)
 
 
 async def test_a_calendar_window_opens_again_at_its_end(at_noon: Any, clock: Clock) -> None:

@@ -20,6 +20,7 @@ from approvals.errors import Invalid
 from approvals.storage import migrate
 from approvals.storage.engine import Database, Tx
 from approvals.storage.schema import METADATA
+from tests.fakes.keys import VAULT
 from tests.fakes.postgres import Cluster
 from tests.fakes.processes import at_the_line
 
@@ -76,12 +77,12 @@ def _tables(inspector: Inspector) -> set[str]:
 
 
 async def _reflected(url: str) -> tuple[set[str], dict[str, Any]]:
-    async with Database.opened(url) as db:
+    async with Database.opened(url, VAULT) as db:
         return await db.read(lambda tx: (_tables(inspect(tx.conn)), _described(inspect(tx.conn))))
 
 
 async def test_the_migrated_schema_is_the_one_of_the_tables(database_url: str, blank_url: str) -> None:
-    async with Database.opened(blank_url) as db:
+    async with Database.opened(blank_url, VAULT) as db:
         await db.write(lambda tx: METADATA.create_all(tx.conn))
     tables, described = await _reflected(database_url)
     assert tables == set(METADATA.tables)
@@ -98,12 +99,12 @@ async def test_nothing_is_left_for_another_migration_to_do(database: Database) -
 async def test_upgrading_twice_does_nothing_the_second_time(blank_url: str) -> None:
     assert await migrate.upgrade(blank_url)
     assert not await migrate.upgrade(blank_url)
-    async with Database.opened(blank_url) as db:
+    async with Database.opened(blank_url, VAULT) as db:
         assert await migrate.current(db) == migrate.head()
 
 
 async def test_a_new_database_has_no_revision(blank_url: str) -> None:
-    async with Database.opened(blank_url) as db:
+    async with Database.opened(blank_url, VAULT) as db:
         assert await migrate.current(db) is None
 
 
@@ -126,12 +127,12 @@ async def test_a_migration_that_raises_leaves_nothing_behind(blank_url: str, tmp
     monkeypatch.setattr(migrate, "scripts", lambda: scripts)
     with pytest.raises(RuntimeError, match="power cut"):
         await migrate.upgrade(blank_url)
-    async with Database.opened(blank_url) as db:
+    async with Database.opened(blank_url, VAULT) as db:
         assert await db.read(lambda tx: inspect(tx.conn).get_table_names()) == []
 
 
 async def test_a_database_of_a_newer_version_is_refused(database_url: str) -> None:
-    async with Database.opened(database_url) as db:
+    async with Database.opened(database_url, VAULT) as db:
         await db.write(lambda tx: tx.conn.execute(text("UPDATE alembic_version SET version_num = '9999'")))
     with pytest.raises(Invalid, match="9999, made by a newer Placet"):
         await migrate.upgrade(database_url)
@@ -139,10 +140,10 @@ async def test_a_database_of_a_newer_version_is_refused(database_url: str) -> No
 
 async def test_rows_survive_an_upgrade(database_url: str) -> None:
     """Rows of the newest release are still there, and the same, after the upgrade has run again."""
-    async with Database.opened(database_url) as db:
+    async with Database.opened(database_url, VAULT) as db:
         await db.write(lambda tx: tx.switches.freeze("all", reason="kept", by="cli", at=tx.now))
     await migrate.upgrade(database_url)
-    async with Database.opened(database_url) as db:
+    async with Database.opened(database_url, VAULT) as db:
         assert [one.reason for one in await db.read(lambda tx: tx.switches.history())] == ["kept"]
 
 
@@ -154,7 +155,7 @@ def _refused(tx: Tx, statement: str) -> str:
 
 @pytest.mark.postgres
 async def test_postgresql_refuses_to_empty_the_ledger_too(postgres_url: str) -> None:
-    async with Database.opened(postgres_url) as db:
+    async with Database.opened(postgres_url, VAULT) as db:
         assert "append-only" in await db.write(lambda tx: _refused(tx, "TRUNCATE events"))
 
 

@@ -30,6 +30,7 @@ from gateway.policy_page.trying import Trying
 from gateway.recording import Recorder
 from gateway.reload import Reloader, known
 from gateway.settings import Settings
+from tests.fakes.keys import VAULT
 from tests.fakes.requests import NOON
 from tests.fakes.web import ADA, AUDREY, OTTO, VERA, Answer, Console, Session, serving
 
@@ -194,7 +195,7 @@ async def test_a_broken_file_is_shown_beside_what_is_enforced_with_what_is_wrong
 async def test_who_may_do_what(
     sqlite_url: str, tmp_path: Path, method: str, path: str, body: Any, allowed: set[PersonId], who: PersonId
 ) -> None:
-    async with Database.opened(sqlite_url) as db:
+    async with Database.opened(sqlite_url, VAULT) as db:
         draft = Draft(server="shop", text=PAGE, base=0, by=OTTO)
         await db.write(lambda tx: tx.policies.save(draft))
         async for it in office.__wrapped__(db, tmp_path):  # type: ignore[attr-defined]  # the fixture, on one database

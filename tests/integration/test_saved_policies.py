@@ -17,6 +17,7 @@ from gateway.config import ConfigErrors, load_config
 from gateway.policy.evaluate import listing
 from gateway.reload import Reloader, known
 from gateway.settings import Settings
+from tests.fakes.keys import VAULT
 
 SOON_SECONDS = 5
 ALLOWS = 'version: "1"\ndefault: deny\ntools: {read: {}}\n'
@@ -122,7 +123,7 @@ async def test_a_file_that_is_called_page_is_written_with_its_folder(database: D
 async def test_what_is_wrong_with_a_saved_page_is_told_like_of_a_file(
     sqlite_url: str, tmp_path: Path, policy: str, text: str, said: str
 ) -> None:
-    async with Database.opened(sqlite_url) as db:
+    async with Database.opened(sqlite_url, VAULT) as db:
         await save(db, text)
         file = write(tmp_path, policy)
         if not said:
@@ -136,8 +137,8 @@ async def test_what_is_wrong_with_a_saved_page_is_told_like_of_a_file(
 async def test_every_process_takes_a_version_that_one_of_them_saved(database_url: str, tmp_path: Path) -> None:
     file = write(tmp_path)
     async with (
-        Database.opened(database_url) as one,
-        Database.opened(database_url) as other,
+        Database.opened(database_url, VAULT) as one,
+        Database.opened(database_url, VAULT) as other,
         running(one, file, "one") as first,
         running(other, file, "other") as second,
     ):

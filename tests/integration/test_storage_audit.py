@@ -64,7 +64,7 @@ async def test_two_hundred_at_once_make_one_chain_without_a_gap(database: Databa
     [
         "UPDATE audit SET actor = 'me'",
         "UPDATE audit SET hash = 'x'",
-        "UPDATE audit SET detail = '{}'",
+        "UPDATE audit SET detail = '[]'",
         "DELETE FROM audit",
     ],
 )

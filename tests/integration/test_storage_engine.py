@@ -19,6 +19,7 @@ from approvals.errors import Invalid, NotAllowed, Refusal, Unavailable
 from approvals.storage import migrate, sqlite
 from approvals.storage.engine import Database, Part, Tx
 from approvals.storage.requests import Query
+from tests.fakes.keys import VAULT
 from tests.fakes.processes import at_the_line
 from tests.fakes.requests import NOON, approved, make_request
 
@@ -71,7 +72,7 @@ async def test_a_broken_constraint_fails_its_own_work_and_no_other(database: Dat
 
 
 async def test_works_that_queued_are_committed_as_one_group(sqlite_url: str) -> None:
-    async with Database.opened(sqlite_url) as db:
+    async with Database.opened(sqlite_url, VAULT) as db:
         heard: list[frozenset[str]] = []
         db.on_commit = heard.append
         await asyncio.gather(*(db.write(lambda tx, n=number: tx.touch(str(n))) for number in range(40)))  # type: ignore[misc] # mypy cannot infer a lambda with a default
@@ -85,7 +86,7 @@ async def test_a_failing_commit_fails_every_work_of_its_group(sqlite_url: str) -
         tx.conn.execute(text("PRAGMA defer_foreign_keys=ON"))
         tx.conn.execute(text("INSERT INTO people_slack (slack_id, person) VALUES ('U1', 'nobody')"))
 
-    async with Database.opened(sqlite_url) as db:
+    async with Database.opened(sqlite_url, VAULT) as db:
         works = [
             db.write(freeze("agent:a")),
             db.write(fail_at_commit),
@@ -105,14 +106,14 @@ async def test_a_database_that_is_full_saves_nothing_of_the_group_and_recovers(s
         for number in range(200):
             tx.switches.freeze(f"agent:{number}", reason="x" * 4000, by="cli", at=tx.now)
 
-    async with Database.opened(sqlite_url) as db:
+    async with Database.opened(sqlite_url, VAULT) as db:
         results = await asyncio.gather(db.write(fill), db.write(freeze("agent:b")), return_exceptions=True)
         assert isinstance(results[0], Unavailable)
         assert await scopes(db) <= {"agent:b"}
 
 
 async def test_a_caller_who_gave_up_before_its_turn_takes_the_work_back(sqlite_url: str) -> None:
-    db = await Database.open(sqlite_url)
+    db = await Database.open(sqlite_url, VAULT)
     async with asyncio.TaskGroup() as group:
         given_up = group.create_task(db.write(freeze("agent:gone")))
         kept = group.create_task(db.write(freeze("agent:kept")))
@@ -125,7 +126,7 @@ async def test_a_caller_who_gave_up_before_its_turn_takes_the_work_back(sqlite_u
 
 
 async def test_what_queued_before_run_is_committed_by_it(sqlite_url: str) -> None:
-    db = await Database.open(sqlite_url)
+    db = await Database.open(sqlite_url, VAULT)
     async with asyncio.TaskGroup() as group:
         early = group.create_task(db.write(lambda tx: "early"))
         await asyncio.sleep(0)
@@ -135,7 +136,7 @@ async def test_what_queued_before_run_is_committed_by_it(sqlite_url: str) -> Non
 
 
 async def test_closing_commits_what_has_queued_and_refuses_what_comes_later(database_url: str) -> None:
-    async with Database.opened(database_url) as db:
+    async with Database.opened(database_url, VAULT) as db:
         async with asyncio.TaskGroup() as group:
             works = [group.create_task(db.write(freeze(f"agent:{number}"))) for number in range(5)]
             await asyncio.sleep(0)
@@ -144,12 +145,12 @@ async def test_closing_commits_what_has_queued_and_refuses_what_comes_later(data
         assert all(work.exception() is None for work in works)
         with pytest.raises(Unavailable):
             await db.write(freeze("agent:late"))
-    async with Database.opened(database_url) as db:
+    async with Database.opened(database_url, VAULT) as db:
         assert len(await scopes(db)) == 5
 
 
 async def test_a_writer_that_is_cancelled_leaves_nobody_waiting(sqlite_url: str) -> None:
-    db = await Database.open(sqlite_url)
+    db = await Database.open(sqlite_url, VAULT)
     async with asyncio.TaskGroup() as group:
         running = group.create_task(db.run())
         await db.write(lambda tx: None)
@@ -207,7 +208,7 @@ async def test_a_read_sees_one_snapshot_while_others_write(database: Database) -
 
 
 async def test_time_is_the_clock_that_was_handed_in(database_url: str) -> None:
-    async with Database.opened(database_url, clock=lambda: NOON) as db:
+    async with Database.opened(database_url, VAULT, clock=lambda: NOON) as db:
         assert await db.read(lambda tx: tx.now) == NOON
         assert await db.write(lambda tx: tx.now) == NOON
 
@@ -229,7 +230,7 @@ async def test_the_database_file_can_be_read_by_its_owner_alone(tmp_path: Path) 
     path = tmp_path / "new.db"
     url = f"sqlite:///{path}"
     await migrate.upgrade(url)
-    async with Database.opened(url, part=Part.SERVICE) as db:
+    async with Database.opened(url, VAULT, part=Part.SERVICE) as db:
         await db.write(freeze("all"))
         modes = _modes(tmp_path)
     assert modes == {"new.db": 0o600, "new.db-wal": 0o600, "new.db-shm": 0o600}
@@ -245,19 +246,19 @@ async def test_the_pragmas_hold_on_the_writer_and_the_readers(sqlite_url: str) -
     def pragmas(tx: Tx) -> list[Any]:
         return [tx.conn.execute(text(f"PRAGMA {name}")).scalar_one() for name in names]
 
-    async with Database.opened(sqlite_url, part=Part.SERVICE) as db:
+    async with Database.opened(sqlite_url, VAULT, part=Part.SERVICE) as db:
         assert await db.write(pragmas) == ["wal", 2, 1, 0]
         assert await db.read(pragmas) == ["wal", 2, 1, 1]
 
 
 @pytest.mark.parametrize(("part", "pages"), [(Part.SERVICE, 1000), (Part.GUEST, 0)])
 async def test_only_the_service_checkpoints(sqlite_url: str, part: Part, pages: int) -> None:
-    async with Database.opened(sqlite_url, part=part) as db:
+    async with Database.opened(sqlite_url, VAULT, part=part) as db:
         assert await db.write(lambda tx: tx.conn.execute(text("PRAGMA wal_autocheckpoint")).scalar_one()) == pages
 
 
 async def test_four_processes_share_the_claims_and_none_is_won_twice(database_url: str) -> None:
-    async with Database.opened(database_url) as db:
+    async with Database.opened(database_url, VAULT) as db:
         steps = [approved(make_request()) for _ in range(60)]
 
         def fill(tx: Tx) -> None:
@@ -274,7 +275,7 @@ async def test_four_processes_share_the_claims_and_none_is_won_twice(database_ur
 
 async def test_an_exception_inside_opened_comes_out_as_it_is(database_url: str) -> None:
     with pytest.raises(NotAllowed):
-        async with Database.opened(database_url):
+        async with Database.opened(database_url, VAULT):
             raise NotAllowed(why="it is a test")
 
 
@@ -295,7 +296,7 @@ BAD_ADDRESSES = [
 @pytest.mark.parametrize(("url", "why"), [row[1:] for row in BAD_ADDRESSES], ids=[row[0] for row in BAD_ADDRESSES])
 async def test_a_wrong_address_is_refused_without_repeating_the_password(url: str, why: str) -> None:
     with pytest.raises(Invalid, match=why) as refused:
-        await Database.open(url)
+        await Database.open(url, VAULT)
     assert "s3cret" not in str(refused.value)
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from approvals.errors import NotAllowed, Unavailable
 from approvals.storage import sqlite, writer
 from approvals.storage.engine import Database, Tx
+from tests.fakes.keys import VAULT
 from tests.fakes.requests import NOON
 
 
@@ -39,7 +40,7 @@ async def test_another_process_s_long_write_makes_ours_unavailable_and_only_for_
     sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sqlite, "BUSY_MILLISECONDS", 20)
-    async with Database.opened(sqlite_url) as db:
+    async with Database.opened(sqlite_url, VAULT) as db:
         other = sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         results = await asyncio.gather(*(db.write(freeze) for _ in range(3)), return_exceptions=True)
@@ -53,7 +54,7 @@ async def test_another_process_s_long_write_makes_ours_unavailable_and_only_for_
 
 async def test_a_queue_that_is_full_refuses_at_once(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer, "QUEUE", 2)
-    db = await Database.open(sqlite_url)
+    db = await Database.open(sqlite_url, VAULT)
     async with asyncio.TaskGroup() as group:
         queued = [group.create_task(db.write(lambda tx: None)) for _ in range(2)]
         await asyncio.sleep(0)
@@ -76,7 +77,7 @@ async def test_a_connection_that_is_cut_in_a_transaction_loses_it_and_the_next_h
         freeze(tx)
         tx.conn.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
 
-    async with Database.opened(postgres_url) as db:
+    async with Database.opened(postgres_url, VAULT) as db:
         with pytest.raises(Unavailable):
             await db.write(cut)
         assert not await frozen(db)
@@ -87,7 +88,7 @@ async def test_a_connection_that_is_cut_in_a_transaction_loses_it_and_the_next_h
 @pytest.mark.postgres
 async def test_a_lock_that_is_not_given_in_time_is_unavailable(postgres_url: str) -> None:
     """Two works that lock each other out: the server ends one, and its caller may simply try again."""
-    async with Database.opened(postgres_url) as one, Database.opened(postgres_url) as two:
+    async with Database.opened(postgres_url, VAULT) as one, Database.opened(postgres_url, VAULT) as two:
         await one.write(freeze)
 
         def wait_for_it(tx: Tx) -> None:

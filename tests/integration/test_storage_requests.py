@@ -18,6 +18,7 @@ from approvals.domain.lifecycle import Effect, Note, Step
 from approvals.domain.model import Answer, ApprovalRequest, Cause, Escalation, OnTimeout, Outcome, State
 from approvals.storage.engine import Database, Tx
 from approvals.storage.requests import LIVE_FOR, Query, due_ids
+from tests.fakes.keys import VAULT
 from tests.fakes.requests import ADA, NOON, approved, claimed, denied, make_request, vote
 
 MINUTE = timedelta(minutes=1)
@@ -338,7 +339,7 @@ async def test_pages_meet_without_gap_or_overlap_even_at_one_moment(database: Da
 
 async def test_a_request_is_waited_for_only_while_its_holder_lives(database_url: str) -> None:
     times = [NOON]
-    async with Database.opened(database_url, clock=lambda: times[-1]) as db:
+    async with Database.opened(database_url, VAULT, clock=lambda: times[-1]) as db:
         request = await file(db)
         await db.write(lambda tx: tx.replicas.heartbeat("here", tx.now))
         await db.write(lambda tx: tx.requests.set_waiting(request.id, "here"))

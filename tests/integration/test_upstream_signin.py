@@ -21,6 +21,7 @@ from gateway.oauth.vault import Kind, Vault
 from gateway.settings import ServerOauthSettings, ServerSettings
 from gateway.upstreams import Unsent
 from tests.fakes.authorization_server import AuthorizationServer, authorization_server
+from tests.fakes.keys import VAULT
 from tests.fakes.oauth_office import SERVED, URL, Clock, Office, browser, directly, oauth, public
 
 ADA = "ada@example.com"
@@ -40,7 +41,7 @@ def clock() -> Clock:
 @pytest.fixture
 async def office(sqlite_url: str, issuer: AuthorizationServer, clock: Clock) -> AsyncIterator[Office]:
     """One process over a database whose time is the clock's."""
-    async with Database.opened(sqlite_url, clock=lambda: datetime.fromtimestamp(clock.now, UTC)) as db:
+    async with Database.opened(sqlite_url, VAULT, clock=lambda: datetime.fromtimestamp(clock.now, UTC)) as db:
         yield Office(db, public(issuer), clock)
 
 

@@ -11,6 +11,7 @@ from approvals.domain.break_glass import Mode
 from approvals.domain.model import Person, PersonId, Role
 from approvals.storage.engine import Database
 from approvals.web import models_stops
+from tests.fakes.keys import VAULT
 from tests.fakes.web import ADA, OTTO, VERA, Console, serving
 from tests.integration.test_web_live import listening
 
@@ -66,7 +67,7 @@ async def test_what_cannot_be_is_refused(
 
 
 async def test_it_is_never_opened_unless_the_configuration_says_how(sqlite_url: str) -> None:
-    async with Database.opened(sqlite_url) as db, serving(db) as console:
+    async with Database.opened(sqlite_url, VAULT) as db, serving(db) as console:
         otto = await console.sign_in(OTTO)
         assert (await console.get(GLASS, otto)).json()["mode"] == "never"
         got = await console.post(f"{GLASS}/open", otto, {"reason": "r"})

@@ -15,6 +15,7 @@ from approvals.storage.engine import Database
 from approvals.storage.schema import METADATA
 from approvals.storage.tx import Tx
 from approvals.web.routes import API, PAGES, Endpoint
+from tests.fakes.keys import VAULT
 from tests.fakes.web import ADA, Console, Session, serving
 
 PERSON_ROUTES = [one for one in API if access_of(one.handler) is Access.PERSON]
@@ -33,7 +34,7 @@ HEADERS = {
 
 @pytest.fixture
 async def database(sqlite_url: str) -> AsyncIterator[Database]:
-    async with Database.opened(sqlite_url) as db:
+    async with Database.opened(sqlite_url, VAULT) as db:
         yield db
 
 

@@ -12,6 +12,7 @@ from aiohttp import ClientResponse
 from approvals.domain.model import Person, PersonId, Role
 from approvals.storage.engine import Database
 from approvals.web import live
+from tests.fakes.keys import VAULT
 from tests.fakes.web import ADA, EVE, VERA, Clock, Console, Session, serving
 
 
@@ -29,7 +30,7 @@ def clock() -> Clock:
 @pytest.fixture
 async def beating(sqlite_url: str, clock: Clock) -> AsyncIterator[Console]:
     """A console whose heart beats all the time."""
-    async with Database.opened(sqlite_url, clock=clock) as db, serving(db, heartbeat_seconds=0.01) as running:
+    async with Database.opened(sqlite_url, VAULT, clock=clock) as db, serving(db, heartbeat_seconds=0.01) as running:
         yield running
 
 

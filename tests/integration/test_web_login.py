@@ -13,6 +13,7 @@ from approvals.errors import NotFound
 from approvals.roster import make_person_token
 from approvals.storage.engine import Database
 from approvals.storage.schema import METADATA
+from tests.fakes.keys import VAULT
 from tests.fakes.web import ADA, BY, VERA, Clock, Console, serving
 
 MALLORY = Person(id=PersonId("mallory@example.com"), name="Mallory", roles=frozenset({Role.REVIEWER}))
@@ -25,7 +26,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def console(sqlite_url: str, clock: Clock) -> AsyncIterator[Console]:
-    async with Database.opened(sqlite_url, clock=clock) as db, serving(db) as running:
+    async with Database.opened(sqlite_url, VAULT, clock=clock) as db, serving(db) as running:
         yield running
 
 

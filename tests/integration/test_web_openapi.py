@@ -12,6 +12,7 @@ from approvals.access import Access, access_of
 from approvals.storage.engine import Database
 from approvals.web.openapi import write_document
 from approvals.web.routes import API
+from tests.fakes.keys import VAULT
 from tests.fakes.web import Console, serving
 
 ROOT = Path(__file__).parents[2]
@@ -21,7 +22,7 @@ APPS: list[web.Application] = []
 @pytest.fixture
 async def console(sqlite_url: str) -> AsyncIterator[Console]:
     APPS.clear()
-    async with Database.opened(sqlite_url) as db, serving(db, more=APPS.append) as running:
+    async with Database.opened(sqlite_url, VAULT) as db, serving(db, more=APPS.append) as running:
         yield running
 
 

@@ -9,12 +9,13 @@ import pytest
 
 from approvals.storage.engine import Database
 from approvals.web.pages import STATIC, Shelf
+from tests.fakes.keys import VAULT
 from tests.fakes.web import Answer, Console, serving
 
 
 @pytest.fixture
 async def console(sqlite_url: str) -> AsyncIterator[Console]:
-    async with Database.opened(sqlite_url) as db, serving(db) as running:
+    async with Database.opened(sqlite_url, VAULT) as db, serving(db) as running:
         yield running
 
 

@@ -13,6 +13,7 @@ from approvals.domain.lifecycle import Note
 from approvals.domain.model import ApprovalRequest, Cause, Factor, Outcome, Person, PersonId, Role, State
 from approvals.storage.engine import Database
 from approvals.web import models, models_people
+from tests.fakes.keys import VAULT
 from tests.fakes.web import ADA, AUDREY, EVE, GRACE, OTTO, VERA, Answer, Clock, Console, Session, serving
 
 OWNER = PersonId("owner@example.com")
@@ -31,7 +32,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def timed(sqlite_url: str, clock: Clock) -> AsyncIterator[Console]:
-    async with Database.opened(sqlite_url, clock=clock) as db, serving(db) as running:
+    async with Database.opened(sqlite_url, VAULT, clock=clock) as db, serving(db) as running:
         yield running
 
 

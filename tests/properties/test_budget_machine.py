@@ -30,6 +30,7 @@ from gateway.policy.loaders import load_policy
 from gateway.policy.model import Facts, LimitUse
 from gateway.policy.standings import Exceeded
 from tests.fakes.desk import Clock
+from tests.fakes.keys import VAULT
 
 NOON = datetime(2026, 11, 24, 12, 0, 30, tzinfo=UTC)
 POLICY = """
@@ -97,7 +98,7 @@ class BudgetMachine(RuleBasedStateMachine):
 
     async def _open(self) -> None:
         self.stack = AsyncExitStack()
-        self.db = await self.stack.enter_async_context(Database.opened(self.url, clock=self.clock))
+        self.db = await self.stack.enter_async_context(Database.opened(self.url, VAULT, clock=self.clock))
         self.limits = Limits(self.db)
 
     def teardown(self) -> None:

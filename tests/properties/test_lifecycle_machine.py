@@ -52,6 +52,7 @@ from approvals.sweeper import Sweeper
 from approvals.testing import samples
 from approvals.testing.samples import ADA, BOB, CARL, DORA, EVE, FINANCE, NOW, SECURITY
 from tests.fakes.desk import LEASE, Clock, decision, filing, make_desk, returned
+from tests.fakes.keys import VAULT
 
 CROWD = (ADA, BOB, CARL, DORA, EVE)
 TERMS = (
@@ -177,7 +178,7 @@ class DeskMachine(RuleBasedStateMachine):
             return refused
 
     def start(self) -> None:
-        self.db = self.do(self.stack.enter_async_context(Database.opened(self.url, clock=self.clock)))
+        self.db = self.do(self.stack.enter_async_context(Database.opened(self.url, VAULT, clock=self.clock)))
         life = next(self.lives)
         self.desks = [make_desk(self.db, self.directory, holder=f"{life}-{n}", ids=self.ids) for n in ("one", "two")]
         self.do(Sweeper(self.desks[0]).begin())

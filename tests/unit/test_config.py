@@ -14,7 +14,7 @@ import pytest
 
 from approvals import tokens
 from approvals.domain.model import Person, PersonId, Role
-from gateway.config import ConfigErrors, changed, database_of, default_file, load_config, policy_files
+from gateway.config import ConfigErrors, changed, default_file, load_config, policy_files, store_of
 from gateway.policy.loaders import load_policy
 from gateway.policy.model import Policy
 from gateway.schemas import MODELS, rendered, write_schemas
@@ -372,9 +372,9 @@ def test_a_change_of_any_file_is_noticed_by_its_content(tmp_path: Path, name: st
 
 def test_the_database_is_known_before_the_rest_is_checked(tmp_path: Path) -> None:
     path = write(tmp_path, SERVER + "database: sqlite:////abs.db\n", ASKS)
-    assert database_of(path, {}) == "sqlite:////abs.db"
+    assert store_of(path, {}).url == "sqlite:////abs.db"
     with pytest.raises(ConfigErrors):
-        database_of(tmp_path / "none.yaml", {})
+        store_of(tmp_path / "none.yaml", {})
 
 
 def test_the_default_file_is_the_one_that_is_named_or_there(tmp_path: Path) -> None:

@@ -1,0 +1,47 @@
+"""Where an installation keeps what must last: its database, and the file of keys to what is sealed in it.
+
+Every command and the service open the database through here, so that none of them can do it without the keys.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from approvals.storage import migrate
+from approvals.storage.engine import Database
+from approvals.storage.sqlite import Part
+from approvals.storage.vault import Masters, Vault
+from gateway.keys import load
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Store:
+    """A database and its keys; `url` may hold a password."""
+
+    url: str = field(repr=False)
+    keys_file: Path
+
+    def vault(self) -> Vault:
+        """The keys to what is sealed; the file is read when something is."""
+        return Vault(self._masters)
+
+    async def upgrade(self) -> bool:
+        """Bring the schema to this version and seal what is not sealed yet. True: something was done.
+
+        Raises:
+            Refusal: the database cannot be opened, or there is something to seal and no keys.
+        """
+        return await migrate.upgrade(self.url, self.vault())
+
+    def opened(self) -> AbstractAsyncContextManager[Database]:
+        """The database for a command, open for the length of a block."""
+        return Database.opened(self.url, self.vault())
+
+    async def serving(self) -> Database:
+        """The database for the service, whose `run()` is the caller's to start."""
+        return await Database.open(self.url, self.vault(), part=Part.SERVICE)
+
+    def _masters(self) -> Masters:
+        return load(self.keys_file).masters
