@@ -81,6 +81,23 @@ def database_url(database_kind: str, request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
+def blank_url(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a database with nothing in it, once of each kind."""
+    if database_kind == "sqlite":
+        return f"sqlite:///{tmp_path}/blank.db"
+    url: str = request.getfixturevalue("blank_postgres_url")
+    return url
+
+
+@pytest.fixture
+async def blank_postgres_url(postgres_cluster: postgres.Cluster) -> AsyncIterator[str]:
+    """The address of a PostgreSQL database with nothing in it."""
+    name = await postgres_cluster.empty_database()
+    yield postgres_cluster.url(name)
+    await postgres_cluster.drop(name)
+
+
+@pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
     """An open database whose writer is running, once of each kind."""
     async with Database.opened(database_url, VAULT, part=Part.SERVICE) as db:

@@ -21,27 +21,9 @@ from approvals.storage import migrate
 from approvals.storage.engine import Database, Tx
 from approvals.storage.schema import METADATA
 from tests.fakes.keys import VAULT
-from tests.fakes.postgres import Cluster
 from tests.fakes.processes import at_the_line
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture
-def blank_url(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The address of a database with nothing in it, once of each kind."""
-    if database_kind == "sqlite":
-        return f"sqlite:///{tmp_path}/blank.db"
-    url: str = request.getfixturevalue("blank_postgres_url")
-    return url
-
-
-@pytest.fixture
-async def blank_postgres_url(postgres_cluster: Cluster) -> Any:
-    """The address of a PostgreSQL database with nothing in it."""
-    name = await postgres_cluster.empty_database()
-    yield postgres_cluster.url(name)
-    await postgres_cluster.drop(name)
 
 
 def _described(inspector: Inspector) -> dict[str, Any]:
