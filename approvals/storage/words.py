@@ -19,10 +19,12 @@ PLAIN = frozenset(
         "decision",
         "event",
         "expires_at",
+        "factors",
         "holder",
         "lease_until",
         "outcome",
         "raise_seconds",
+        "seconds",
         "until",
         "via",
     }
