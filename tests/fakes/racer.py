@@ -88,7 +88,7 @@ async def take_all(url: str, policy: str) -> None:
 
 async def sweep_once(url: str, holder: str) -> None:
     """Let time pass until six minutes after the sample request was filed; print what became of the requests."""
-    async with Database.opened(url, clock=lambda: samples.NOW + timedelta(minutes=6)) as db:
+    async with Database.opened(url, VAULT, clock=lambda: samples.NOW + timedelta(minutes=6)) as db:
         desk = make_desk(db, Directory(samples.PEOPLE, {}), holder=holder, ids=itertools.count())
         _shot()
         await Sweeper(desk).sweep()

@@ -100,8 +100,8 @@ async def test_rows_of_an_older_placet_are_sealed_by_the_upgrade_and_lose_nothin
     blank_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as older:
-        older.setattr(migrate, "head", lambda: "0014")
-        older.setattr(command, "upgrade", lambda config, _to, go=command.upgrade: go(config, "0014"))
+        older.setattr(migrate, "head", lambda: "0015")
+        older.setattr(command, "upgrade", lambda config, _to, go=command.upgrade: go(config, "0015"))
         older.setattr(old_rows, "seal", _nothing)
         await migrate.upgrade(blank_url)
     lives = [told() for _ in range(5)]
@@ -142,7 +142,7 @@ class _PowerCut:
 
 
 def _in_the_clear(conn: Connection, filed: ApprovalRequest, steps: list[lifecycle.Step]) -> None:
-    """Write a life as revision 0014 did."""
+    """Write a life as revision 0015 did."""
     after = steps[-1].after
     _plainly(conn, requests, {**new_row(after), "changed_at": NOON})
     for one in vote_rows(after.id, after.votes, 0):
