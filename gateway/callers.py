@@ -75,7 +75,19 @@ class Callers:
         if row is None or not row.live(datetime.now(UTC)):
             return None
         self._used.add(row.hash)
-        return self._caller(row.agent)
+        caller = self._caller(row.agent)
+        return replace(caller, credential=row.hash) if caller is not None else None
+
+    def admits(self, caller: Caller) -> bool:
+        """Would a caller who was recognised before still be? An access token is not looked at again, its agent is."""
+        if self._caller(caller.agent) is None:
+            return False
+        if self._oauth is not None:
+            return True
+        if caller.credential is None:
+            return caller.agent == self._known.anonymous
+        row = self._known.tokens.get(caller.credential)
+        return row is not None and row.live(datetime.now(UTC))
 
     def servers(self, agent: str) -> tuple[str, ...]:
         """The upstream servers an agent may use now."""

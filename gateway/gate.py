@@ -48,6 +48,10 @@ class Gateway:
         """The caller a token stands for."""
         return await self._callers.recognise(bearer)
 
+    def admits(self, caller: Caller) -> bool:
+        """Whether an open stream of this caller may stay open."""
+        return self._callers.admits(caller)
+
     def servers(self, caller: Caller) -> Sequence[str]:
         """The names of the servers this caller may use."""
         return [server.name for server in self._lookup.servers(caller, None)]

@@ -114,7 +114,8 @@ class Client:
 class Caller:
     """Who one call is for: the agent, the human behind it (or none), and its client.
 
-    `credential` is what it was recognised by, where that outlives the one token it sent; sessions are bound to it.
+    `credential` is what it was recognised by: the hash of a key of ours, or what outlives the one access token it sent.
+    Sessions are bound to it, and streams end with it. None: nobody asked for one.
     """
 
     agent: str

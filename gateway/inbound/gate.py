@@ -158,6 +158,10 @@ class Gate(Protocol):
         """The caller a token stands for; None is 401. Called with None where no token was sent (anonymous agents)."""
         ...
 
+    def admits(self, caller: Caller) -> bool:
+        """Whether what a caller came with would still let them in: an open stream ends where it does not."""
+        ...
+
     def servers(self, caller: Caller) -> Sequence[str]:
         """The names of the servers this caller may use."""
         ...

@@ -128,11 +128,17 @@ class Inbound:
                 for second in itertools.count(1):
                     await asyncio.sleep(_TICK_SECONDS)
                     await self.ticker.tick()
-                    self.parked.sweep()
+                    self.sweep()
                     if second % _EXPIRE_EVERY_TICKS == 0:
                         self.sessions.expire()
             finally:
                 self._service = None
+
+    def sweep(self) -> None:
+        """End what was waited for too long, and the standing streams of who may not come in any more."""
+        self.parked.sweep()
+        self._streams.sweep()
+        self._listening.sweep()
 
     async def close(self, _: object = None) -> None:
         """End the standing streams of both eras, each as its era says. Held calls are the gateway's to end."""

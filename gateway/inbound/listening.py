@@ -37,7 +37,7 @@ class Listening:
         self._ticker = ticker
         self._info = info
         self._most = most
-        self._open: dict[Heard, bytes] = {}
+        self._open: dict[Heard, tuple[bytes, Caller]] = {}
 
     def __len__(self) -> int:
         return len(self._open)
@@ -47,9 +47,15 @@ class Listening:
         for heard in self._open:
             heard.end()
 
+    def sweep(self) -> None:
+        """End the subscriptions of who may not come in any more."""
+        for heard, (_, caller) in self._open.items():
+            if not self._gate.admits(caller):
+                heard.end()
+
     def full(self, credential: bytes) -> Rejection | None:
         """Why this credential may not open one more; None if it may."""
-        if sum(held == credential for held in self._open.values()) < self._most:
+        if sum(held == credential for held, _ in self._open.values()) < self._most:
             return None
         why = f"{self._most} subscriptions are open with this token. Close one, or listen to more with one."
         return Rejection(status=429, code=429, message=why, retry_after=RETRY_SECONDS)
@@ -59,7 +65,7 @@ class Listening:
     ) -> web.StreamResponse:
         """Answer one `subscriptions/listen` until it ends."""
         heard = Heard()
-        self._open[heard] = credential
+        self._open[heard] = credential, caller
         try:
             async with AsyncExitStack() as stack:
                 accepted = await self._enter(stack, caller, server, route, message, heard)

@@ -36,6 +36,11 @@ class Standing:
         self.feed = Feed(session.number(self), standing=True)
         session.standing = self
 
+    @property
+    def caller(self) -> Caller:
+        """Who listens."""
+        return self._caller
+
     async def run(self) -> None:
         """Listen, anew whenever the subscriptions have changed, and send what is heard."""
         session = self._session

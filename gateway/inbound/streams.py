@@ -47,6 +47,12 @@ class Streams:
         for standing in list(self._all):
             standing.end()
 
+    def sweep(self) -> None:
+        """End the standing streams of who may not come in any more."""
+        for standing in list(self._all):
+            if not self._gate.admits(standing.caller):
+                standing.end()
+
     def find(self, caller: Caller, session: Session, last_event_id: str | None) -> Stream | Rejection:
         """The stream a GET means."""
         at = read_event_id(last_event_id) if last_event_id is not None else None

@@ -12,6 +12,8 @@ from approvals import tokens
 from tests.acceptance.agents import Agent
 from tests.acceptance.counting import ASKS, HELD, Shop, open_shop
 from tests.acceptance.harness import policy
+from tests.fakes.wire import agent as wire
+from tests.fakes.wire import modern
 
 
 @pytest.fixture
@@ -155,17 +157,23 @@ async def test_an_agent_revoked_while_its_call_waits_gets_nothing_done(it: Shop)
     )
     token = tokens.parse(tokens.Kind.AGENT, json.loads(printed)["token"])
     assert token is not None
-    async with Agent(it.placet, "shop", token) as agent, asyncio.TaskGroup() as group:
+    listen, headers = modern("subscriptions/listen", notifications={})
+    async with Agent(it.placet, "shop", token) as agent, wire(it.placet.url, token.text) as listener:
         await agent.until_status(200)
-        called = group.create_task(agent.call("pay", payment("revoked")))
-        asked = await it.ada.pending_of(to="revoked")
-        assert (asked["agent"], asked["owner"]) == ("temp", "bob@example.com")
-        printed, _ = await it.placet.cli("agents", "revoke", "temp", "--json", person=None)
-        assert json.loads(printed) == {"agent": "temp", "token": None, "ended": 1}
-        said = await called
-        assert (said.code, said.verdict["request"]) == ("approval_cancelled", asked["id"])
-        assert "this agent may no longer call it" in said.text
-        ended = await it.ada.show(asked["id"])
-        assert (ended["state"], ended["cause"]) == ("cancelled", "revoked")
-        await agent.until_status(401)
+        opened = listener.streaming(listen, path="/mcp/shop", headers=headers)
+        async with opened as stream, asyncio.TaskGroup() as group:
+            assert "notifications/subscriptions/acknowledged" in (await stream.block() or "")
+            called = group.create_task(agent.call("pay", payment("revoked")))
+            asked = await it.ada.pending_of(to="revoked")
+            assert (asked["agent"], asked["owner"]) == ("temp", "bob@example.com")
+            printed, _ = await it.placet.cli("agents", "revoke", "temp", "--json", person=None)
+            assert json.loads(printed) == {"agent": "temp", "token": None, "ended": 1}
+            said = await called
+            assert (said.code, said.verdict["request"]) == ("approval_cancelled", asked["id"])
+            assert "this agent may no longer call it" in said.text
+            ended = await it.ada.show(asked["id"])
+            assert (ended["state"], ended["cause"]) == ("cancelled", "revoked")
+            await agent.until_status(401)
+            assert '"resultType":"complete"' in (await stream.block() or "")
+            assert await stream.block() is None
     assert it.seen("revoked") == 0

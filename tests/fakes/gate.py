@@ -76,6 +76,7 @@ class FakeGate:
     tasks: dict[str, bytes] = field(default_factory=dict)
     updates: list[tuple[str, bytes]] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
+    revoked: set[str] = field(default_factory=set)
     went: asyncio.Event = field(default_factory=asyncio.Event)
     release: asyncio.Event = field(default_factory=asyncio.Event)
     entered: asyncio.Event = field(default_factory=asyncio.Event)
@@ -84,6 +85,9 @@ class FakeGate:
         if bearer is None:
             return self.anonymous
         return {ADA: Caller(agent="ada"), BOB: Caller(agent="bob")}.get(bearer)
+
+    def admits(self, caller: Caller) -> bool:
+        return caller.agent not in self.revoked
 
     def servers(self, caller: Caller) -> Sequence[str]:
         return ["files", "shared"] if caller.agent == "ada" else ["shared"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 
 from approvals import tokens
 from approvals.bus import bus_for
@@ -60,3 +61,29 @@ async def test_a_revoked_agent_stays_revoked_though_the_configuration_names_it(d
     await database.write(lambda tx: tx.agents.revoke("bot", tx.now))
     callers = await _callers(database, _agents())
     assert callers.identify(TOKEN.text) is None
+
+
+async def test_who_was_let_in_is_let_in_no_longer_than_what_they_came_with(database: Database) -> None:
+    callers = await _callers(database, _agents())
+    found = callers.identify(TOKEN.text)
+    assert found is not None
+    await database.write(lambda tx: tx.agents.pause("bot", tx.now))
+    await callers.refresh()
+    assert callers.admits(found) is True
+    callers = await _callers(database, _agents(OTHER))
+    other = callers.identify(OTHER.text)
+    assert other is not None
+    assert (callers.admits(found), callers.admits(other)) == (False, True)
+    await database.write(lambda tx: tx.agents.revoke("bot", tx.now))
+    await callers.refresh()
+    assert callers.admits(other) is False
+
+
+async def test_who_came_without_a_token_is_let_in_while_nobody_needs_one(database: Database) -> None:
+    (agent,) = _agents().values()
+    callers = await _callers(database, {"bot": replace(agent, anonymous=True, token_sha256=None)})
+    found = callers.identify(None)
+    assert found is not None
+    assert callers.admits(found) is True
+    callers = await _callers(database, _agents())
+    assert callers.admits(found) is False

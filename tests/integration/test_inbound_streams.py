@@ -595,6 +595,29 @@ async def test_a_stop_ends_every_standing_stream_as_its_era_says(gate: FakeGate)
     assert gate.listeners == []
 
 
+async def test_standing_streams_end_with_what_let_their_caller_in(gate: FakeGate, ada: Agent, server: Served) -> None:
+    message, headers = listen(toolsListChanged=True)
+    await ada.initialize()
+    session, ada.session = ada.session, None
+    async with agent(server.url, BOB) as bob, ada.streaming(message, headers=headers) as one:
+        await event(one)
+        ada.session = session
+        await bob.initialize(path="/mcp/shared")
+        async with get(ada) as two, get(bob, path="/mcp/shared") as other:
+            await primed(two)
+            await primed(other)
+            server.inbound.sweep()
+            gate.say(TOOLS_CHANGED)
+            for stream in (one, two, other):
+                assert (await event(stream))[1]["method"] == TOOLS_CHANGED
+            gate.revoked.add("ada")
+            server.inbound.sweep()
+            assert (await event(one))[1]["result"]["resultType"] == "complete"
+            assert (await one.block(), await two.block()) == (None, None)
+            gate.say(TOOLS_CHANGED)
+            assert (await event(other))[1]["method"] == TOOLS_CHANGED
+
+
 async def test_tasks_are_listened_to(gate: FakeGate, ada: Agent) -> None:
     gate.tasks["t1"] = b"{}"
     message, headers = listen(caps={"extensions": {V + "tasks": {}}}, taskIds=["t1", "t2"])
