@@ -86,6 +86,7 @@ class Query:
     limit: int = 50
     after: Cursor | None = None
     oldest_first: bool = False
+    ground: str | None = None
     decided_before: datetime | None = None
 
 
@@ -346,6 +347,7 @@ def _cursor(after: Cursor) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
 
 def _conditions(query: Query) -> list[ColumnElement[bool]]:
     exact = {"server": query.server, "tool": query.tool, "agent": query.agent, "owner": query.owner}
+    exact["ground"] = query.ground
     found = [requests.c[name] == value for name, value in exact.items() if value is not None]
     if query.states:
         found.append(requests.c.state.in_(sorted(state.value for state in query.states)))

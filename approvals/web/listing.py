@@ -19,7 +19,7 @@ from aiohttp import web
 
 from approvals.access import Access, access
 from approvals.domain import quorum
-from approvals.domain.model import ApprovalRequest, Person, State
+from approvals.domain.model import ApprovalRequest, Ground, Person, State
 from approvals.domain.snoozing import Snooze
 from approvals.storage.requests import Cursor, Query
 from approvals.storage.tx import Tx
@@ -37,8 +37,9 @@ READS_MAX = 20
 """So many pages of the table are read for one answer at most."""
 
 _EXACT = ("server", "tool", "agent")
-_KNOWN = frozenset({*_EXACT, "state", "mine", "snoozed", "q", "order", "limit", "cursor"})
+_KNOWN = frozenset({*_EXACT, "state", "ground", "mine", "snoozed", "q", "order", "limit", "cursor"})
 _STATES = frozenset(state.value for state in State)
+_GROUNDS: dict[str, str | None] = {"": None, **{ground.value: ground.value for ground in Ground}}
 _YES_NO = {"": False, "0": False, "false": False, "1": True, "true": True}
 _EITHER = _YES_NO | {"": None}
 
@@ -84,6 +85,7 @@ def asked_for(request: web.Request) -> Asked:
             server=query.get("server") or None,
             tool=query.get("tool") or None,
             agent=query.get("agent") or None,
+            ground=_choice("ground", query.get("ground", ""), _GROUNDS),
         ),
     )
 

@@ -32,6 +32,7 @@ _QUERY: dict[str, tuple[dict[str, Any], str]] = {
     "server": ({"type": "string", "maxLength": 200}, "Exactly this server."),
     "tool": ({"type": "string", "maxLength": 200}, "Exactly this tool."),
     "agent": ({"type": "string", "maxLength": 200}, "Exactly this agent."),
+    "ground": ({"type": "string", "enum": ["silence", "break_glass"]}, "Let run by this instead of by votes."),
     "mine": (
         {"type": "string", "enum": ["0", "1", "false", "true"]},
         "You may decide it, have voted, or own its agent.",

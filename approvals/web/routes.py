@@ -52,7 +52,7 @@ API: tuple[Endpoint, ...] = (
         path="/api/v1/requests",
         handler=list_requests,
         gives=models.RequestsOut,
-        query=("state", "server", "tool", "agent", "mine", "snoozed", "q", "order", "limit", "cursor"),
+        query=("state", "server", "tool", "agent", "ground", "mine", "snoozed", "q", "order", "limit", "cursor"),
     ),
     Endpoint(method="GET", path=ONE, handler=api.show, gives=models.RequestOut, refuses=(404,)),
     Endpoint(method="GET", path=f"{ONE}/timeline", handler=api.timeline, gives=models.TimelineOut, refuses=(404,)),

@@ -151,6 +151,7 @@ def test_a_banner_ends_the_freeze_after_one_question(operator: RunningConsole, s
     assert operator.fake.stops.freezes == []
     page.goto(screen.url + "/stops")
     expect(page.get_by_role("region", name="Frozen now")).to_contain_text("Nothing is frozen")
+    expect(page.get_by_role("table", name="Ran by break-glass").get_by_role("row")).to_have_count(2)
     before = page.get_by_role("table", name="Stops before").get_by_role("row")
     expect(before.nth(1)).to_contain_text("Payments to an unknown account since noon")
     expect(before.filter(has_text="Fire alarm")).to_contain_text("not opened")

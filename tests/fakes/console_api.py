@@ -72,7 +72,7 @@ class ConsoleFake:
             "many": samples.many(start, 200),
             "hostile": samples.hostile(start),
             "over": samples.over(start),
-            "stopped": samples.held(start) + samples.past(start),
+            "stopped": samples.held(start) + samples.past(start) + samples.bypassed(start),
         }[scenario]
         notices = (
             [{"level": "warning", "text": "Slack did not answer for 4 minutes; 2 cards wait to be sent."}]
@@ -247,7 +247,7 @@ async def _logout(request: web.Request) -> web.Response:
 
 
 def _matches(row: Json, query: Any) -> bool:
-    if any(query.get(name) and row[name] != query[name] for name in ("state", "server", "tool", "agent")):
+    if any(query.get(name) and row[name] != query[name] for name in ("state", "server", "tool", "agent", "ground")):
         return False
     if query.get("mine") and not row["may_decide"]:
         return False

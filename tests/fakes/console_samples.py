@@ -302,6 +302,18 @@ def past(start: datetime) -> list[Json]:
     ]
 
 
+def bypassed(start: datetime) -> list[Json]:
+    """What break-glass let run."""
+    ran = {
+        "kind": "succeeded",
+        "result": {"content": [{"type": "text", "text": "Refund rf_902 created"}], "isError": False},
+        "error": None,
+        "started_at": stamp(start - timedelta(seconds=1250)),
+        "finished_at": stamp(start - timedelta(seconds=1249)),
+    }
+    return [ended(51, start, "succeeded", age=1300, ground="break_glass", outcome=ran)]
+
+
 def hostile(start: datetime) -> list[Json]:
     """Requests in which every word that an agent, a server, a person or a client can choose is hostile."""
     name = "x\u202ey\u200b" + "w" * 90

@@ -47,6 +47,22 @@ async def test_one_asks_another_confirms_and_everybody_sees_it(console: Console)
     assert [(one["ended_by"], one["open"]) for one in closed.json()["recent"]] == [(OTTO, False)]
 
 
+async def test_what_ran_by_it_is_listed(console: Console) -> None:
+    otto, alma = [await console.sign_in(who) for who in (OTTO, ALMA)]
+    waiting = await console.file()
+    assert (await console.get("/api/v1/requests?ground=break_glass", alma)).json()["requests"] == []
+    await console.post(f"{GLASS}/open", otto, {"reason": "the desk is down"})
+    await console.post(f"{GLASS}/confirm", alma, {})
+    passed = await console.file(bypass=True)
+    for query, found in (
+        ("ground=break_glass", [passed.id]),
+        ("ground=silence", []),
+        ("ground=", {passed.id, waiting.id}),
+    ):
+        listed = (await console.get(f"/api/v1/requests?{query}", alma)).json()["requests"]
+        assert type(found)(one["id"] for one in listed) == found
+
+
 @pytest.mark.parametrize(
     ("who", "act", "body", "status", "said"),
     [

@@ -407,6 +407,7 @@ async def test_filters_narrow_the_list(console: Console) -> None:
         ("limit=1&limit=2", "limit"),
         ("state=open", "state"),
         ("mine=maybe", "mine"),
+        ("ground=votes", "ground"),
         ("order=random", "order"),
         ("cursor=x", "cursor"),
         ("cursor=WzEsMl0", "cursor"),

@@ -10,7 +10,7 @@ const TEXT = [
   ["agent", "Agent"],
 ];
 const RISKS = ["read", "write", "execute", "destructive", "financial"];
-const NAMES = ["state", "mine", "server", "tool", "agent", "risk", "q", "sort", "cursor"];
+const NAMES = ["state", "mine", "server", "tool", "agent", "ground", "risk", "q", "sort", "cursor"];
 
 /** The filters the URL names. */
 export function filtersOfUrl() {
@@ -20,8 +20,8 @@ export function filtersOfUrl() {
 
 /** The API address for these filters. */
 export function requestsAddress(filters, { limit, state, snoozed = "" }) {
-  const { server, tool, agent, mine, q, cursor } = filters;
-  return address("/api/v1/requests", { state, server, tool, agent, mine, snoozed, q, cursor, limit });
+  const { server, tool, agent, ground, mine, q, cursor } = filters;
+  return address("/api/v1/requests", { state, server, tool, agent, ground, mine, snoozed, q, cursor, limit });
 }
 
 /** The filters of this list that say something, for words and links. */
@@ -72,6 +72,11 @@ export function filterForm(filters, { states, sorts = [], apply }) {
       ["true", "For me to decide"],
     ]),
     ...TEXT.map(([name, label]) => text(name, label)),
+    select("ground", "Let run by", [
+      ["", "Anything"],
+      ["break_glass", "Break-glass"],
+      ["silence", "Silence"],
+    ]),
     select("risk", "Risk", [["", "Any risk"], ...RISKS.map((risk) => [risk, risk])]),
     sorts.length ? select("sort", "Order", sorts) : null,
   ];

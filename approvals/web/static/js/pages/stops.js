@@ -1,5 +1,6 @@
-/** Stops: what is frozen, where break-glass is open, and what was before. */
-import { h, show } from "../dom.js";
+/** Stops: what is frozen, where break-glass is open and what ran by it, and what was before. */
+import { Problem, address, get } from "../api.js";
+import { h, settleDown, show } from "../dom.js";
 import { isSteward } from "../roles.js";
 import { setTitle } from "../shell.js";
 import { freezeCard, glassCard } from "../stops/card.js";
@@ -9,6 +10,7 @@ import { what, where, who } from "../stops/words.js";
 import { table } from "../table.js";
 import { ago, span } from "../time.js";
 import { bdi } from "../visible.js";
+import { STATES, TONES, factsLine } from "../words.js";
 
 const GLASS = {
   never: "It is never opened here: the configuration does not allow it.",
@@ -16,17 +18,23 @@ const GLASS = {
   alert: "When the people who approve are out of reach: an operator or admin lets calls run without approval, for 8 hours at most, and every channel is told.",
 };
 
+const RAN = 10;
+
 /** Draw the page. */
-export function page(main, { me }) {
+export function page(main, { me, onChange }) {
   setTitle("Stops");
   const body = h("div", { class: "page" }, h("p", { class: "muted", text: "Loading…" }));
   show(main, body);
+  const ran = h("div", { class: "stops-part" });
+  const look = () => showWhatRan(ran);
+  onChange(settleDown(look, 500, 2000));
+  look();
   let drawn = "";
   watchStops((state) => {
     const signature = JSON.stringify(state);
     if (signature === drawn) return;
     drawn = signature;
-    show(body, head(me), frozen(state, me), glass(state, me), before(state));
+    show(body, head(me), frozen(state, me), glass(state, me), ran, before(state));
   });
 }
 
@@ -66,6 +74,39 @@ function glass({ openings, mode }, me) {
     mode !== "never" && isSteward(me) ? h("p", {}, button) : null,
   );
 }
+
+/** The newest calls that break-glass let run, where there are any. */
+async function showWhatRan(place) {
+  try {
+    const { requests, next_cursor: more } = await get(address("/api/v1/requests", { ground: "break_glass", limit: RAN }));
+    place.hidden = !requests.length;
+    show(
+      place,
+      h("h2", { text: "Ran by break-glass" }),
+      table("Ran by break-glass", CALLS, requests),
+      more ? h("p", {}, h("a", { href: "/history?ground=break_glass", text: "All of them" })) : null,
+    );
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    place.hidden = false;
+    show(place, h("p", { class: "problem", role: "alert" }, "What ran by break-glass could not be loaded. ", bdi(error.message)));
+  }
+}
+
+const CALLS = [
+  { name: "Asked", cell: (request) => ago(request.created_at), className: "nowrap" },
+  {
+    name: "State",
+    cell: (request) => h("span", { class: `state ${TONES[request.state] ?? ""}`, text: STATES[request.state] ?? request.state }),
+  },
+  {
+    name: "Call",
+    cell: (request) => h("a", { class: "mono", href: `/requests/${encodeURIComponent(request.id)}` }, bdi(request.tool)),
+  },
+  { name: "Arguments", cell: (request) => h("span", { class: "muted" }, bdi(factsLine(request.arguments))), className: "clip" },
+  { name: "Server", cell: (request) => bdi(request.server) },
+  { name: "Agent", cell: (request) => bdi(request.agent) },
+];
 
 function before({ recent, past }) {
   const rows = [...recent, ...past.map((one) => ({ ...one, glass: true }))]
