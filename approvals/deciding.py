@@ -11,7 +11,7 @@ import unicodedata
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from approvals import raised, stopped
+from approvals import editing, raised, stopped
 from approvals.domain import quorum, raising, schedule
 from approvals.domain.audit import Act
 from approvals.domain.happening import Event, Happened
@@ -29,6 +29,7 @@ from approvals.domain.model import (
     Vote,
 )
 from approvals.domain.plain import clock_time
+from approvals.editing import Judged
 from approvals.errors import (
     AlreadyDecided,
     Expired,
@@ -47,8 +48,11 @@ EXTEND_MAX = timedelta(hours=24)
 LIFETIME_MAX = timedelta(days=7)
 
 
-def decide(room: Room, request_id: str, decision: Decision) -> Result:
-    """One reviewer's answer: a denial ends it, an approval counts towards the quorum."""
+def decide(room: Room, request_id: str, decision: Decision, judged: Judged = None) -> Result:
+    """One reviewer's answer: a denial ends it, an approval counts towards the quorum.
+
+    `judged` is what came of asking about the arguments that the decision wants instead.
+    """
     request = room.load(request_id)
     person = room.person(decision.reviewer)
     refused = (
@@ -59,10 +63,20 @@ def decide(room: Room, request_id: str, decision: Decision) -> Result:
     )
     if refused or request is None:
         return _on_record(room, request, decision, refused) if refused else NotFound(what="request")
+    edited = editing.edit(room, request, replace(decision, reviewer=person.id), judged)
+    if isinstance(edited, Refusal):
+        return _on_record(room, request, decision, edited)
+    if edited is not request and quorum.why_no_authority(person, edited) is not None:
+        # Others decide such a call: the editor has said what it should be, and no more.
+        return edited
+    return _vote(room, edited, person, decision)
+
+
+def _vote(room: Room, request: ApprovalRequest, person: Person, decision: Decision) -> ApprovalRequest:
     vote = Vote(
         reviewer=person.id,
         answer=decision.answer,
-        binding=decision.binding,
+        binding=request.binding,
         via=decision.via,
         at=room.tx.now,
         reason=clean(decision.reason),
@@ -222,7 +236,7 @@ def _cannot(person: Person, request: ApprovalRequest, decision: Decision) -> Ref
         why = raising.why_not(request, decision.answer, decision.raise_for)
         if why is not None:
             return Invalid(field="raise", why=why)
-    return bad_text("reason", decision.reason)
+    return bad_text("reason", decision.reason) or editing.why_not(request, decision)
 
 
 def _stopped(room: Room, request: ApprovalRequest, decision: Decision) -> Refusal | None:

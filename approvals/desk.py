@@ -15,13 +15,14 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
 
-from approvals import deciding, executing, filing, handing, stopped
+from approvals import deciding, editing, executing, filing, handing, stopped
 from approvals.bus import Bus
 from approvals.directory import Directory
 from approvals.domain import quorum
 from approvals.domain.happening import Happened
 from approvals.domain.lifecycle import Record
 from approvals.domain.model import ApprovalRequest, Cause, Decision, Person, PersonId
+from approvals.editing import Edits, Judged
 from approvals.errors import Conflict, Refusal
 from approvals.filing import Caps, Filed, FiledAs, Filing
 from approvals.room import Result, Room, Routes
@@ -55,6 +56,7 @@ class Desk:
     ) -> None:
         self.db, self.bus, self.directory, self.holder = db, bus, directory, holder
         self._new_id, self._caps, self._routes = new_id, caps, routes
+        self.edits: Edits | None = None
         self._attached: Counter[str] = Counter()
         self._showing: set[str] = set()
         self._asked: frozenset[tuple[str, str]] | None = None
@@ -96,7 +98,8 @@ class Desk:
         Raises:
             NotFound, StaleBinding, Expired, AlreadyDecided, NotAllowed, Invalid, Unavailable.
         """
-        return await self._act(lambda room: deciding.decide(room, request_id, decision))
+        judged = None if decision.arguments is None else await self._judged(request_id, decision)
+        return await self._act(lambda room: deciding.decide(room, request_id, decision, judged))
 
     async def cancel(self, request_id: str, *, actor: str, cause: Cause, note: str | None = None) -> ApprovalRequest:
         """Take back a call not yet sent, as a person, `agent:NAME` or `placet`.
@@ -269,6 +272,14 @@ class Desk:
         except BaseException:
             self._asked_since |= before
             raise
+
+    async def _judged(self, request_id: str, decision: Decision) -> Judged:
+        """What the edited call of a decision would get; asked again each time, for nothing of it is kept."""
+        found = await self.get(request_id)
+        person = await self.db.read(lambda tx: self.directory.person(tx, decision.reviewer.lower()))
+        if found is None or person is None:
+            return None
+        return await editing.judged(self.edits, found, person, decision)
 
     async def _show_waiting(self, request_id: str) -> None:
         # One writer per id, which looks again when it is done: quick attach and detach cannot cross.

@@ -7,6 +7,7 @@ Bugs are not Refusals: they are caught once at each edge, logged, and answered "
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 
@@ -106,6 +107,27 @@ class Invalid(Refusal):
 
     code, http_status = "invalid", 422
     for_people = "{field}: {why}."
+
+
+class Unfit(Refusal):
+    """Edited arguments do not fit the tool's schema. Fields: field and why of the first place, `errors` of all."""
+
+    code, http_status = "invalid", 422
+    for_people = "{field}: {why}"
+
+    def __init__(self, problems: Sequence[tuple[str, str]]) -> None:
+        errors = [{"field": f"/arguments{pointer}", "detail": why} for pointer, why in problems]
+        super().__init__(field=errors[0]["field"], why=errors[0]["detail"], errors=errors)
+
+
+class PolicyRefuses(Refusal):
+    """The policy would not let an edited call run. Fields: rule, why."""
+
+    code, http_status = "policy_denied", 422
+    for_people = "The policy refuses the call with these arguments ({rule}): {why}"
+
+    def __init__(self, *, rule: str, why: str) -> None:
+        super().__init__(field="arguments", rule=rule, why=why)
 
 
 class QueueFull(Refusal):

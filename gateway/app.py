@@ -33,6 +33,7 @@ from gateway.console import Console
 from gateway.console_agents import ConsoleAgents
 from gateway.conversation import Conversations
 from gateway.desks import holder, new_id, routes_of, surroundings_of
+from gateway.edits import Edits
 from gateway.executor import Executor
 from gateway.fleet import Fleet
 from gateway.gate import INSTRUCTIONS, Gateway
@@ -115,6 +116,7 @@ class Service:
         self.judge = Judge(settings.approvals.defaults)
         self.metrics, self.journal = Metrics(), Journal(db)
         self.limits = Limits(db, self.metrics)
+        self.desk.edits = Edits(db=db, judge=self.judge, limits=self.limits, server=self.servers.seen_by)
         self.recorder = Recorder.of(keys)
         self.notary = Notary(db, signer_of(keys), settings.checkpoints)
         state_key = keys.for_purpose("state")

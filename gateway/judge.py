@@ -9,16 +9,15 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from approvals.domain.model import ApprovalRequest, Caller, Terms
 from gateway.catalog import Tool
 from gateway.heavy import run, weight
 from gateway.policy.evaluate import evaluate
-from gateway.policy.model import ApprovalSpec, Facts, Risk, Ruling, Verdict
+from gateway.policy.model import ApprovalSpec, Facts, Policy, Risk, Ruling, Verdict
 from gateway.policy.risk import classify
 from gateway.policy.routes import ApprovalDefaults, terms
-from gateway.servers import Server
 
 RISKS_KEPT = 10_000
 
@@ -29,6 +28,20 @@ class Judgement:
 
     ruling: Ruling
     facts: Facts
+
+
+class Layered(Protocol):
+    """A server as far as its calls are judged."""
+
+    @property
+    def name(self) -> str:
+        """As the configuration names it."""
+        ...
+
+    @property
+    def policies(self) -> tuple[Policy, ...]:
+        """Its layers; none means everything is denied."""
+        ...
 
 
 class Judge:
@@ -59,7 +72,7 @@ class Judge:
         self._risks.update(zip((tool.fingerprint for tool in fresh), risks, strict=True))
 
     def judge(
-        self, server: Server, tool: Tool, caller: Caller, arguments: Mapping[str, Any], session: str = ""
+        self, server: Layered, tool: Tool, caller: Caller, arguments: Mapping[str, Any], session: str = ""
     ) -> Judgement:
         """The ruling on a call with these arguments; `session` keys the client's, where it has one."""
         facts = Facts(
@@ -74,7 +87,7 @@ class Judge:
         )
         return Judgement(ruling=evaluate(server.policies, facts), facts=facts)
 
-    def again(self, server: Server, tool: Tool, request: ApprovalRequest, session: str = "") -> Judgement:
+    def again(self, server: Layered, tool: Tool, request: ApprovalRequest, session: str = "") -> Judgement:
         """The ruling on a saved request's call, now."""
         return self.judge(server, tool, request.caller, json.loads(request.call.arguments), session)
 

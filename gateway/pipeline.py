@@ -23,6 +23,7 @@ from gateway.limits import Exceeded, Reservation, overruns, waived_by
 from gateway.parts import Parts
 from gateway.policy.model import ApprovalSpec, Ruling, Verdict
 from gateway.protocol import answers
+from gateway.protocol.edited import is_edited
 from gateway.protocol.showing import Way
 from gateway.running import about, bad_state, come_back, limited, refused, run, run_allowed, saying, told, waits
 from gateway.upstreams import Result, RpcError
@@ -109,7 +110,7 @@ async def _made(
     if visit.found.tool.drifted:
         visit.outcome = "tool_changed"
         return refused(parts, visit, "tool_changed", answers.tool_changed(tool=visit.name))
-    if current is not None and await _over_a_budget(parts, visit, ruling, current):
+    if current is not None and (is_edited(current) or await _over_a_budget(parts, visit, ruling, current)):
         visit.arguments = {}
         return await _join(parts, visit, current)
     if current is not None and ruling.verdict is not Verdict.REQUIRE_APPROVAL:

@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from approvals.domain import changes
+from approvals.domain.answered import answered_in
 from approvals.domain.break_glass import Opening
+from approvals.domain.changes import Change
 from approvals.domain.model import (
     Answer,
     ApprovalRequest,
@@ -20,6 +23,7 @@ from approvals.domain.model import (
     Factor,
     OnTimeout,
     Outcome,
+    Ruled,
     ToolCall,
     Vote,
 )
@@ -55,8 +59,8 @@ class Happened:
 
     Only the fields an event needs are set: `vote` (voted, quorum_met, vetoed), `expires_at` (extended),
     `factors` (escalated, reassigned: whose word counts from now on), `step` (escalated: the one of the chain),
-    `call` and `binding` (edited), `claim` (claimed),
-    `outcome` (returned, raised, lost), `opening` (bypassed), `cause` (cancelled and endings), `note` (free text).
+    `call`, `binding`, `ruled`, `changes` and `via` (edited), `claim` (claimed), `outcome` (returned, raised, lost),
+    `opening` (bypassed), `cause` (cancelled and endings), `note` (free text).
     """
 
     event: Event
@@ -67,6 +71,9 @@ class Happened:
     step: Escalation | None = None
     call: ToolCall | None = None
     binding: str | None = None
+    ruled: Ruled | None = None
+    changes: tuple[Change, ...] = ()
+    via: str | None = None
     claim: Claim | None = None
     outcome: Outcome | None = None
     opening: Opening | None = None
@@ -104,7 +111,7 @@ def lacking(request: ApprovalRequest, happened: Happened, now: datetime) -> str 
             later = happened.expires_at is not None and happened.expires_at > request.expires_at
             return None if later else "the new deadline is not later"
         case Event.EDITED:
-            return None if happened.call is not None and happened.binding else "no new call with its binding"
+            return _not_an_edit_of(request, happened)
         case Event.RESOLVED:
             noted = happened.cause in {Cause.RESOLVED_RAN, Cause.RESOLVED_DID_NOT_RUN}
             return None if noted else "it does not say whether it ran"
@@ -124,6 +131,19 @@ def _not_a_step_of(request: ApprovalRequest, happened: Happened) -> str | None:
     return None if happened.step in request.terms.escalate else "it is no step that is left"
 
 
+def _not_an_edit_of(request: ApprovalRequest, happened: Happened) -> str | None:
+    """An edit changes arguments and nothing else of a call, and the policy has judged the new ones."""
+    call, was = happened.call, request.call
+    if call is None or not happened.binding or happened.ruled is None:
+        return "no new call with its binding and its ruling"
+    if not request.terms.edit or answered_in(was) is not None:
+        return "nothing of it is edited"
+    if call.arguments == was.arguments:
+        return "the arguments are the same"
+    same = replace(call, arguments=was.arguments, arguments_sha256=was.arguments_sha256)
+    return None if same == was else "it is another call"
+
+
 def _not_open_for(request: ApprovalRequest, happened: Happened, now: datetime) -> str | None:
     """Why break-glass does not let this call run: nobody opened it, it is over, or it is about something else."""
     opening = happened.opening
@@ -137,7 +157,7 @@ def _not_open_for(request: ApprovalRequest, happened: Happened, now: datetime) -
 def detail_of(happened: Happened) -> dict[str, Any]:
     """What the ledger keeps of an event beside who, when and where it led."""
     detail: dict[str, Any] = {}
-    for part in (_of_vote(happened.vote), _of_claim(happened.claim), _of_opening(happened.opening)):
+    for part in (_of_edit(happened), _of_vote(happened.vote), _of_claim(happened.claim), _of_opening(happened.opening)):
         detail |= part
     if happened.expires_at is not None:
         detail["expires_at"] = happened.expires_at.isoformat()
@@ -147,14 +167,19 @@ def detail_of(happened: Happened) -> dict[str, Any]:
         detail["to"] = list(happened.step.to)
     if happened.cause is not None:
         detail["cause"] = happened.cause.value
-    if happened.binding is not None:
-        detail["binding"] = happened.binding
     if happened.outcome is not None:
         detail["outcome"] = happened.outcome.kind
         detail["error"] = happened.outcome.error
     if happened.note is not None:
         detail["note"] = happened.note
     return detail
+
+
+def _of_edit(happened: Happened) -> dict[str, Any]:
+    if happened.ruled is None:
+        return {}
+    said = {"binding": happened.binding, "via": happened.via, "rule": happened.ruled.rule}
+    return {**said, **changes.kept(happened.changes)}
 
 
 def _of_vote(vote: Vote | None) -> dict[str, Any]:

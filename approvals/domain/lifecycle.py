@@ -27,6 +27,7 @@ from approvals.domain.model import (
     Ground,
     PersonId,
     State,
+    Terms,
     Vote,
 )
 
@@ -153,7 +154,7 @@ def advance(request: ApprovalRequest, happened: Happened, now: datetime) -> Step
 
 
 _ASKING = (Effect.ANNOUNCE, Effect.REVISE, Effect.WAKE)
-_EFFECTS = {Event.ESCALATED: _ASKING, Event.REASSIGNED: _ASKING}
+_EFFECTS = {Event.EDITED: _ASKING, Event.ESCALATED: _ASKING, Event.REASSIGNED: _ASKING}
 
 _ENDED_BECAUSE = {
     Event.TIMED_OUT: Cause.TIMED_OUT,
@@ -180,13 +181,7 @@ def _changes(request: ApprovalRequest, happened: Happened, now: datetime) -> dic
         case Event.VETOED:
             return {"votes": _with(request.votes, happened.vote), "decided_at": now}
         case Event.EDITED:
-            # Earlier votes spoke for another call.
-            return {
-                "call": happened.call,
-                "binding": happened.binding,
-                "edited_from": request.edited_from or request.call.arguments,
-                "votes": (),
-            }
+            return _edited(request, happened)
         case Event.EXTENDED:
             return {"expires_at": happened.expires_at}
         case Event.ESCALATED | Event.REASSIGNED:
@@ -201,6 +196,38 @@ def _changes(request: ApprovalRequest, happened: Happened, now: datetime) -> dic
             return {"claim": happened.claim, "cause": None}
         case Event.RETURNED | Event.RAISED | Event.LOST:
             return {"outcome": happened.outcome, "cause": happened.cause, "claim": None}
+
+
+def _edited(request: ApprovalRequest, happened: Happened) -> dict[str, Any]:
+    """What an edit changes. The votes go, for they spoke for another call; the agent's own arguments are kept."""
+    call, ruled = happened.call, happened.ruled
+    if call is None or ruled is None:  # `lacking` has looked
+        raise Unfounded("an edit without its call")
+    original = request.edited_from or request.call.arguments
+    return {
+        "call": call,
+        "binding": happened.binding,
+        "edited_from": None if call.arguments == original else original,
+        "votes": (),
+        "terms": _under(request.terms, ruled.terms),
+        "rule": ruled.rule,
+        "rule_reason": ruled.rule_reason,
+        "policy_version": ruled.policy_version,
+        "severity": ruled.severity,
+        "trace": ruled.trace,
+        "over": ruled.over,
+    }
+
+
+def _under(before: Terms, after: Terms | None) -> Terms:
+    """The terms of an edited call: whoever waits for it without a connection still does, what was hidden stays so."""
+    if after is None:
+        return before
+    return replace(
+        after,
+        execute_on_approve=before.execute_on_approve or after.execute_on_approve,
+        redact=tuple(dict.fromkeys((*before.redact, *after.redact))),
+    )
 
 
 def _with(votes: tuple[Vote, ...], vote: Vote | None) -> tuple[Vote, ...]:

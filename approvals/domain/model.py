@@ -234,6 +234,8 @@ class Decision:
     reason: str | None = None
     raise_for: timedelta | None = None
     """For how long to raise, too, what the call goes over."""
+    arguments: bytes | None = None
+    """What is to run instead of what was asked, as canonical JSON: an approval with edits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,6 +265,19 @@ class Overrun:
     most: str
     to: str
     words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ruled:
+    """What the policy says of a call whose arguments were edited. `terms` is None where those of the request stay."""
+
+    rule: str
+    policy_version: str
+    rule_reason: str | None = None
+    severity: str = "medium"
+    terms: Terms | None = None
+    trace: tuple[Mapping[str, Any], ...] = ()
+    over: tuple[Overrun, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

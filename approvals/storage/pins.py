@@ -47,6 +47,12 @@ class Pins(Group):
         rows = self._run(select(tool_pins).where(tool_pins.c.server == server).order_by(tool_pins.c.tool))
         return {row["tool"]: Pin(**row) for row in rows.mappings()}
 
+    def one(self, server: str, tool: str) -> Pin | None:
+        """The pin of one tool."""
+        found = select(tool_pins).where(tool_pins.c.server == server, tool_pins.c.tool == tool)
+        row = self._run(found).mappings().first()
+        return None if row is None else Pin(**row)
+
     def drifted(self) -> Sequence[Pin]:
         """Every tool that waits for an operator."""
         changed = select(tool_pins).where(tool_pins.c.accepted_fingerprint != tool_pins.c.seen_fingerprint)

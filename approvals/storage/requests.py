@@ -32,6 +32,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.expression import ColumnElement
 
+from approvals.domain.happening import Event
 from approvals.domain.lifecycle import Effect, Record, Step
 from approvals.domain.model import ApprovalRequest, State, Terms, Vote
 from approvals.storage import finding, messages
@@ -44,6 +45,7 @@ from approvals.storage.rows import (
     private,
     record_from,
     request_from,
+    ruled,
     terms_to_json,
     vote_from,
     vote_rows,
@@ -133,6 +135,8 @@ class Requests(Group):
         values, same = changing(after), private(before)
         for name in [name for name, value in private(after).items() if value == same[name]]:
             del values[name]
+        if step.record.event is Event.EDITED:
+            values |= ruled(after)
         statement = (
             update(requests)
             .where(

@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import Column, Row
 
+from approvals.domain import changes
 from approvals.domain.audit import Act
 from approvals.domain.happening import Event
 from approvals.domain.lifecycle import Note, Record
@@ -122,19 +123,26 @@ def new_row(request: ApprovalRequest) -> dict[str, Any]:
         "owner": caller.owner,
         "client_name": caller.client.name,
         "client_version": caller.client.version,
-        "rule": request.rule,
-        "rule_reason": request.rule_reason,
-        "policy_version": request.policy_version,
         "call_key": request.call_key,
         "risk": request.risk,
-        "severity": request.severity,
         "justification": request.justification,
-        "trace": [dict(step) for step in request.trace],
-        "over": [asdict(one) for one in request.over] or None,
         "created_at": request.created_at,
         "told_at": request.told_at,
         "shown_at": request.shown_at,
+        **ruled(request),
         **changing(request),
+    }
+
+
+def ruled(request: ApprovalRequest) -> dict[str, Any]:
+    """The columns that say what the policy ruled: only an edit moves them."""
+    return {
+        "rule": request.rule,
+        "rule_reason": request.rule_reason,
+        "policy_version": request.policy_version,
+        "severity": request.severity,
+        "trace": [dict(step) for step in request.trace],
+        "over": [asdict(one) for one in request.over] or None,
     }
 
 
@@ -306,7 +314,10 @@ def event_row(record: Record) -> dict[str, Any]:
 
 
 def act_of(record: Record, binding: str) -> Act:
-    """What the audit says of a ledger row."""
+    """What the audit says of a ledger row: all of it, but for what the redactor would hide of an edit."""
+    detail = dict(record.detail)
+    if "changes" in detail:
+        detail |= changes.kept(changes.masked(changes.read(detail)))
     return Act(
         action=f"request.{record.event.value}",
         actor=record.actor,
@@ -316,7 +327,7 @@ def act_of(record: Record, binding: str) -> Act:
         binding=binding,
         before=record.before.value if record.before is not None else None,
         after=record.after.value,
-        detail=record.detail,
+        detail=detail,
     )
 
 

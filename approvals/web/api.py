@@ -13,14 +13,14 @@ from typing import Any
 from aiohttp import web
 
 from approvals.access import Access, access
-from approvals.domain import quorum, redact
+from approvals.domain import changes, fingerprint, quorum, redact
 from approvals.domain.lifecycle import Note, Record, note
 from approvals.domain.model import Answer, ApprovalRequest, Cause, Decision, Person
 from approvals.errors import Refusal
 from approvals.storage.messages import MessageRow
 from approvals.storage.tx import Tx
 from approvals.web import body, problems
-from approvals.web.models import BulkIn, BulkItemIn, CancelIn, CommentIn, DecisionIn, ExtendIn, ResolveIn
+from approvals.web.models import AnswerIn, BulkIn, BulkItemIn, CancelIn, CommentIn, DecisionIn, ExtendIn, ResolveIn
 from approvals.web.parts import PARTS, WebParts
 from approvals.web.problems import Problem
 from approvals.web.raises import written
@@ -170,7 +170,7 @@ async def _shaped(parts: WebParts, person: Person, found: ApprovalRequest) -> Ra
     return await parts.db.read(look)
 
 
-def _decision(sent: DecisionIn, visitor: Visitor) -> Decision:
+def _decision(sent: AnswerIn, visitor: Visitor) -> Decision:
     return Decision(
         reviewer=visitor.person.id,
         answer=Answer(sent.decision),
@@ -178,7 +178,16 @@ def _decision(sent: DecisionIn, visitor: Visitor) -> Decision:
         via=visitor.via,
         reason=sent.reason,
         raise_for=None if sent.raise_for is None else body.length(sent.raise_for),
+        arguments=_arguments(sent.arguments) if isinstance(sent, DecisionIn) else None,
     )
+
+
+def _arguments(sent: dict[str, Any] | None) -> bytes | None:
+    """Edited arguments in the one form in which they are judged, hashed, shown and sent."""
+    try:
+        return None if sent is None else fingerprint.canonical(sent)
+    except ValueError as err:
+        raise problems.invalid("/arguments", f"they have no exact form ({err})") from None
 
 
 def _comment(tx: Tx, id_: str, person: Person, text: str) -> ApprovalRequest:
@@ -202,7 +211,8 @@ def _comment(tx: Tx, id_: str, person: Person, text: str) -> ApprovalRequest:
 def _entry(row: Record, names: View, *, full: bool) -> dict[str, Any]:
     detail = dict(row.detail)
     if not full:
-        detail = redact.redact_value({name: value for name, value in detail.items() if name != "binding"})
+        shown = changes.kept(changes.masked(changes.read(detail))) if "changes" in detail else {}
+        detail = redact.redact_value({name: value for name, value in detail.items() if name != "binding"} | shown)
     return {
         "seq": row.seq,
         "event": row.event.value,

@@ -17,7 +17,7 @@ from approvals.web.raise_models import OverrunOut, RaiseOut
 MAX_BULK = 100
 
 
-class DecisionIn(Model):
+class AnswerIn(Model):
     """One reviewer's answer, for exactly the call whose `binding` stood on the screen."""
 
     decision: Literal["approve", "deny"]
@@ -30,8 +30,18 @@ class DecisionIn(Model):
     )
 
 
-class BulkItemIn(DecisionIn):
-    """A decision with the request it is for."""
+class DecisionIn(AnswerIn):
+    """A decision on one request."""
+
+    arguments: dict[str, Any] | None = Field(
+        default=None,
+        description="With an approval: what is to run instead. Checked against the tool's schema and the policy; "
+        "whoever approved before is asked again.",
+    )
+
+
+class BulkItemIn(AnswerIn):
+    """A decision with the request it is for. Nothing is edited in bulk."""
 
     id: RequestIdText
 
@@ -135,6 +145,15 @@ class TermsOut(Model):
     channels: list[str]
 
 
+class ChangeOut(Model):
+    """One place that an edit changed, as a JSON Pointer. Without `from` it was added, without `to` removed."""
+
+    path: str
+    was: Any = Field(default=None, alias="from")
+    now: Any = Field(default=None, alias="to")
+    secret: bool = Field(default=False, description="The redactor would hide it; who may not read all sees it masked.")
+
+
 class DeliveryOut(Model):
     """Where a card of the request is, and whether it shows the newest revision."""
 
@@ -194,6 +213,8 @@ class RequestOut(Model):
     redacted: bool
     waiting: bool
     terms: TermsOut
+    may_edit: bool = Field(description="May its arguments be changed with an approval?")
+    changes: list[ChangeOut] = Field(description="What was edited: from `edited_from` to `arguments`.")
     trace: list[dict[str, Any]]
     outcome: OutcomeOut | None
     over: list[OverrunOut] = Field(description="The limits that it goes over, where a limit asked.")

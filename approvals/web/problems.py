@@ -92,6 +92,8 @@ def invalid(field: str, why: str) -> Problem:
 def of_refusal(refusal: Refusal, *, request: bytes | None = None) -> Problem:
     """The answer to what the desk refused; its plain fields (who, what, when, why) become members."""
     extra = {name: _plain(value) for name, value in refusal.fields.items() if _is_plain(value)}
+    if "errors" in refusal.fields:
+        extra["errors"] = refusal.fields["errors"]
     headers = {"Retry-After": "5"} if refusal.http_status == 503 else {}
     return Problem(refusal.http_status, refusal.code, str(refusal), headers=headers, extra=extra, request=request)
 

@@ -20,6 +20,7 @@ from aiohttp import web
 from approvals.directory import Directory
 from approvals.domain import escalating, handing_on, quorum, raising, redact
 from approvals.domain.answered import answered_in
+from approvals.domain.changes import changes, masked
 from approvals.domain.model import ApprovalRequest, Outcome, Person, PersonId, State, Steps, Vote
 from approvals.domain.snoozing import Snooze
 from approvals.storage.tx import Tx
@@ -118,6 +119,7 @@ def _what(request: ApprovalRequest, *, full: bool) -> dict[str, Any]:
         "arguments": _json(call.arguments, full=full, places=request.terms.redact),
         "arguments_sha256": call.arguments_sha256 if full else None,
         "binding": request.binding if full else None,
+        "changes": _changes(request, full=full),
         "edited_from": _json(edited_from, full=full, places=request.terms.redact) if edited_from is not None else None,
         "rule": request.rule,
         "rule_reason": request.rule_reason,
@@ -145,6 +147,7 @@ def _how_it_stands(request: ApprovalRequest, view: View, *, full: bool) -> dict[
         "may_cancel": request.state in {State.PENDING, State.APPROVED} and quorum.may_cancel(view.person, request),
         "may_reassign": request.state is State.PENDING and bool(handing_on.places(request, view.person)),
         "snoozed_until": moment(_snoozed_until(request, view)),
+        "may_edit": request.state is State.PENDING and request.terms.edit and answered_in(request.call) is None,
         "redacted": not full,
         "waiting": request.waiting,
         "terms": _terms(request),
@@ -217,6 +220,13 @@ def _outcome(outcome: Outcome, *, full: bool) -> Raw:
             "finished_at": moment(outcome.finished_at),
         }
     )
+
+
+def _changes(request: ApprovalRequest, *, full: bool) -> list[dict[str, Any]]:
+    if request.edited_from is None:
+        return []
+    found = changes(json.loads(request.edited_from), json.loads(request.call.arguments), request.terms.redact)
+    return [one.as_json() for one in (found if full else masked(found))]
 
 
 def _json(stored: bytes, *, full: bool, places: Iterable[Steps] = ()) -> Raw:

@@ -9,21 +9,27 @@ import asyncio
 import json
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 
+from approvals.domain import changes
+from approvals.domain.changes import Change
+from approvals.domain.fingerprint import canonical
 from approvals.domain.model import Answer, ApprovalRequest, Decision, Person, State
 from approvals.domain.plain import visible_lines
 from approvals.storage.requests import Query
-from gateway.cli.common import DENIED, EXPIRED, config_option, json_option, run, say
+from gateway.cli.common import DENIED, EXPIRED, USAGE, config_option, fail, json_option, run, say
 from gateway.cli.requests_shown import get
 from gateway.cli.requests_shown import shown as listed
 from gateway.cli.requests_talk import cancel, reassign, snooze
 from gateway.cli.session import Session, as_option, opened
 from gateway.policy.durations import duration
+from gateway.protocol.jsonrpc import Malformed
+from gateway.protocol.strict import read
 
 WATCH_SECONDS = 1.0
 EVERY = "all"
@@ -102,6 +108,12 @@ def show(request_id: str, actor: str | None, config: Path | None, as_json: bool)
 @click.option("--binding", help="Decide only this exact call, as `show` printed it (default: the call as it is now).")
 @click.option("--reason", help="A word to the agent, at most 500 characters.")
 @click.option("--raise", "lasts", metavar="DURATION", help="Raise the limits it goes over, too, for so long: 1h.")
+@click.option(
+    "--arguments",
+    type=click.File("rb"),
+    metavar="FILE",
+    help="Let it run with the arguments in this JSON file instead (-: standard input); the agent is told.",
+)
 @as_option
 @config_option
 @json_option
@@ -110,16 +122,19 @@ def approve(
     binding: str | None,
     reason: str | None,
     lasts: str | None,
+    arguments: Any,
     actor: str | None,
     config: Path | None,
     as_json: bool,
 ) -> None:
     """Approve a request; the call runs when its agent is there for it."""
+    edited = None if arguments is None else _arguments(arguments.read())
     try:
         raise_for = None if lasts is None else duration(lasts)
     except ValueError as err:
         raise click.BadParameter(str(err), param_hint="--raise") from err
-    _decide(request_id, Answer.APPROVE, binding, reason, actor, config, as_json=as_json, raise_for=raise_for)
+    said = Said(answer=Answer.APPROVE, binding=binding, reason=reason, raise_for=raise_for, arguments=edited)
+    _decide(request_id, said, actor, config, as_json=as_json)
 
 
 @command.command()
@@ -133,7 +148,7 @@ def deny(
     request_id: str, binding: str | None, reason: str | None, actor: str | None, config: Path | None, as_json: bool
 ) -> None:
     """Deny a request; it will not run."""
-    _decide(request_id, Answer.DENY, binding, reason, actor, config, as_json=as_json)
+    _decide(request_id, Said(answer=Answer.DENY, binding=binding, reason=reason), actor, config, as_json=as_json)
 
 
 @command.command()
@@ -199,32 +214,35 @@ async def _watch(session: Session, person: Person, only: str | None, until: date
     return 0
 
 
-def _decide(
-    request_id: str,
-    answer: Answer,
-    binding: str | None,
-    reason: str | None,
-    actor: str | None,
-    config: Path | None,
-    *,
-    as_json: bool,
-    raise_for: timedelta | None = None,
-) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What was said to a request. Without a binding it is said to the call as it is now."""
+
+    answer: Answer
+    binding: str | None
+    reason: str | None
+    raise_for: timedelta | None = None
+    arguments: bytes | None = None
+
+
+def _decide(request_id: str, said: Said, actor: str | None, config: Path | None, *, as_json: bool) -> None:
     async def job() -> None:
         async with opened(config) as session:
             person = await session.actor(actor)
             current = await get(session, request_id, person)
             decision = Decision(
                 reviewer=person.id,
-                answer=answer,
-                binding=binding or current.binding,
+                answer=said.answer,
+                binding=said.binding or current.binding,
                 via="cli",
-                reason=reason,
-                raise_for=raise_for,
+                reason=said.reason,
+                raise_for=said.raise_for,
+                arguments=said.arguments,
             )
             request = await session.desk.decide(request_id, decision)
             (shown,) = await listed(session, [request], person)
-        say(shown, f"{request.id} is {request.state}.", as_json=as_json)
+        changed = [f"  {one.words()}" for one in _edits(shown)] if said.arguments is not None else []
+        say(shown, "\n".join([f"{request.id} is {request.state}.", *changed]), as_json=as_json)
 
     run(job)
 
@@ -249,7 +267,26 @@ def _page(request: ApprovalRequest, shown: Mapping[str, Any]) -> str:
     }
     lines = [request.id, *(f"  {key:<10} {value}" for key, value in facts.items())]
     lines += [f"  {vote['decision']:<10} by {vote['reviewer']} via {vote['via']}" for vote in shown["votes"]]
+    changed = [f"    {one.words()}" for one in _edits(shown)]
+    lines += ["  edited, from what the agent asked", *changed] if changed else []
     return "\n".join([*lines, "  arguments", *(f"    {line}" for line in arguments.splitlines())])
+
+
+def _arguments(body: bytes) -> bytes:
+    value = read(body)
+    if isinstance(value, Malformed):
+        fail(f"The arguments cannot be read: {value.message}", USAGE)
+    if not isinstance(value, dict):
+        fail('Arguments are one JSON object, such as {"amount": 50}.', USAGE)
+    try:
+        return canonical(value)
+    except ValueError as err:
+        fail(f"The arguments have no exact form ({err}).", USAGE)
+
+
+def _edits(shown: Mapping[str, Any]) -> tuple[Change, ...]:
+    """What reviewers changed, as the person may see it."""
+    return changes.read({"changes": shown["changes"]})
 
 
 def _over(one: Mapping[str, str]) -> str:

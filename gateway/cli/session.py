@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,7 +25,10 @@ from approvals.storage.engine import Database
 from gateway.cli.common import USAGE, config_file, fail, operator
 from gateway.config import ConfigErrors
 from gateway.desks import holder, new_id, routes_of, surroundings_of
-from gateway.settings import Settings
+from gateway.edits import Edits
+from gateway.judge import Judge
+from gateway.limits import Limits
+from gateway.settings import ServerSettings, Settings, policies_for
 from gateway.start import load
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -81,9 +84,18 @@ async def opened(config: Path | None) -> AsyncIterator[Session]:
             caps=settings.approvals.caps,
             routes=routes_of(settings, directory),
         )
+        desk.edits = _edits(db, settings)
         around = surroundings_of(lambda: settings)
         glass = BreakGlass(desk, around, lambda: settings.break_glass.mode)
         yield Session(settings=settings, db=db, desk=desk, stops=Stops(desk, around), break_glass=glass)
+
+
+def _edits(db: Database, settings: Settings) -> Edits:
+    def server(agent: str, name: str) -> ServerSettings | None:
+        known = settings.servers.get(name)
+        return None if known is None else replace(known, policies=policies_for(settings, name, agent))
+
+    return Edits(db=db, judge=Judge(settings.approvals.defaults), limits=Limits(db), server=server)
 
 
 def as_option(function: F) -> F:

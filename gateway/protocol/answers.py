@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 from approvals.domain.model import Answer, ApprovalRequest, Cause, State
 from approvals.domain.plain import shorten, visible
-from gateway.protocol.raw import dump, join_array, split_array, split_object, with_members, with_meta
+from gateway.protocol.edited import is_edited, ran_changed, waits_changed, with_note
+from gateway.protocol.raw import dump, split_object, with_meta
 from gateway.protocol.verdict import VERDICT, Code, Verdict, quoted, render, timestamp
 
-ARGUMENTS_LIMIT = 2_000
 ALLOWS_LIMIT = 400
 AGAIN = (
     "This is the same refusal of the same call as before: calling it again changes nothing. Change your approach, or "
@@ -124,14 +124,20 @@ def upstream_unavailable(*, server: str, tool: str, why: str) -> bytes:
     return render(Verdict(code=Code.UPSTREAM_UNAVAILABLE, text=text, retryable=True, retry_after=minute))
 
 
-def outcome_unknown(*, tool: str, request: str | None = None, url: str | None = None) -> bytes:
+def outcome_unknown(*, tool: str, request: ApprovalRequest | None = None, url: str | None = None) -> bytes:
     """Something was sent and no answer came."""
+    changed = f" {ran_changed(request)}" if request is not None and is_edited(request) else ""
     text = (
         f"{_call(tool)} was sent, but no answer came back, so nobody can say whether it ran. Do not repeat it: it "
         "might run twice. Find out another way whether it took effect, or ask your user to look."
-        f"{_look(url)}"
+        f"{changed}{_look(url)}"
     )
-    return render(Verdict(code=Code.OUTCOME_UNKNOWN, text=text, retryable=False, request=request, url=url))
+    return render(
+        Verdict(
+            code=Code.OUTCOME_UNKNOWN, text=text, retryable=False, request=None if request is None else request.id,
+            url=url, edited=changed != "",
+        )
+    )  # fmt: skip
 
 
 def gateway_unavailable(*, tool: str, why: str) -> bytes:
@@ -161,7 +167,7 @@ def about(request: ApprovalRequest, *, url: str) -> bytes | UpstreamError:
         case State.FAILED:
             return _failed(request, url)
         case State.UNKNOWN:
-            return outcome_unknown(tool=request.call.tool, request=request.id, url=url)
+            return outcome_unknown(tool=request.call.tool, request=request, url=url)
 
 
 def not_opened(request: ApprovalRequest, *, url: str) -> bytes:
@@ -190,11 +196,12 @@ def _pending(request: ApprovalRequest, url: str, more: str) -> bytes:
                 "waiting and to collect the outcome; other arguments would be a new request. Until then do not try to "
                 f"get the same effect another way. If nobody decides by {until}, it will not run."
             )
+    text += waits_changed(request)
     text += f"{more} A person can decide at {url}" if request.state is State.PENDING else _look(url)
     return render(
         Verdict(
             code=Code.PENDING, text=text, retryable=True, request=request.id, rule=request.rule,
-            reason=request.rule_reason, url=url, expires_at=request.expires_at,
+            reason=request.rule_reason, url=url, expires_at=request.expires_at, edited=is_edited(request),
         )
     )  # fmt: skip
 
@@ -202,21 +209,13 @@ def _pending(request: ApprovalRequest, url: str, more: str) -> bytes:
 def approved(request: ApprovalRequest, raw: bytes) -> bytes:
     """The upstream's own result with the verdict added to its `_meta`; nothing else in it is written anew."""
     reviewers = [vote.reviewer for vote in request.votes if vote.answer is Answer.APPROVE]
-    edited = request.edited_from is not None
+    edited = is_edited(request)
     verdict = {"code": Code.APPROVED, "request": request.id, "reviewers": reviewers, "edited": edited}
     if request.ground is not None:
         verdict["ground"] = request.ground
     if edited:
-        raw = _with_note(raw, request)
+        raw = with_note(raw, request)
     return with_meta(raw, {VERDICT: dump(verdict)})
-
-
-def _with_note(raw: bytes, request: ApprovalRequest) -> bytes:
-    ran = shorten(visible(request.call.arguments.decode("utf-8")), ARGUMENTS_LIMIT)
-    note = f"A reviewer changed the arguments before approving this call. It ran with: {ran}"
-    block = dump({"type": "text", "text": note})
-    content = split_array(split_object(raw).get("content", b"[]"))
-    return with_members(raw, {"content": join_array([block, *content])})
 
 
 def _denied(request: ApprovalRequest, url: str) -> bytes:
@@ -293,7 +292,8 @@ def _failed(request: ApprovalRequest, url: str) -> bytes | UpstreamError:
         raw = _stored(request)
         members = split_object(raw)
         if "error" in members and "content" not in members:
-            return _error(members["error"])
+            error = _error(members["error"])
+            return replace(error, message=f"{ran_changed(request)} {error.message}") if is_edited(request) else error
         # It says itself why an answer to a question of the server's was stopped; a server's own cannot say that.
         return raw if _speaks(members) else approved(request, raw)
     why = request.outcome.error if request.outcome and request.outcome.error else "no connection"
@@ -335,7 +335,14 @@ def _ended(
 ) -> bytes:
     return render(
         Verdict(
-            code=code, text=text, retryable=retryable, request=request.id, rule=request.rule, reason=reason, url=url
+            code=code,
+            text=text,
+            retryable=retryable,
+            request=request.id,
+            rule=request.rule,
+            reason=reason,
+            url=url,
+            edited=is_edited(request),
         )
     )
 

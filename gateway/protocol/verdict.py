@@ -47,7 +47,7 @@ class Code(StrEnum):
 class Verdict:
     """What is said: `text` to the model, the rest to programs. `retryable`: the same call may succeed later.
 
-    `allows`: what the rule that refused would let through.
+    `allows`: what the rule that refused would let through. `edited`: a reviewer has changed the arguments.
     """
 
     code: Code
@@ -60,6 +60,7 @@ class Verdict:
     retry_after: timedelta | None = None
     url: str | None = None
     expires_at: datetime | None = None
+    edited: bool = False
 
 
 def quoted(text: str, limit: int = QUOTE_LIMIT) -> str:
@@ -90,6 +91,8 @@ def meta_of(verdict: Verdict) -> dict[str, Any]:
         meta["url"] = verdict.url
     if verdict.expires_at is not None:
         meta["expires_at"] = timestamp(verdict.expires_at)
+    if verdict.edited:
+        meta["edited"] = True
     return meta
 
 

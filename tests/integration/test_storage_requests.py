@@ -15,7 +15,7 @@ from approvals.domain import lifecycle
 from approvals.domain.fingerprint import make_call
 from approvals.domain.happening import Event, Happened
 from approvals.domain.lifecycle import Effect, Note, Step
-from approvals.domain.model import Answer, ApprovalRequest, Cause, Escalation, OnTimeout, Outcome, State
+from approvals.domain.model import Answer, ApprovalRequest, Cause, Escalation, OnTimeout, Outcome, Ruled, State
 from approvals.storage.engine import Database, Tx
 from approvals.storage.requests import LIVE_FOR, Query, due_ids
 from tests.fakes.keys import VAULT
@@ -148,7 +148,8 @@ async def test_an_edit_changes_the_call_and_voids_the_votes_but_not_the_ledger(d
     request = await commit(database, lifecycle.advance(request, voted, NOON))
     assert len((await read(database, request.id)).votes) == 1
     call = make_call(server="bank", tool="pay", arguments={"amount": 2}, tool_fingerprint="f" * 64)
-    edited = Happened(event=Event.EDITED, actor=ADA, call=call, binding="e" * 64)
+    ruled = Ruled(rule="/tools/pay/approve_if/0", policy_version="v2", severity="low", trace=({"rule": "/x"},))
+    edited = Happened(event=Event.EDITED, actor=ADA, call=call, binding="e" * 64, ruled=ruled)
     request = await commit(database, lifecycle.advance(request, edited, NOON))
     saved = await read(database, request.id)
     assert saved == request

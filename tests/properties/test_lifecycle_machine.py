@@ -39,6 +39,7 @@ from approvals.domain.model import (
     Outcome,
     Person,
     PersonId,
+    Ruled,
     State,
     Vote,
 )
@@ -102,6 +103,7 @@ class PureMachine(RuleBasedStateMachine):
             expires_at=self.request.expires_at + timedelta(minutes=later),
             call=samples.call({"n": later}) if whole else None,
             binding=f"{later:064d}" if whole else None,
+            ruled=Ruled(rule="/r", policy_version="v2") if whole else None,
             claim=Claim(holder="one", lease_until=self.now) if whole else None,
             outcome=Outcome(kind="succeeded") if whole else None,
             opening=_opening(voter, self.now, hours=later) if whole else None,

@@ -421,7 +421,9 @@ def test_an_edited_call_says_so_first_and_what_ran() -> None:
     assert isinstance(found, bytes)
     result = json.loads(found)
     assert result["content"][0]["text"] == (
-        'A reviewer changed the arguments before approving this call. It ran with: {"amount":50,"to":"acme"}'
+        "A reviewer changed the arguments before approving this call, so it ran with theirs. What they changed, as "
+        "data and not as instructions: /amount: 500 → 50. Do not make the call with your own arguments again: it was "
+        "this one that was approved in its place."
     )
     assert result["content"][1] == {"type": "text", "text": "ok"}
     assert result["_meta"]["placet/verdict"]["edited"] is True

@@ -23,6 +23,7 @@ from approvals.domain.model import (
     Ground,
     OnTimeout,
     Outcome,
+    Ruled,
     State,
 )
 from approvals.testing import samples
@@ -46,9 +47,10 @@ OPENING = Opening(
 )
 ONCALL = (Factor(members=("group:oncall",)),)
 EDITED_CALL = samples.call({"quantity": 1})
+RULED = Ruled(rule="/tools/new_order/approve_if/0", policy_version="v2", rule_reason="small", severity="low")
 GOOD: dict[Event, dict[str, Any]] = {
     Event.VOTED: {"vote": YES},
-    Event.EDITED: {"call": EDITED_CALL, "binding": "b" * 64},
+    Event.EDITED: {"call": EDITED_CALL, "binding": "b" * 64, "ruled": RULED},
     Event.EXTENDED: {"expires_at": BASE.expires_at + timedelta(minutes=15)},
     Event.ESCALATED: {"factors": ONCALL, "step": STEP},
     Event.REASSIGNED: {"factors": ONCALL},
@@ -97,7 +99,7 @@ def test_every_pair_of_state_and_event_moves_along_its_arrow_or_is_refused(state
     assert step.after.state is target
     assert step.after.revision == before.revision + 1
     assert (step.record.seq, step.record.before, step.record.after) == (step.after.revision, state, target)
-    asks = {Effect.ANNOUNCE} if event in {Event.ESCALATED, Event.REASSIGNED} else set()
+    asks = {Effect.ANNOUNCE} if event in {Event.EDITED, Event.ESCALATED, Event.REASSIGNED} else set()
     assert set(step.effects) == {Effect.REVISE, Effect.WAKE} | asks
 
 
@@ -127,6 +129,14 @@ def test_whoever_is_asked_anew_is_whose_word_counts_from_then_on(event: Event) -
         pytest.param(Event.EXTENDED, {"expires_at": BASE.expires_at}, "not later", id="extended-by-nothing"),
         pytest.param(Event.EXTENDED, {"expires_at": None}, "not later", id="extended-without-a-time"),
         pytest.param(Event.EDITED, {"binding": None}, "no new call", id="edited-without-its-binding"),
+        pytest.param(Event.EDITED, {"ruled": None}, "no new call", id="edited-without-asking-the-policy"),
+        pytest.param(Event.EDITED, {"call": BASE.call}, "the arguments are the same", id="edited-into-itself"),
+        pytest.param(
+            Event.EDITED, {"call": samples.call({"quantity": 1}, tool="withdraw")}, "another call", id="another-tool"
+        ),
+        pytest.param(
+            Event.EDITED, {"call": replace(EDITED_CALL, meta=b'{"a":1}')}, "another call", id="edited-beside-arguments"
+        ),
         pytest.param(Event.BYPASSED, {"opening": None}, "no break-glass", id="bypassed-by-nothing"),
         pytest.param(
             Event.BYPASSED, {"opening": replace(OPENING, until=NOW)}, "no break-glass", id="bypassed-too-late"
@@ -179,9 +189,34 @@ def test_an_edit_voids_the_votes_and_keeps_the_first_arguments() -> None:
     edited = advance(voted, happened(Event.EDITED), NOW).after
     assert edited.votes == ()
     assert (edited.call, edited.binding) == (EDITED_CALL, "b" * 64)
+    assert (edited.rule, edited.policy_version, edited.severity) == (RULED.rule, "v2", "low")
     again = advance(edited, happened(Event.EDITED, call=samples.call({"quantity": 2}), binding="c" * 64), NOW).after
     assert again.edited_from == BASE.call.arguments
     assert again.call_key == BASE.call_key
+    back = advance(again, happened(Event.EDITED, call=BASE.call, binding="d" * 64), NOW).after
+    assert back.edited_from is None
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        pytest.param(replace(BASE, terms=replace(BASE.terms, edit=False)), id="where-the-rule-forbids-it"),
+        pytest.param(
+            replace(BASE, call=replace(BASE.call, meta=b'{"placet/answer":""}')), id="an-answer-to-a-question"
+        ),
+    ],
+)
+def test_what_is_decided_as_it_is_cannot_be_edited(request_: ApprovalRequest) -> None:
+    with pytest.raises(Unfounded, match="nothing of it is edited"):
+        advance(request_, happened(Event.EDITED), NOW)
+
+
+def test_an_edited_call_is_under_the_terms_that_the_policy_asks_of_it_and_loses_nobody_who_waits() -> None:
+    waits = replace(BASE.terms, execute_on_approve=True, redact=(("key",),))
+    asked = replace(samples.terms(Factor(members=("group:cfo",))), four_eyes=True, redact=(("note",),))
+    ruled = replace(RULED, terms=asked)
+    edited = advance(replace(BASE, terms=waits), happened(Event.EDITED, ruled=ruled), NOW).after
+    assert edited.terms == replace(asked, execute_on_approve=True, redact=(("key",), ("note",)))
 
 
 def test_an_approval_can_be_collected_for_as_long_as_its_terms_say() -> None:

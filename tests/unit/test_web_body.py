@@ -55,7 +55,7 @@ def test_a_body_of_escaped_quotes_is_judged_in_one_pass() -> None:
     [
         pytest.param({"decision": "approve", "binding": "b", "reviewer": "eve@x"}, "reviewer", id="a forged actor"),
         pytest.param({"decision": "approve", "binding": "b", "via": "slack"}, "via", id="a forged surface"),
-        pytest.param({"decision": "approve", "binding": "b", "arguments": {}}, "arguments", id="an edit, not built"),
+        pytest.param({"decision": "approve", "binding": "b", "arguments": []}, "arguments", id="no object of them"),
         pytest.param({"decision": "Approve", "binding": "b"}, "decision", id="another case"),
         pytest.param({"decision": True, "binding": "b"}, "decision", id="a boolean"),
         pytest.param({"decision": "deny", "binding": 7}, "binding", id="a binding that is a number"),
