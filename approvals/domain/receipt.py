@@ -159,7 +159,9 @@ def _outcome(request: ApprovalRequest, salt: str) -> dict[str, Any] | None:
 def openings(request: ApprovalRequest, salt: str) -> dict[str, Any]:
     """What the commitments of a receipt are to: for whoever may read the request in full."""
     reasons: Sequence[str | None] = [vote.reason for vote in request.votes]
-    return {"salt": salt, "arguments": json.loads(request.call.arguments), "reasons": list(reasons)}
+    original = None if request.edited_from is None else json.loads(request.edited_from)
+    arguments = json.loads(request.call.arguments)
+    return {"salt": salt, "arguments": arguments, "edited_from": original, "reasons": list(reasons)}
 
 
 def _text(data: bytes) -> str:

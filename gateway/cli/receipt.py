@@ -86,10 +86,14 @@ def key(config: Path | None) -> None:
 def _opens(data: bytes, said: dict[str, Any]) -> bool:
     try:
         value = json.loads(data)
-        arguments, salt = canonical(value["arguments"]), value["salt"]
-        return bool(receipt.committed(arguments, salt, "arguments") == said["arguments"])
+        return all(_committed(value, what) == said[what] for what in ("arguments", "edited_from"))
     except (ValueError, KeyError, TypeError):
         return False
+
+
+def _committed(value: dict[str, Any], what: str) -> str | None:
+    shown = value[what]
+    return None if shown is None else receipt.committed(canonical(shown), value["salt"], what)
 
 
 def _told(said: dict[str, Any], *, opened_too: bool) -> str:
@@ -104,6 +108,7 @@ def _told(said: dict[str, Any], *, opened_too: bool) -> str:
         f"owned by {visible(said['owner'] or 'nobody')}",
         f"  rule {visible(said['rule'])}, policy {said['policy_version'][:12]}, tool {said['tool_fingerprint'][:12]}",
         f"  binding {said['binding']}",
+        *(["  a reviewer changed the arguments that the agent asked for"] if said["edited_from"] else []),
         *(votes or ["  nobody voted"]),
     ]
     if outcome is not None:
