@@ -11,7 +11,7 @@ import unicodedata
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from approvals import editing, raised, stopped
+from approvals import attending, editing, raised, stopped
 from approvals.domain import quorum, raising, schedule
 from approvals.domain.audit import Act
 from approvals.domain.happening import Event, Happened
@@ -60,6 +60,7 @@ def decide(room: Room, request_id: str, decision: Decision, judged: Judged = Non
         or (request is not None and over(room, request))
         or (request is not None and _cannot(person, request, decision))
         or (request is not None and _stopped(room, request, decision))
+        or (request is not None and attending.unconfirmed(room.tx, room.friction, request, decision))
     )
     if refused or request is None:
         return _on_record(room, request, decision, refused) if refused else NotFound(what="request")
@@ -82,11 +83,11 @@ def _vote(room: Room, request: ApprovalRequest, person: Person, decision: Decisi
         reason=clean(decision.reason),
         raise_for=decision.raise_for,
     )
-    if vote.answer is Answer.DENY:
-        return room.move(request, Happened(event=Event.VETOED, actor=person.id, vote=vote))
-    enough = quorum.met(room.needs(replace(request, votes=(*request.votes, vote))))
-    event = Event.QUORUM_MET if enough else Event.VOTED
+    denied = vote.answer is Answer.DENY
+    enough = not denied and quorum.met(room.needs(replace(request, votes=(*request.votes, vote))))
+    event = Event.VETOED if denied else Event.QUORUM_MET if enough else Event.VOTED
     after = room.move(request, Happened(event=event, actor=person.id, vote=vote))
+    attending.keep(room.tx, after, decision)
     if enough:
         raised.put(room.tx, after, room.voters(after), actor=person.id)
     return after

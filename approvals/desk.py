@@ -9,21 +9,23 @@ which tools have requests that the same call, made again, would find.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
 
-from approvals import deciding, editing, executing, filing, handing, stopped
+from approvals import deciding, editing, executing, expected, filing, handing, stopped
 from approvals.bus import Bus
 from approvals.directory import Directory
-from approvals.domain import quorum
+from approvals.domain import attention, quorum
+from approvals.domain.attention import Friction
 from approvals.domain.happening import Happened
 from approvals.domain.lifecycle import Record
-from approvals.domain.model import ApprovalRequest, Cause, Decision, Person, PersonId
+from approvals.domain.model import ApprovalRequest, Cause, Decision, Person, PersonId, State
 from approvals.editing import Edits, Judged
-from approvals.errors import Conflict, Refusal
+from approvals.errors import Conflict, Refusal, Unavailable
 from approvals.filing import Caps, Filed, FiledAs, Filing
 from approvals.room import Result, Room, Routes
 from approvals.storage.engine import Database
@@ -53,7 +55,9 @@ class Desk:
         holder: str,
         caps: Caps,
         routes: Routes,
+        friction: Friction = attention.OFF,
     ) -> None:
+        self.friction = friction
         self.db, self.bus, self.directory, self.holder = db, bus, directory, holder
         self._new_id, self._caps, self._routes = new_id, caps, routes
         self.edits: Edits | None = None
@@ -62,13 +66,13 @@ class Desk:
         self._asked: frozenset[tuple[str, str]] | None = None
         self._asked_since: set[tuple[str, str]] = set()
 
-    def reconfigure(self, *, caps: Caps, routes: Routes) -> None:
+    def reconfigure(self, *, caps: Caps, routes: Routes, friction: Friction = attention.OFF) -> None:
         """Take over a reloaded configuration."""
-        self._caps, self._routes = caps, routes
+        self._caps, self._routes, self.friction = caps, routes, friction
 
     def room(self, tx: Tx) -> Room:
         """The transaction with the people as they are now, and where requests are announced."""
-        return Room(tx, self.directory, self._routes)
+        return Room(tx, self.directory, self._routes, self.friction)
 
     async def file(self, what: Filing) -> Filed:
         """Save a call for people to decide, or join or retell the same call.
@@ -97,6 +101,7 @@ class Desk:
 
         Raises:
             NotFound, StaleBinding, Expired, AlreadyDecided, NotAllowed, Invalid, Unavailable.
+            ConfirmNeeded: the reviewer has approved too fast too often, and this takes a step more.
         """
         judged = None if decision.arguments is None else await self._judged(request_id, decision)
         return await self._act(lambda room: deciding.decide(room, request_id, decision, judged))
@@ -144,6 +149,26 @@ class Desk:
             NotFound, NotAllowed, Invalid, Unavailable.
         """
         return await self._act(lambda room: deciding.resolve(room, request_id, reviewer=reviewer, ran=ran, note=note))
+
+    async def saw(self, request: ApprovalRequest, person: Person) -> None:
+        """Note that somebody who may decide it is shown the whole call; a store that is busy costs nothing."""
+        if request.state is not State.PENDING or quorum.why_not(person, request) is not None:
+            return
+        if await self.db.read(lambda tx: tx.attention.opened_at(request.id, person.id)) is None:
+            with contextlib.suppress(Unavailable):
+                await self.db.write(lambda tx: tx.attention.saw(request.id, person.id))
+
+    async def expect(
+        self, request_id: str, *, person: PersonId, as_expected: bool, words: str | None, via: str
+    ) -> ApprovalRequest:
+        """Keep what a person says of the outcome of a call that ran.
+
+        Raises:
+            NotFound, NotAllowed, Invalid, Unavailable.
+        """
+        return await self._act(
+            lambda room: expected.say(room, request_id, person=person, as_expected=as_expected, words=words, via=via)
+        )
 
     async def claim(self, request_id: str, *, binding: str, lease: timedelta) -> ApprovalRequest:
         """Take the right to execute, once.

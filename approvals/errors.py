@@ -73,6 +73,17 @@ class NotClaimable(Refusal):
     for_agent = "This call is already {state}. Do not repeat or rephrase it."
 
 
+class ConfirmNeeded(Refusal):
+    """Approving takes a step more from this person now. Fields: why, level, send (what `confirm` must say)."""
+
+    code, http_status = "confirm_needed", 409
+    for_people = "{why}. {how}"
+
+    def __init__(self, *, why: str, level: int, send: str) -> None:
+        how = f"Type the name of the tool, {send}, to approve it" if level > 1 else "Look again, and confirm it"
+        super().__init__(why=why, level=level, send=send, field="confirm", how=f"{how} (`confirm`: `{send}`).")
+
+
 class NotAllowed(Refusal):
     """The person may not do this. Field: why."""
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from approvals import stopped
 from approvals.directory import Directory
-from approvals.domain import quorum
+from approvals.domain import attention, quorum
+from approvals.domain.attention import Friction
 from approvals.domain.happening import Happened
 from approvals.domain.lifecycle import Effect, Record, advance
 from approvals.domain.model import ApprovalRequest, Person, PersonId, Terms
@@ -30,6 +31,7 @@ class Room:
     tx: Tx
     directory: Directory
     routes: Routes
+    friction: Friction = attention.OFF
 
     def load(self, request_id: str) -> ApprovalRequest | None:
         """The request, locked until the transaction ends, as time has left it."""

@@ -44,6 +44,8 @@ class Note(StrEnum):
     """The approval also raised what the call goes over, for a while."""
     RAISE_ENDED = "raise_ended"
     """A person took a raise back before its time."""
+    EXPECTATION = "expectation"
+    """A person said whether the outcome was what they expected."""
     LATE = "late"
     """A result that came when our claim no longer stood: kept as evidence, never as state."""
 

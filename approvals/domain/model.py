@@ -236,6 +236,10 @@ class Decision:
     """For how long to raise, too, what the call goes over."""
     arguments: bytes | None = None
     """What is to run instead of what was asked, as canonical JSON: an approval with edits."""
+    confirm: str | None = None
+    """The further step of who decides too fast (`attention`): `yes`, or the name of the tool."""
+    batch: str | None = None
+    """Decisions with the same word here were given together, in one moment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,6 +46,14 @@ def may_cancel(person: Person, request: ApprovalRequest) -> bool:
     return bool(person.roles & stewards) or _is_owner(person, request) or _is_routed_to(person, request)
 
 
+def may_speak_of(person: Person, request: ApprovalRequest) -> bool:
+    """May the person say whether the outcome was as expected? Whoever was asked or has voted, and the owner."""
+    if person.disabled:
+        return False
+    voted = any(vote.reviewer == person.id for vote in request.votes)
+    return voted or _is_owner(person, request) or _is_routed_to(person, request)
+
+
 def why_not(person: Person, request: ApprovalRequest, answer: Answer | None = None) -> str | None:
     """Why this person may not decide this request, or None if they may.
 

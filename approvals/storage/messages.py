@@ -109,6 +109,7 @@ class Messages(Group):
         values = {
             "ref": dict(ref) if ref is not None else messages.c.ref,
             "shown_revision": case((shown > shown_revision, shown), else_=shown_revision),
+            "shown_at": func.coalesce(messages.c.shown_at, self._tx.now_sql()),
             "state": case((messages.c.wanted_revision > shown_revision, "queued"), else_="delivered"),
             "attempts": 0,
             "error": None,

@@ -147,6 +147,7 @@ messages = Table(
     Column("ref", Json),
     Column("wanted_revision", Integer, nullable=False),
     Column("shown_revision", Integer),
+    Column("shown_at", Utc),
     Column("attempts", Integer, nullable=False),
     Column("next_at", Utc, nullable=False),
     Column("holder", Text),

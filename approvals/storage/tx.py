@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from approvals.storage.agents import Agents
 from approvals.storage.alerts import Alerts
+from approvals.storage.attention import Attention
 from approvals.storage.audit import Audit
 from approvals.storage.calls import Calls
 from approvals.storage.counters import Counters
@@ -54,6 +55,11 @@ class Tx(Frame):
     def alerts(self) -> Alerts:
         """What channels are owed beside cards."""
         return Alerts(self)
+
+    @property
+    def attention(self) -> Attention:
+        """When people saw what they decided, and what they said of what came of it."""
+        return Attention(self)
 
     @property
     def audit(self) -> Audit:
