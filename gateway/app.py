@@ -223,7 +223,11 @@ class Service:
         if self.agent_oauth is not None:
             self.agent_oauth.know(settings.agents)
         self.directory.replace(settings.people, settings.person_tokens)
-        self.desk.reconfigure(caps=settings.approvals.caps, routes=routes_of(settings, self.directory))
+        self.desk.reconfigure(
+            caps=settings.approvals.caps,
+            routes=routes_of(settings, self.directory),
+            friction=settings.approvals.friction,
+        )
         self.judge.defaults = settings.approvals.defaults
         self.parts.holding = self._holding(settings)
         self.parts.refusals.most = settings.approvals.refusals_per_minute

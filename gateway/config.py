@@ -15,6 +15,8 @@ from types import MappingProxyType
 
 from pydantic import SecretStr
 
+from approvals.domain.attention import Friction
+from approvals.domain.attention import Mode as FrictionMode
 from approvals.domain.break_glass import Mode
 from approvals.domain.model import OnTimeout, Person, PersonId, Role
 from approvals.filing import Caps
@@ -22,7 +24,15 @@ from approvals.storage.policies import PolicyVersion
 from gateway.config_channels import email_of, notify_of, webhooks_of
 from gateway.config_checks import Checks
 from gateway.config_env import Expander
-from gateway.config_file import AgentFile, ApprovalsFile, ConfigFile, RecordingFile, ServerFile, TimeoutsFile
+from gateway.config_file import (
+    AgentFile,
+    ApprovalsFile,
+    ConfigFile,
+    FrictionFile,
+    RecordingFile,
+    ServerFile,
+    TimeoutsFile,
+)
 from gateway.config_layers import PAGE, Layers
 from gateway.config_oauth import agent_oauth_of, server_oauth_of, servers_of
 from gateway.policy.compiling_approval import steps_of
@@ -288,6 +298,18 @@ def _approvals(section: ApprovalsFile) -> ApprovalSettings:
         result_tool=section.result_tool,
         policy_tool=section.policy_tool,
         refusals_per_minute=section.refusals_per_minute,
+        friction=_friction(section.friction),
+    )
+
+
+def _friction(section: FrictionFile) -> Friction:
+    return Friction(
+        mode=FrictionMode(section.mode),
+        last=section.last,
+        within=_or(section.within, Friction().within),
+        confirm_at=section.confirm_at,
+        type_at=section.type_at,
+        surfaces=frozenset(section.surfaces),
     )
 
 

@@ -121,6 +121,27 @@ class CapsFile(Shape):
     total: Annotated[int, Field(ge=1)] = 10_000
 
 
+Surface = Literal["web", "slack", "cli", "api"]
+Percent = Annotated[int, Field(ge=1, le=100)]
+
+
+class FrictionFile(Shape):
+    """What approving takes more from people who approve faster than cards can be read."""
+
+    mode: Literal["raise", "tell"] = Field(
+        default="raise", description="raise: their approvals take a further step; tell: it is only shown"
+    )
+    last: Annotated[int, Field(ge=5, le=200)] = Field(
+        default=20, description="how many of their decisions are looked at"
+    )
+    within: Length | None = Field(default=None, description="how old those may be; 7d")
+    confirm_at: Percent = Field(default=50, description="so many percent too fast: approving takes a confirmation")
+    type_at: Percent = Field(default=80, description="so many percent too fast: approving takes the typed tool name")
+    surfaces: list[Surface] = Field(
+        default=["web", "slack", "cli"], description="where it is asked; api: programs with a person's token"
+    )
+
+
 class ApprovalsFile(Shape):
     """What a rule may override."""
 
@@ -136,6 +157,7 @@ class ApprovalsFile(Shape):
     result_tool: bool = Field(default=False, description="add the tool placet_result to every agent's list")
     policy_tool: bool = Field(default=False, description="add the tool placet_policy to every agent's list")
     refusals_per_minute: Annotated[int, Field(ge=1)] = 60
+    friction: FrictionFile = Field(default_factory=FrictionFile)
 
 
 class SlackFile(Shape):

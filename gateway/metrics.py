@@ -91,6 +91,12 @@ class Metrics:
         self.decision_seconds = Histogram(
             "placet_decision_seconds", "From saved to decided.", registry=self.registry, buckets=DECISION_SECONDS
         )
+        self.decisions = Counter(
+            "placet_decisions",
+            "Decisions of people; too_fast: an approval in less time than its card takes to be read.",
+            ("decision", "reading"),
+            registry=self.registry,
+        )
         self.budgets = Counter(
             "placet_budget_levels",
             "Budgets of limits that calls have brought to a level; 100: a call found no room.",

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import SecretStr
 
+from approvals.domain.attention import Friction
 from approvals.domain.break_glass import Mode
 from approvals.domain.model import Person, PersonId
 from approvals.filing import Caps
@@ -119,6 +120,7 @@ class ApprovalSettings:
     result_tool: bool = False
     policy_tool: bool = False
     refusals_per_minute: int = 60
+    friction: Friction = field(default_factory=Friction)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,6 +44,7 @@ class Status:
     switches: Switches
     alert_problem: Callable[[], str | None]
     _row: int = 0
+    _reading: int = 0
 
     async def checks(self) -> Sequence[Check]:
         """What `/readyz` lists."""
@@ -99,7 +100,8 @@ class Status:
 
     async def begin(self) -> None:
         """Count requests from now on."""
-        self._row = await self.db.read(lambda tx: tx.requests.last_event_id())
+        newest = await self.db.read(lambda tx: (tx.requests.last_event_id(), tx.attention.last_id()))
+        self._row, self._reading = newest
 
     async def measure(self) -> None:
         """Bring the numbers up to date."""
@@ -121,6 +123,10 @@ class Status:
                 if change.after in DECIDED and change.cause != Cause.BREAK_GLASS:
                     self.metrics.decision_seconds.observe((change.at - change.created_at).total_seconds())
             self._row = changes[-1].row
+        while given := await self.db.read(lambda tx: tx.attention.after(self._reading, CHANGES_AT_ONCE)):
+            for one in given:
+                self.metrics.decisions.labels(one.answer, "too_fast" if one.too_fast else "in_time").inc()
+            self._reading = given[-1].id
 
     def _look(self, tx: Tx) -> Sequence[Change]:
         snapshot, oldest = self.metrics.snapshot, tx.requests.oldest_pending()

@@ -11,6 +11,7 @@ from typing import Any
 
 PLAIN = frozenset(
     {
+        "as_expected",
         "binding",
         "break_glass",
         "cause",

@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from typing import Any
 
 from aiohttp import web
 
+from approvals import attending
 from approvals.access import Access, access
-from approvals.domain import changes, fingerprint, quorum, redact
+from approvals.domain import changes, expecting, fingerprint, quorum, redact
+from approvals.domain.expecting import Expectation
 from approvals.domain.lifecycle import Note, Record, note
-from approvals.domain.model import Answer, ApprovalRequest, Cause, Decision, Person
+from approvals.domain.model import Answer, ApprovalRequest, Cause, Decision, Person, State
 from approvals.errors import Refusal
 from approvals.storage.messages import MessageRow
 from approvals.storage.tx import Tx
 from approvals.web import body, problems
 from approvals.web.models import AnswerIn, BulkIn, BulkItemIn, CancelIn, CommentIn, DecisionIn, ExtendIn, ResolveIn
+from approvals.web.models_insights import ExpectedIn
 from approvals.web.parts import PARTS, WebParts
 from approvals.web.problems import Problem
 from approvals.web.raises import written
@@ -36,7 +40,9 @@ Act = Callable[[WebParts, str, Visitor], Awaitable[ApprovalRequest]]
 async def show(request: web.Request) -> web.StreamResponse:
     """One request."""
     found = await _visible(request)
-    shaped = await _shaped(request.app[PARTS], request[VISITOR].person, found)
+    parts, visitor = request.app[PARTS], request[VISITOR]
+    shaped = await _shaped(parts, visitor, found)
+    await parts.desk.saw(found, visitor.person)
     return answer(request, shaped, revision=found.revision)
 
 
@@ -71,7 +77,8 @@ async def decide_many(request: web.Request) -> web.StreamResponse:
     """Several decisions; each is judged and saved on its own, and has its own result."""
     sent = await body.read(request, BulkIn)
     parts, visitor = request.app[PARTS], request[VISITOR]
-    results = [await _one_of_many(parts, visitor, item) for item in sent.decisions]
+    batch = parts.random(8).hex()
+    results = [await _one_of_many(parts, visitor, item, batch) for item in sent.decisions]
     return answer(request, join({"results": listed(results)}))
 
 
@@ -114,6 +121,18 @@ async def resolve(request: web.Request) -> web.StreamResponse:
     )
 
 
+@access(Access.PERSON)
+async def expect(request: web.Request) -> web.StreamResponse:
+    """Say whether what came of a call that ran was as expected; again, to change it."""
+    sent = await body.read(request, ExpectedIn)
+    return await act(
+        request,
+        lambda parts, id_, visitor: parts.desk.expect(
+            id_, person=visitor.person.id, as_expected=sent.as_expected, words=sent.note, via=visitor.via
+        ),
+    )
+
+
 async def _visible(request: web.Request) -> ApprovalRequest:
     id_ = request.match_info["id"]
     found = None
@@ -129,7 +148,7 @@ async def act(request: web.Request, what: Act) -> web.Response:
     found = await _visible(request)
     parts, visitor = request.app[PARTS], request[VISITOR]
     after = await _refusing(parts, visitor, what(parts, found.id, visitor))
-    return answer(request, await _shaped(parts, visitor.person, after))
+    return answer(request, await _shaped(parts, visitor, after))
 
 
 async def _refusing(parts: WebParts, visitor: Visitor, done: Awaitable[ApprovalRequest]) -> ApprovalRequest:
@@ -139,29 +158,32 @@ async def _refusing(parts: WebParts, visitor: Visitor, done: Awaitable[ApprovalR
         current = refusal.fields.get("request")
         shown = None
         if isinstance(current, ApprovalRequest):
-            shown = await _shaped(parts, visitor.person, current)
+            shown = await _shaped(parts, visitor, current)
         raise problems.of_refusal(refusal, request=shown) from None
 
 
-async def _one_of_many(parts: WebParts, visitor: Visitor, item: BulkItemIn) -> Raw:
+async def _one_of_many(parts: WebParts, visitor: Visitor, item: BulkItemIn, batch: str) -> Raw:
     try:
         if await parts.desk.get(item.id, visitor.person) is None:
             raise problems.not_found("request")
-        after = await _refusing(parts, visitor, parts.desk.decide(item.id, _decision(item, visitor)))
+        after = await _refusing(parts, visitor, parts.desk.decide(item.id, _decision(item, visitor, batch)))
     except Problem as problem:
         members = {**problem.extra, "id": item.id, "status": problem.status, "code": problem.code}
         shown = {} if problem.request is None else {"request": Raw(problem.request)}
         return join({**members, "detail": problem.detail, **shown})
-    return join({"id": item.id, "status": 200, "request": await _shaped(parts, visitor.person, after)})
+    return join({"id": item.id, "status": 200, "request": await _shaped(parts, visitor, after)})
 
 
-async def _shaped(parts: WebParts, person: Person, found: ApprovalRequest) -> Raw:
-    voters = [vote.reviewer for vote in found.votes]
-
+async def _shaped(parts: WebParts, visitor: Visitor, found: ApprovalRequest) -> Raw:
     def look(tx: Tx) -> Raw:
         messages, raises = tx.messages.for_request(found.id), tx.raises.of_request(found.id)
-        seen_by = view(tx, parts.directory, person, voters, snoozed=tx.snoozes.of(person.id))
+        said = expecting.answers(tx.requests.events(found.id)) if expecting.is_asked(found) else ()
+        named = (*(vote.reviewer for vote in found.votes), *(one.person for one in said))
+        seen_by = view(tx, parts.directory, visitor.person, named, snoozed=tx.snoozes.of(visitor.person.id))
         more = {
+            "confirm": _step(tx, parts, visitor, found),
+            "expected": [_expectation(one, seen_by) for one in said],
+            "may_say_expected": expecting.is_asked(found) and quorum.may_speak_of(visitor.person, found),
             "deliveries": [_delivery(row) for row in messages],
             "raises": [written(one, found, seen_by) for one in raises],
         }
@@ -170,7 +192,25 @@ async def _shaped(parts: WebParts, person: Person, found: ApprovalRequest) -> Ra
     return await parts.db.read(look)
 
 
-def _decision(sent: AnswerIn, visitor: Visitor) -> Decision:
+def _step(tx: Tx, parts: WebParts, visitor: Visitor, found: ApprovalRequest) -> dict[str, Any] | None:
+    person = visitor.person
+    if found.state is not State.PENDING or quorum.why_not(person, found) is not None:
+        return None
+    step = attending.asked(tx, parts.desk.friction, found, person=person.id, via=visitor.via)
+    return None if step is None else asdict(step)
+
+
+def _expectation(one: Expectation, names: View) -> dict[str, Any]:
+    return {
+        "person": one.person,
+        "name": names.name(one.person),
+        "as_expected": one.as_expected,
+        "note": one.note,
+        "at": moment(one.at),
+    }
+
+
+def _decision(sent: AnswerIn, visitor: Visitor, batch: str | None = None) -> Decision:
     return Decision(
         reviewer=visitor.person.id,
         answer=Answer(sent.decision),
@@ -179,6 +219,8 @@ def _decision(sent: AnswerIn, visitor: Visitor) -> Decision:
         reason=sent.reason,
         raise_for=None if sent.raise_for is None else body.length(sent.raise_for),
         arguments=_arguments(sent.arguments) if isinstance(sent, DecisionIn) else None,
+        confirm=sent.confirm,
+        batch=batch,
     )
 
 

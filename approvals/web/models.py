@@ -12,6 +12,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field
 
 from approvals.web.bodies import Length, Model, Reason, RequestIdText, StateName, Time, Words
+from approvals.web.models_insights import ConfirmOut, ExpectationOut
 from approvals.web.raise_models import OverrunOut, RaiseOut
 
 MAX_BULK = 100
@@ -27,6 +28,11 @@ class AnswerIn(Model):
         default=None,
         alias="raise",
         description="With an approval: for how long to raise, too, the limits that the call goes over; at most `24h`.",
+    )
+    confirm: str | None = Field(
+        default=None,
+        max_length=500,
+        description="With an approval, where the request's `confirm` asks for it: what its `send` says.",
     )
 
 
@@ -219,6 +225,9 @@ class RequestOut(Model):
     outcome: OutcomeOut | None
     over: list[OverrunOut] = Field(description="The limits that it goes over, where a limit asked.")
     may_raise: bool = Field(description="May an approval raise them?")
+    confirm: ConfirmOut | None = Field(default=None, description="A step more for this person; not in lists.")
+    expected: list[ExpectationOut] | None = Field(default=None, description="Said of its outcome; not in lists.")
+    may_say_expected: bool = Field(default=False, description="Is this person asked about the outcome? Not in lists.")
     raises: list[RaiseOut] | None = Field(default=None, description="What came of that; not in lists.")
     deliveries: list[DeliveryOut] | None = Field(default=None, description="Where its cards are; not in lists.")
 

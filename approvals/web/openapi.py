@@ -47,6 +47,8 @@ _QUERY: dict[str, tuple[dict[str, Any], str]] = {
     "actor": ({"type": "string", "maxLength": 200}, "Exactly this actor."),
     "action": ({"type": "string", "maxLength": 80}, "Exactly this action."),
     "in_force": ({"type": "string", "enum": ["0", "1", "false", "true"]}, "Only what is raised now."),
+    "from": ({"type": "string", "format": "date-time"}, "From this moment on; 30 days before `to` unless said."),
+    "to": ({"type": "string", "format": "date-time"}, "Until this moment; now unless said. At most 400 days in all."),
     "limit": ({"type": "integer", "minimum": 1, "maximum": 200, "default": 50}, "Rows of a page at most."),
     "cursor": ({"type": "string"}, "`next_cursor` of the page before."),
     "layer": ({"type": "integer", "minimum": 0}, "Which layer, from 0; not needed where there is only one."),

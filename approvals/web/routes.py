@@ -13,10 +13,12 @@ from approvals.access import Handler
 from approvals.web import (
     api,
     break_glass,
+    insights,
     letters,
     live,
     login,
     models,
+    models_insights,
     models_people,
     models_stops,
     models_talk,
@@ -118,6 +120,21 @@ API: tuple[Endpoint, ...] = (
         takes=models.ResolveIn,
         gives=models.RequestOut,
         refuses=(404, 409),
+    ),
+    Endpoint(
+        method="POST",
+        path=f"{ONE}/expected",
+        handler=api.expect,
+        takes=models_insights.ExpectedIn,
+        gives=models.RequestOut,
+        refuses=(404,),
+    ),
+    Endpoint(
+        method="GET",
+        path="/api/v1/insights",
+        handler=insights.show_insights,
+        gives=models_insights.InsightsOut,
+        query=("from", "to", "server"),
     ),
     Endpoint(
         method="GET",
@@ -248,6 +265,7 @@ PAGES: tuple[tuple[str, Handler], ...] = (
     ("/policies", pages.page),
     ("/people", pages.page),
     ("/stops", pages.page),
+    ("/insights", pages.page),
     ("/static/fonts/{name}", pages.font_file),
     ("/static/{name:.+}", pages.static_file),
 )

@@ -23,6 +23,8 @@ from approvals.domain.model import Answer, ApprovalRequest, Decision, Person, St
 from approvals.domain.plain import visible_lines
 from approvals.storage.requests import Query
 from gateway.cli.common import DENIED, EXPIRED, USAGE, config_option, fail, json_option, run, say
+from gateway.cli.requests_confirm import confirming
+from gateway.cli.requests_expected import expected
 from gateway.cli.requests_shown import get
 from gateway.cli.requests_shown import shown as listed
 from gateway.cli.requests_talk import cancel, reassign, snooze
@@ -44,7 +46,7 @@ def command() -> None:
     """
 
 
-for _one in (reassign, snooze, cancel):
+for _one in (reassign, snooze, cancel, expected):
     command.add_command(_one)
 
 
@@ -97,6 +99,7 @@ def show(request_id: str, actor: str | None, config: Path | None, as_json: bool)
         async with opened(config) as session:
             person = await session.actor(actor)
             request = await get(session, request_id, person)
+            await session.desk.saw(request, person)
             (shown,) = await listed(session, [request], person)
         say(shown, _page(request, shown), as_json=as_json)
 
@@ -114,6 +117,7 @@ def show(request_id: str, actor: str | None, config: Path | None, as_json: bool)
     metavar="FILE",
     help="Let it run with the arguments in this JSON file instead (-: standard input); the agent is told.",
 )
+@click.option("--confirm", metavar="WORD", help="What is asked of who approves too fast: yes, or the tool's name.")
 @as_option
 @config_option
 @json_option
@@ -123,6 +127,7 @@ def approve(
     reason: str | None,
     lasts: str | None,
     arguments: Any,
+    confirm: str | None,
     actor: str | None,
     config: Path | None,
     as_json: bool,
@@ -133,7 +138,14 @@ def approve(
         raise_for = None if lasts is None else duration(lasts)
     except ValueError as err:
         raise click.BadParameter(str(err), param_hint="--raise") from err
-    said = Said(answer=Answer.APPROVE, binding=binding, reason=reason, raise_for=raise_for, arguments=edited)
+    said = Said(
+        answer=Answer.APPROVE,
+        binding=binding,
+        reason=reason,
+        raise_for=raise_for,
+        arguments=edited,
+        confirm=confirm,
+    )
     _decide(request_id, said, actor, config, as_json=as_json)
 
 
@@ -223,6 +235,7 @@ class Said:
     reason: str | None
     raise_for: timedelta | None = None
     arguments: bytes | None = None
+    confirm: str | None = None
 
 
 def _decide(request_id: str, said: Said, actor: str | None, config: Path | None, *, as_json: bool) -> None:
@@ -238,8 +251,9 @@ def _decide(request_id: str, said: Said, actor: str | None, config: Path | None,
                 reason=said.reason,
                 raise_for=said.raise_for,
                 arguments=said.arguments,
+                confirm=said.confirm,
             )
-            request = await session.desk.decide(request_id, decision)
+            request = await confirming(session.desk, request_id, decision)
             (shown,) = await listed(session, [request], person)
         changed = [f"  {one.words()}" for one in _edits(shown)] if said.arguments is not None else []
         say(shown, "\n".join([f"{request.id} is {request.state}.", *changed]), as_json=as_json)

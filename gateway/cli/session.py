@@ -83,6 +83,7 @@ async def opened(config: Path | None) -> AsyncIterator[Session]:
             holder=holder(),
             caps=settings.approvals.caps,
             routes=routes_of(settings, directory),
+            friction=settings.approvals.friction,
         )
         desk.edits = _edits(db, settings)
         around = surroundings_of(lambda: settings)

@@ -35,3 +35,10 @@ def test_a_request_that_is_not_there_is_named(folder: Path, command: str) -> Non
     said = placet(folder, "requests", command, "req_nope")
     assert said.exit_code == 1
     assert said.stderr == "There is no request req_nope, or you may not see it.\n"
+
+
+def test_an_answer_about_an_outcome_says_yes_or_no(folder: Path) -> None:
+    said = placet(folder, "requests", "expected", "req_nope")
+    assert (said.exit_code, "--yes" in said.stderr) == (2, True)
+    said = placet(folder, "requests", "expected", "req_nope", "--no", "--note", "charged twice")
+    assert (said.exit_code, said.stderr) == (1, "There is no request like that, or you may not see it.\n")

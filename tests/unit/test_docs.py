@@ -263,6 +263,7 @@ def test_the_operate_page_has_every_metric_with_its_labels() -> None:
     metrics.calls.labels("s", "allow").inc()
     metrics.upstream_seconds.labels("s").observe(1)
     metrics.budgets.labels("c", "80").inc()
+    metrics.decisions.labels("approve", "in_time").inc()
     served: dict[str, set[str]] = {}
     for family in metrics.registry.collect():
         name = f"{family.name}_total" if family.type == "counter" else family.name
