@@ -16,7 +16,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
 
-from approvals import deciding, editing, executing, expected, filing, handing, stopped
+from approvals import deciding, editing, executing, expected, filing, handing, stopped, talking
 from approvals.bus import Bus
 from approvals.directory import Directory
 from approvals.domain import attention, quorum
@@ -131,6 +131,38 @@ class Desk:
             NotFound, NotAllowed, AlreadyDecided, Expired, Invalid, Unavailable.
         """
         return await self._act(lambda room: handing.reassign(room, request_id, by=by, to=to, factor=factor, note=note))
+
+    async def comment(self, request_id: str, *, by: PersonId, via: str, text: str) -> ApprovalRequest:
+        """Write a note for the other people.
+
+        Raises:
+            NotFound, NotAllowed, Invalid, Unavailable.
+        """
+        return await self._act(lambda room: talking.comment(room, request_id, by=by, via=via, text=text))
+
+    async def ask(self, request_id: str, *, by: PersonId, via: str, text: str) -> ApprovalRequest:
+        """Ask the agent something while its call waits.
+
+        Raises:
+            NotFound, NotAllowed, AlreadyDecided, Expired, Invalid, Unavailable.
+        """
+        return await self._act(lambda room: talking.ask(room, request_id, by=by, via=via, text=text))
+
+    async def answer(self, request_id: str, *, agent: str, text: str) -> ApprovalRequest:
+        """Take what the agent answers to the oldest question that is open.
+
+        Raises:
+            NotFound, Invalid, Unavailable.
+        """
+        return await self._act(lambda room: talking.answer(room, request_id, agent=agent, text=text))
+
+    async def asks(self, agent: str) -> bool:
+        """Has somebody asked this agent something that it has not answered?"""
+        return await self.db.read(lambda tx: tx.questions.waits_for(agent))
+
+    async def asked(self, request_id: str) -> None:
+        """Remember that the agent has been given the oldest question that is open."""
+        await self.db.write(lambda tx: tx.questions.told(request_id, tx.now))
 
     async def snooze(self, request_id: str, *, by: PersonId, lasts: timedelta | None) -> ApprovalRequest:
         """Put a waiting request out of one person's sight for a while; None shows it again.

@@ -337,5 +337,6 @@ class Service:
             deny_cooldown=approvals.deny_cooldown,
             result_tool=approvals.result_tool,
             policy_tool=approvals.policy_tool,
+            answer_tool=approvals.answer_tool,
             page=self.page,
         )

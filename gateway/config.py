@@ -297,6 +297,7 @@ def _approvals(section: ApprovalsFile) -> ApprovalSettings:
         deny_cooldown=_or(section.deny_cooldown, plain.deny_cooldown),
         result_tool=section.result_tool,
         policy_tool=section.policy_tool,
+        answer_tool=section.answer_tool,
         refusals_per_minute=section.refusals_per_minute,
         friction=_friction(section.friction),
     )

@@ -156,6 +156,9 @@ class ApprovalsFile(Shape):
     deny_cooldown: Length | None = None
     result_tool: bool = Field(default=False, description="add the tool placet_result to every agent's list")
     policy_tool: bool = Field(default=False, description="add the tool placet_policy to every agent's list")
+    answer_tool: bool = Field(
+        default=False, description="list the tool placet_answer always; without it, to agents that are asked something"
+    )
     refusals_per_minute: Annotated[int, Field(ge=1)] = 60
     friction: FrictionFile = Field(default_factory=FrictionFile)
 

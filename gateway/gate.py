@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from approvals.domain import fingerprint
 from approvals.domain.answered import answered_in
 from approvals.domain.model import Caller, Cause
-from approvals.errors import Refusal
+from approvals.errors import Invalid, NotFound, Refusal
 from gateway import heavy, own_tools
 from gateway.asking import Side, relayable
 from gateway.callers import Callers
@@ -22,6 +22,7 @@ from gateway.paging import Cursors, ToolPage
 from gateway.parts import Parts
 from gateway.pipeline import collect, handle_call
 from gateway.protocol import answers, stopped
+from gateway.protocol.asked import ANSWER_META, ANSWER_TOOL
 from gateway.protocol.classify import Era
 from gateway.protocol.headers import HEADER_MISMATCH, params_disagree
 from gateway.relaying import Relaying
@@ -67,7 +68,8 @@ class Gateway:
         found = await self._lookup.tools(caller, server, Place(session, relayable(capabilities)))
         if isinstance(found, RpcError):
             return found
-        shown = [*found, *own_tools.listed(self._parts.holding)]
+        asked = await self._parts.desk.asks(caller.agent)
+        shown = [*found, *own_tools.listed(self._parts.holding, asked=asked)]
         servers = [*(one.name for one in self._lookup.servers(caller, server)), own_tools.OURSELVES]
         path = "" if server is None else server
         page = self._cursors.tools(shown, cursor, agent=caller.agent, path=path, servers=servers)
@@ -116,6 +118,8 @@ class Gateway:
         if own_tools.adds(self._parts.holding, call.name):
             if call.name == own_tools.POLICY:
                 return await own_tools.ask_policy(self._parts, self._lookup, caller, server, call)
+            if call.name == ANSWER_TOOL and (unkept := await self._answer(caller, call)) is not None:
+                return unkept
             return await self._collect(caller, call, line)
         found = await self._lookup.find(caller, server, call.name, Place(call.session, relayable(call.capabilities)))
         if isinstance(found, RpcError):
@@ -133,6 +137,23 @@ class Gateway:
         # The visit alone holds the arguments from here, and lets go of them once the call is judged.
         del call
         return await handle_call(self._parts, visit)
+
+    async def _answer(self, caller: Caller, call: InboundCall) -> Called | None:
+        """Keep what an agent answers to a reviewer; a result where it could not be kept."""
+        request_id, said = call.arguments.get("request"), call.arguments.get("answer")
+        if not isinstance(request_id, str) or not isinstance(said, str) or len(call.arguments) != 2:
+            problems = [("", "give request, the id req_…, and answer, a text")]
+            return Result(raw=answers.invalid_arguments(tool=call.name, problems=problems), is_error=True)
+        try:
+            await self._parts.desk.answer(request_id, agent=caller.agent, text=said)
+        except NotFound:
+            return None
+        except Invalid as wrong:
+            problems = [(f"/{wrong.fields['field']}", str(wrong.fields["why"]))]
+            return Result(raw=answers.invalid_arguments(tool=call.name, problems=problems), is_error=True)
+        except Refusal as failed:
+            return Result(raw=answers.gateway_unavailable(tool=call.name, why=failed.agent_text), is_error=True)
+        return None
 
     async def _collect(self, caller: Caller, call: InboundCall, line: Line) -> Called:
         request_id = call.arguments.get("request")
@@ -201,4 +222,5 @@ class Gateway:
             streams=call.streams,
             tasks=call.tasks,
             began=time.monotonic(),
+            reply=call.meta.get(ANSWER_META),
         )

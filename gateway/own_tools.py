@@ -1,7 +1,8 @@
-"""The gateway's own tools, listed after all others where the configuration adds them: `placet_policy`, `placet_result`.
+"""The gateway's own tools, listed after all others where the configuration adds them.
 
-`placet_policy` says what a call would get. Nothing is sent, counted, filed or kept for it, nobody is asked, and a tool
-that the agent is not shown is told apart from one that does not exist by nothing.
+`placet_result` collects, and `placet_answer` is for an agent that is asked something about a call of its own: it works
+whether it is listed or not. `placet_policy` says what a call would get. Nothing is sent, counted, filed or kept for
+it, nobody is asked, and a tool that the agent is not shown is told apart from one that does not exist by nothing.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from approvals.domain.model import Caller
+from approvals.talking import ANSWER_MAX
 from gateway import heavy
 from gateway.asking import relayable
 from gateway.catalog import Place
@@ -22,6 +24,7 @@ from gateway.parts import Holding, Parts
 from gateway.policy.evaluate import listing
 from gateway.policy.verdicts import Final, final
 from gateway.protocol import answers, stopped
+from gateway.protocol.asked import ANSWER_TOOL
 from gateway.upstreams import Result
 from gateway.upstreams.schemas import Problem
 
@@ -58,16 +61,33 @@ _RESULT_TOOL: dict[str, Any] = {
     "annotations": {"readOnlyHint": True},
 }
 
+_ANSWER_TOOL: dict[str, Any] = {
+    "name": ANSWER_TOOL,
+    "description": "Answer what a reviewer asks you about a call of yours that waits for approval, in your own words; "
+    "the answer that says so names the request id (req_…). Nothing runs and nothing is approved by this: the reviewer "
+    "reads it, and the call goes on waiting, as if you had made it again.",
+    "inputSchema": {
+        "type": "object",
+        "properties": {
+            "request": {"type": "string", "description": "The request id, req_…"},
+            "answer": {"type": "string", "maxLength": ANSWER_MAX, "description": "What you answer"},
+        },
+        "required": ["request", "answer"],
+        "additionalProperties": False,
+    },
+}
 
-def listed(holding: Holding) -> list[Shown]:
-    """Those the configuration adds, by name."""
-    added = [tool for tool, on in ((_POLICY_TOOL, holding.policy_tool), (_RESULT_TOOL, holding.result_tool)) if on]
+
+def listed(holding: Holding, *, asked: bool) -> list[Shown]:
+    """Those the configuration adds, by name, and what an agent that is `asked` something answers with."""
+    on = ((_ANSWER_TOOL, asked or holding.answer_tool), (_POLICY_TOOL, holding.policy_tool))
+    added = [tool for tool, shown in (*on, (_RESULT_TOOL, holding.result_tool)) if shown]
     return [Shown(server=OURSELVES, name=tool["name"], listing=tool) for tool in added]
 
 
 def adds(holding: Holding, name: str) -> bool:
-    """Is this the name of one of them?"""
-    return any(tool.name == name for tool in listed(holding))
+    """Is this the name of one of them? That which answers is always there: a client may have an older list."""
+    return any(tool.name == name for tool in listed(holding, asked=True))
 
 
 async def ask_policy(parts: Parts, lookup: Lookup, caller: Caller, server: str | None, call: InboundCall) -> Called:

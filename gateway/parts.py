@@ -31,6 +31,7 @@ class Holding:
     deny_cooldown: timedelta
     result_tool: bool
     policy_tool: bool
+    answer_tool: bool
     page: Callable[[str], str]
 
 

@@ -15,7 +15,7 @@ from approvals.domain import fingerprint
 from approvals.domain.model import OPEN_STATES, ApprovalRequest, Cause, Overrun, State
 from approvals.errors import AlreadyDecided, Expired, NotClaimable, QueueFull, Refusal
 from approvals.filing import Filed, FiledAs, Filing
-from gateway import heavy, stopping
+from gateway import heavy, stopping, talking
 from gateway.conversation import Back
 from gateway.inbound.gate import Called, TaskCreated
 from gateway.judge import Judgement
@@ -89,6 +89,8 @@ async def _judged(parts: Parts, visit: Visit, judgement: Judgement) -> Called:
     if repeat is not None and repeat.kind in RETOLD and (stop is None or stopping.is_settled(repeat.request)):
         return about(parts, visit, repeat.request)
     current = repeat.request if repeat is not None and repeat.kind not in RETOLD else None
+    if current is not None and (wrong := await talking.take_answer(parts, visit, current)) is not None:
+        return wrong
     back = await parts.conversations.returned(visit.side)
     if current is not None and current.state is State.EXECUTING:
         return await _under_way(parts, visit, current, back)
@@ -290,7 +292,7 @@ async def _hold(parts: Parts, visit: Visit, request: ApprovalRequest) -> Called:
             plan,
             visit.side.line,
             say=lambda r: saying(parts, r),
-            over=lambda r: stopping.is_over(parts, r),
+            over=lambda r: stopping.is_over(parts, r) or talking.is_asked_anew(r),
         )
         current = await parts.showing.beside(visit.side, request, held)
         stop = stopping.stop_of(parts, visit, current)
@@ -309,7 +311,8 @@ async def _hold(parts: Parts, visit: Visit, request: ApprovalRequest) -> Called:
         parts.held -= 1
         parts.metrics.held.dec()
         parts.work.start(parts.desk.detach(request.id))
-    if visit.tasks and current.state in {State.PENDING, State.EXECUTING}:
+    await talking.announce(visit, current)
+    if visit.tasks and current.state in {State.PENDING, State.EXECUTING} and not talking.is_asked_anew(current):
         visit.outcome = "task"
         return TaskCreated(raw=await parts.tasks.create(current))
     return about(parts, visit, current)

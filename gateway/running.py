@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from approvals.domain import fingerprint
+from approvals.domain.lifecycle import open_question
 from approvals.domain.model import OPEN_STATES, ApprovalRequest, State
 from gateway.answering import AnswerCheck, Run
 from gateway.asking import LinePeer, ParkingPeer, Side, peer_of
@@ -21,6 +22,7 @@ from gateway.inbound.gate import Called
 from gateway.limits import Exceeded, Reservation
 from gateway.parts import Parts
 from gateway.protocol import answers, questions
+from gateway.protocol.asked import in_progress
 from gateway.protocol.patience import Plan, plan
 from gateway.protocol.verdict import render
 from gateway.upstreams import InputRequired, NoAnswer, Result, RpcError, Unsent
@@ -92,6 +94,8 @@ def about(parts: Parts, visit: Visit, request: ApprovalRequest) -> Result | RpcE
         return told(render(questions.pending(asked, url=parts.holding.page(asked.id))))
     if request.state not in OPEN_STATES:
         visit.side.line.tells = request.id
+    elif open_question(request) is not None:
+        parts.work.start(parts.desk.asked(request.id))
     said = answers.about(request, url=parts.holding.page(request.id))
     if isinstance(said, answers.UpstreamError):
         return RpcError(code=said.code, message=said.message, data=said.data)
@@ -103,6 +107,8 @@ def saying(parts: Parts, request: ApprovalRequest) -> str:
     asked = parts.answering.waiting_in(request.id) if request.state is State.EXECUTING else None
     waited_for = asked or request
     what = f"waiting for approval {waited_for.id}" if asked or request.state is not State.EXECUTING else "running"
+    question = open_question(request)
+    what += f"; {in_progress(question)}" if question is not None else ""
     return f"{what} ({parts.holding.page(waited_for.id)})"
 
 

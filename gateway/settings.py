@@ -119,6 +119,7 @@ class ApprovalSettings:
     deny_cooldown: timedelta = timedelta(minutes=5)
     result_tool: bool = False
     policy_tool: bool = False
+    answer_tool: bool = False
     refusals_per_minute: int = 60
     friction: Friction = field(default_factory=Friction)
 

@@ -13,9 +13,11 @@ from datetime import UTC, datetime
 
 from approvals.desk import Desk
 from approvals.domain.answered import answered_in
+from approvals.domain.lifecycle import open_question
 from approvals.domain.model import OPEN_STATES, ApprovalRequest, Caller, Cause, State
 from approvals.errors import Refusal
 from gateway.protocol import answers
+from gateway.protocol.asked import in_progress
 from gateway.protocol.raw import dump, join_object
 from gateway.protocol.verdict import timestamp
 from gateway.upstreams import RpcError
@@ -118,6 +120,8 @@ class Tasks:
 def _saying(request: ApprovalRequest, page: str) -> str:
     match request.state:
         case State.PENDING:
+            if (question := open_question(request)) is not None:
+                return f"{request.id} waits, and {in_progress(question)}: {page}"
             return f"Waiting for a person to approve {request.id}: {page}"
         case State.APPROVED | State.EXECUTING:
             return f"Approved and running: {page}"

@@ -27,9 +27,9 @@ from gateway.showing import Back
 class Visit:
     """One call on its walk. `arguments` is dropped once the call is judged, so that a held call is small.
 
-    `back` is what the client brings from showing a page. `limited` is the limit that decided instead of a rule,
-    `counted_at` when limits were looked at, by the store's clock, `ran_at` when the call was sent, having taken what it
-    costs, and `shadowed` the limits in shadow that would have had no room.
+    `back` is what the client brings from showing a page, `reply` what it says to a reviewer's question. `limited` is
+    the limit that decided instead of a rule, `counted_at` when limits were looked at, by the store's clock, `ran_at`
+    when the call was sent, having taken what it costs, and `shadowed` the limits in shadow that would have had no room.
     """
 
     caller: Caller
@@ -43,6 +43,7 @@ class Visit:
     tasks: bool
     began: float
     back: Back | None = None
+    reply: object = None
     request: str | None = None
     outcome: str | None = None
     limited: Exceeded | None = None

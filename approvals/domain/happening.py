@@ -23,6 +23,7 @@ from approvals.domain.model import (
     Factor,
     OnTimeout,
     Outcome,
+    Question,
     Ruled,
     ToolCall,
     Vote,
@@ -30,13 +31,15 @@ from approvals.domain.model import (
 
 
 class Event(StrEnum):
-    """The nineteen things that can happen to a request."""
+    """The things that can happen to a request."""
 
     VOTED = "voted"
     EDITED = "edited"
     EXTENDED = "extended"
     ESCALATED = "escalated"
     REASSIGNED = "reassigned"
+    ASKED = "asked"
+    ANSWERED = "answered"
     QUORUM_MET = "quorum_met"
     DEFAULTED = "defaulted"
     COVERED = "covered"
@@ -59,6 +62,7 @@ class Happened:
 
     Only the fields an event needs are set: `vote` (voted, quorum_met, vetoed), `expires_at` (extended),
     `factors` (escalated, reassigned: whose word counts from now on), `step` (escalated: the one of the chain),
+    `question` (asked), `answer` (answered: of the oldest question that is open),
     `call`, `binding`, `ruled`, `changes` and `via` (edited), `claim` (claimed), `outcome` (returned, raised, lost),
     `opening` (bypassed), `cause` (cancelled and endings), `note` (free text).
     """
@@ -74,6 +78,8 @@ class Happened:
     ruled: Ruled | None = None
     changes: tuple[Change, ...] = ()
     via: str | None = None
+    question: Question | None = None
+    answer: str | None = None
     claim: Claim | None = None
     outcome: Outcome | None = None
     opening: Opening | None = None
@@ -83,6 +89,7 @@ class Happened:
 
 _MUST_CARRY = {
     Event.REASSIGNED: "factors",
+    Event.ASKED: "question",
     Event.CANCELLED: "cause",
     Event.CLAIMED: "claim",
     Event.RETURNED: "outcome",
@@ -97,10 +104,9 @@ def lacking(request: ApprovalRequest, happened: Happened, now: datetime) -> str 
     if field is not None:
         return None if getattr(happened, field) else f"no {field}"
     match happened.event:
-        case Event.VOTED | Event.QUORUM_MET:
-            return _not_a_vote_for(Answer.APPROVE, request, happened.vote)
-        case Event.VETOED:
-            return _not_a_vote_for(Answer.DENY, request, happened.vote)
+        case Event.VOTED | Event.QUORUM_MET | Event.VETOED as voted:
+            answer = Answer.DENY if voted is Event.VETOED else Answer.APPROVE
+            return _not_a_vote_for(answer, request, happened.vote)
         case Event.DEFAULTED:
             return None if request.terms.on_timeout is OnTimeout.ALLOW else "the rule does not say that silence allows"
         case Event.ESCALATED:
@@ -112,6 +118,9 @@ def lacking(request: ApprovalRequest, happened: Happened, now: datetime) -> str 
             return None if later else "the new deadline is not later"
         case Event.EDITED:
             return _not_an_edit_of(request, happened)
+        case Event.ANSWERED:
+            asked = happened.answer and any(one.answer is None for one in request.questions)
+            return None if asked else "no answer to a question that is open"
         case Event.RESOLVED:
             noted = happened.cause in {Cause.RESOLVED_RAN, Cause.RESOLVED_DID_NOT_RUN}
             return None if noted else "it does not say whether it ran"
@@ -165,14 +174,15 @@ def detail_of(happened: Happened) -> dict[str, Any]:
         detail["factors"] = [{"members": list(f.members), "count": f.count} for f in happened.factors]
     if happened.step is not None:
         detail["to"] = list(happened.step.to)
+    if happened.question is not None:
+        detail |= {"question": happened.question.text, "via": happened.question.via}
     if happened.cause is not None:
         detail["cause"] = happened.cause.value
     if happened.outcome is not None:
         detail["outcome"] = happened.outcome.kind
         detail["error"] = happened.outcome.error
-    if happened.note is not None:
-        detail["note"] = happened.note
-    return detail
+    said = {"binding": happened.binding, "answer": happened.answer, "note": happened.note}
+    return detail | {name: text for name, text in said.items() if text is not None}
 
 
 def _of_edit(happened: Happened) -> dict[str, Any]:

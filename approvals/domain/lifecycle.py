@@ -26,6 +26,7 @@ from approvals.domain.model import (
     Cause,
     Ground,
     PersonId,
+    Question,
     State,
     Terms,
     Vote,
@@ -56,6 +57,8 @@ TABLE: Mapping[tuple[State, Event], State] = {
     (S.PENDING, Event.EXTENDED): S.PENDING,
     (S.PENDING, Event.ESCALATED): S.PENDING,
     (S.PENDING, Event.REASSIGNED): S.PENDING,
+    (S.PENDING, Event.ASKED): S.PENDING,
+    (S.PENDING, Event.ANSWERED): S.PENDING,
     (S.PENDING, Event.QUORUM_MET): S.APPROVED,
     (S.PENDING, Event.DEFAULTED): S.APPROVED,
     (S.PENDING, Event.COVERED): S.APPROVED,
@@ -184,12 +187,12 @@ def _changes(request: ApprovalRequest, happened: Happened, now: datetime) -> dic
             return {"votes": _with(request.votes, happened.vote), "decided_at": now}
         case Event.EDITED:
             return _edited(request, happened)
-        case Event.EXTENDED:
-            return {"expires_at": happened.expires_at}
-        case Event.ESCALATED | Event.REASSIGNED:
+        case Event.ASKED | Event.ANSWERED:
+            return {"questions": _questions(request.questions, happened, now)}
+        case Event.EXTENDED | Event.ESCALATED | Event.REASSIGNED:
             # A vote counts only while its voter speaks for one of the factors, so those given stay on record.
             return {
-                "terms": escalated(request.terms, happened.factors, happened.step),
+                "terms": escalated(request.terms, happened.factors or request.terms.factors, happened.step),
                 "expires_at": happened.expires_at or request.expires_at,
             }
         case Event.TIMED_OUT | Event.UNDELIVERED | Event.LAPSED | Event.CANCELLED | Event.RESOLVED:
@@ -234,6 +237,21 @@ def _under(before: Terms, after: Terms | None) -> Terms:
 
 def _with(votes: tuple[Vote, ...], vote: Vote | None) -> tuple[Vote, ...]:
     return votes if vote is None else (*votes, vote)
+
+
+def open_question(request: ApprovalRequest) -> Question | None:
+    """The oldest question that its agent has not answered, while there are people to read what it says."""
+    if request.state is not State.PENDING:
+        return None
+    return next((one for one in request.questions if one.answer is None), None)
+
+
+def _questions(asked: tuple[Question, ...], happened: Happened, now: datetime) -> tuple[Question, ...]:
+    """One more; or the oldest open one answered, for that is the one its agent was told."""
+    if happened.question is not None:
+        return (*asked, happened.question)
+    at = next(n for n, one in enumerate(asked) if one.answer is None)
+    return (*asked[:at], replace(asked[at], answer=happened.answer, answered_at=now), *asked[at + 1 :])
 
 
 def filed(request: ApprovalRequest) -> Record:

@@ -256,6 +256,22 @@ class Vote:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What a reviewer asked the agent, and what it answered: its own words, which nobody has verified.
+
+    `told_at` is set once the agent has been given the question.
+    """
+
+    by: PersonId
+    via: str
+    at: datetime
+    text: str
+    told_at: datetime | None = None
+    answer: str | None = None
+    answered_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Overrun:
     """A limit that a call goes over: whose budget, what it allows, and what it would allow if it were raised.
 
@@ -337,6 +353,7 @@ class ApprovalRequest:
     decided_at: datetime | None = None
     collect_by: datetime | None = None
     votes: tuple[Vote, ...] = ()
+    questions: tuple[Question, ...] = ()
     ground: Ground | None = None
     edited_from: bytes | None = None
     claim: Claim | None = None

@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
-    Row,
     Select,
     Table,
     and_,
@@ -37,6 +36,7 @@ from approvals.domain.lifecycle import Effect, Record, Step
 from approvals.domain.model import ApprovalRequest, State, Terms, Vote
 from approvals.storage import finding, messages
 from approvals.storage.frame import Group
+from approvals.storage.questions import Questions
 from approvals.storage.rows import (
     act_of,
     changing,
@@ -150,6 +150,7 @@ class Requests(Group):
         if self._run(statement).first() is None:
             return False
         self._save_votes(before, after)
+        Questions(self._tx).save(before, after)
         self.append(step.record, after.binding)
         if Effect.REVISE in step.effects:
             messages.Messages(self._tx).want(after.id, after.revision, step.record.at)
@@ -290,12 +291,14 @@ class Requests(Group):
     def _many(self, statement: Select[Any]) -> list[ApprovalRequest]:
         rows = self._run(statement).all()
         cells = self._tx.cells_of(row.id for row in rows) if rows else {}
-        cast = self._votes_of(rows, cells)
-        return [request_from(row, tuple(cast.get(row.id, ())), cells.get(row.id)) for row in rows]
-
-    def _votes_of(self, rows: Sequence[Row[Any]], cells: Mapping[str, Cells]) -> Mapping[str, list[Vote]]:
-        # A request at its first revision has met no event yet, so it has no vote: most held calls cost one question.
+        # A request at its first revision has met no event yet: no vote, no question. Most held calls cost one read.
         ids = [row.id for row in rows if row.revision > 1]
+        cast, asked = self._votes_of(ids, cells), Questions(self._tx).of(ids)
+        return [
+            request_from(row, tuple(cast.get(row.id, ())), asked.get(row.id, ()), cells.get(row.id)) for row in rows
+        ]
+
+    def _votes_of(self, ids: Sequence[str], cells: Mapping[str, Cells]) -> Mapping[str, list[Vote]]:
         cast: dict[str, list[Vote]] = {}
         if ids:
             statement = select(votes).where(votes.c.request_id.in_(ids)).order_by(votes.c.request_id, votes.c.ordinal)

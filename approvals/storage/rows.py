@@ -32,6 +32,7 @@ from approvals.domain.model import (
     Outcome,
     Overrun,
     PersonId,
+    Question,
     RequestId,
     State,
     Terms,
@@ -196,7 +197,9 @@ class Texts:
         return None if self._cells is None else self._cells.open(column, getattr(self._row, column.name))
 
 
-def request_from(row: Row[Any], cast: tuple[Vote, ...], cells: Cells | None) -> ApprovalRequest:
+def request_from(
+    row: Row[Any], cast: tuple[Vote, ...], questions: tuple[Question, ...], cells: Cells | None
+) -> ApprovalRequest:
     """The request of one row; `row.waiting` is computed by the query.
 
     Raises:
@@ -229,6 +232,7 @@ def request_from(row: Row[Any], cast: tuple[Vote, ...], cells: Cells | None) -> 
         collect_by=row.collect_by,
         ground=Ground(row.ground) if row.ground is not None else None,
         votes=cast,
+        questions=questions,
         edited_from=texts[requests.c.edited_from],
         claim=Claim(holder=row.claim_holder, lease_until=row.lease_until) if row.claim_holder is not None else None,
         outcome=_outcome(row, texts),

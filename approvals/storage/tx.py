@@ -17,6 +17,7 @@ from approvals.storage.patience import Patience
 from approvals.storage.people import People
 from approvals.storage.pins import Pins
 from approvals.storage.policies import Policies
+from approvals.storage.questions import Questions
 from approvals.storage.raises import Raises
 from approvals.storage.recordings import Recordings
 from approvals.storage.replicas import Replicas
@@ -90,6 +91,11 @@ class Tx(Frame):
     def switches(self) -> Switches:
         """Freezes."""
         return Switches(self)
+
+    @property
+    def questions(self) -> Questions:
+        """What reviewers asked agents."""
+        return Questions(self)
 
     @property
     def snoozes(self) -> Snoozes:

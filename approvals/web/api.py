@@ -17,13 +17,13 @@ from approvals import attending
 from approvals.access import Access, access
 from approvals.domain import changes, expecting, fingerprint, quorum, redact
 from approvals.domain.expecting import Expectation
-from approvals.domain.lifecycle import Note, Record, note
-from approvals.domain.model import Answer, ApprovalRequest, Cause, Decision, Person, State
+from approvals.domain.lifecycle import Note, Record
+from approvals.domain.model import Answer, ApprovalRequest, Cause, Decision, State
 from approvals.errors import Refusal
 from approvals.storage.messages import MessageRow
 from approvals.storage.tx import Tx
 from approvals.web import body, problems
-from approvals.web.models import AnswerIn, BulkIn, BulkItemIn, CancelIn, CommentIn, DecisionIn, ExtendIn, ResolveIn
+from approvals.web.models import AnswerIn, BulkIn, BulkItemIn, CancelIn, DecisionIn, ExtendIn, ResolveIn
 from approvals.web.models_insights import ExpectedIn
 from approvals.web.parts import PARTS, WebParts
 from approvals.web.problems import Problem
@@ -103,15 +103,6 @@ async def cancel(request: web.Request) -> web.StreamResponse:
 
 
 @access(Access.PERSON)
-async def comment(request: web.Request) -> web.StreamResponse:
-    """Write a note for the other people."""
-    sent = await body.read(request, CommentIn)
-    return await act(
-        request, lambda parts, id_, visitor: parts.db.write(lambda tx: _comment(tx, id_, visitor.person, sent.text))
-    )
-
-
-@access(Access.PERSON)
 async def resolve(request: web.Request) -> web.StreamResponse:
     """Note whether a call of unknown outcome ran."""
     sent = await body.read(request, ResolveIn)
@@ -177,13 +168,18 @@ async def _one_of_many(parts: WebParts, visitor: Visitor, item: BulkItemIn, batc
 async def _shaped(parts: WebParts, visitor: Visitor, found: ApprovalRequest) -> Raw:
     def look(tx: Tx) -> Raw:
         messages, raises = tx.messages.for_request(found.id), tx.raises.of_request(found.id)
-        said = expecting.answers(tx.requests.events(found.id)) if expecting.is_asked(found) else ()
-        named = (*(vote.reviewer for vote in found.votes), *(one.person for one in said))
+        history = tx.requests.events(found.id)
+        comments = [row for row in history if row.event is Note.COMMENTED]
+        said = expecting.answers(history) if expecting.is_asked(found) else ()
+        named = [*(vote.reviewer for vote in found.votes), *(one.person for one in said)]
+        named += [*(one.by for one in found.questions), *(row.actor for row in comments)]
         seen_by = view(tx, parts.directory, visitor.person, named, snoozed=tx.snoozes.of(visitor.person.id))
+        full = quorum.may_see_in_full(visitor.person, found)
         more = {
             "confirm": _step(tx, parts, visitor, found),
             "expected": [_expectation(one, seen_by) for one in said],
             "may_say_expected": expecting.is_asked(found) and quorum.may_speak_of(visitor.person, found),
+            "comments": [_comment(row, seen_by, full=full) for row in comments],
             "deliveries": [_delivery(row) for row in messages],
             "raises": [written(one, found, seen_by) for one in raises],
         }
@@ -232,24 +228,6 @@ def _arguments(sent: dict[str, Any] | None) -> bytes | None:
         raise problems.invalid("/arguments", f"they have no exact form ({err})") from None
 
 
-def _comment(tx: Tx, id_: str, person: Person, text: str) -> ApprovalRequest:
-    # A comment moves nothing, so it may be written beside the desk: a row of the ledger, no arrow of the table.
-    found = tx.requests.get(id_, lock=True)
-    if found is None:
-        raise problems.not_found("request")
-    if not quorum.may_cancel(person, found):
-        # Who may take a call back has a part in it; who only reads (viewer, auditor) leaves no trace in the ledger.
-        raise Problem(
-            403, "not_allowed", "Only its reviewers, the agent's owner and operators may write here; you may read it."
-        )
-    tx.requests.append(
-        note(found, Note.COMMENTED, actor=person.id, at=tx.now, before=found.state, detail={"note": text.strip()}),
-        found.binding,
-    )
-    tx.snoozes.wake(found.id, but=person.id)
-    return found
-
-
 def _entry(row: Record, names: View, *, full: bool) -> dict[str, Any]:
     detail = dict(row.detail)
     if not full:
@@ -264,6 +242,17 @@ def _entry(row: Record, names: View, *, full: bool) -> dict[str, Any]:
         "name": names.name(row.actor),
         "at": moment(row.at),
         "detail": detail,
+    }
+
+
+def _comment(row: Record, names: View, *, full: bool) -> dict[str, Any]:
+    text = str(row.detail.get("note") or "")
+    return {
+        "by": row.actor,
+        "name": names.name(row.actor),
+        "text": text if full else redact.redact_text(text),
+        "at": moment(row.at),
+        "via": str(row.detail.get("via") or ""),
     }
 
 

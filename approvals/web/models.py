@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field
 
 from approvals.web.bodies import Length, Model, Reason, RequestIdText, StateName, Time, Words
 from approvals.web.models_insights import ConfirmOut, ExpectationOut
+from approvals.web.models_talk import CommentOut, QuestionOut
 from approvals.web.raise_models import OverrunOut, RaiseOut
 
 MAX_BULK = 100
@@ -68,12 +69,6 @@ class CancelIn(Model):
     """Take the call back before it runs."""
 
     note: Reason | None = None
-
-
-class CommentIn(Model):
-    """A note for the other people; the agent never gets it."""
-
-    text: Words
 
 
 class ResolveIn(Model):
@@ -224,11 +219,13 @@ class RequestOut(Model):
     trace: list[dict[str, Any]]
     outcome: OutcomeOut | None
     over: list[OverrunOut] = Field(description="The limits that it goes over, where a limit asked.")
+    questions: list[QuestionOut] = Field(description="What the agent was asked, and what it answered, unverified.")
     may_raise: bool = Field(description="May an approval raise them?")
     confirm: ConfirmOut | None = Field(default=None, description="A step more for this person; not in lists.")
     expected: list[ExpectationOut] | None = Field(default=None, description="Said of its outcome; not in lists.")
     may_say_expected: bool = Field(default=False, description="Is this person asked about the outcome? Not in lists.")
     raises: list[RaiseOut] | None = Field(default=None, description="What came of that; not in lists.")
+    comments: list[CommentOut] | None = Field(default=None, description="What people wrote; not in lists.")
     deliveries: list[DeliveryOut] | None = Field(default=None, description="Where its cards are; not in lists.")
 
 

@@ -1,4 +1,4 @@
-"""The bodies of what people do around a decision: hand it on, hide it for a while."""
+"""The bodies of what people do around a decision: words, questions, handing it on, hiding it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,44 @@ from typing import Annotated
 
 from pydantic import Field
 
-from approvals.web.bodies import Length, Model, Reason, Text
+from approvals.web.bodies import Length, Model, Reason, Text, Time, Words
 
 Member = Annotated[Text, Field(min_length=3, max_length=256, description="`group:NAME` or an address.")]
+
+
+class CommentIn(Model):
+    """A note for the other people; the agent never gets it."""
+
+    text: Words
+
+
+class AskIn(Model):
+    """A question to the agent, while its call waits. It gets it quoted, as data, never as instructions."""
+
+    question: Words
+
+
+class CommentOut(Model):
+    """A note of one person for the others."""
+
+    by: str
+    name: str
+    text: str
+    at: Time
+    via: str
+
+
+class QuestionOut(Model):
+    """What a reviewer asked the agent. `answer` is the agent's own words: nobody has verified them."""
+
+    by: str
+    name: str
+    question: str
+    at: Time
+    via: str
+    told_at: Time | None
+    answer: str | None
+    answered_at: Time | None
 
 
 class ReassignIn(Model):

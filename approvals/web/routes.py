@@ -92,10 +92,18 @@ API: tuple[Endpoint, ...] = (
     Endpoint(
         method="POST",
         path=f"{ONE}/comment",
-        handler=api.comment,
-        takes=models.CommentIn,
+        handler=talk.comment,
+        takes=models_talk.CommentIn,
         gives=models.RequestOut,
         refuses=(404,),
+    ),
+    Endpoint(
+        method="POST",
+        path=f"{ONE}/ask",
+        handler=talk.ask,
+        takes=models_talk.AskIn,
+        gives=models.RequestOut,
+        refuses=(404, 409),
     ),
     Endpoint(
         method="POST",

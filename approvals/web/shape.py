@@ -21,7 +21,7 @@ from approvals.directory import Directory
 from approvals.domain import escalating, handing_on, quorum, raising, redact
 from approvals.domain.answered import answered_in
 from approvals.domain.changes import changes, masked
-from approvals.domain.model import ApprovalRequest, Outcome, Person, PersonId, State, Steps, Vote
+from approvals.domain.model import ApprovalRequest, Outcome, Person, PersonId, Question, State, Steps, Vote
 from approvals.domain.snoozing import Snooze
 from approvals.storage.tx import Tx
 
@@ -154,6 +154,7 @@ def _how_it_stands(request: ApprovalRequest, view: View, *, full: bool) -> dict[
         "trace": [dict(step) for step in request.trace] if full else [],
         "outcome": _outcome(request.outcome, full=full) if request.outcome is not None else None,
         "over": [{"limit": o.name, "max": o.most, "to": o.to, "words": o.words} for o in request.over],
+        "questions": [_question(one, view, full=full) for one in request.questions],
         "may_raise": raising.offered(request),
     }
 
@@ -186,6 +187,19 @@ def _vote(vote: Vote, view: View) -> dict[str, Any]:
         "at": moment(vote.at),
         "via": vote.via,
         "raise_seconds": None if vote.raise_for is None else int(vote.raise_for.total_seconds()),
+    }
+
+
+def _question(one: Question, view: View, *, full: bool) -> dict[str, Any]:
+    return {
+        "by": one.by,
+        "name": view.name(one.by),
+        "question": _text(one.text, full=full),
+        "at": moment(one.at),
+        "via": one.via,
+        "told_at": moment(one.told_at),
+        "answer": _text(one.answer, full=full),
+        "answered_at": moment(one.answered_at),
     }
 
 

@@ -1,4 +1,4 @@
-"""What people do around a decision, over REST: hand a request on to others, put it out of their own sight."""
+"""What people do around a decision, over REST: comment, ask the agent, hand on, snooze."""
 
 from __future__ import annotations
 
@@ -7,7 +7,27 @@ from aiohttp import web
 from approvals.access import Access, access
 from approvals.web import body
 from approvals.web.api import act
-from approvals.web.models_talk import ReassignIn, SnoozeIn
+from approvals.web.models_talk import AskIn, CommentIn, ReassignIn, SnoozeIn
+
+
+@access(Access.PERSON)
+async def comment(request: web.Request) -> web.StreamResponse:
+    """Write a note for the other people."""
+    sent = await body.read(request, CommentIn)
+    return await act(
+        request,
+        lambda parts, id_, visitor: parts.desk.comment(id_, by=visitor.person.id, via=visitor.via, text=sent.text),
+    )
+
+
+@access(Access.PERSON)
+async def ask(request: web.Request) -> web.StreamResponse:
+    """Ask the agent something; its call stays held, and its answer is its own word."""
+    sent = await body.read(request, AskIn)
+    return await act(
+        request,
+        lambda parts, id_, visitor: parts.desk.ask(id_, by=visitor.person.id, via=visitor.via, text=sent.question),
+    )
 
 
 @access(Access.PERSON)

@@ -68,6 +68,9 @@ def pending_in(result: bytes) -> Waiting | None:
     if body.get("isError") is not True or not isinstance(verdict, dict) or verdict.get("code") != Code.PENDING:
         return None
     request = verdict.get("request")
+    if "question" in verdict:
+        # A reviewer asks the agent something: that is for the agent to read.
+        return None
     if not isinstance(request, str) or not _REQUEST.fullmatch(request):
         return None
     return Waiting(request=request)

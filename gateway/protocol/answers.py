@@ -13,8 +13,10 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+from approvals.domain.lifecycle import open_question
 from approvals.domain.model import Answer, ApprovalRequest, Cause, State
 from approvals.domain.plain import shorten, visible
+from gateway.protocol import asked
 from gateway.protocol.edited import is_edited, ran_changed, waits_changed, with_note
 from gateway.protocol.raw import dump, split_object, with_meta
 from gateway.protocol.verdict import VERDICT, Code, Verdict, quoted, render, timestamp
@@ -197,11 +199,15 @@ def _pending(request: ApprovalRequest, url: str, more: str) -> bytes:
                 f"get the same effect another way. If nobody decides by {until}, it will not run."
             )
     text += waits_changed(request)
+    question = open_question(request)
+    if question is not None:
+        more += asked.told(request, question)
     text += f"{more} A person can decide at {url}" if request.state is State.PENDING else _look(url)
     return render(
         Verdict(
             code=Code.PENDING, text=text, retryable=True, request=request.id, rule=request.rule,
             reason=request.rule_reason, url=url, expires_at=request.expires_at, edited=is_edited(request),
+            question=None if question is None else question.text,
         )
     )  # fmt: skip
 

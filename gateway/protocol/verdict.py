@@ -48,6 +48,7 @@ class Verdict:
     """What is said: `text` to the model, the rest to programs. `retryable`: the same call may succeed later.
 
     `allows`: what the rule that refused would let through. `edited`: a reviewer has changed the arguments.
+    `question`: what a reviewer asks the agent.
     """
 
     code: Code
@@ -57,6 +58,7 @@ class Verdict:
     rule: str | None = None
     reason: str | None = None
     allows: str | None = None
+    question: str | None = None
     retry_after: timedelta | None = None
     url: str | None = None
     expires_at: datetime | None = None
@@ -84,6 +86,8 @@ def meta_of(verdict: Verdict) -> dict[str, Any]:
         meta["reason"] = shorten(visible(verdict.reason), QUOTE_LIMIT)
     if verdict.allows is not None:
         meta["would_allow"] = shorten(visible(verdict.allows), QUOTE_LIMIT)
+    if verdict.question is not None:
+        meta["question"] = shorten(visible(verdict.question), QUOTE_LIMIT)
     meta["retryable"] = verdict.retryable
     if verdict.retry_after is not None:
         meta["retry_after_ms"] = max(0, round(verdict.retry_after.total_seconds() * 1000))

@@ -71,6 +71,26 @@ async def test_a_snoozed_request_leaves_one_persons_queue_and_is_listed_apart(co
     assert (got.status, got.json()["snoozed_until"]) == (200, None)
 
 
+async def test_comments_and_questions_are_shown_with_the_request(console: Console) -> None:
+    request, ada, vera = await console.file(agent="claude"), await console.sign_in(ADA), await console.sign_in(VERA)
+    path = f"/api/v1/requests/{request.id}"
+    got = await console.post(f"{path}/ask", ada, {"question": "Is token=abc123def456 right?"})
+    assert got.status == 200, got.body
+    await console.desk.answer(request.id, agent="claude", text="Yes")
+    got = await console.post(f"{path}/comment", ada, {"text": "I asked"})
+    shown = models.RequestOut.model_validate_json(got.body)
+    assert [(one.by, one.question, one.answer, one.via) for one in shown.questions] == [
+        (ADA, "Is token=abc123def456 right?", "Yes", "web")
+    ]
+    assert [(one.by, one.name, one.text, one.via) for one in shown.comments or ()] == [(ADA, "Ada", "I asked", "web")]
+    redacted = (await console.get(path, vera)).json()
+    assert "abc123def456" not in str(redacted["questions"])
+    listed = (await console.get("/api/v1/requests", ada)).json()["requests"][0]
+    assert (listed["questions"][0]["answer"], "comments" in listed) == ("Yes", False)
+    assert (await console.post(f"{path}/ask", vera, {"question": "Why?"})).status == 403
+    assert (await console.post(f"{path}/ask", ada, {"question": " "})).status == 422
+
+
 async def test_an_operator_hands_on_what_is_not_theirs(console: Console) -> None:
     request, otto = await console.file(), await console.sign_in(OTTO)
     got = await console.post(f"/api/v1/requests/{request.id}/reassign", otto, {"to": [EVE], "factor": 0})

@@ -39,6 +39,7 @@ from approvals.domain.model import (
     Outcome,
     Person,
     PersonId,
+    Question,
     Ruled,
     State,
     Vote,
@@ -106,6 +107,8 @@ class PureMachine(RuleBasedStateMachine):
             ruled=Ruled(rule="/r", policy_version="v2") if whole else None,
             claim=Claim(holder="one", lease_until=self.now) if whole else None,
             outcome=Outcome(kind="succeeded") if whole else None,
+            question=Question(by=voter.id, via="web", at=self.now, text="Why?") if whole else None,
+            answer="so" if whole else None,
             opening=_opening(voter, self.now, hours=later) if whole else None,
             cause=Cause.RESOLVED_RAN if whole else None,
         )

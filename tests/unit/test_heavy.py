@@ -147,7 +147,7 @@ async def _call(problems: Callable[..., Any]) -> Any:
 
     parts = SimpleNamespace(
         conversations=SimpleNamespace(returned=nothing),
-        holding=SimpleNamespace(result_tool=False, policy_tool=False),
+        holding=SimpleNamespace(result_tool=False, policy_tool=False, answer_tool=False),
         refusals=Refusals(60),
         journal=SimpleNamespace(room=True),
         judge=SimpleNamespace(judge=lambda *_: SimpleNamespace(ruling=ruling)),

@@ -23,6 +23,7 @@ from approvals.domain.model import (
     Ground,
     OnTimeout,
     Outcome,
+    Question,
     Ruled,
     State,
 )
@@ -31,7 +32,8 @@ from approvals.testing.samples import ADA, BOB, NOW
 
 STEP = Escalation(after=timedelta(minutes=5), to=("group:oncall",))
 SILENCE_ALLOWS = samples.terms(on_timeout=OnTimeout.ALLOW, escalate=(STEP,))
-BASE = samples.request(given=SILENCE_ALLOWS)
+ASKED = Question(by=BOB.id, via="slack", at=NOW, text="Why so many?")
+BASE = samples.request(given=SILENCE_ALLOWS, questions=(ASKED,))
 YES = samples.vote(BASE, ADA)
 NO = samples.vote(BASE, BOB, Answer.DENY, reason="too much")
 OPENING = Opening(
@@ -48,12 +50,15 @@ OPENING = Opening(
 ONCALL = (Factor(members=("group:oncall",)),)
 EDITED_CALL = samples.call({"quantity": 1})
 RULED = Ruled(rule="/tools/new_order/approve_if/0", policy_version="v2", rule_reason="small", severity="low")
+QUESTION = Question(by=ADA.id, via="web", at=NOW, text="Which ticket?")
 GOOD: dict[Event, dict[str, Any]] = {
     Event.VOTED: {"vote": YES},
     Event.EDITED: {"call": EDITED_CALL, "binding": "b" * 64, "ruled": RULED},
     Event.EXTENDED: {"expires_at": BASE.expires_at + timedelta(minutes=15)},
     Event.ESCALATED: {"factors": ONCALL, "step": STEP},
     Event.REASSIGNED: {"factors": ONCALL},
+    Event.ASKED: {"question": QUESTION},
+    Event.ANSWERED: {"answer": "ticket 5521"},
     Event.QUORUM_MET: {"vote": YES},
     Event.DEFAULTED: {"cause": Cause.SILENCE_ALLOWS},
     Event.COVERED: {},
@@ -79,8 +84,8 @@ def in_state(state: State, **changes: Any) -> ApprovalRequest:
     return replace(BASE, state=state, **changes)
 
 
-def test_the_life_has_nine_states_nineteen_events_and_twenty_arrows() -> None:
-    assert (len(State), len(Event), len(TABLE)) == (9, 19, 20)
+def test_the_life_has_nine_states_twenty_one_events_and_twenty_two_arrows() -> None:
+    assert (len(State), len(Event), len(TABLE)) == (9, 21, 22)
     assert {event for _, event in TABLE} == set(Event)
     assert {state for state, _ in TABLE} == {*OPEN_STATES, State.UNKNOWN}
 
@@ -137,6 +142,8 @@ def test_whoever_is_asked_anew_is_whose_word_counts_from_then_on(event: Event) -
         pytest.param(
             Event.EDITED, {"call": replace(EDITED_CALL, meta=b'{"a":1}')}, "another call", id="edited-beside-arguments"
         ),
+        pytest.param(Event.ASKED, {"question": None}, "no question", id="asked-nothing"),
+        pytest.param(Event.ANSWERED, {"answer": ""}, "no answer", id="answered-nothing"),
         pytest.param(Event.BYPASSED, {"opening": None}, "no break-glass", id="bypassed-by-nothing"),
         pytest.param(
             Event.BYPASSED, {"opening": replace(OPENING, until=NOW)}, "no break-glass", id="bypassed-too-late"
@@ -217,6 +224,19 @@ def test_an_edited_call_is_under_the_terms_that_the_policy_asks_of_it_and_loses_
     ruled = replace(RULED, terms=asked)
     edited = advance(replace(BASE, terms=waits), happened(Event.EDITED, ruled=ruled), NOW).after
     assert edited.terms == replace(asked, execute_on_approve=True, redact=(("key",), ("note",)))
+
+
+def test_each_answer_is_for_the_oldest_question_that_is_open() -> None:
+    asked = advance(BASE, happened(Event.ASKED), NOW).after
+    later = NOW + timedelta(minutes=1)
+    once = advance(asked, happened(Event.ANSWERED, answer="two for each order"), later).after
+    assert [(one.answer, one.answered_at) for one in once.questions] == [("two for each order", later), (None, None)]
+    assert lifecycle.open_question(once) == QUESTION
+    twice = advance(once, happened(Event.ANSWERED), later).after
+    assert (twice.questions[1].answer, lifecycle.open_question(twice)) == ("ticket 5521", None)
+    with pytest.raises(Unfounded, match="no answer to a question that is open"):
+        advance(twice, happened(Event.ANSWERED), later)
+    assert lifecycle.open_question(replace(asked, state=State.EXPIRED)) is None
 
 
 def test_an_approval_can_be_collected_for_as_long_as_its_terms_say() -> None:

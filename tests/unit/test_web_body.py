@@ -3,7 +3,8 @@
 import pytest
 
 from approvals.web import body
-from approvals.web.models import BulkIn, CommentIn, DecisionIn, ExtendIn
+from approvals.web.models import BulkIn, DecisionIn, ExtendIn
+from approvals.web.models_talk import CommentIn
 from approvals.web.problems import Problem
 
 

@@ -1,0 +1,89 @@
+"""What is said about a request while people decide: comments between people, and questions to its agent.
+
+A comment never reaches the agent. A question does, quoted, while the call stays held; the answer is the agent's own
+words, which nobody has verified. Neither moves the deadline, and both are bounded.
+"""
+
+from __future__ import annotations
+
+from approvals.deciding import bad_text, clean, over, unseen
+from approvals.domain import quorum
+from approvals.domain.answered import answered_in
+from approvals.domain.happening import Event, Happened
+from approvals.domain.lifecycle import Note, note, open_question
+from approvals.domain.model import ApprovalRequest, Person, PersonId, Question, Role, State
+from approvals.errors import Invalid, NotAllowed, NotFound, Refusal
+from approvals.room import Result, Room
+
+COMMENTS_MAX = 200
+QUESTIONS_MAX, OPEN_MAX = 10, 3
+ANSWER_MAX = 2_000
+
+
+def comment(room: Room, request_id: str, *, by: PersonId, via: str, text: str) -> Result:
+    """A note of one person for the others, in any state."""
+    request = room.load(request_id)
+    person = room.person(by)
+    refused = unseen(request, person) or _wrong_words("text", text)
+    if refused or request is None:
+        return refused or NotFound(what="request")
+    if not quorum.may_cancel(person, request):
+        # Who may take a call back has a part in it; who only reads (viewer, auditor) leaves no trace in the ledger.
+        return NotAllowed(why="only its reviewers, the agent's owner and operators may write here; you may read it")
+    said = sum(row.event is Note.COMMENTED for row in room.history(request))
+    if said >= COMMENTS_MAX:
+        return Invalid(field="text", why=f"there are {COMMENTS_MAX} comments already, which is as many as there can be")
+    detail = {"note": clean(text), "via": via}
+    row = note(request, Note.COMMENTED, actor=person.id, at=room.tx.now, before=request.state, detail=detail)
+    room.tx.requests.append(row, request.binding)
+    room.tx.snoozes.wake(request.id, but=person.id)
+    return request
+
+
+def ask(room: Room, request_id: str, *, by: PersonId, via: str, text: str) -> Result:
+    """Ask the agent something while its call waits; whoever may decide, or an operator, may."""
+    request = room.load(request_id)
+    person = room.person(by)
+    refused = (
+        unseen(request, person)
+        or (request is not None and over(room, request))
+        or (request is not None and _may_not_ask(person, request))
+        or _wrong_words("question", text)
+    )
+    if refused or request is None:
+        return refused or NotFound(what="request")
+    asked = Question(by=person.id, via=via, at=room.tx.now, text=clean(text) or "")
+    return room.move(request, Happened(event=Event.ASKED, actor=person.id, question=asked))
+
+
+def answer(room: Room, request_id: str, *, agent: str, text: str) -> Result:
+    """What the agent answers to the oldest open question. One that is told twice, or too late, changes nothing."""
+    request = room.load(request_id)
+    if request is None or request.caller.agent != agent or answered_in(request.call) is not None:
+        return NotFound(what="request")
+    said = clean(text)
+    if said is None or len(said) > ANSWER_MAX:
+        return Invalid(field="answer", why=f"give 1 to {ANSWER_MAX} characters")
+    if request.state is not State.PENDING or said in {one.answer for one in request.questions}:
+        return request
+    if open_question(request) is None:
+        return Invalid(field="answer", why="nobody has asked you anything about this call, so it was not kept")
+    return room.move(request, Happened(event=Event.ANSWERED, actor=f"agent:{agent}", answer=said))
+
+
+def _may_not_ask(person: Person, request: ApprovalRequest) -> Refusal | None:
+    why = quorum.why_no_authority(person, request)
+    if why is not None and (person.disabled or Role.OPERATOR not in person.roles):
+        return NotAllowed(why=why)
+    if answered_in(request.call) is not None:
+        return Invalid(field="question", why="this is an answer to a server's question; its agent cannot be asked here")
+    waiting = sum(one.answer is None for one in request.questions)
+    if waiting >= OPEN_MAX:
+        return Invalid(field="question", why=f"{waiting} questions wait for the agent already")
+    if len(request.questions) >= QUESTIONS_MAX:
+        return Invalid(field="question", why=f"{QUESTIONS_MAX} questions are as many as a call can have")
+    return None
+
+
+def _wrong_words(field: str, text: str) -> Refusal | None:
+    return Invalid(field=field, why="say something") if clean(text) is None else bad_text(field, text)
