@@ -103,6 +103,15 @@ function tokens(agent, me, did) {
   return h("section", { class: "stops-part", "aria-label": "Tokens" }, h("h2", { text: "Tokens" }), table("Tokens", columns, rows));
 }
 
+/** How many of its tokens are good, and when the last of them ends. */
+export function tokensInShort(agent) {
+  const usable = agent.tokens.filter(good);
+  if (!usable.length) return agent.anonymous ? "none needed" : "none";
+  const ends = usable.map((token) => token.expires_at);
+  const last = ends.includes(null) ? null : ends.sort().at(-1);
+  return h("span", {}, `${usable.length} good`, last ? [", ends ", ago(last)] : null);
+}
+
 const good = (token) => !token.revoked_at && (!token.expires_at || Date.parse(token.expires_at) > now());
 
 function tokenWords(token) {

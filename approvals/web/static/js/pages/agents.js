@@ -1,6 +1,6 @@
 /** Agents: who may call, on whose behalf, and whether they are stopped; with ?name= one of them. */
 import { addAgent } from "../agents/acts.js";
-import { agentPage, standing } from "../agents/one.js";
+import { agentPage, standing, tokensInShort } from "../agents/one.js";
 import { directoryPage } from "../directory.js";
 import { h } from "../dom.js";
 import { isSteward } from "../roles.js";
@@ -35,6 +35,7 @@ export function page(main, context) {
       { name: "Owner", cell: (agent) => (agent.owner ? bdi(agent.owner) : "nobody") },
       { name: "Servers", cell: (agent) => bdi((agent.servers ?? []).join(", ") || "none") },
       { name: "State", cell: standing },
+      { name: "Tokens", cell: tokensInShort },
       { name: "Last call", cell: (agent) => ago(agent.last_used_at) },
       { name: "Known from", cell: (agent) => ({ config: "configuration" })[agent.source] ?? bdi(agent.source ?? "–") },
     ],
