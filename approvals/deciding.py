@@ -82,6 +82,7 @@ def _vote(room: Room, request: ApprovalRequest, person: Person, decision: Decisi
         at=room.tx.now,
         reason=clean(decision.reason),
         raise_for=decision.raise_for,
+        sign_in=decision.sign_in,
     )
     denied = vote.answer is Answer.DENY
     enough = not denied and quorum.met(room.needs(replace(request, votes=(*request.votes, vote))))
@@ -105,7 +106,12 @@ def _on_record(room: Room, request: ApprovalRequest | None, decision: Decision, 
             binding=request.binding,
             before=request.state.value,
             after=request.state.value,
-            detail={"decision": decision.answer.value, "code": refused.code, "named": decision.binding[:64]},
+            detail={
+                "decision": decision.answer.value,
+                "code": refused.code,
+                "named": decision.binding[:64],
+                **({} if decision.sign_in is None else {"sign_in": decision.sign_in.saved()}),
+            },
         )
         room.tx.record(act)
     return refused

@@ -1,6 +1,8 @@
 """Who people are, whatever surface they come from: the configuration's people and the database's.
 
-A person named in the configuration is exactly what the configuration says, also where a row exists.
+A person named in the configuration is exactly what the configuration says, also where a row exists. What an identity
+provider said of their groups is added to people of the database, and to those of the configuration who ask for it,
+for as long as it holds; it is looked at each time anybody is.
 The desk asks inside its own transaction, so a removal counts from the moment it is committed.
 Tokens and Slack ids only ever lead to a person here; what that person may do is `quorum`'s matter.
 """
@@ -10,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from approvals.domain.claims import ClaimRules, Identity, with_claims, with_groups
 from approvals.domain.model import Person, PersonId
 from approvals.storage.people import PersonRow
 from approvals.storage.tx import Tx
@@ -22,29 +25,51 @@ class _Configured:
     people: Mapping[PersonId, Person]
     tokens: Mapping[str, PersonId]
     slack: Mapping[str, PersonId]
+    claims: ClaimRules | None
 
 
 class Directory:
     """The identities of people; the configuration wins over the database."""
 
-    def __init__(self, people: Mapping[PersonId, Person], tokens: Mapping[str, PersonId]) -> None:
-        self._configured = _configured(people, tokens)
+    def __init__(
+        self, people: Mapping[PersonId, Person], tokens: Mapping[str, PersonId], claims: ClaimRules | None = None
+    ) -> None:
+        self._configured = _configured(people, tokens, claims)
 
-    def replace(self, people: Mapping[PersonId, Person], tokens: Mapping[str, PersonId]) -> None:
-        """Take over a reloaded configuration.
+    def replace(
+        self, people: Mapping[PersonId, Person], tokens: Mapping[str, PersonId], claims: ClaimRules | None = None
+    ) -> None:
+        """Take over a reloaded configuration. `claims`: what is made of an identity provider's groups, if anything.
 
         Raises:
             ValueError: one Slack id is given to two people; the old configuration stays.
         """
-        self._configured = _configured(people, tokens)
+        self._configured = _configured(people, tokens, claims)
+
+    @property
+    def claims(self) -> ClaimRules | None:
+        """What is made of the groups of an identity provider."""
+        return self._configured.claims
 
     def people(self, tx: Tx) -> Mapping[PersonId, Person]:
         """Everybody."""
+        known = self.identities(tx)
+        return {one.id: self._with(tx, one, known.get(one.id)) for one in self.own(tx).values()}
+
+    def own(self, tx: Tx) -> Mapping[PersonId, Person]:
+        """Everybody, with the roles and groups that they have here, and none of a provider's."""
         return {row.person.id: row.person for row in tx.people.list()} | dict(self._configured.people)
+
+    def identities(self, tx: Tx) -> Mapping[PersonId, Identity]:
+        """Whom the identity provider knows, by person."""
+        rules = self._configured.claims
+        return {} if rules is None else {one.person: one for one in tx.identities.list(rules.issuer)}
 
     def person(self, tx: Tx, person_id: str) -> Person | None:
         """The person of that address, in any spelling of its case."""
-        key = PersonId(person_id.lower())
+        return self._told(tx, self._own(tx, PersonId(person_id.lower())))
+
+    def _own(self, tx: Tx, key: PersonId) -> Person | None:
         configured = self._configured.people.get(key)
         if configured is not None:
             return configured
@@ -59,8 +84,8 @@ class Directory:
         """The person a Slack user id is mapped to."""
         configured = self._configured.slack.get(user_id)
         if configured is not None:
-            return self._configured.people[configured]
-        return self._unless_configured(tx.people.by_slack(user_id))
+            return self._told(tx, self._configured.people[configured])
+        return self._told(tx, self._unless_configured(tx.people.by_slack(user_id)))
 
     def by_token(self, tx: Tx, sha256_hex: str) -> Person | None:
         """The person whose token has this hash; a disabled person has no token."""
@@ -69,18 +94,37 @@ class Directory:
             found = self._configured.people.get(configured)
         else:
             found = self._unless_configured(tx.people.by_token(sha256_hex))
-        return None if found is None or found.disabled else found
+        return None if found is None or found.disabled else self._told(tx, found)
+
+    def _told(self, tx: Tx, person: Person | None) -> Person | None:
+        """The person with what the provider said of them."""
+        rules = self._configured.claims
+        if person is None or rules is None:
+            return person
+        return self._with(tx, person, tx.identities.of_person(rules.issuer, person.id))
+
+    def _with(self, tx: Tx, person: Person, identity: Identity | None) -> Person:
+        rules = self._configured.claims
+        if rules is None or identity is None:
+            return person
+        if person.id not in self._configured.people:
+            return with_claims(person, identity, rules, tx.now)
+        return with_groups(person, identity, rules, tx.now) if person.id in rules.configured else person
 
     def _unless_configured(self, row: PersonRow | None) -> Person | None:
         # A row's Slack id or token must not speak for somebody the configuration describes in full.
         return None if row is None or row.person.id in self._configured.people else row.person
 
 
-def _configured(people: Mapping[PersonId, Person], tokens: Mapping[str, PersonId]) -> _Configured:
+def _configured(
+    people: Mapping[PersonId, Person], tokens: Mapping[str, PersonId], claims: ClaimRules | None
+) -> _Configured:
     slack: dict[str, PersonId] = {}
     for person in people.values():
         for user_id in person.slack:
             if slack.setdefault(user_id, person.id) != person.id:
                 raise ValueError(f"the Slack user {user_id} is given to {slack[user_id]} and to {person.id}")
     by_id = {PersonId(key.lower()): person for key, person in people.items()}
-    return _Configured(people=by_id, tokens={h: PersonId(p.lower()) for h, p in tokens.items()}, slack=slack)
+    return _Configured(
+        people=by_id, tokens={h: PersonId(p.lower()) for h, p in tokens.items()}, slack=slack, claims=claims
+    )

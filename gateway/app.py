@@ -49,6 +49,8 @@ from gateway.metrics import Metrics
 from gateway.oauth.resource import ProtectedResource, protected_resource
 from gateway.oauth.signin import SignIns
 from gateway.oauth.upstreams import UpstreamOauth
+from gateway.oidc.providers import Providers
+from gateway.oidc.routes import OidcRoutes
 from gateway.once import Once
 from gateway.paging import Cursors
 from gateway.parts import Holding, Parts
@@ -61,7 +63,7 @@ from gateway.refusals import Refusals
 from gateway.relaying import Relaying
 from gateway.reload import Reloader
 from gateway.servers import Servers
-from gateway.settings import Settings
+from gateway.settings import Settings, claim_rules
 from gateway.showing import Showing
 from gateway.signin import SignInRoutes
 from gateway.status import Status
@@ -89,7 +91,7 @@ class Service:
         self.version = version("placet")
         self.db, self.work = db, work
         self.bus = bus_for(db)
-        self.directory = Directory(settings.people, settings.person_tokens)
+        self.directory = Directory(settings.people, settings.person_tokens, claim_rules(settings))
         self.web = WebSettings(public_url=settings.public_url, listen_host=settings.listen.host)
         self.desk = Desk(
             db=db,
@@ -205,6 +207,7 @@ class Service:
             changed=self.catalog.outdate,
         )
         self.sign_in = SignInRoutes(sign_ins=self._sign_ins)
+        self.oidc = OidcRoutes(provider=Providers(lambda: self.settings).current)
         self.fleet = Fleet(
             work=work, servers=self.servers, catalog=self.catalog, authorize=self.upstream_oauth.authorizer
         )
@@ -222,7 +225,7 @@ class Service:
         await self.switches.refresh()
         if self.agent_oauth is not None:
             self.agent_oauth.know(settings.agents)
-        self.directory.replace(settings.people, settings.person_tokens)
+        self.directory.replace(settings.people, settings.person_tokens, claim_rules(settings))
         self.desk.reconfigure(
             caps=settings.approvals.caps,
             routes=routes_of(settings, self.directory),
@@ -307,16 +310,19 @@ class Service:
                 version=self.version,
                 features={"servers": True, "policies": True, "slack": self.slack is not None},
                 notices=self.status.notices,
+                links=lambda: self.settings.local_login,
                 endpoints=(
                     *self.console.endpoints(),
                     *ConsoleAgents(reloader=self.reloader, desk=self.desk).endpoints(),
                     *Proof(notary=self.notary).endpoints(),
                     *self.policy_page.endpoints(),
                     *self.sign_in.endpoints(),
+                    *self.oidc.endpoints(),
                 ),
             ),
         )
         self.sign_in.add_callback(app)
+        self.oidc.add_callback(app)
         return inbound
 
     def _sign_ins(self) -> SignIns:

@@ -21,6 +21,7 @@ from approvals.domain.break_glass import Mode
 from approvals.domain.model import OnTimeout, Person, PersonId, Role
 from approvals.filing import Caps
 from approvals.storage.policies import PolicyVersion
+from gateway.config_asking import asking
 from gateway.config_channels import email_of, notify_of, webhooks_of
 from gateway.config_checks import Checks
 from gateway.config_env import Expander
@@ -34,6 +35,7 @@ from gateway.config_file import (
     TimeoutsFile,
 )
 from gateway.config_layers import PAGE, Layers
+from gateway.config_login import oidc_of
 from gateway.config_oauth import agent_oauth_of, server_oauth_of, servers_of
 from gateway.policy.compiling_approval import steps_of
 from gateway.policy.layers import layered
@@ -137,12 +139,13 @@ class _Loader:
         self.stamps: list[FileStamp] = []
 
     def load(self, people: Iterable[Person]) -> Settings:
+        people = list(people)
         shape = self.shape()
         if shape is None:
             raise ConfigErrors(self.problems)
         unread = frozenset(problem.pointer for problem in self.problems)
         settings = self._settings(shape)
-        settings = replace(settings, notes=_notes(settings))
+        settings = replace(settings, notes=_notes(settings, people))
         checks = Checks(self.node, self.name, shape)
         checks.sections()
         checks.rules(settings, people, unread)
@@ -221,6 +224,7 @@ class _Loader:
             webhooks=webhooks_of(shape),
             notify=notify_of(shape),
             local_login=shape.login.local,
+            oidc=oidc_of(shape),
             agent_oauth=agent_oauth_of(shape),
             files=tuple({stamp.path: stamp for stamp in self.stamps}.values()),
             organisation=organisation,
@@ -332,7 +336,7 @@ def _or(said: timedelta | None, otherwise: timedelta) -> timedelta:
     return otherwise if said is None else said
 
 
-def _notes(settings: Settings) -> tuple[str, ...]:
+def _notes(settings: Settings, people: Iterable[Person]) -> tuple[str, ...]:
     servers = settings.servers
     unruled = [
         f"server {name} has no policy: every tool of it is denied" for name, s in servers.items() if not s.policies
@@ -343,7 +347,14 @@ def _notes(settings: Settings) -> tuple[str, ...]:
         if s.page == 0
     ]
     said = [f"{policy.name}: {note}" for policy in every_policy(settings) for note in policy.notes]
-    return (*unruled, *unsaved, *said)
+    able = asking(settings, people)
+    awaited = {member for policy in every_policy(settings) for member in able.awaited(policy)}
+    nobody_yet = [
+        f"{one} is asked by a rule, and only a sign-in with the identity provider makes somebody one of those: until "
+        "then nobody can approve"
+        for one in sorted(awaited)
+    ]
+    return (*unruled, *unsaved, *said, *nobody_yet)
 
 
 def _stamp(path: Path) -> FileStamp | None:

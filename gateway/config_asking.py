@@ -13,7 +13,7 @@ from approvals.domain.model import Person, PersonId, Role, Terms
 from gateway.policy.model import Policy
 from gateway.policy.routes import ApprovalDefaults, Asker, NobodyToAsk, askers, terms
 from gateway.policy.source import Problem, nearest
-from gateway.settings import Settings
+from gateway.settings import OidcSettings, Settings
 
 SECTIONS = {"slack": "slack", "email": "email", "webhook": "webhooks", "notify": "notify"}
 """The section of the configuration that a channel needs; the page needs none."""
@@ -27,6 +27,7 @@ class Asking:
     `channels` are the words of what is configured: `slack`, `webhook`, `webhook:NAME`.
     `unread` are the sections of the configuration that could not be read: what hangs on them is not complained of.
     `written` are the addresses under `people`, readable or not.
+    `provider` is where people sign in, who may bring groups and roles with them that nobody has yet.
     """
 
     defaults: ApprovalDefaults
@@ -34,6 +35,7 @@ class Asking:
     people: Mapping[PersonId, Person]
     unread: frozenset[str] = frozenset()
     written: frozenset[str] = frozenset()
+    provider: OidcSettings | None = None
 
     def problems(self, policy: Policy) -> Iterator[Problem]:
         """What is wrong with whom a policy asks, each at its rule."""
@@ -46,12 +48,36 @@ class Asking:
 
     def missing(self, member: str) -> tuple[str | None, str | None]:
         """What is wrong with a reviewer who is named, if anything, and what was probably meant."""
+        if self._may_come(member):
+            return None, None
         if "people" not in self.unread:
             return _missing(member, self.people)
         # What some people may do, and their groups, could not be read. That somebody is not there at all can be told.
         if not self.written or member.startswith("group:") or member in self.written:
             return None, None
         return _missing(member, self.people)
+
+    def awaited(self, policy: Policy) -> Iterator[str]:
+        """The reviewers of a policy who are nobody until somebody signs in."""
+        for asker in askers(policy):
+            try:
+                wanted = terms(asker.spec, self.defaults)
+            except NobodyToAsk:
+                continue
+            for member in {member: None for factor in wanted.factors for member in factor.members}:
+                if self._may_come(member) and not _able(member, self.people):
+                    yield member
+
+    def _may_come(self, member: str) -> bool:
+        """May a sign-in make somebody of this group, or this person, a reviewer?"""
+        oidc, group = self.provider, member.removeprefix("group:")
+        if oidc is None:
+            return False
+        if group != member:
+            return bool(oidc.groups_claim) and group.startswith(oidc.claims.prefix) and group != oidc.claims.prefix
+        known = self.people.get(PersonId(member))
+        brings = Role.REVIEWER in oidc.claims.roles
+        return brings and (known is not None or bool(oidc.admit_groups or oidc.admit_domains))
 
     def _wrong(self, asker: Asker) -> Iterator[tuple[str, str | None]]:
         try:
@@ -68,7 +94,8 @@ class Asking:
             wrong = [(message, hint) for message, hint in map(self.missing, factor.members) if message]
             yield from wrong
             able = {p for member in factor.members for p in _able(member, self.people)}
-            if not wrong and len(able) < factor.count and "people" not in self.unread:
+            awaited = any(map(self._may_come, factor.members))
+            if not wrong and not awaited and len(able) < factor.count and "people" not in self.unread:
                 yield f"{factor.count} of {', '.join(factor.members)} must approve, and only {len(able)} can", None
         members = dict.fromkeys(member for step in wanted.escalate for member in step.to)
         yield from ((message, hint) for message, hint in map(self.missing, members) if message)
@@ -96,7 +123,12 @@ class Asking:
 def asking(settings: Settings, more_people: Iterable[Person]) -> Asking:
     """Who can be asked under settings that are complete, with the people of the database."""
     people = {person.id: person for person in more_people} | dict(settings.people)
-    return Asking(defaults=settings.approvals.defaults, channels=_configured(settings), people=people)
+    return Asking(
+        defaults=settings.approvals.defaults,
+        channels=_configured(settings),
+        people=people,
+        provider=settings.oidc,
+    )
 
 
 def _configured(settings: Settings) -> frozenset[str]:

@@ -20,6 +20,7 @@ from approvals.storage import url as database_url
 from gateway.config_asking import asking
 from gateway.config_channels import check_channels
 from gateway.config_file import AgentFile, ConfigFile, ServerFile
+from gateway.config_login import check_login
 from gateway.config_oauth import agent_credential, check_agent_oauth, check_server_oauth
 from gateway.policy.collecting import Collector, Path
 from gateway.policy.compiling_approval import chain
@@ -52,6 +53,7 @@ class Checks(Collector):
         self._agents()
         self._people()
         self._slack()
+        check_login(self, self._shape)
         check_channels(self, self._shape)
         self._break_glass()
         chain(self, self._shape.approvals.escalate, ("approvals", "escalate"))

@@ -6,7 +6,7 @@ editors know them; `config` refuses a file that uses them. Checks across section
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema
 
@@ -103,6 +103,7 @@ class PersonFile(Shape):
     groups: list[Words] = Field(default_factory=list)
     slack: Several | None = Field(None, description="Slack user id, or several")
     token_sha256: Hash | None = None
+    groups_from: Literal["file", "oidc"] = Field(default="file", description="oidc: those of the provider, too")
     disabled: bool = False
 
 
@@ -189,11 +190,30 @@ class WebhookFile(Shape):
     may_decide: bool = Field(default=False, description="a signed reply may decide")
 
 
+class OidcFile(Shape):
+    """The identity provider that people sign in with (OpenID Connect)."""
+
+    issuer: Words
+    client_id: Words
+    client_secret: Secret | None = None
+    name: Words | None = Field(None, description="for the button; the host of issuer unless said")
+    scopes: list[Words] = Field(default=["openid", "email", "profile"])
+    groups_claim: Several | None = Field(None, description="a claim of the ID token; a list is a path into it")
+    group_prefix: str = Field(default="oidc:", description="begins the name that each of its groups has here")
+    groups_valid_for: Length | None = Field(None, description="how long its word on groups holds after a sign-in")
+    roles: dict[RoleName, list[Words]] = Field(default_factory=dict, description="role: groups, as the provider says")
+    admit_groups: list[Words] = Field(default_factory=list, description="strangers in one of these may come in")
+    admit_domains: list[Words] = Field(default_factory=list, description="and those with an address in one of these")
+    verified_domains: list[Words] = Field(
+        default_factory=list, description="addresses that count as verified though the token does not say so"
+    )
+
+
 class LoginFile(Shape):
     """How people sign in."""
 
     local: bool = Field(default=True, description="one-time links")
-    oidc: dict[str, Any] | None = None
+    oidc: OidcFile | None = None
 
 
 class AgentOauthFile(Shape):

@@ -77,11 +77,10 @@ def check_agent_oauth(checks: Collector, shape: ConfigFile) -> None:
     path: Path = ("agent_oauth",)
     if importlib.util.find_spec("joserfc") is None:
         checks.problem(path, "agent_oauth needs the package joserfc", "install it: pip install 'placet[oidc]'")
-    if (why := _address(said.issuer)) is not None or urlsplit(said.issuer).query:
-        checks.problem((*path, "issuer"), f"{said.issuer!r} {why or 'is no issuer: it has a query'}")
+    check_issuer(checks, said.issuer, path)
     if not said.audience or "" in said.audience:
         checks.problem((*path, "audience"), "say what the tokens are for, as the issuer writes it into aud")
-    _scopes(checks, said.scopes, path)
+    check_scopes(checks, said.scopes, path)
     for index, server in enumerate(said.servers or ()):
         if server not in shape.servers:
             hint = nearest(server, shape.servers)
@@ -105,7 +104,7 @@ def check_server_oauth(checks: Collector, server: ServerFile, where: Path) -> No
             checks.problem((*path, key), f"{value!r} {why}")
     if said.issuer is not None and said.token_url is not None:
         checks.problem(path, "say issuer, or token_url, not both")
-    _scopes(checks, said.scopes, path)
+    check_scopes(checks, said.scopes, path)
     _grant(checks, said, path)
 
 
@@ -121,7 +120,14 @@ def _grant(checks: Collector, said: ServerOauthFile, path: Path) -> None:
         checks.problem(path, message)
 
 
-def _scopes(checks: Collector, scopes: list[str], path: Path) -> None:
+def check_issuer(checks: Collector, issuer: str, path: Path) -> None:
+    """Can this be the identifier of an issuer, and be asked safely?"""
+    if (why := _address(issuer)) is not None or urlsplit(issuer).query:
+        checks.problem((*path, "issuer"), f"{issuer!r} {why or 'is no issuer: it has a query'}")
+
+
+def check_scopes(checks: Collector, scopes: list[str], path: Path) -> None:
+    """Is each of these one scope?"""
     for index, scope in enumerate(scopes):
         if not scope.isascii() or not scope.isprintable() or any(mark in scope for mark in ' "\\'):
             checks.problem((*path, "scopes", index), f"{scope!r} is not one scope (RFC 6749, 3.3)")

@@ -18,6 +18,7 @@ from pydantic import SecretStr
 
 from approvals.domain.attention import Friction
 from approvals.domain.break_glass import Mode
+from approvals.domain.claims import ClaimRules
 from approvals.domain.model import Person, PersonId
 from approvals.filing import Caps
 from gateway.policy.durations import written
@@ -106,6 +107,25 @@ class AgentOauthSettings:
     scopes: tuple[str, ...] = ()
     agent_claim: str = "sub"
     owner_claim: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OidcSettings:
+    """The identity provider that people sign in with. `claims` is what its groups amount to here.
+
+    `groups_claim` is the way to the groups in the ID token; empty where they are not looked at.
+    """
+
+    issuer: str
+    client_id: str
+    name: str
+    claims: ClaimRules
+    client_secret: SecretStr | None = None
+    scopes: tuple[str, ...] = ("openid", "email", "profile")
+    groups_claim: tuple[str, ...] = ()
+    admit_groups: frozenset[str] = frozenset()
+    admit_domains: frozenset[str] = frozenset()
+    verified_domains: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,6 +231,7 @@ class Settings:
     webhooks: tuple[WebhookSettings, ...] = ()
     notify: tuple[NotifySettings, ...] = ()
     local_login: bool = True
+    oidc: OidcSettings | None = None
     agent_oauth: AgentOauthSettings | None = None
     organisation: tuple[Policy, ...] = ()
     files: tuple[FileStamp, ...] = ()
@@ -220,6 +241,11 @@ class Settings:
     def store(self) -> Store:
         """The database with its keys."""
         return Store(url=self.database.get_secret_value(), keys_file=self.keys_file)
+
+
+def claim_rules(settings: Settings) -> ClaimRules | None:
+    """What is made of the groups of the identity provider, if there is one."""
+    return settings.oidc.claims if settings.oidc is not None else None
 
 
 def every_policy(settings: Settings) -> tuple[Policy, ...]:

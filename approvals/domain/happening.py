@@ -197,7 +197,8 @@ def _of_vote(vote: Vote | None) -> dict[str, Any]:
         return {}
     said = {"decision": vote.answer.value, "reason": vote.reason, "via": vote.via, "binding": vote.binding}
     raised = {} if vote.raise_for is None else {"raise_seconds": int(vote.raise_for.total_seconds())}
-    return {**said, **raised}
+    known = {} if vote.sign_in is None else {"sign_in": vote.sign_in.saved()}
+    return {**said, **raised, **known}
 
 
 def _of_claim(claim: Claim | None) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NewType
 
+from approvals.domain.sign_in import SignIn
+
 RequestId = NewType("RequestId", str)
 """`req_` and 26 base32 characters (128 random bits)."""
 PersonId = NewType("PersonId", str)
@@ -205,7 +207,10 @@ class Terms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """A person the directory knows. `slack` are the mapped Slack user ids."""
+    """A person the directory knows. `slack` are the mapped Slack user ids.
+
+    `lapsed`: what an identity provider said of their groups has run out, and counts for nothing.
+    """
 
     id: PersonId
     name: str = ""
@@ -213,6 +218,7 @@ class Person:
     groups: frozenset[str] = frozenset()
     slack: frozenset[str] = frozenset()
     disabled: bool = False
+    lapsed: bool = False
 
     @property
     def label(self) -> str:
@@ -224,7 +230,8 @@ class Person:
 class Decision:
     """One reviewer's answer as a surface hands it to the desk.
 
-    `binding` is the one that stood on the screen; `via` is the surface (`web`, `slack`, `cli`, `api`).
+    `binding` is the one that stood on the screen; `via` is the surface (`web`, `slack`, `cli`, `api`), and `sign_in`
+    how the session began, where there is one.
     """
 
     reviewer: PersonId
@@ -240,6 +247,7 @@ class Decision:
     """The further step of who decides too fast (`attention`): `yes`, or the name of the tool."""
     batch: str | None = None
     """Decisions with the same word here were given together, in one moment."""
+    sign_in: SignIn | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,6 +261,7 @@ class Vote:
     at: datetime
     reason: str | None = None
     raise_for: timedelta | None = None
+    sign_in: SignIn | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -73,13 +73,13 @@ def why_no_authority(person: Person, request: ApprovalRequest) -> str | None:
     if person.disabled:
         return "your account is disabled"
     if Role.REVIEWER not in person.roles:
-        return "you do not have the reviewer role"
+        return f"you do not have the reviewer role{_again(person)}"
     if request.terms.four_eyes and request.caller.owner is None:
         return "the rule asks for four eyes, and nobody is on record as the human behind this agent"
     if request.terms.four_eyes and _is_owner(person, request):
         return "it is your own agent's call, and the rule asks for somebody else (four-eyes)"
     if not any(speaks_for(person, factor) for factor in request.terms.factors):
-        return f"it is routed to {who(request.terms.factors)}"
+        return f"it is routed to {who(request.terms.factors)}{_again(person)}"
     return None
 
 
@@ -120,6 +120,10 @@ def met(needs: Iterable[Need]) -> bool:
 def who(factors: Iterable[Factor]) -> str:
     """The people and groups asked, each once: `finance, ada@example.com`."""
     return ", ".join(dict.fromkeys(m.removeprefix("group:") for f in factors for m in f.members))
+
+
+def _again(person: Person) -> str:
+    return "; what your sign-in said of your groups has run out: sign in again" if person.lapsed else ""
 
 
 def _is_owner(person: Person, request: ApprovalRequest) -> bool:

@@ -139,9 +139,15 @@ def _vote(vote: Vote, salt: str, number: int) -> dict[str, Any]:
         "binding": vote.binding,
         "at": stamp(vote.at),
         "via": vote.via,
-        "known_by": KNOWN_BY.get(vote.via, vote.via),
+        "known_by": _known_by(vote),
+        "sign_in": None if vote.sign_in is None else vote.sign_in.saved(),
         "reason": reason,
     }
+
+
+def _known_by(vote: Vote) -> str:
+    surface = KNOWN_BY.get(vote.via, vote.via)
+    return surface if vote.sign_in is None else f"{surface}, {vote.sign_in.words()}"
 
 
 def _outcome(request: ApprovalRequest, salt: str) -> dict[str, Any] | None:

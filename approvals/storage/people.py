@@ -15,6 +15,7 @@ from sqlalchemy import RowMapping, delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from approvals.domain.model import Person, PersonId, Role
+from approvals.domain.sign_in import SignIn
 from approvals.errors import Invalid
 from approvals.storage.frame import Group
 from approvals.storage.tables import login_links, people, people_slack, sessions
@@ -44,6 +45,7 @@ class SessionRow:
     created_at: datetime
     seen_at: datetime
     expires_at: datetime
+    sign_in: SignIn | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,19 +130,20 @@ class People(Group):
                 created_at=session.created_at,
                 seen_at=session.seen_at,
                 expires_at=session.expires_at,
+                sign_in=None if session.sign_in is None else session.sign_in.saved(),
             )
         )
 
     def session(self, hash: str) -> SessionRow | None:
         """One session, expired or not: the caller knows the idle limit."""
         row = self._run(select(sessions).where(sessions.c.hash == hash)).mappings().first()
-        return None if row is None else SessionRow(**row)
+        return None if row is None else _session(row)
 
     def sessions_of(self, person: str) -> Sequence[SessionRow]:
         """A person's sessions, newest first."""
         statement = select(sessions).where(sessions.c.person == person)
         rows = self._run(statement.order_by(sessions.c.created_at.desc()).limit(200))
-        return [SessionRow(**row) for row in rows.mappings()]
+        return [_session(row) for row in rows.mappings()]
 
     def see_session(self, hash: str, at: datetime) -> None:
         """Note that a session was used."""
@@ -198,6 +201,10 @@ class People(Group):
             return None
         mapped = self._run(select(people_slack.c.slack_id).where(people_slack.c.person == row["id"]))
         return _person(row, frozenset(mapped.scalars()))
+
+
+def _session(row: RowMapping) -> SessionRow:
+    return SessionRow(**{**row, "sign_in": SignIn.read(row["sign_in"])})
 
 
 def _person(row: RowMapping, slack: frozenset[str]) -> PersonRow:

@@ -40,6 +40,7 @@ from approvals.domain.model import (
     Vote,
 )
 from approvals.domain.schedule import next_deadline
+from approvals.domain.sign_in import SignIn
 from approvals.errors import Unreadable
 from approvals.storage.tables import events, requests, votes
 from approvals.storage.vault import Cells
@@ -282,6 +283,7 @@ def vote_rows(request_id: str, cast: Sequence[Vote], first: int) -> list[dict[st
             "at": vote.at,
             "reason": vote.reason,
             "raise_seconds": None if vote.raise_for is None else int(vote.raise_for.total_seconds()),
+            "sign_in": None if vote.sign_in is None else vote.sign_in.saved(),
         }
         for offset, vote in enumerate(cast)
     ]
@@ -297,6 +299,7 @@ def vote_from(row: Row[Any], cells: Cells | None) -> Vote:
         at=row.at,
         reason=None if cells is None else cells.open(votes.c.reason, row.reason),
         raise_for=None if row.raise_seconds is None else timedelta(seconds=row.raise_seconds),
+        sign_in=SignIn.read(row.sign_in),
     )
 
 

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-from approvals.storage import data_keys, metadata, tables, tables_attention, tables_audit, tables_stops, tables_talk
+from approvals.storage import (
+    data_keys,
+    metadata,
+    tables,
+    tables_attention,
+    tables_audit,
+    tables_identities,
+    tables_stops,
+    tables_talk,
+)
 
 METADATA = metadata.METADATA
-MODULES = (tables, tables_attention, tables_audit, tables_stops, tables_talk, data_keys)
+MODULES = (tables, tables_attention, tables_audit, tables_identities, tables_stops, tables_talk, data_keys)
 """Where the tables are described."""

@@ -114,6 +114,7 @@ votes = Table(
     Column("at", Utc, nullable=False),
     Column("reason", Sealed("text")),
     Column("raise_seconds", Integer),
+    Column("sign_in", Json),
     PrimaryKeyConstraint("request_id", "ordinal"),
     UniqueConstraint("request_id", "reviewer", "binding", "answer"),
 )
@@ -189,6 +190,7 @@ sessions = Table(
     Column("created_at", Utc, nullable=False),
     Column("seen_at", Utc, nullable=False),
     Column("expires_at", Utc, nullable=False, index=True),
+    Column("sign_in", Json),
 )
 
 login_links = Table(

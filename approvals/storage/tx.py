@@ -9,6 +9,7 @@ from approvals.storage.audit import Audit
 from approvals.storage.calls import Calls
 from approvals.storage.counters import Counters
 from approvals.storage.frame import Frame
+from approvals.storage.identities import Identities
 from approvals.storage.messages import Messages
 from approvals.storage.notices import Notices
 from approvals.storage.numbers import Numbers
@@ -46,6 +47,11 @@ class Tx(Frame):
     def people(self) -> People:
         """People added at run time, sessions, login links."""
         return People(self)
+
+    @property
+    def identities(self) -> Identities:
+        """People as an identity provider knows them, and sign-ins under way."""
+        return Identities(self)
 
     @property
     def agents(self) -> Agents:

@@ -213,6 +213,7 @@ def _decision(sent: AnswerIn, visitor: Visitor, batch: str | None = None) -> Dec
         binding=sent.binding or "",
         via=visitor.via,
         reason=sent.reason,
+        sign_in=visitor.sign_in,
         raise_for=None if sent.raise_for is None else body.length(sent.raise_for),
         arguments=_arguments(sent.arguments) if isinstance(sent, DecisionIn) else None,
         confirm=sent.confirm,

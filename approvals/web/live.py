@@ -13,7 +13,7 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from aiohttp import web
@@ -179,9 +179,7 @@ class _Stream:
         person = await still_there(self._request, self._visitor)
         if person is None:
             return False
-        self._visitor = Visitor(
-            person=person, via=self._visitor.via, proof=self._visitor.proof, csrf=self._visitor.csrf
-        )
+        self._visitor = replace(self._visitor, person=person)
         return True
 
     async def _heartbeat(self) -> None:

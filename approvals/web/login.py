@@ -12,19 +12,32 @@ from aiohttp import web
 from approvals import tokens
 from approvals.access import Access, access
 from approvals.domain.model import Person
+from approvals.domain.sign_in import LINK, SignIn
 from approvals.storage.tx import Tx
 from approvals.web import body
 from approvals.web.models import Empty, LoginIn
 from approvals.web.parts import PARTS, WebParts
 from approvals.web.people import me_body
 from approvals.web.problems import Problem
-from approvals.web.sessions import SECRET_BYTES, VISITOR, Opened, Visitor, digest, open_session
+from approvals.web.sessions import (
+    SECRET_BYTES,
+    VISITOR,
+    Opened,
+    Visitor,
+    digest,
+    keep_session,
+    open_session,
+    session_before,
+)
 from approvals.web.shape import answer
 
 _REFUSED = (
     "This sign-in link was used already, has run out after 15 minutes, or is not one of ours. "
     "Make a new one with `placet people login-link`."
 )
+
+
+BY_LINK = SignIn(method=LINK)
 
 
 class _NoSuchLink(Exception):
@@ -36,17 +49,19 @@ async def login(request: web.Request) -> web.StreamResponse:
     """Use up a link and answer with the new session."""
     parts = request.app[PARTS]
     sent = await body.read(request, LoginIn)
+    if not parts.links():
+        raise links_off()
     token = tokens.parse(tokens.Kind.LOGIN, sent.token)
     if token is None:
         raise _refused()
-    before, fresh, link = _cookie_hash(request), parts.random(2 * SECRET_BYTES), token.sha256
+    before, fresh, link = session_before(request), parts.random(2 * SECRET_BYTES), token.sha256
     try:
         person, opened = await parts.db.write(lambda tx: _use(tx, parts, link, before, fresh))
     except _NoSuchLink:
         raise _refused() from None
-    visitor = Visitor(person=person, via="web", proof=digest(opened.secret), csrf=opened.csrf)
+    visitor = Visitor(person=person, via="web", proof=digest(opened.secret), csrf=opened.csrf, sign_in=BY_LINK)
     response = answer(request, await me_body(parts, visitor))
-    _set_cookie(response, parts, opened.secret)
+    keep_session(response, parts.settings, opened.secret)
     return response
 
 
@@ -70,25 +85,13 @@ def _use(tx: Tx, parts: WebParts, link: str, before: str | None, fresh: bytes) -
     if before is not None:
         tx.people.end_session(before)
     tx.did("person.signed_in", person.id, subject=f"person:{person.id}", via="web", by="link")
-    return person, open_session(tx, person.id, parts.settings, fresh)
+    return person, open_session(tx, person.id, parts.settings, fresh, BY_LINK)
+
+
+def links_off() -> Problem:
+    """The answer where people sign in at their identity provider only."""
+    return Problem(403, "links_off", "One-time links are switched off here (login.local); sign in with the button.")
 
 
 def _refused() -> Problem:
     return Problem(401, "link_invalid", _REFUSED)
-
-
-def _cookie_hash(request: web.Request) -> str | None:
-    secret = request.cookies.get(request.app[PARTS].settings.cookie, "")
-    return digest(secret) if secret.isascii() and secret else None
-
-
-def _set_cookie(response: web.StreamResponse, parts: WebParts, secret: str) -> None:
-    response.set_cookie(
-        parts.settings.cookie,
-        secret,
-        max_age=int(parts.settings.absolute.total_seconds()),
-        path="/",
-        secure=parts.settings.https,
-        httponly=True,
-        samesite="Lax",
-    )

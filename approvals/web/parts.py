@@ -107,7 +107,8 @@ class WebSettings:
 class WebParts:
     """Everything the handlers use. `notices` is asked at each `/me`; `random` only tests replace.
 
-    `endpoints` are further routes of the REST API, of parts that `approvals` does not know.
+    `endpoints` are further routes of the REST API, of parts that `approvals` does not know. `links`: do one-time links
+    sign people in?
     """
 
     db: Database
@@ -119,6 +120,7 @@ class WebParts:
     version: str
     features: Mapping[str, bool] = field(default_factory=dict)
     notices: Callable[[], Sequence[Notice]] = tuple
+    links: Callable[[], bool] = lambda: True
     endpoints: Sequence[Endpoint] = ()
     random: Callable[[int], bytes] = secrets.token_bytes
 

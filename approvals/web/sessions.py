@@ -19,6 +19,7 @@ from approvals import tokens
 from approvals.acting import Actor
 from approvals.directory import Directory
 from approvals.domain.model import Person, PersonId
+from approvals.domain.sign_in import SignIn
 from approvals.storage.people import SessionRow
 from approvals.storage.tx import Tx
 from approvals.web.parts import PARTS, WebSettings
@@ -34,12 +35,13 @@ _COOKIE = re.compile(r"[A-Za-z0-9_-]{43}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visitor:
-    """The person behind a request, and by what proof. `csrf` is set for sessions only."""
+    """The person behind a request, and by what proof. `csrf` and `sign_in` (how it began) are set for sessions only."""
 
     person: Person
     via: str
     proof: str = field(repr=False)
     csrf: str | None = field(default=None, repr=False)
+    sign_in: SignIn | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,12 +82,31 @@ async def still_there(request: web.Request, visitor: Visitor) -> Person | None:
     return await parts.db.read(lambda tx: look(tx, parts.directory, visitor.proof, parts.settings))
 
 
+def session_before(request: web.Request) -> str | None:
+    """What is kept of the session cookie that a browser still has, good or not: signing in again ends it."""
+    secret = request.cookies.get(request.app[PARTS].settings.cookie, "")
+    return digest(secret) if secret.isascii() and secret else None
+
+
+def keep_session(response: web.StreamResponse, settings: WebSettings, secret: str) -> None:
+    """Hand a session's cookie to the browser."""
+    response.set_cookie(
+        settings.cookie,
+        secret,
+        max_age=int(settings.absolute.total_seconds()),
+        path="/",
+        secure=settings.https,
+        httponly=True,
+        samesite="Lax",
+    )
+
+
 def digest(secret: str) -> str:
     """What is kept of a secret."""
     return hashlib.sha256(secret.encode("ascii")).hexdigest()
 
 
-def open_session(tx: Tx, person: PersonId, settings: WebSettings, random: bytes) -> Opened:
+def open_session(tx: Tx, person: PersonId, settings: WebSettings, random: bytes, sign_in: SignIn) -> Opened:
     """Save a new session. `random` is twice SECRET_BYTES."""
     secret, csrf = _text(random[:SECRET_BYTES]), _text(random[SECRET_BYTES:])
     now = tx.now
@@ -96,6 +117,7 @@ def open_session(tx: Tx, person: PersonId, settings: WebSettings, random: bytes)
         created_at=now,
         seen_at=now,
         expires_at=now + settings.absolute,
+        sign_in=sign_in,
     )
     tx.people.add_session(session)
     return Opened(secret=secret, csrf=csrf)
@@ -116,20 +138,20 @@ async def _by_bearer(request: web.Request, sent: list[str]) -> Visitor:
 async def _by_session(request: web.Request, proof: str) -> Visitor:
     parts = request.app[PARTS]
 
-    def look(tx: Tx) -> tuple[Person, str, bool] | None:
+    def look(tx: Tx) -> tuple[Person, SessionRow, bool] | None:
         person = _session_person(tx, parts.directory, proof, parts.settings)
         session = tx.people.session(proof)
         if person is None or session is None:
             return None
-        return person, session.csrf, tx.now - session.seen_at >= SEEN_EVERY
+        return person, session, tx.now - session.seen_at >= SEEN_EVERY
 
     found = await parts.db.read(look)
     if found is None:
         raise unauthenticated()
-    person, csrf, stale = found
+    person, session, stale = found
     if stale:
         await parts.db.write(lambda tx: tx.people.see_session(proof, tx.now))
-    return Visitor(person=person, via="web", proof=proof, csrf=csrf)
+    return Visitor(person=person, via="web", proof=proof, csrf=session.csrf, sign_in=session.sign_in)
 
 
 def _token_person(tx: Tx, directory: Directory, proof: str, _settings: WebSettings) -> Person | None:

@@ -21,7 +21,7 @@ from gateway.cli.common import DENIED, USAGE, config_file, fail
 from gateway.config import ConfigErrors, load_config, store_of
 from gateway.drafts import managed_by_files
 from gateway.reload import known
-from gateway.settings import Settings
+from gateway.settings import Settings, claim_rules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +93,7 @@ async def _operator(db: Database, settings: Settings, given: str | None) -> str:
     name = given or os.environ.get("PLACET_PERSON")
     if not name:
         fail("Who are you? Give --as EMAIL, or set PLACET_PERSON.", USAGE)
-    directory = Directory(settings.people, settings.person_tokens)
+    directory = Directory(settings.people, settings.person_tokens, claim_rules(settings))
     person = await db.read(lambda tx: directory.person(tx, name))
     if person is None:
         fail(f"There is no person {name}. `placet people list` shows who there is.", USAGE)

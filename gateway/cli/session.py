@@ -25,10 +25,14 @@ from approvals.storage.engine import Database
 from gateway.cli.common import USAGE, config_file, fail, operator
 from gateway.config import ConfigErrors
 from gateway.desks import holder, new_id, routes_of, surroundings_of
+<<<<<<< HEAD
 from gateway.edits import Edits
 from gateway.judge import Judge
 from gateway.limits import Limits
 from gateway.settings import ServerSettings, Settings, policies_for
+=======
+from gateway.settings import Settings, claim_rules
+>>>>>>> d481b36 (Let people sign in with the identity provider of their company)
 from gateway.start import load
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -74,7 +78,7 @@ async def opened(config: Path | None) -> AsyncIterator[Session]:
     except ConfigErrors as err:
         fail(str(err))
     async with settings.store.opened() as db:
-        directory = Directory(settings.people, settings.person_tokens)
+        directory = Directory(settings.people, settings.person_tokens, claim_rules(settings))
         desk = Desk(
             db=db,
             bus=bus_for(db),

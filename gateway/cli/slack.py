@@ -18,7 +18,7 @@ from approvals.directory import Directory
 from gateway.cli.common import FAILED, USAGE, config_file, config_option, fail, json_option, run, say
 from gateway.config import ConfigErrors
 from gateway.policy.routes import askers, terms
-from gateway.settings import Settings, SlackSettings, every_policy
+from gateway.settings import Settings, SlackSettings, claim_rules, every_policy
 from gateway.start import load
 
 NEW_APP = "https://api.slack.com/apps?new_app=1&manifest_yaml="
@@ -96,7 +96,7 @@ def _places(settings: Settings) -> tuple[str, ...]:
 
 
 async def _linked(settings: Settings) -> Line:
-    directory = Directory(settings.people, settings.person_tokens)
+    directory = Directory(settings.people, settings.person_tokens, claim_rules(settings))
     async with settings.store.opened() as db:
         people = await db.read(directory.people)
     count = sum(bool(person.slack) and not person.disabled for person in people.values())

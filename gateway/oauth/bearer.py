@@ -1,27 +1,21 @@
 """One access token -> whom it speaks for, or nobody (security.md 1e S2, S3).
 
-The head and the claims are read once, strictly; the signature is verified over the bytes that were read, under a key
-of the one issuer and an algorithm from a pinned list. Every way to fail is the same nobody. What was found is kept by
-the hash of the whole token until the token expires, or the issuer's keys change.
+The signature is verified in `signed`; here is asked what the claims must say. Every way to fail is the same nobody.
+What was found is kept by the hash of the whole token until the token expires, or the issuer's keys change.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
-import math
-import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeGuard
+from typing import Any
 
-from joserfc.jws import JWSRegistry
-
-from gateway.oauth.keyset import ALGORITHMS, IssuerKeys
-from gateway.protocol.strict import Malformed, read
+from gateway.oauth.keyset import IssuerKeys
+from gateway.oauth.moments import is_time
+from gateway.oauth.signed import verified
 
 LEEWAY_SECONDS = 60
 MAX_TOKEN = 8192
@@ -30,7 +24,6 @@ MAX_KEPT = 10_000
 LONGEST_LIFE_SECONDS = 24 * 3600
 """What was found of a token that is good for longer is found again after this long."""
 
-_SHAPE = re.compile(r"([A-Za-z0-9_-]{1,4096})\.([A-Za-z0-9_-]{1,8000})\.([A-Za-z0-9_-]{1,1400})")
 _TYPES = frozenset({"jwt", "at+jwt", "application/at+jwt", "application/jwt"})
 
 
@@ -82,10 +75,10 @@ class Bearers:
                 self._kept.move_to_end(name)
                 return kept.speaker
             del self._kept[name]
-        claims = await self._verified(token)
-        if claims is None or (until := self._good_until(claims)) is None:
+        signed = await verified(token, self._keys, types=_TYPES, longest=MAX_TOKEN)
+        if signed is None or (until := self._good_until(signed.claims)) is None:
             return None
-        speaker = self._speaker(claims)
+        speaker = self._speaker(signed.claims)
         if speaker is not None:
             self._keep(name, _Kept(speaker=speaker, until=until, generation=self._keys.generation))
         return speaker
@@ -95,28 +88,10 @@ class Bearers:
         while len(self._kept) > MAX_KEPT:
             self._kept.popitem(last=False)
 
-    async def _verified(self, token: str) -> Mapping[str, Any] | None:
-        found = _SHAPE.fullmatch(token) if len(token) <= MAX_TOKEN else None
-        if found is None:
-            return None
-        head, claims, signature = _object(found[1]), _object(found[2]), _decoded(found[3])
-        if head is None or claims is None or signature is None or claims.get("iss") != self._expected.issuer:
-            return None  # asked of the claims before the signature only so that strangers' tokens cost us nothing
-        alg, kid = head.get("alg"), head.get("kid")
-        if not isinstance(alg, str) or alg not in ALGORITHMS or not _plain_head(head, kid):
-            return None
-        key = await self._keys.find(kid, alg)
-        if key is None:
-            return None
-        # "EdDSA" is the older name of the same signature over the same curve (RFC 9864).
-        model = JWSRegistry.algorithms["Ed25519" if alg == "EdDSA" else alg]
-        signed = f"{found[1]}.{found[2]}".encode("ascii")
-        return claims if model.verify(signed, signature, key.key) else None
-
     def _good_until(self, claims: Mapping[str, Any]) -> float | None:
         now = self._now()
         expires, begins, made = claims.get("exp"), claims.get("nbf", 0), claims.get("iat", 0)
-        if not _is_time(expires) or not _is_time(begins) or not _is_time(made):
+        if not is_time(expires) or not is_time(begins) or not is_time(made):
             return None
         if now >= expires + LEEWAY_SECONDS or begins > now + LEEWAY_SECONDS or made > now + LEEWAY_SECONDS:
             return None
@@ -142,13 +117,6 @@ class Bearers:
         )
 
 
-def _plain_head(head: Mapping[str, Any], kid: object) -> bool:
-    """Nothing in the head that would have to be understood, and names as they should be."""
-    typ = head.get("typ", "JWT")
-    named = kid is None or (isinstance(kid, str) and 0 < len(kid) <= 256)
-    return named and "crit" not in head and "b64" not in head and isinstance(typ, str) and typ.lower() in _TYPES
-
-
 def _scopes(claims: Mapping[str, Any]) -> frozenset[str]:
     found: set[str] = set()
     for name in ("scope", "scp"):
@@ -156,22 +124,3 @@ def _scopes(claims: Mapping[str, Any]) -> frozenset[str]:
         words = value.split(" ") if isinstance(value, str) else value if isinstance(value, list) else []
         found |= {word for word in words if isinstance(word, str) and word}
     return frozenset(found)
-
-
-def _is_time(value: object) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= 0
-
-
-def _object(part: str) -> Mapping[str, Any] | None:
-    raw = _decoded(part)
-    value = read(raw) if raw is not None else None
-    return value if isinstance(value, dict) and not isinstance(value, Malformed) else None
-
-
-def _decoded(part: str) -> bytes | None:
-    try:
-        raw = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
-    except (binascii.Error, ValueError):
-        return None
-    # Only the canonical spelling: stray bits in the last character would make two tokens of one.
-    return raw if base64.urlsafe_b64encode(raw).rstrip(b"=").decode("ascii") == part else None

@@ -16,6 +16,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 from urllib.parse import quote
 
+from pydantic import SecretStr
+
 from gateway.oauth import metadata
 from gateway.oauth.fetch import Failed, Fetcher
 from gateway.oauth.places import Forbidden, checked, host_of
@@ -34,6 +36,15 @@ class Denied(Failed):
     def __init__(self, error: str) -> None:
         super().__init__(f"the token endpoint refused: {visible(error)}", passing=False)
         self.error = error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Client:
+    """Placet as a client of an authorization server, and how it shows itself there."""
+
+    id: str
+    secret: SecretStr | None
+    auth_method: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +118,7 @@ async def source(fetcher: Fetcher, settings: ServerOauthSettings, url: str, chal
             issuer=None,
             token_endpoint=settings.token_url,
             authorization_endpoint=settings.authorization_url,
-            auth_method=_auth_method(settings, ()),
+            auth_method=auth_method(settings.client_secret, ()),
             resource=url,
             scopes=settings.scopes,
         )
@@ -131,7 +142,7 @@ async def source(fetcher: Fetcher, settings: ServerOauthSettings, url: str, chal
         issuer=issuer,
         token_endpoint=found.token_endpoint,
         authorization_endpoint=found.authorization_endpoint,
-        auth_method=_auth_method(settings, found.auth_methods),
+        auth_method=auth_method(settings.client_secret, found.auth_methods),
         resource=resource,
         scopes=scopes,
         answers_iss=found.answers_iss,
@@ -147,24 +158,35 @@ async def obtain(
         Denied: it said no.
         Failed: it did not answer as it should.
     """
-    form = {**fields, "resource": where.resource}
-    headers: dict[str, str] = {}
-    secret = settings.client_secret.get_secret_value() if settings.client_secret is not None else ""
-    match where.auth_method:
+    client = Client(id=settings.client_id, secret=settings.client_secret, auth_method=where.auth_method)
+    body = await ask(fetcher, where.token_endpoint, client, {**fields, "resource": where.resource})
+    return _tokens(body, fields.get("refresh_token"), now)
+
+
+async def ask(fetcher: Fetcher, endpoint: str, client: Client, fields: Mapping[str, str]) -> Mapping[str, Any]:
+    """What a token endpoint answers to the fields of one grant, once it has said yes.
+
+    Raises:
+        Denied: it said no.
+        Failed: it did not answer as it should.
+    """
+    form, headers = {**fields}, {}
+    secret = client.secret.get_secret_value() if client.secret is not None else ""
+    match client.auth_method:
         case "client_secret_basic":
-            pair = f"{quote(settings.client_id, safe='')}:{quote(secret, safe='')}"
+            pair = f"{quote(client.id, safe='')}:{quote(secret, safe='')}"
             headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
         case "client_secret_post":
-            form |= {"client_id": settings.client_id, "client_secret": secret}
+            form |= {"client_id": client.id, "client_secret": secret}
         case _:
-            form["client_id"] = settings.client_id
-    answer = await fetcher.form(where.token_endpoint, form, headers, what=_WHAT)
+            form["client_id"] = client.id
+    answer = await fetcher.form(endpoint, form, headers, what=_WHAT)
     if answer.status != 200:
         error = answer.body.get("error")
         if 400 <= answer.status < 500 and isinstance(error, str):
             raise Denied(error)
         raise Failed(f"the {_WHAT} answered HTTP {answer.status}")
-    return _tokens(answer.body, fields.get("refresh_token"), now)
+    return answer.body
 
 
 def _tokens(body: Mapping[str, Any], refresh: str | None, now: float) -> Tokens:
@@ -186,8 +208,13 @@ def _tokens(body: Mapping[str, Any], refresh: str | None, now: float) -> Tokens:
     return Tokens(access=access, refresh=rotated or refresh, renew_at=now + lasts - early, expires_at=now + lasts)
 
 
-def _auth_method(settings: ServerOauthSettings, offered: tuple[str, ...]) -> str:
-    if settings.client_secret is None:
+def auth_method(secret: SecretStr | None, offered: tuple[str, ...]) -> str:
+    """How a client shows itself at a token endpoint that offers these ways; where it says nothing, by Basic.
+
+    Raises:
+        Failed: by none that we have.
+    """
+    if secret is None:
         return "none"
     for method in ("client_secret_basic", "client_secret_post"):
         if not offered or method in offered:

@@ -31,6 +31,7 @@ class ServerMetadata:
     auth_methods: tuple[str, ...]
     pkce_methods: tuple[str, ...]
     answers_iss: bool
+    end_session_endpoint: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +63,7 @@ async def of_issuer(fetcher: Fetcher, issuer: str) -> ServerMetadata:
             auth_methods=_words(document, "token_endpoint_auth_methods_supported"),
             pkce_methods=_words(document, "code_challenge_methods_supported"),
             answers_iss=document.get("authorization_response_iss_parameter_supported") is True,
+            end_session_endpoint=_address(document, "end_session_endpoint", fetcher),
         )
     raise Failed("the issuer publishes no metadata at its well-known addresses", passing=False)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from tests.browser.chromium import RunningConsole, launch
 from tests.browser.shots_slack import take_card
 from tests.fakes.console_api import ConsoleFake
+from tests.fakes.console_samples import Json
 
 START = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 WIDE, PHONE = (1280, 760), (390, 844)
@@ -38,6 +39,7 @@ class Shot:
     signed_in: bool = True
     notices: bool = False
     operator: bool = False
+    offer: Json = field(default_factory=dict)
 
 
 def _request(number: int) -> str:
@@ -178,6 +180,23 @@ SHOTS = [
     Shot(name="person", path="/people?id=ben@example.com", operator=True),
     Shot(name="person-change", path="/people?id=ben@example.com", before=_change, operator=True),
     Shot(name="sign-in", path="/login#good-token", signed_in=False),
+    Shot(name="sign-in-provider", path="/login", signed_in=False, offer={"provider": "Example SSO"}),
+    Shot(
+        name="sign-in-refused",
+        path="/login?again",
+        signed_in=False,
+        offer={
+            "provider": "Example SSO",
+            "links": False,
+            "refused": "zoe@example.com is not known here. Ask an admin to add you, then sign in again.",
+        },
+    ),
+    Shot(
+        name="signed-out",
+        path="/login?signed-out",
+        signed_in=False,
+        offer={"provider": "Example SSO", "end_session": "https://id.example.com/end"},
+    ),
     Shot(name="no-such-page", path="/nowhere"),
 ]
 
@@ -185,6 +204,7 @@ SHOTS = [
 @contextmanager
 def _console(shot: Shot) -> Iterator[RunningConsole]:
     fake = ConsoleFake.of(shot.scenario, START)
+    fake.offer = {**fake.offer, **shot.offer}
     fake.clock, fake.signed_in = (lambda: START), shot.signed_in
     fake.notices = fake.notices if shot.notices else []
     if shot.operator:

@@ -1,5 +1,8 @@
 """A real authorization server on loopback: discovery, keys that rotate, three grants, and wrong answers on demand.
 
+Where the scope `openid` is asked for it is an OpenID provider, too: `person` are the claims of whoever signs in, and
+`id_token` those of the next ID tokens that differ from what they should be.
+
 It judges what it is sent as strictly as RFC 6749, 7636, 8707 and 9207 ask: a test that passes here was not waved
 through. Everything it was asked is kept in `asked`; what it should get wrong is put into `wrong`.
 """
@@ -55,6 +58,9 @@ class AuthorizationServer:
     issued: list[str] = field(default_factory=list)
     hold: asyncio.Event | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
+    person: dict[str, Any] = field(default_factory=dict)
+    id_token: dict[str, Any] = field(default_factory=dict)
+    answer: dict[str, str | None] = field(default_factory=dict)
 
     def mint(self, *, key: SigningKey | None = None, header: dict[str, Any] | None = None, **claims: Any) -> str:
         """An access token of this issuer; a claim given as None is left out."""
@@ -109,8 +115,14 @@ class AuthorizationServer:
             return web.Response(status=400, text="only code with PKCE S256")
         code = secrets.token_urlsafe(16)
         self.codes[code] = asked
-        back = {"code": code, "state": asked["state"], "iss": self.issuer}
-        raise web.HTTPFound(asked["redirect_uri"] + "?" + urlencode(back))
+        back = {"code": code, "state": asked["state"], "iss": self.issuer, **self.answer}
+        said = {name: value for name, value in back.items() if value is not None}
+        raise web.HTTPFound(asked["redirect_uri"] + "?" + urlencode(said))
+
+    async def end_session(self, request: web.Request) -> web.StreamResponse:
+        """The person signs out here, too."""
+        self.asked.append(("/end", dict(request.query)))
+        return web.Response(text="You are signed out.")
 
     async def token(self, request: web.Request) -> web.StreamResponse:
         """The token endpoint."""
@@ -151,6 +163,7 @@ class AuthorizationServer:
         if asked is None or asked["client_id"] != client or asked["redirect_uri"] != form.get("redirect_uri"):
             return "invalid_grant"
         form.setdefault("scope", asked.get("scope", ""))
+        form["nonce"] = asked.get("nonce", "")
         digest = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
         proved = base64.urlsafe_b64encode(digest).rstrip(b"=").decode() == asked["code_challenge"]
         return None if proved and asked.get("resource") == form.get("resource") else "invalid_grant"
@@ -172,10 +185,18 @@ class AuthorizationServer:
         answer: dict[str, Any] = {"access_token": access, "token_type": "Bearer"}
         if self.expires_in is not None:
             answer["expires_in"] = self.expires_in
+        if form["grant_type"] == "authorization_code" and "openid" in form["scope"].split():
+            answer["id_token"] = self._id_token(access, form)
         if form["grant_type"] != "client_credentials":
             answer["refresh_token"] = secrets.token_urlsafe(16)
             self.refresh_tokens.add(answer["refresh_token"])
         return answer
+
+    def _id_token(self, access: str, form: dict[str, str]) -> str:
+        client = next(asked["client_id"] for where, asked in reversed(self.asked) if where == "/authorize")
+        half = hashlib.sha256(access.encode()).digest()[:16]
+        said = {"aud": client, "nonce": form["nonce"], "at_hash": _base64(half), **self.person, **self.id_token}
+        return self.mint(header={"typ": "JWT"}, **said)
 
     def _answer(self, name: str, plain: dict[str, Any]) -> web.Response:
         said = self.wrong[name]() if name in self.wrong else plain
@@ -200,6 +221,7 @@ async def authorization_server(path: str = "", **options: Any) -> AsyncIterator[
     app.router.add_get(path + "/jwks", server.jwks)
     app.router.add_get(path + "/authorize", server.authorize)
     app.router.add_post(path + "/token", server.token)
+    app.router.add_get(path + "/end", server.end_session)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

@@ -36,6 +36,8 @@ STATIC = Path(__file__).parents[2] / "approvals" / "web" / "static"
 PAGES = [path for path, _ in routes.PAGES if not path.startswith("/static/")]
 CSRF = "csrf-of-this-session"
 HEARTBEAT_SECONDS = 5
+SIGN_IN = ("/api/v1/login", "/api/v1/login/oidc", "/api/v1/sign-in")
+LINKS_ONLY: Json = {"links": True, "provider": None, "refused": None, "next": None, "end_session": None}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -48,6 +50,7 @@ class ConsoleFake:
         default_factory=lambda: dict.fromkeys(("agents", "people", "servers", "policies", "slack"), True)
     )
     signed_in: bool = True
+    offer: Json = field(default_factory=lambda: dict(LINKS_ONLY))
     me: Json = field(default_factory=lambda: dict(ME))
     streams: set[asyncio.Queue[str]] = field(default_factory=set)
     servers: list[Json] = field(default_factory=list)
@@ -144,6 +147,8 @@ def build(fake: ConsoleFake) -> web.Application:
     app.router.add_get("/static/{name:.+}", _static)
     app.router.add_get("/api/v1/me", _me)
     app.router.add_post("/api/v1/login", _login)
+    app.router.add_get("/api/v1/sign-in", _offer)
+    app.router.add_post("/api/v1/login/oidc", _begin)
     app.router.add_post("/api/v1/logout", _logout)
     app.router.add_get("/api/v1/requests", _list)
     app.router.add_get("/api/v1/requests/{id}", _show)
@@ -168,7 +173,7 @@ def build(fake: ConsoleFake) -> web.Application:
 @web.middleware
 async def _session(request: web.Request, handler: Any) -> web.StreamResponse:
     fake = request.app[FAKE]
-    if request.path.startswith("/api/") and request.path != "/api/v1/login":
+    if request.path.startswith("/api/") and request.path not in SIGN_IN:
         if not fake.signed_in:
             return problem(401, "unauthenticated", "Sign in.")
         if request.method in {"POST", "PUT"} and request.headers.get("X-CSRF-Token") != CSRF:
@@ -239,6 +244,15 @@ async def _login(request: web.Request) -> web.Response:
         return problem(403, "link_used", "This sign-in link was used already or is too old.")
     request.app[FAKE].signed_in = True
     return web.json_response({"person": ME})
+
+
+async def _offer(request: web.Request) -> web.Response:
+    return web.json_response(request.app[FAKE].offer)
+
+
+async def _begin(request: web.Request) -> web.Response:
+    request.app[FAKE].signed_in = True
+    return web.json_response({"url": (await request.json())["next"]})
 
 
 async def _logout(request: web.Request) -> web.Response:

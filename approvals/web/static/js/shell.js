@@ -153,7 +153,7 @@ function openSettings(me) {
     const leave = async () => {
       try {
         await post("/api/v1/logout");
-        window.location.assign("/login");
+        window.location.assign("/login?signed-out");
       } catch (error) {
         problem.textContent = `Could not sign out: ${error.message}`;
         problem.hidden = false;

@@ -1,0 +1,1 @@
+"""People sign in with the identity provider of their company (OpenID Connect)."""
