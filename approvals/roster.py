@@ -43,6 +43,11 @@ class Roster:
             )
             raise Invalid(field="slack", why=why)
 
+        rules = self._directory.claims
+        if rules is not None and rules.prefix and (theirs := [g for g in person.groups if g.startswith(rules.prefix)]):
+            why = f"{sorted(theirs)[0]!r} is given by the identity provider alone: its groups begin with {rules.prefix}"
+            raise Invalid(field="groups", why=why)
+
         def work(tx: Tx) -> None:
             self._permit(tx, actor, "change people", person.id)
             tx.people.upsert(person)
@@ -84,6 +89,26 @@ class Roster:
             return make_person_token(tx, key, secrets.token_bytes(tokens.RANDOM_BYTES), by=actor)
 
         return await self._db.write(work)
+
+    async def unlink(self, email: str, *, actor: Actor) -> None:
+        """Forget by which account of an identity provider a person is known, and end their sessions.
+
+        Whoever signs in next with their verified address is them.
+
+        Raises:
+            NotPermitted.
+            NotFound: nobody is known like that, or not by a provider.
+        """
+        key = PersonId(email.lower())
+
+        def work(tx: Tx) -> None:
+            permit(self._desk.room(tx), actor, "free accounts of the identity provider", roles=ADMINS)
+            if not tx.identities.unlink(key):
+                raise NotFound(what="account of the identity provider", name=email)
+            tx.people.end_sessions_of(key)
+            _note(tx, "person.unlinked", key, actor)
+
+        await self._db.write(work)
 
     async def login_link(self, email: str, *, actor: Actor) -> str:
         """What stands after the public URL of a link that signs a person in once, within 15 minutes.

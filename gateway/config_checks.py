@@ -44,7 +44,6 @@ class Checks(Collector):
 
     def sections(self) -> None:
         """Everything that the file alone can tell."""
-        self._later()
         self._addresses()
         for name, server in self._shape.servers.items():
             self._server(name, server)
@@ -86,12 +85,6 @@ class Checks(Collector):
         if self._shape.break_glass.mode == "alert" and not any(told):
             message = "an alert needs somewhere to go: configure slack, webhooks or notify"
             self.problem(("break_glass", "mode"), message, "or let two_people open it")
-
-    def _later(self) -> None:
-        if self._shape.login.oidc is not None:
-            self.not_yet(("login", "oidc"), "login.oidc")
-        if not self._shape.login.local:
-            self.not_yet(("login", "local"), "login.local: false")
 
     def _addresses(self) -> None:
         shape = self._shape

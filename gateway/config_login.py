@@ -63,6 +63,11 @@ def check_login(checks: Collector, shape: ConfigFile) -> None:
     if "openid" not in said.scopes:
         checks.problem((*path, "scopes"), "without the scope openid there is no ID token")
     _groups(checks, shape, said, path)
+    for name, person in shape.people.items():
+        for index, group in enumerate(person.groups):
+            if said.group_prefix and group.startswith(said.group_prefix):
+                message = f"{group!r} is given by the identity provider alone (login.oidc.group_prefix)"
+                checks.problem(("people", name, "groups", index), message)
     for key in ("admit_domains", "verified_domains"):
         wrong = [(n, one) for n, one in enumerate(getattr(said, key)) if not _DOMAIN.fullmatch(one)]
         for index, domain in wrong:

@@ -130,7 +130,7 @@ async def _visible(request: web.Request) -> ApprovalRequest:
     if _ID.fullmatch(id_):
         found = await request.app[PARTS].desk.get(id_, request[VISITOR].person)
     if found is None:
-        raise problems.not_found("request")
+        raise problems.unseen(request[VISITOR].person, "request")
     return found
 
 
@@ -156,7 +156,7 @@ async def _refusing(parts: WebParts, visitor: Visitor, done: Awaitable[ApprovalR
 async def _one_of_many(parts: WebParts, visitor: Visitor, item: BulkItemIn, batch: str) -> Raw:
     try:
         if await parts.desk.get(item.id, visitor.person) is None:
-            raise problems.not_found("request")
+            raise problems.unseen(visitor.person, "request")
         after = await _refusing(parts, visitor, parts.desk.decide(item.id, _decision(item, visitor, batch)))
     except Problem as problem:
         members = {**problem.extra, "id": item.id, "status": problem.status, "code": problem.code}

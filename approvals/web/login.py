@@ -14,7 +14,7 @@ from approvals.access import Access, access
 from approvals.domain.model import Person
 from approvals.domain.sign_in import LINK, SignIn
 from approvals.storage.tx import Tx
-from approvals.web import body
+from approvals.web import body, problems
 from approvals.web.models import Empty, LoginIn
 from approvals.web.parts import PARTS, WebParts
 from approvals.web.people import me_body
@@ -50,7 +50,7 @@ async def login(request: web.Request) -> web.StreamResponse:
     parts = request.app[PARTS]
     sent = await body.read(request, LoginIn)
     if not parts.links():
-        raise links_off()
+        raise problems.links_off()
     token = tokens.parse(tokens.Kind.LOGIN, sent.token)
     if token is None:
         raise _refused()
@@ -86,11 +86,6 @@ def _use(tx: Tx, parts: WebParts, link: str, before: str | None, fresh: bytes) -
         tx.people.end_session(before)
     tx.did("person.signed_in", person.id, subject=f"person:{person.id}", via="web", by="link")
     return person, open_session(tx, person.id, parts.settings, fresh, BY_LINK)
-
-
-def links_off() -> Problem:
-    """The answer where people sign in at their identity provider only."""
-    return Problem(403, "links_off", "One-time links are switched off here (login.local); sign in with the button.")
 
 
 def _refused() -> Problem:

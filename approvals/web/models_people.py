@@ -34,12 +34,26 @@ class LoginLinkOut(Model):
     url: str
 
 
+class ClaimsOut(Model):
+    """What the identity provider said of a person at their last sign-in, as far as it counts here, and until when."""
+
+    groups: list[str]
+    roles: list[str]
+    said_at: Time
+    until: Time
+    in_force: bool
+
+
 class ListedPersonOut(PersonOut):
-    """A person in the list of people. `source` is `config`, whom no act changes, or `added`."""
+    """A person in the list of people. `source` is `config`, whom no act changes, or `added`.
+
+    `roles` and `groups` are those given here; what the identity provider adds to them is in `claims`.
+    """
 
     slack: list[str]
     disabled: bool
     source: str
+    claims: ClaimsOut | None
 
 
 class PeopleOut(Model):

@@ -7,20 +7,22 @@ ever shows a token's hash, or a token twice; an agent's tokens are named by thei
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from aiohttp import web
 
 from approvals.access import Access, access
+from approvals.domain.claims import Identity, until
 from approvals.domain.model import Person, PersonId, Role
 from approvals.roster import Roster
 from approvals.storage.agents import AgentRow, TokenRow
 from approvals.storage.tx import Tx
-from approvals.web import body
+from approvals.web import body, problems
 from approvals.web.listing import limit_of, one_each, open_cursor, seal_cursor
 from approvals.web.models import Empty
 from approvals.web.models_people import PersonIn
-from approvals.web.parts import PARTS, WebParts
+from approvals.web.parts import PARTS, Notice, WebParts
 from approvals.web.problems import Problem
 from approvals.web.sessions import VISITOR, Visitor, actor_of
 from approvals.web.shape import answer, dumps, moment
@@ -41,9 +43,12 @@ async def list_people(request: web.Request) -> web.StreamResponse:
     """Everybody the directory knows."""
     _check_may_list(request[VISITOR].person)
     parts = request.app[PARTS]
-    known = await parts.db.read(parts.directory.people)
-    people = [_listed(parts, one) for one in sorted(known.values(), key=lambda one: one.id)]
-    return _list(request, "people", people, key="id")
+
+    def look(tx: Tx) -> list[dict[str, Any]]:
+        known, identities = parts.directory.own(tx), parts.directory.identities(tx)
+        return [_listed(parts, known[id_], identities.get(id_), tx.now) for id_ in sorted(known)]
+
+    return _list(request, "people", await parts.db.read(look), key="id")
 
 
 @access(Access.PERSON)
@@ -59,7 +64,8 @@ async def save_person(request: web.Request) -> web.StreamResponse:
         slack=frozenset(sent.slack),
     )
     await Roster(parts.desk).save(person, actor=actor_of(request[VISITOR]))
-    return answer(request, dumps(_listed(parts, person)))
+    look = parts.db.read(lambda tx: (parts.directory.identities(tx).get(person.id), tx.now))
+    return answer(request, dumps(_listed(parts, person, *await look)))
 
 
 @access(Access.PERSON)
@@ -84,8 +90,18 @@ async def make_link(request: web.Request) -> web.StreamResponse:
     """Make a link that signs a person in once, within 15 minutes; admins only."""
     await body.read(request, Empty)
     parts = request.app[PARTS]
+    if not parts.links():
+        raise problems.links_off()
     path = await Roster(parts.desk).login_link(request.match_info["id"], actor=actor_of(request[VISITOR]))
     return answer(request, dumps({"url": parts.settings.link(path)}))
+
+
+@access(Access.PERSON)
+async def unlink(request: web.Request) -> web.StreamResponse:
+    """Forget by which account of the identity provider a person is known, and end their sessions; admins only."""
+    await body.read(request, Empty)
+    await Roster(request.app[PARTS].desk).unlink(request.match_info["id"], actor=actor_of(request[VISITOR]))
+    return web.Response(status=204)
 
 
 @access(Access.PERSON)
@@ -106,9 +122,15 @@ async def me_body(parts: WebParts, visitor: Visitor) -> bytes:
             "server_time": moment(now),
             "version": parts.version,
             "features": _features(parts, visitor.person),
-            "notices": [{"level": one.level, "text": one.text} for one in parts.notices()],
+            "notices": [
+                {"level": one.level, "text": one.text} for one in (*_own_notices(visitor.person), *parts.notices())
+            ],
         }
     )
+
+
+def _own_notices(person: Person) -> tuple[Notice, ...]:
+    return (Notice(level="warning", text=problems.LAPSED),) if person.lapsed else ()
 
 
 def _features(parts: WebParts, person: Person) -> dict[str, bool]:
@@ -145,9 +167,31 @@ def _person(person: Person) -> dict[str, Any]:
     }
 
 
-def _listed(parts: WebParts, person: Person) -> dict[str, Any]:
+def _listed(parts: WebParts, person: Person, identity: Identity | None, now: datetime) -> dict[str, Any]:
     source = "config" if parts.directory.is_configured(person.id) else "added"
-    return {**_person(person), "slack": sorted(person.slack), "disabled": person.disabled, "source": source}
+    return {
+        **_person(person),
+        "slack": sorted(person.slack),
+        "disabled": person.disabled,
+        "source": source,
+        "claims": _claims(parts, identity, now),
+    }
+
+
+def _claims(parts: WebParts, identity: Identity | None, now: datetime) -> dict[str, Any] | None:
+    """What the identity provider said of somebody, as far as it counts here."""
+    rules = parts.directory.claims
+    if rules is None or identity is None:
+        return None
+    own = parts.directory.is_configured(identity.person)
+    counts = not own or identity.person in rules.configured
+    return {
+        "groups": sorted(rules.groups_of(identity.groups)) if counts else [],
+        "roles": sorted(role.value for role in rules.roles_of(identity.groups)) if not own else [],
+        "said_at": moment(identity.said_at),
+        "until": moment(until(identity, rules)),
+        "in_force": now < until(identity, rules),
+    }
 
 
 def _agents(tx: Tx) -> list[dict[str, Any]]:

@@ -15,12 +15,16 @@ from typing import Any
 
 from aiohttp import web
 
+from approvals.domain.model import Person
 from approvals.errors import Refusal
 
 PROBLEM_TYPE = "application/problem+json"
 
 UNAUTHENTICATED = "Sign in, or send a person's token as `Authorization: Bearer plc_person_…`."
 
+LAPSED = (
+    "What your identity provider said of your groups has run out, so you cannot decide by them. Sign out, and in again."
+)
 _CODES = {
     400: "bad_request",
     403: "forbidden",
@@ -80,6 +84,16 @@ def unauthenticated() -> Problem:
 def not_found(what: str) -> Problem:
     """The same answer for what is not there and for what this person may not see."""
     return Problem(404, "not_found", f"There is no {what} like that, or you may not see it.")
+
+
+def unseen(person: Person, what: str) -> Problem:
+    """What is not there, or not for this person; where their groups have run out they are told that instead."""
+    return Problem(403, "sign_in_again", LAPSED) if person.lapsed else not_found(what)
+
+
+def links_off() -> Problem:
+    """The answer where people sign in with their identity provider only."""
+    return Problem(403, "links_off", "One-time links are switched off here (login.local): sign in with the button.")
 
 
 def invalid(field: str, why: str) -> Problem:

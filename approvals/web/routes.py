@@ -237,6 +237,13 @@ API: tuple[Endpoint, ...] = (
         refuses=(404,),
     ),
     Endpoint(
+        method="POST",
+        path="/api/v1/people/{id}/unlink",
+        handler=people.unlink,
+        takes=models.Empty,
+        refuses=(404,),
+    ),
+    Endpoint(
         method="GET",
         path="/api/v1/agents",
         handler=people.list_agents,

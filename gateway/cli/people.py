@@ -12,7 +12,7 @@ import click
 from approvals import tokens
 from approvals.domain.model import Person, PersonId, Role
 from approvals.roster import Roster
-from gateway.cli.common import config_option, json_option, run, say
+from gateway.cli.common import config_option, fail, json_option, run, say
 from gateway.cli.session import as_option, opened
 
 
@@ -107,9 +107,31 @@ def login_link(email: str, actor: str | None, config: Path | None, as_json: bool
 
     async def job() -> None:
         async with opened(config) as session:
+            if not session.settings.local_login:
+                fail("One-time links are switched off (login.local: false): people sign in with the identity provider.")
             path = await Roster(session.desk).login_link(email, actor=session.somebody(actor))
             url = session.settings.public_url + path
         say({"url": url}, url, as_json=as_json)
+
+    run(job)
+
+
+@command.command()
+@click.argument("email")
+@as_option
+@config_option
+@json_option
+def unlink(email: str, actor: str | None, config: Path | None, as_json: bool) -> None:
+    """Forget by which account of the identity provider a person is known, and end their sessions.
+
+    Whoever signs in next with their verified address is them.
+    """
+
+    async def job() -> None:
+        async with opened(config) as session:
+            await Roster(session.desk).unlink(email, actor=session.somebody(actor))
+        text = f"{email.lower()} is signed out, and free for another account of the identity provider."
+        say({"unlinked": email.lower()}, text, as_json=as_json)
 
     run(job)
 

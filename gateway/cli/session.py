@@ -25,14 +25,10 @@ from approvals.storage.engine import Database
 from gateway.cli.common import USAGE, config_file, fail, operator
 from gateway.config import ConfigErrors
 from gateway.desks import holder, new_id, routes_of, surroundings_of
-<<<<<<< HEAD
 from gateway.edits import Edits
 from gateway.judge import Judge
 from gateway.limits import Limits
-from gateway.settings import ServerSettings, Settings, policies_for
-=======
-from gateway.settings import Settings, claim_rules
->>>>>>> d481b36 (Let people sign in with the identity provider of their company)
+from gateway.settings import ServerSettings, Settings, claim_rules, policies_for
 from gateway.start import load
 
 F = TypeVar("F", bound=Callable[..., Any])

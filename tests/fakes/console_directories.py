@@ -221,7 +221,7 @@ def token(prefix: str, start: datetime, **fields: Any) -> Json:
 def people() -> list[Json]:
     """People with and without Slack, and one who is disabled."""
     return [
-        {**ME, "slack": ["T01:U01"], "disabled": False, "source": "config"},
+        {**ME, "slack": ["T01:U01"], "disabled": False, "source": "config", "claims": None},
         {
             "id": BEN,
             "name": "Ben",
@@ -230,6 +230,13 @@ def people() -> list[Json]:
             "slack": ["T01:U02"],
             "disabled": False,
             "source": "added",
+            "claims": {
+                "groups": ["oidc:finance", "oidc:staff"],
+                "roles": ["reviewer"],
+                "said_at": "2026-11-24T07:58:00Z",
+                "until": "2026-11-25T07:58:00Z",
+                "in_force": True,
+            },
         },
         {
             "id": "old@example.com",
@@ -239,5 +246,6 @@ def people() -> list[Json]:
             "slack": [],
             "disabled": True,
             "source": "added",
+            "claims": None,
         },
     ]

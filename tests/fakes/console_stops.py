@@ -243,7 +243,7 @@ class Acts:
         body = await request.json()
         if any(one["id"] == body["id"] and one["source"] == "config" for one in self.fake.people):
             return problem(422, "invalid", f"id: {body['id']} is described in the configuration file; change that file")
-        saved = {**body, "name": body["name"] or body["id"], "disabled": False, "source": "added"}
+        saved = {**body, "name": body["name"] or body["id"], "disabled": False, "source": "added", "claims": None}
         self.fake.people = [one for one in self.fake.people if one["id"] != body["id"]] + [saved]
         return web.json_response(saved)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -170,7 +171,7 @@ UNSIGNED = (
 
 def _signed_wrong(how: str, issuer: AuthorizationServer) -> dict[str, Any]:
     good = {"aud": "placet", "nonce": issuer.asked_for("/authorize")[-1]["nonce"], **issuer.person}
-    token = {
+    tokens: dict[str, Callable[[], str | None]] = {
         "a key of its own": lambda: issuer.mint(key=new_key(), header={"typ": "JWT"}, **good),
         "no signature": lambda: issuer.mint(header={"alg": "none", "typ": "JWT"}, **good),
         "symmetric": lambda: issuer.mint(header={"alg": "HS256", "typ": "JWT"}, **good),
@@ -178,13 +179,13 @@ def _signed_wrong(how: str, issuer: AuthorizationServer) -> dict[str, Any]:
         "critical": lambda: issuer.mint(header={"typ": "JWT", "crit": ["x"]}, **good),
         "a key inside": lambda: issuer.mint(header={"typ": "JWT", "kid": None, "jwk": {}, "alg": "RS256"}, **good),
         "nothing": lambda: None,
-    }[how]()
-    return {"access_token": "a", "token_type": "Bearer", "id_token": token}
+    }
+    return {"access_token": "a", "token_type": "Bearer", "id_token": tokens[how]()}
 
 
 async def test_a_token_that_the_issuer_has_not_signed_signs_nobody_in(house: Office) -> None:
     for how in UNSIGNED:
-        house.issuer.wrong["token"] = lambda how=how: _signed_wrong(how, house.issuer)
+        house.issuer.wrong["token"] = partial(_signed_wrong, how, house.issuer)
         browser = house.browser()
         assert (await browser.sign_in()).headers["Location"] == LOGIN, how
         assert (await browser.me()).status == 401, how

@@ -183,7 +183,6 @@ REFUSED: list[tuple[str, str, str]] = [
         "Slack in clear",
     ),
     ("slack: {channel: c, app_token: y}", "'bot_token' is missing", "no bot"),
-    ("login: {oidc: {issuer: x}}", "'login.oidc' is not supported yet", "oidc"),
     ("email: {smtp: x, from: a@x.example}", "this cannot be used: an SMTP server is smtp://", "no mail server"),
     ("email: {smtp: 'smtp://u@h', from: a@x.example}", "a user and a password go together", "half a login"),
     ("email: {smtp: 'smtp://h', from: nobody}", "'nobody' is not an e-mail address", "no sender"),

@@ -158,20 +158,8 @@ def test_the_configuration_page_has_every_key_and_no_other() -> None:
     assert set(CONFIG_ROWS) == _keys(ConfigFile)
 
 
-LATER = {
-    "login.oidc": "login: {oidc: {issuer: x}}",
-}
-
-
-def test_the_keys_marked_as_later_are_those_that_are_tried_here() -> None:
-    assert {key for key, said in CONFIG_ROWS.items() if "Later" in said} == set(LATER)
-
-
-@pytest.mark.parametrize("key", LATER)
-def test_a_key_marked_as_later_is_refused_as_not_supported_yet(key: str, tmp_path: Path) -> None:
-    (tmp_path / "placet.yaml").write_text(LATER[key] + "\n", encoding="utf-8")
-    with pytest.raises(ConfigErrors, match="not supported yet"):
-        load_config(tmp_path / "placet.yaml", {})
+def test_no_key_is_promised_for_later() -> None:
+    assert [key for key, said in CONFIG_ROWS.items() if "Later" in said] == []
 
 
 @pytest.mark.parametrize(

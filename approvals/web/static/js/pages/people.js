@@ -8,6 +8,12 @@ import { bdi } from "../visible.js";
 
 const link = (id) => `/people?id=${encodeURIComponent(id)}`;
 
+/** What they have here, and what a sign-in has brought, while that holds. */
+function held(person, member) {
+  const brought = person.claims?.in_force ? person.claims[member] : [];
+  return [...new Set([...person[member], ...brought])].join(", ") || "none";
+}
+
 /** Draw the page. */
 export function page(main, context) {
   const id = new URLSearchParams(window.location.search).get("id");
@@ -32,8 +38,8 @@ export function page(main, context) {
     columns: [
       { name: "Person", cell: (person) => h("a", { href: link(person.id) }, bdi(person.name || person.id)) },
       { name: "Address", cell: (person) => bdi(person.id) },
-      { name: "Roles", cell: (person) => bdi((person.roles ?? []).join(", ") || "none") },
-      { name: "Groups", cell: (person) => bdi((person.groups ?? []).join(", ") || "none") },
+      { name: "Roles", cell: (person) => bdi(held(person, "roles")) },
+      { name: "Groups", cell: (person) => bdi(held(person, "groups")) },
       { name: "Slack", cell: (person) => (person.slack.length ? bdi(person.slack.join(", ")) : "not mapped") },
       { name: "State", cell: (person) => (person.disabled ? "Disabled" : "Active") },
       { name: "Kept in", cell: (person) => (person.source === "config" ? "the configuration" : "this list") },

@@ -87,6 +87,23 @@ export async function linkFor(person) {
   return done;
 }
 
+/** Free them from the account of the identity provider that they are known by. */
+export async function unlinkPerson(person) {
+  const done = await askAct("Free them from their account?", {
+    say: h(
+      "p",
+      {},
+      bdi(person.id, "strong"),
+      " is signed out everywhere. Whoever signs in next at the identity provider with this address, verified there, is them.",
+    ),
+    button: "Free the account",
+    kind: "no",
+    send: () => post(path(person, "unlink")),
+  });
+  if (done) announce("Freed.");
+  return done;
+}
+
 function rolesField(held) {
   const boxes = ROLES.map(([value]) => {
     const box = h("input", { type: "checkbox", value });

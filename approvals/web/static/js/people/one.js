@@ -4,8 +4,9 @@ import { h, show } from "../dom.js";
 import { icon } from "../icons.js";
 import { isAdmin } from "../roles.js";
 import { setTitle } from "../shell.js";
+import { ago } from "../time.js";
 import { bdi } from "../visible.js";
-import { linkFor, removePerson, savePerson, tokenFor } from "./acts.js";
+import { linkFor, removePerson, savePerson, tokenFor, unlinkPerson } from "./acts.js";
 
 /** Draw the page. */
 export async function personPage(main, id, { me }) {
@@ -34,12 +35,16 @@ function head(person, me, draw) {
   const remove = async () => {
     if (await removePerson(person)) window.location.assign("/people");
   };
+  const free = async () => {
+    if (await unlinkPerson(person)) draw({ ...person, claims: null });
+  };
   const acts = h(
     "div",
     { class: "page-acts" },
     added ? button("Change…", change) : null,
     person.disabled ? null : button("Sign-in link…", () => linkFor(person)),
     added ? button("API token…", () => tokenFor(person)) : null,
+    person.claims ? button("Free the account…", free) : null,
     added && person.id !== me.person.id ? button("Remove…", remove, "no") : null,
   );
   return h(
@@ -50,10 +55,22 @@ function head(person, me, draw) {
   );
 }
 
+/** What the identity provider said of them, and whether it still holds. */
+function claimed({ groups, roles, until, in_force }) {
+  const named = [...roles.map((role) => `the role ${role}`), ...groups];
+  return h(
+    "span",
+    {},
+    bdi(named.join(", ") || "no group that counts here"),
+    h("span", { class: "muted" }, in_force ? " · runs out " : " · ran out ", ago(until)),
+  );
+}
+
 function facts(person) {
   return factsAcross([
     ["Roles", bdi(person.roles.join(", ") || "none")],
     ["Groups", bdi(person.groups.join(", ") || "none")],
+    ...(person.claims ? [["From sign-in", claimed(person.claims)]] : []),
     ["Slack", person.slack.length ? bdi(person.slack.join(", "), "mono") : "not mapped"],
     ["Known from", person.source === "config" ? "the configuration file, which is where to change it" : "added while Placet ran"],
   ]);
