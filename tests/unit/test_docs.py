@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from approvals.domain.model import Cause, State
 from gateway.cli.root import main
-from gateway.config import ConfigErrors, load_config
+from gateway.config import load_config
 from gateway.config_file import ConfigFile
 from gateway.in_force import Standing
 from gateway.metrics import Metrics, Snapshot
