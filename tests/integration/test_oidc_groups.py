@@ -13,6 +13,7 @@ from approvals.errors import NotAllowed, NotClaimable
 from approvals.roster import Roster
 from approvals.storage.engine import Database
 from tests.fakes.authorization_server import AuthorizationServer, authorization_server
+from tests.fakes.keys import VAULT
 from tests.fakes.oidc_office import Browser, Office, office, rules
 from tests.fakes.web import ADA, BY, PEOPLE, Clock
 from tests.fakes.web import Answer as Got
@@ -35,7 +36,7 @@ def clock() -> Clock:
 @pytest.fixture
 async def house(sqlite_url: str, clock: Clock, issuer: AuthorizationServer) -> AsyncIterator[Office]:
     async with (
-        Database.opened(sqlite_url, clock=clock) as db,
+        Database.opened(sqlite_url, VAULT, clock=clock) as db,
         office(db, issuer, admit_domains=frozenset({"example.com"})) as running,
     ):
         yield running

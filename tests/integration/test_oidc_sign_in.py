@@ -13,6 +13,7 @@ from aiohttp import web
 from approvals.domain.model import Person, PersonId, Role
 from approvals.storage.engine import Database
 from tests.fakes.authorization_server import AuthorizationServer, authorization_server, new_key
+from tests.fakes.keys import VAULT
 from tests.fakes.oidc_office import COOKIE, Office, office, query_of
 from tests.fakes.web import ADA, PEOPLE, Clock
 
@@ -32,7 +33,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def house(sqlite_url: str, clock: Clock, issuer: AuthorizationServer) -> AsyncIterator[Office]:
-    async with Database.opened(sqlite_url, clock=clock) as db, office(db, issuer) as running:
+    async with Database.opened(sqlite_url, VAULT, clock=clock) as db, office(db, issuer) as running:
         running.is_somebody(ADA)
         yield running
 
