@@ -109,7 +109,7 @@ def existing(tx: Tx, key: str, cooldown: timedelta) -> Filed | None:
     if current is not None:
         return Filed(kind=FiledAs.JOINED, request=current)
     last = tx.requests.last_ended_by_key(key)
-    if last is None:
+    if last is None or last.destroyed is not None:
         return None
     kind = repeat_of(last, _end_of(last, tx.requests.events(last.id)), tx.now, cooldown)
     return Filed(kind=kind, request=last) if kind is not None else None

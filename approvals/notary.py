@@ -57,7 +57,9 @@ class Notary:
         return made
 
     def certify(self, tx: Tx, request: ApprovalRequest) -> bytes:
-        """The receipt of a request that has been decided."""
+        """The receipt of a request that has been decided; of one that was destroyed, the one written before."""
+        if request.destroyed is not None and (kept := tx.sealed.receipt(request.id)) is not None:
+            return kept
         (last,) = tx.audit.newest(request=request.id, limit=1)
         payload = receipt.statement(request, salt=self.signer.salt(request.id), last=last)
         signature = self.signer.sign(receipt.signing_bytes(payload))

@@ -18,6 +18,7 @@ from approvals.desk import Desk
 from approvals.directory import Directory
 from approvals.notary import Notary
 from approvals.outbox import Outbox
+from approvals.retention import Retention
 from approvals.stops import Stops
 from approvals.storage.engine import Database
 from approvals.sweeper import Sweeper
@@ -121,6 +122,7 @@ class Service:
         self.desk.edits = Edits(db=db, judge=self.judge, limits=self.limits, server=self.servers.seen_by)
         self.recorder = Recorder.of(keys)
         self.notary = Notary(db, signer_of(keys), settings.checkpoints)
+        self.retention = Retention(db, self.notary)
         state_key = keys.for_purpose("state")
         conversations = Conversations(work, state_key, once.first)
         self.learned = Learned(db, self.bus)
@@ -236,6 +238,7 @@ class Service:
         self.parts.refusals.most = settings.approvals.refusals_per_minute
         self.journal.recorder = self.recorder if settings.recording.arguments else None
         self.sweeper.keep = settings.recording.keep
+        self.retention.keep = settings.retention
         self.notary.file = settings.checkpoints
         agents = {name: agent.policies for name, agent in settings.agents.items() if agent.policies}
         await self.fleet.apply(settings.servers, agents)
@@ -262,6 +265,7 @@ class Service:
             "pins": self._follow_pins,
             "journal": self.journal.run,
             "notary": self.notary.run,
+            "retention": self.retention.run,
             "limits": self.limits.run,
             "recover": lambda: self.executor.recover(self.work.start, closing=lambda: self.parts.closing),
             "keep-alive": inbound.run,

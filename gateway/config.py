@@ -20,6 +20,7 @@ from approvals.domain.attention import Mode as FrictionMode
 from approvals.domain.break_glass import Mode
 from approvals.domain.model import OnTimeout, Person, PersonId, Role
 from approvals.filing import Caps
+from approvals.retention import Keep
 from approvals.storage.policies import PolicyVersion
 from gateway.config_asking import asking
 from gateway.config_channels import email_of, notify_of, webhooks_of
@@ -209,6 +210,7 @@ class _Loader:
             person_tokens={p.token_sha256: PersonId(k.lower()) for k, p in shape.people.items() if p.token_sha256},
             approvals=_approvals(shape.approvals),
             recording=_recording(shape.recording),
+            retention=Keep(arguments=shape.retention.arguments, calls=shape.retention.calls),
             break_glass=BreakGlassSettings(mode=Mode(shape.break_glass.mode)),
             checkpoints=self.folder / shape.audit.checkpoints if shape.audit.checkpoints else None,
             slack=SlackSettings(

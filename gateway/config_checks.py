@@ -11,6 +11,7 @@ import ipaddress
 import re
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import timedelta
 from urllib.parse import SplitResult, urlsplit
 
 from approvals import tokens
@@ -33,6 +34,7 @@ _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
 _SLACK_ID = re.compile(r"[UW][A-Z0-9]{2,}")
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 LONGEST_NAME = 64
+LEAST_KEPT = timedelta(days=1)
 
 
 class Checks(Collector):
@@ -55,11 +57,18 @@ class Checks(Collector):
         check_login(self, self._shape)
         check_channels(self, self._shape)
         self._break_glass()
+        self._retention()
         chain(self, self._shape.approvals.escalate, ("approvals", "escalate"))
         if self._shape.approvals.on_timeout == "allow":
             self.problem(
                 ("approvals", "on_timeout"), "silence can mean yes only where a rule says so itself; write deny here"
             )
+
+    def _retention(self) -> None:
+        kept = {"arguments": self._shape.retention.arguments, "calls": self._shape.retention.calls}
+        for name, length in kept.items():
+            if length is not None and length < LEAST_KEPT:
+                self.problem(("retention", name), "at least 1d: what is younger is still needed to answer and to count")
 
     def rules(self, settings: Settings, more_people: Iterable[Person], unread: frozenset[str] = frozenset()) -> None:
         """Every rule that asks people: are there any, may they decide, are there enough?

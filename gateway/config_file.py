@@ -250,6 +250,13 @@ class RecordingFile(Shape):
     keep: Length | None = Field(default=None, description="how long they are kept")
 
 
+class RetentionFile(Shape):
+    """How long things are kept before they are destroyed. Without it, for ever."""
+
+    arguments: Length | None = Field(default=None, description="what was written in a request, after it ended")
+    calls: Length | None = Field(default=None, description="rows of the journal of calls")
+
+
 class ConfigFile(Shape):
     """The configuration of Placet (contract.md 3)."""
 
@@ -265,6 +272,7 @@ class ConfigFile(Shape):
     people: dict[str, PersonFile] = Field(default_factory=dict)
     approvals: ApprovalsFile = Field(default_factory=ApprovalsFile)
     recording: RecordingFile = Field(default_factory=RecordingFile)
+    retention: RetentionFile = Field(default_factory=RetentionFile)
     break_glass: BreakGlassFile = Field(default_factory=BreakGlassFile)
     audit: AuditFile = AuditFile()
     slack: SlackFile | None = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import fcntl
 import logging
 import os
 import secrets
@@ -91,6 +92,27 @@ def make(path: Path) -> None:
     handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     with os.fdopen(handle, "w", encoding="ascii") as stream:
         stream.write(f"{_LINE}{base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()}\n")
+
+
+def add(path: Path) -> Keys:
+    """Put a fresh key for what is at rest behind those of the file, whole or not at all; the keys there are then.
+
+    Raises:
+        ValueError, OSError: as `load`.
+    """
+    with path.open("rb") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)  # two at once would lose one of the keys
+        load(path)
+        text = path.read_text(encoding="ascii").rstrip("\n")
+        fresh = base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
+        beside = path.with_name(f".{path.name}.new")
+        beside.unlink(missing_ok=True)
+        with os.fdopen(os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="ascii") as stream:
+            stream.write(f"{text}\n{_SEALING}{fresh}\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+        beside.replace(path)
+    return load(path)
 
 
 def _decoded(path: Path, text: str) -> bytes:

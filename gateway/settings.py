@@ -21,6 +21,7 @@ from approvals.domain.break_glass import Mode
 from approvals.domain.claims import ClaimRules
 from approvals.domain.model import Person, PersonId
 from approvals.filing import Caps
+from approvals.retention import Keep
 from gateway.policy.durations import written
 from gateway.policy.layers import layered, narrowed
 from gateway.policy.model import Policy
@@ -224,6 +225,7 @@ class Settings:
     person_tokens: Mapping[str, PersonId]
     approvals: ApprovalSettings
     recording: RecordingSettings = field(default_factory=RecordingSettings)
+    retention: Keep = field(default_factory=Keep)
     break_glass: BreakGlassSettings = field(default_factory=BreakGlassSettings)
     checkpoints: Path | None = None
     slack: SlackSettings | None = None

@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from approvals.errors import Unreadable
 from approvals.storage import migrate
 from approvals.storage.engine import Database
 from approvals.storage.sqlite import Part
@@ -40,8 +41,22 @@ class Store:
         return Database.opened(self.url, self.vault())
 
     async def serving(self) -> Database:
-        """The database for the service, whose `run()` is the caller's to start."""
-        return await Database.open(self.url, self.vault(), part=Part.SERVICE)
+        """The database for the service, whose `run()` is the caller's to start.
+
+        Raises:
+            Unreadable: something is sealed by a master key that is not in the file.
+        """
+        db = await Database.open(self.url, self.vault(), part=Part.SERVICE)
+        try:
+            masters = await db.read(lambda tx: tx.sealed.masters())
+            for master, count in masters.items():
+                if not db.vault.knows(master):
+                    sealed = f"what {count} requests say, sealed by the master key {master},"
+                    raise Unreadable(what=f"{sealed} which is not in {self.keys_file},")
+        except BaseException:
+            await db.close()
+            raise
+        return db
 
     def _masters(self) -> Masters:
         return load(self.keys_file).masters

@@ -99,6 +99,8 @@ def make_card(
     redactor = Redactor()
     arguments = json.loads(request.call.arguments)
     shown = plain.visible_lines(plain.pretty(redactor.value(redactor.places(arguments, request.terms.redact))))
+    if request.destroyed is not None:
+        shown = f"({request.destroyed})"
     telling = Telling(request=request, needs=needs, names=_names(people), history=tuple(history))
     open_now = request.state is State.PENDING and now < request.expires_at
     return Card(

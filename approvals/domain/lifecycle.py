@@ -49,6 +49,8 @@ class Note(StrEnum):
     """A person said whether the outcome was what they expected."""
     LATE = "late"
     """A result that came when our claim no longer stood: kept as evidence, never as state."""
+    DESTROYED = "destroyed"
+    """What was written in it is unreadable from here on, because it is older than is kept."""
 
 
 TABLE: Mapping[tuple[State, Event], State] = {

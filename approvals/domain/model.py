@@ -296,6 +296,27 @@ class Overrun:
     words: str
 
 
+class DestroyedBy(StrEnum):
+    """Why what was written in a request can be read no more."""
+
+    RETENTION = "retention"
+    """It was older than is kept."""
+    LOST_KEY = "lost_key"
+    """The master key that it was sealed with is lost, and somebody said so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Destroyed:
+    """Since when what was written in a request can be read no more, and why."""
+
+    at: datetime
+    by: DestroyedBy
+
+    def __str__(self) -> str:
+        how = "by retention" if self.by is DestroyedBy.RETENTION else "with a lost key"
+        return f"destroyed {how} on {self.at:%Y-%m-%d}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ruled:
     """What the policy says of a call whose arguments were edited. `terms` is None where those of the request stay."""
@@ -337,7 +358,7 @@ class ApprovalRequest:
 
     `revision` is the fence: every change raises it by one, and is refused if it is not the one read.
     `ground` says what approved it where the votes did not. `told_at` is set once the agent has been given the final
-    outcome; `shown_at` once the agent's own user was asked to open its page, and answered. Since `destroyed_at` nobody
+    outcome; `shown_at` once the agent's own user was asked to open its page, and answered. Once `destroyed`, nobody
     can read what the agent and people wrote: arguments, reasons and results are empty. `trace` is the ruling's trace
     as JSON data.
     """
@@ -369,7 +390,7 @@ class ApprovalRequest:
     outcome: Outcome | None = None
     told_at: datetime | None = None
     shown_at: datetime | None = None
-    destroyed_at: datetime | None = None
+    destroyed: Destroyed | None = None
     waiting: bool = False
     trace: tuple[Mapping[str, Any], ...] = ()
     over: tuple[Overrun, ...] = ()

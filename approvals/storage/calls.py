@@ -11,12 +11,14 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, literal, select, tuple_
+from sqlalchemy import RowMapping, delete, literal, select, tuple_
 
 from approvals.storage.frame import Group
 from approvals.storage.tables import calls
 
 _LISTS = ("trace", "limits", "shadow")
+FORGET_AT_ONCE = 2_000
+"""How many rows one statement deletes."""
 MAX_LIST = 500
 """No list is longer, whatever was asked for."""
 
@@ -92,6 +94,12 @@ class Calls(Group):
         order = (calls.c.at.desc(), calls.c.id.desc())
         rows = self._run(found.order_by(*order).limit(max(1, min(query.limit, MAX_LIST))))
         return [_call(row) for row in rows.mappings()]
+
+    def forget(self, before: datetime) -> tuple[int, bool]:
+        """Delete a batch of rows that are older; how many, and whether there may be more."""
+        old = select(calls.c.id).where(calls.c.at < before).order_by(calls.c.at).limit(FORGET_AT_ONCE)
+        count = self._run(delete(calls).where(calls.c.id.in_(old))).rowcount
+        return count, count == FORGET_AT_ONCE
 
 
 def _values(row: CallRow) -> dict[str, Any]:

@@ -7,11 +7,27 @@ the key behind in the file.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
-from sqlalchemy import Column, Connection, LargeBinary, Table, Text, delete, func, select, update
+from sqlalchemy import (
+    Column,
+    Connection,
+    Index,
+    LargeBinary,
+    Table,
+    Text,
+    delete,
+    func,
+    select,
+    text,
+    update,
+)
 
 from approvals.storage.metadata import METADATA
+from approvals.storage.types import Utc
 from approvals.storage.vault import Vault, WrappedKey
+
+IS_LATE = text("late_at IS NOT NULL")
 
 data_keys = Table(
     "data_keys",
@@ -19,8 +35,11 @@ data_keys = Table(
     Column("subject", Text, primary_key=True),
     Column("master", Text, nullable=False, index=True),
     Column("wrapped", LargeBinary, nullable=False),
+    Column("late_at", Utc),
+    Index("ix_data_keys_late", "late_at", sqlite_where=IS_LATE, postgresql_where=IS_LATE),
 )
-"""`subject` is a request's id. `master` names the key that wraps."""
+"""`subject` is a request's id, `master` names the key that wraps. `late_at`: when it was made for what is written in a
+request whose key was destroyed."""
 
 
 def find(conn: Connection, subjects: Iterable[str]) -> Mapping[str, WrappedKey]:
@@ -29,9 +48,10 @@ def find(conn: Connection, subjects: Iterable[str]) -> Mapping[str, WrappedKey]:
     return {row.subject: WrappedKey(row.master, row.wrapped) for row in conn.execute(wanted)}
 
 
-def save(conn: Connection, subject: str, key: WrappedKey) -> None:
-    """Keep the key of a new request."""
-    conn.execute(data_keys.insert().values(subject=subject, master=key.master, wrapped=key.wrapped))
+def save(conn: Connection, subject: str, key: WrappedKey, late_at: datetime | None = None) -> None:
+    """Keep a fresh key."""
+    row = {"subject": subject, "master": key.master, "wrapped": key.wrapped, "late_at": late_at}
+    conn.execute(data_keys.insert().values(row))
 
 
 def destroy(conn: Connection, subjects: Sequence[str]) -> None:
@@ -45,9 +65,9 @@ def count(conn: Connection) -> Mapping[str, int]:
     return {row.master: row.keys for row in conn.execute(counted)}
 
 
-def rewrap(conn: Connection, vault: Vault, newest: str, limit: int) -> int:
-    """Put some keys under the newest master; how many."""
-    older = select(data_keys).where(data_keys.c.master != newest).order_by(data_keys.c.subject).limit(limit)
+def rewrap(conn: Connection, vault: Vault, masters: Sequence[str], limit: int) -> int:
+    """Put some keys of these masters under the newest one; how many."""
+    older = select(data_keys).where(data_keys.c.master.in_(masters)).order_by(data_keys.c.subject).limit(limit)
     rows = conn.execute(older.with_for_update(skip_locked=True)).all()
     for row in rows:
         key = vault.rewrap(row.subject, WrappedKey(row.master, row.wrapped))

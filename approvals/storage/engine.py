@@ -155,6 +155,11 @@ class Database:
         finally:
             self._stopped.set()
 
+    async def scrub(self) -> None:
+        """Leave nothing of what was deleted in SQLite's log; PostgreSQL removes old rows by its own vacuum."""
+        if self.address.path is not None:
+            await asyncio.to_thread(sqlite.empty_log, self.address.path)
+
     async def close(self) -> None:
         """Commit what has queued if `run()` is there to do it, then let go of every connection."""
         self._stopping.set()

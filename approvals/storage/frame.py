@@ -90,9 +90,9 @@ class Frame:
         """What this transaction has recorded, in order."""
         return self._acts
 
-    def keep_cells(self, request: str, key: WrappedKey, cells: Cells) -> Cells:
+    def keep_cells(self, request: str, key: WrappedKey, cells: Cells, *, late_at: datetime | None = None) -> Cells:
         """Save a fresh key of the vault's, and use it from here on."""
-        data_keys.save(self.conn, request, key)
+        data_keys.save(self.conn, request, key, late_at)
         self._cells[request] = cells
         return cells
 
@@ -102,7 +102,13 @@ class Frame:
         Raises:
             Unreadable: its master key is not at hand.
         """
-        return self.cells_of([request]).get(request) or self.keep_cells(request, *self.vault.fresh(request))
+        return self.cells_of([request]).get(request) or self.keep_cells(
+            request, *self.vault.fresh(request), late_at=self.now
+        )
+
+    def forget_cells(self, request: str) -> None:
+        """Open and seal nothing more under a key that was deleted in this transaction."""
+        self._cells.pop(request, None)
 
     def cells_of(self, requests: Iterable[str]) -> Mapping[str, Cells]:
         """What opens the words of some requests; those whose keys were destroyed are missing.

@@ -25,6 +25,8 @@ from approvals.domain.model import (
     Cause,
     Claim,
     Client,
+    Destroyed,
+    DestroyedBy,
     Escalation,
     Factor,
     Ground,
@@ -239,7 +241,7 @@ def request_from(
         outcome=_outcome(row, texts),
         told_at=row.told_at,
         shown_at=row.shown_at,
-        destroyed_at=row.destroyed_at,
+        destroyed=_destroyed(row),
         waiting=bool(row.waiting),
         trace=tuple(texts[requests.c.trace] or ()),
         over=tuple(Overrun(**one) for one in texts[requests.c.over] or ()),
@@ -256,6 +258,10 @@ def _call(row: Row[Any], texts: Texts) -> ToolCall:
         meta_sha256=row.meta_sha256,
         tool_fingerprint=row.tool_fingerprint,
     )
+
+
+def _destroyed(row: Row[Any]) -> Destroyed | None:
+    return None if row.destroyed_at is None else Destroyed(at=row.destroyed_at, by=DestroyedBy(row.destroyed_by))
 
 
 def _outcome(row: Row[Any], texts: Texts) -> Outcome | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from approvals.storage import (
     data_keys,
     metadata,
+    sealed,
     tables,
     tables_attention,
     tables_audit,
@@ -14,5 +15,5 @@ from approvals.storage import (
 )
 
 METADATA = metadata.METADATA
-MODULES = (tables, tables_attention, tables_audit, tables_identities, tables_stops, tables_talk, data_keys)
+MODULES = (tables, tables_attention, tables_audit, tables_identities, tables_stops, tables_talk, data_keys, sealed)
 """Where the tables are described."""

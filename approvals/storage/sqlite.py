@@ -88,7 +88,14 @@ def compact(path: Path) -> None:
     """Write the file anew without what was deleted or overwritten in it, and empty the WAL."""
     with closing(sqlite3.connect(path, timeout=BUSY_MILLISECONDS / 1000, isolation_level=None)) as connection:
         connection.execute("VACUUM")
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    empty_log(path)
+
+
+def empty_log(path: Path) -> bool:
+    """Write the WAL into the file and cut it to nothing. False: somebody reads from it; it is for the next time."""
+    with closing(sqlite3.connect(path, timeout=BUSY_MILLISECONDS / 1000, isolation_level=None)) as connection:
+        busy: int = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        return busy == 0
 
 
 def _pragmas(part: Part) -> tuple[str, ...]:

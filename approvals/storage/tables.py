@@ -36,6 +36,8 @@ IS_QUEUED = text("state = 'queued'")
 IS_DEAD = text("state = 'dead'")
 IS_RETOLD = text("told_at IS NULL OR state = 'denied'")
 """The same call made again may be told of it: nobody was told yet, or a person said no."""
+IS_KEPT = text("destroyed_at IS NULL AND state NOT IN ('pending', 'approved', 'executing')")
+"""It has ended, and what was written in it can still be read."""
 IS_CHANGE = text("kind = 'change'")
 STATES = (
     "state IN ('pending', 'approved', 'denied', 'expired', 'cancelled', 'executing', 'succeeded', 'failed', 'unknown')"
@@ -88,6 +90,7 @@ requests = Table(
     Column("told_at", Utc),
     Column("shown_at", Utc),
     Column("destroyed_at", Utc),
+    Column("destroyed_by", Text),
     Column("waiting_holder", Text),
     Index("uq_requests_open_call", "call_key", unique=True, sqlite_where=IS_OPEN, postgresql_where=IS_OPEN),
     Index("ix_requests_call_key", "call_key", "created_at"),
@@ -99,6 +102,7 @@ requests = Table(
     Index("ix_requests_state", "state", "created_at", "id"),
     Index("ix_requests_agent", "agent", "created_at", "id"),
     Index("ix_requests_waiting", "waiting_holder"),
+    Index("ix_requests_kept", "changed_at", sqlite_where=IS_KEPT, postgresql_where=IS_KEPT),
     Index("ix_requests_retold", "changed_at", "server", "tool", sqlite_where=IS_RETOLD, postgresql_where=IS_RETOLD),
 )
 

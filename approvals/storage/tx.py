@@ -23,6 +23,7 @@ from approvals.storage.raises import Raises
 from approvals.storage.recordings import Recordings
 from approvals.storage.replicas import Replicas
 from approvals.storage.requests import Requests
+from approvals.storage.sealed import SealedRows
 from approvals.storage.snoozes import Snoozes
 from approvals.storage.switches import Switches
 from approvals.storage.upstream_tokens import Secrets
@@ -92,6 +93,11 @@ class Tx(Frame):
     def recordings(self) -> Recordings:
         """Arguments that were kept, and calls as they were judged."""
         return Recordings(self)
+
+    @property
+    def sealed(self) -> SealedRows:
+        """The end of what was sealed."""
+        return SealedRows(self)
 
     @property
     def switches(self) -> Switches:

@@ -14,6 +14,7 @@ PLAIN = frozenset(
         "as_expected",
         "binding",
         "break_glass",
+        "by",
         "cause",
         "code",
         "confirmed_by",

@@ -166,6 +166,13 @@ class DeliveryOut(Model):
     current: bool
 
 
+class DestroyedOut(Model):
+    """Since when, and why: it was older than is kept, or its master key is lost."""
+
+    at: Time
+    by: Literal["retention", "lost_key"]
+
+
 class RequestOut(Model):
     """An approval request as the asking person may see it.
 
@@ -184,7 +191,10 @@ class RequestOut(Model):
     agent: str
     owner: str | None
     client: ClientOut
-    arguments: dict[str, Any]
+    arguments: dict[str, Any] | None
+    destroyed: DestroyedOut | None = Field(
+        description="What was written in it can be read no more: arguments, reasons and results are null."
+    )
     arguments_sha256: str | None
     binding: str | None
     edited_from: dict[str, Any] | None

@@ -116,7 +116,8 @@ def _what(request: ApprovalRequest, *, full: bool) -> dict[str, Any]:
         "agent": caller.agent,
         "owner": caller.owner,
         "client": {"name": caller.client.name, "version": caller.client.version},
-        "arguments": _json(call.arguments, full=full, places=request.terms.redact),
+        "arguments": _arguments(request, full=full),
+        "destroyed": _destroyed(request),
         "arguments_sha256": call.arguments_sha256 if full else None,
         "binding": request.binding if full else None,
         "changes": _changes(request, full=full),
@@ -241,6 +242,17 @@ def _changes(request: ApprovalRequest, *, full: bool) -> list[dict[str, Any]]:
         return []
     found = changes(json.loads(request.edited_from), json.loads(request.call.arguments), request.terms.redact)
     return [one.as_json() for one in (found if full else masked(found))]
+
+
+def _destroyed(request: ApprovalRequest) -> dict[str, Any] | None:
+    gone = request.destroyed
+    return None if gone is None else {"at": moment(gone.at), "by": gone.by.value}
+
+
+def _arguments(request: ApprovalRequest, *, full: bool) -> Raw:
+    if request.destroyed is not None:
+        return Raw(b"null")
+    return _json(request.call.arguments, full=full, places=request.terms.redact)
 
 
 def _json(stored: bytes, *, full: bool, places: Iterable[Steps] = ()) -> Raw:

@@ -38,6 +38,8 @@ def show(request_id: str, opening: bool, config: Path | None) -> None:
             if not receipt.has_receipt(request):
                 fail(f"{request_id} has not been decided, so there is nothing to certify.")
             signer = signer_for(session.settings)
+            if opening and request.destroyed is not None:
+                fail(f"What was written in {request_id} was {request.destroyed}. Its receipt is still there.")
             if opening:
                 return json.dumps(receipt.openings(request, signer.salt(request.id)), indent=2).encode() + b"\n"
             notary = Notary(session.db, signer)

@@ -270,6 +270,8 @@ def _line(request: ApprovalRequest) -> str:
 
 def _page(request: ApprovalRequest, shown: Mapping[str, Any]) -> str:
     arguments = visible_lines(json.dumps(shown["arguments"], indent=2, ensure_ascii=False))
+    if request.destroyed is not None:
+        arguments = str(request.destroyed)
     facts = {
         "state": f"{request.state}{f' ({request.cause})' if request.cause else ''}",
         "tool": f"{request.call.server}/{request.call.tool}  ({request.risk}, {request.severity})",

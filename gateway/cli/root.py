@@ -31,6 +31,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "slack": ("gateway.cli.slack", "Print the app manifest to install in Slack."),
     "audit": ("gateway.cli.audit", "Verify the audit chain, and export it."),
     "receipt": ("gateway.cli.receipt", "Print the signed receipt of a request, and check one offline."),
+    "keys": ("gateway.cli.keys", "List, rotate and give up the keys that what is stored is sealed with."),
     "db": ("gateway.cli.db", "Upgrade or back up the database."),
     "version": ("gateway.cli.version", "Print the version."),
 }

@@ -155,6 +155,8 @@ def about(request: ApprovalRequest, *, url: str) -> bytes | UpstreamError:
     Raises:
         ValueError: the stored result of a finished call is not a JSON object.
     """
+    if request.destroyed is not None:
+        return _destroyed(request, url)
     match request.state:
         case State.PENDING | State.APPROVED | State.EXECUTING:
             return pending(request, url=url)
@@ -170,6 +172,14 @@ def about(request: ApprovalRequest, *, url: str) -> bytes | UpstreamError:
             return _failed(request, url)
         case State.UNKNOWN:
             return outcome_unknown(tool=request.call.tool, request=request, url=url)
+
+
+def _destroyed(request: ApprovalRequest, url: str) -> bytes:
+    text = (
+        f"{_call(request.call.tool)} ended long ago ({request.id}: {request.state}), and what it was about and came to "
+        "is no longer kept. This tells nothing of a new call. If you need the result, look at the server itself."
+    )
+    return _ended(Code.OUTCOME_UNKNOWN, request, text, url)
 
 
 def not_opened(request: ApprovalRequest, *, url: str) -> bytes:

@@ -207,6 +207,7 @@ REFUSED: list[tuple[str, str, str]] = [
     ("keys: {}\nkeys: {}", "placet.yaml:2:1: 'keys' stands twice here", "duplicate"),
     ("- a", "a mapping of keys to values is expected here, not a list", "a list"),
     ("", "the file is empty", "nothing"),
+    ("retention: {arguments: 12h}\n", "at least 1d", "what ended a moment ago would be destroyed"),
 ]
 
 

@@ -77,6 +77,7 @@ const EVENTS = {
   budgets_raised: "raised what the call goes over, for a while",
   raise_ended: "took the raise back",
   late: "brought a result after the fact, kept as evidence",
+  destroyed: "destroyed what was written in it",
 };
 
 /** Why, in words; an unknown cause is shown as it is. */
@@ -98,6 +99,7 @@ export function actorWords({ actor, name }) {
 
 /** One line of facts: the first few plain arguments. Never what a decision is made on. */
 export function factsLine(args) {
+  if (args === null) return "destroyed";
   const parts = [];
   for (const [key, value] of Object.entries(args ?? {})) {
     if (parts.length === 4) break;

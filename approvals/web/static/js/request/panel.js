@@ -12,6 +12,7 @@ import { bdi, visible } from "../visible.js";
 import { STATES, TONES, isAnswer } from "../words.js";
 import { actions } from "./actions.js";
 import { decisionBar } from "./decide.js";
+import { destroyed } from "./destroyed.js";
 import { evidence, needs } from "./evidence.js";
 import { justification, whyHeld } from "./reasons.js";
 import { raisesView } from "./raise.js";
@@ -144,6 +145,11 @@ function fillIn(panel) {
 function drawArguments(panel) {
   const { request } = panel;
   panel.binding = request.binding;
+  if (request.destroyed) {
+    panel.args = { unread: () => false, flip: () => {} };
+    show(panel.slots.args, destroyed(request));
+    return;
+  }
   const before = request.edited_from !== null && typeof request.edited_from === "object" ? request.edited_from : null;
   panel.args = argumentsView(request.arguments, { before, onRead: () => panel.bar?.unfolded() });
   panel.end = h("div", { class: "args-end" });

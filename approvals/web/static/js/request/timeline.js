@@ -40,6 +40,7 @@ function line(entry) {
       h("span", { class: "sub" }, `${one.count} of `, bdi((one.members ?? []).join(", "))),
     ),
     detail.until ? h("span", { class: "sub", text: `until ${exact(detail.until)}` }) : null,
+    detail.by ? h("span", { class: "sub", text: { retention: "it is older than is kept", lost_key: "its key is lost" }[detail.by] ?? detail.by }) : null,
     detail.reason ? h("span", { class: "sub" }, "“", bdi(detail.reason), "”") : null,
     detail.note ? h("span", { class: "sub" }, "“", bdi(detail.note), "”") : null,
   );
