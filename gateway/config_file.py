@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema
 
 from gateway.config_env import Expanded
-from gateway.policy.shapes import Count, EscalateShape, Length, Several, Shape, Words
+from gateway.policy.shapes import Count, EscalateShape, Keeping, Length, Several, Shape, Words
 
 
 def _port(value: object) -> object:
@@ -253,8 +253,8 @@ class RecordingFile(Shape):
 class RetentionFile(Shape):
     """How long things are kept before they are destroyed. Without it, for ever."""
 
-    arguments: Length | None = Field(default=None, description="what was written in a request, after it ended")
-    calls: Length | None = Field(default=None, description="rows of the journal of calls")
+    arguments: Keeping | None = Field(default=None, description="what was written in a request, after it ended")
+    calls: Keeping | None = Field(default=None, description="rows of the journal of calls")
 
 
 class ConfigFile(Shape):

@@ -9,12 +9,14 @@ _UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d
 _PART = re.compile(r"([0-9]{1,9})(ms|s|m|h|d)")
 _WHOLE = re.compile(r"(?:[0-9]{1,9}(?:ms|s|m|h|d))+")
 LONGEST = timedelta(days=366)
+LONGEST_KEPT = timedelta(days=36_600)
+"""Records may have to be kept for as long as a law says."""
 FIRST_YEAR, LAST_YEAR = 1970, 9000
 YEARS = f"in the years {FIRST_YEAR} to {LAST_YEAR}"
 """Windows before and after a moment must have their place in the calendar too."""
 
 
-def duration(text: object) -> timedelta:
+def duration(text: object, longest: timedelta = LONGEST) -> timedelta:
     """The length of time a text names.
 
     Raises:
@@ -25,9 +27,18 @@ def duration(text: object) -> timedelta:
     if not isinstance(text, str) or not _WHOLE.fullmatch(text):
         raise ValueError(f"{text!r} is not a duration; write 30s, 15m, 2h or 1d")
     parts = [timedelta(**{_UNITS[unit]: int(count)}) for count, unit in _PART.findall(text)]
-    if any(part > LONGEST for part in parts) or sum(parts, timedelta()) > LONGEST:
-        raise ValueError(f"{text!r} is longer than a year")
+    if any(part > longest for part in parts) or sum(parts, timedelta()) > longest:
+        raise ValueError(f"{text!r} is longer than {'a year' if longest is LONGEST else 'a hundred years'}")
     return sum(parts, timedelta())
+
+
+def keeping(text: object) -> timedelta:
+    """How long something is to be kept, which may be years.
+
+    Raises:
+        ValueError: as `duration`.
+    """
+    return duration(text, LONGEST_KEPT)
 
 
 def moment(text: str) -> datetime:

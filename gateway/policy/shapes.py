@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from gateway.policy.durations import YEARS, duration, moment
+from gateway.policy.durations import YEARS, duration, keeping, moment
 
 LARGEST_AMOUNT = Decimal(10) ** 30
 SMALLEST_DIGIT = 30
@@ -61,6 +61,11 @@ Length = Annotated[
     timedelta,
     BeforeValidator(duration),
     WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN, "examples": ["30s", "15m", "2h", "1d"]}),
+]
+Keeping = Annotated[
+    timedelta,
+    BeforeValidator(keeping),
+    WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN, "examples": ["90d", "3650d"]}),
 ]
 Moment = Annotated[
     datetime,
