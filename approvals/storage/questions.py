@@ -29,7 +29,7 @@ class Questions(Group):
                 by=PersonId(row["by"]),
                 via=row["via"],
                 at=row["at"],
-                text="" if cells is None else cells.open(questions.c.text, row["text"]),
+                text="" if cells is None else cells.open(questions.c.text, row["text"]) or "",
                 told_at=row["told_at"],
                 answer=None if cells is None else cells.open(questions.c.answer, row["answer"]),
                 answered_at=row["answered_at"],

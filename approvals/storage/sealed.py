@@ -19,7 +19,8 @@ from approvals.storage.audit import Audit
 from approvals.storage.data_keys import data_keys as keys
 from approvals.storage.frame import Group
 from approvals.storage.metadata import METADATA
-from approvals.storage.tables import IS_KEPT, requests, votes
+from approvals.storage.tables import IS_KEPT, events, requests
+from approvals.storage.tables_audit import audit
 from approvals.storage.types import Ciphertext, Utc
 from approvals.storage.vault import sealed_columns
 
@@ -32,6 +33,11 @@ receipts = Table(
 )
 """Receipts of requests that nobody could make one of any more."""
 NOTHING = Ciphertext(b"")
+APPEND_ONLY = (events, audit)
+
+
+def _emptied(table: Table) -> dict[str, Ciphertext | None]:
+    return {name: None if column.nullable else NOTHING for name, column in sealed_columns(table).items()}
 
 
 class SealedRows(Group):
@@ -46,10 +52,11 @@ class SealedRows(Group):
         """Delete the key of a request, and empty what it opened."""
         data_keys.destroy(self._tx.conn, [id])
         self._tx.forget_cells(id)
-        empty = {name: None if column.nullable else NOTHING for name, column in sealed_columns(requests).items()}
         gone = update(requests).where(requests.c.id == id)
-        self._run(gone.values(**empty, destroyed_at=self._tx.now, destroyed_by=by.value))
-        self._run(update(votes).where(votes.c.request_id == id).values(reason=None))
+        self._run(gone.values(**_emptied(requests), destroyed_at=self._tx.now, destroyed_by=by.value))
+        for table in METADATA.sorted_tables:
+            if table not in APPEND_ONLY and "request_id" in table.c and sealed_columns(table):
+                self._run(update(table).where(table.c.request_id == id).values(_emptied(table)))
         Audit(self._tx).forget(id)
 
     def destroy_late(self, before: datetime) -> int:
