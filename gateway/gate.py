@@ -21,6 +21,7 @@ from gateway.lookup import Down, Found, Lookup
 from gateway.paging import Cursors, ToolPage
 from gateway.parts import Parts
 from gateway.pipeline import collect, handle_call
+from gateway.policy import justifying
 from gateway.protocol import answers, stopped
 from gateway.protocol.asked import ANSWER_META, ANSWER_TOOL
 from gateway.protocol.classify import Era
@@ -130,10 +131,12 @@ class Gateway:
             text = answers.upstream_unavailable(server=found.server.name, tool=call.name, why=found.why)
             return Result(raw=text, is_error=True)
         schema = found.tool.definition.get("inputSchema")
+        why = call.arguments.pop(justifying.field_of(schema), None)
         wrong = params_disagree(schema, call.arguments, call.params, required=call.era is Era.MODERN)
         if wrong is not None:
             return RpcError(code=HEADER_MISMATCH, message=wrong)
         visit = await self._visit(caller, found, call, line)
+        visit.why = why
         # The visit alone holds the arguments from here, and lets go of them once the call is judged.
         del call
         return await handle_call(self._parts, visit)

@@ -20,6 +20,7 @@ from gateway.callers import Callers
 from gateway.catalog import NOWHERE, Catalog, Place, Tool
 from gateway.judge import Judge
 from gateway.paging import Shown
+from gateway.policy import justifying
 from gateway.policy.evaluate import listing
 from gateway.servers import Server, Servers
 from gateway.upstreams import NoAnswer, RpcError, Unsent, nothing
@@ -91,12 +92,20 @@ class Lookup:
         prefixed = server is None and len(asked) > 1
         await self._judge.meet(tool for answer in answers if not isinstance(answer, str) for tool in answer)
         return [
-            Shown(server=one.name, name=tool.name, listing=_named(tool, one.name if prefixed else None))
+            Shown(server=one.name, name=tool.name, listing=self._shown(one, tool, one.name if prefixed else None))
             for one, answer in zip(asked, answers, strict=True)
             if not isinstance(answer, str)
             for tool in answer
             if listing(one.policies, tool.name, self._judge.risk(tool).kind)
         ]
+
+    def _shown(self, server: Server, tool: Tool, prefix: str | None) -> dict[str, Any]:
+        """A tool as agents see it: with a field for their reason, where a rule of it may ask for one."""
+        shown, risk = _named(tool, prefix), self._judge.risk(tool).kind
+        word = justifying.asked(server.policies, tool.name, risk)
+        if word is None:
+            return shown
+        return justifying.with_field(shown, word, required=justifying.always(server.policies, tool.name, risk))
 
     async def find(
         self, caller: Caller, server: str | None, name: str, place: Place = NOWHERE

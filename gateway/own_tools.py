@@ -22,6 +22,7 @@ from gateway.lookup import Down, Found, Lookup
 from gateway.paging import Shown
 from gateway.parts import Holding, Parts
 from gateway.policy.evaluate import listing
+from gateway.policy.justifying import field_of
 from gateway.policy.verdicts import Final, final
 from gateway.protocol import answers, stopped
 from gateway.protocol.asked import ANSWER_TOOL
@@ -105,6 +106,9 @@ async def ask_policy(parts: Parts, lookup: Lookup, caller: Caller, server: str |
     stop = parts.switches.why(caller.agent, found.server.name)
     if stop is not None:
         return Result(raw=stopped.call(stop, tool=name, now=datetime.now(UTC)), is_error=True)
+    arguments = {
+        key: one for key, one in arguments.items() if key != field_of(found.tool.definition.get("inputSchema"))
+    }
     ruling = parts.judge.judge(found.server, found.tool, caller, arguments).ruling
     problems = await heavy.run(heavy.weight(arguments), found.tool.problems, arguments)
     return _told(final(ruling, await parts.limits.check(ruling.limits)), problems)

@@ -108,7 +108,7 @@ async def _made(
     parts: Parts, visit: Visit, judgement: Judgement, current: ApprovalRequest | None, back: Back | None
 ) -> Called:
     """A call that is made, for the first time or again; `current` is its request that is open and not running."""
-    ruling = judgement.ruling
+    ruling, visit.joins = judgement.ruling, current is not None
     if visit.found.tool.drifted:
         visit.outcome = "tool_changed"
         return refused(parts, visit, "tool_changed", answers.tool_changed(tool=visit.name))
@@ -235,16 +235,20 @@ async def _ask(
 ) -> Called:
     """Step 4: save it and tell people, or find what the same call has come to."""
     ruling = judgement.ruling
+    terms = replace(parts.judge.terms(spec), redact=ruling.redact)
+    if (wrong := talking.unreasoned(parts, visit, terms)) is not None:
+        return wrong
     filing = parts.desk.file(
         Filing(
             call=visit.call,
             caller=visit.caller,
-            terms=replace(parts.judge.terms(spec), redact=ruling.redact),
+            terms=terms,
             rule=rule,
             rule_reason=reason,
             policy_version=ruling.policy_version,
             risk=ruling.risk.value,
             severity=ruling.severity.value,
+            justification=talking.reason_of(visit, terms),
             trace=tuple(step.as_json() for step in ruling.trace),
             deny_cooldown=parts.holding.deny_cooldown,
             waiting=True,

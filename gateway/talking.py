@@ -1,4 +1,6 @@
-"""A reviewer's question reaches the agent whose call is held, and its answer comes back: the call stays as it is.
+"""What an agent says to people: why it makes a call, and what it answers.
+
+A reviewer's question reaches the agent whose call is held, and its answer comes back: the call stays as it is.
 
 A hold ends once for each question, so that the agent reads it; a client that goes on waiting without an answer is held
 again, and is reminded by progress and at the end of its hold.
@@ -7,12 +9,13 @@ again, and is reminded by progress and at the end of its hold.
 from __future__ import annotations
 
 from approvals.domain.lifecycle import open_question
-from approvals.domain.model import ApprovalRequest
+from approvals.domain.model import ApprovalRequest, Terms
 from approvals.errors import Invalid, NotFound
 from gateway.parts import Parts
+from gateway.policy import justifying
 from gateway.protocol import answers
 from gateway.protocol.asked import ANSWER_META
-from gateway.running import told
+from gateway.running import refused, told
 from gateway.upstreams import Result
 from gateway.upstreams.peers import TOOLS_CHANGED
 from gateway.visits import Visit
@@ -46,6 +49,24 @@ async def take_answer(parts: Parts, visit: Visit, request: ApprovalRequest) -> R
         where = f"/_meta/{ANSWER_META.replace('/', '~1')}"
         return told(answers.invalid_arguments(tool=visit.name, problems=[(where, _why(wrong))]))
     return None
+
+
+def unreasoned(parts: Parts, visit: Visit, terms: Terms) -> Result | None:
+    """A refusal of a call whose agent does not say why it makes it, though the rule wants that; once is enough."""
+    if terms.justification == "off" or visit.joins:
+        return None
+    why = justifying.wrong(visit.why, terms.justification)
+    if why is None:
+        return None
+    visit.outcome = "invalid_arguments"
+    field = justifying.field_of(visit.found.tool.definition.get("inputSchema"))
+    said = answers.invalid_arguments(tool=visit.name, problems=[(f"/{field}", why)])
+    return refused(parts, visit, f"invalid_arguments {why}", said)
+
+
+def reason_of(visit: Visit, terms: Terms) -> str | None:
+    """The agent's own reason, where the rule asks for one."""
+    return visit.why.strip() if terms.justification != "off" and isinstance(visit.why, str) else None
 
 
 def _why(wrong: Invalid | NotFound) -> str:

@@ -27,9 +27,10 @@ from gateway.showing import Back
 class Visit:
     """One call on its walk. `arguments` is dropped once the call is judged, so that a held call is small.
 
-    `back` is what the client brings from showing a page, `reply` what it says to a reviewer's question. `limited` is
-    the limit that decided instead of a rule, `counted_at` when limits were looked at, by the store's clock, `ran_at`
-    when the call was sent, having taken what it costs, and `shadowed` the limits in shadow that would have had no room.
+    `back` is what the client brings from showing a page, `reply` what it says to a reviewer's question, `why` its
+    reason for the call; `joins`: there is an open request of this call already. `limited` is the limit that decided
+    instead of a rule, `counted_at` when limits were looked at, by the store's clock, `ran_at` when the call was sent,
+    having taken what it costs, and `shadowed` the limits in shadow that would have had no room.
     """
 
     caller: Caller
@@ -44,6 +45,8 @@ class Visit:
     began: float
     back: Back | None = None
     reply: object = None
+    why: object = None
+    joins: bool = False
     request: str | None = None
     outcome: str | None = None
     limited: Exceeded | None = None

@@ -27,7 +27,7 @@ from gateway.cli.requests_confirm import confirming
 from gateway.cli.requests_expected import expected
 from gateway.cli.requests_shown import get
 from gateway.cli.requests_shown import shown as listed
-from gateway.cli.requests_talk import cancel, reassign, snooze
+from gateway.cli.requests_talk import ask, cancel, comment, reassign, snooze
 from gateway.cli.session import Session, as_option, opened
 from gateway.policy.durations import duration
 from gateway.protocol.jsonrpc import Malformed
@@ -46,7 +46,7 @@ def command() -> None:
     """
 
 
-for _one in (reassign, snooze, cancel, expected):
+for _one in (reassign, snooze, cancel, comment, ask, expected):
     command.add_command(_one)
 
 
@@ -282,6 +282,9 @@ def _page(request: ApprovalRequest, shown: Mapping[str, Any]) -> str:
         "binding": request.binding,
     }
     lines = [request.id, *(f"  {key:<10} {value}" for key, value in facts.items())]
+    for one in shown["questions"]:
+        lines.append(f"  {one['by']} asked: {visible_lines(one['question'])}")
+        lines.append(f"  the agent says, unverified: {visible_lines(one['answer'] or '(nothing yet)')}")
     lines += [f"  {vote['decision']:<10} by {vote['reviewer']} via {vote['via']}" for vote in shown["votes"]]
     changed = [f"    {one.words()}" for one in _edits(shown)]
     lines += ["  edited, from what the agent asked", *changed] if changed else []

@@ -1,4 +1,4 @@
-"""`placet requests reassign|snooze|cancel|comment`: what people do around a decision, from a terminal."""
+"""`placet requests reassign|snooze|cancel|comment|ask`: what people do around a decision, from a terminal."""
 
 from __future__ import annotations
 
@@ -78,6 +78,36 @@ def cancel(request_id: str, note: str | None, actor: str | None, config: Path | 
         return await session.desk.cancel(request_id, actor=person.id, cause=Cause.CANCELLED_BY_PERSON, note=note)
 
     _do(request_id, act, f"{request_id} is cancelled.", actor, config, as_json=as_json)
+
+
+@click.command()
+@click.argument("request_id", metavar="ID")
+@click.option("--text", required=True, help="What the other people read, at most 500 characters; the agent does not.")
+@as_option
+@config_option
+@json_option
+def comment(request_id: str, text: str, actor: str | None, config: Path | None, as_json: bool) -> None:
+    """Write a note for the other people."""
+
+    async def act(session: Session, person: Person) -> ApprovalRequest:
+        return await session.desk.comment(request_id, by=person.id, via="cli", text=text)
+
+    _do(request_id, act, f"Noted on {request_id}.", actor, config, as_json=as_json)
+
+
+@click.command()
+@click.argument("request_id", metavar="ID")
+@click.option("--question", required=True, help="What the agent is asked, at most 500 characters, quoted as data.")
+@as_option
+@config_option
+@json_option
+def ask(request_id: str, question: str, actor: str | None, config: Path | None, as_json: bool) -> None:
+    """Ask the agent something; its call stays held, and `show` has what it answers."""
+
+    async def act(session: Session, person: Person) -> ApprovalRequest:
+        return await session.desk.ask(request_id, by=person.id, via="cli", text=question)
+
+    _do(request_id, act, f"The agent of {request_id} is asked.", actor, config, as_json=as_json)
 
 
 def _do(request_id: str, act: Act, words: str, actor: str | None, config: Path | None, *, as_json: bool) -> None:

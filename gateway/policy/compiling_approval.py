@@ -21,7 +21,6 @@ AFTER_OR_UNDELIVERED = (
     "nobody answered and nobody could be reached are two things: write a step with after, and one with undelivered"
 )
 NOT_YET: dict[str, tuple[object, ...]] = {
-    "justification": (None, "off"),
     "cancel_window": (None, timedelta(0)),
 }
 """What the desk cannot do yet, with the values that ask for nothing."""

@@ -154,7 +154,7 @@ def build(fake: ConsoleFake) -> web.Application:
     app.router.add_get("/api/v1/requests/{id}", _show)
     app.router.add_get("/api/v1/requests/{id}/timeline", _timeline)
     app.router.add_post("/api/v1/requests/{id}/decision", _decide)
-    for verb in ("extend", "comment", "cancel", "resolve", "reassign", "snooze"):
+    for verb in ("extend", "comment", "cancel", "resolve", "reassign", "snooze", "ask"):
         app.router.add_post(f"/api/v1/requests/{{id}}/{verb}", _act)
     app.router.add_post("/api/v1/raises/{id}/revoke", _revoke)
     app.router.add_get("/api/v1/events", _events)
@@ -339,7 +339,8 @@ async def _act(request: web.Request) -> web.Response:
         "extend": {"expires_at": samples.stamp(datetime.fromisoformat(row["expires_at"]) + timedelta(minutes=15))},
         "reassign": {"needs": [{**need, "members": body.get("to")} for need in row["needs"]], "may_decide": False},
         "snooze": {"snoozed_until": row["expires_at"] if body.get("for") else None},
-        "comment": {"comments": [*row.get("comments", []), body.get("text")]},
+        "comment": {"comments": [*row["comments"], samples.comment(str(body.get("text")), fake.clock())]},
+        "ask": {"questions": [*row["questions"], samples.question(str(body.get("question")), fake.clock())]},
         "cancel": {
             "state": "cancelled",
             "cause": "cancelled_by_person",

@@ -71,6 +71,8 @@ def sample(number: int, start: datetime, *, age: float = 60, lasts: float = 900,
         "snoozed_until": None,
         "waiting": True,
         "outcome": None,
+        "questions": [],
+        "comments": [],
         "over": [],
         "may_raise": False,
         "raises": [],
@@ -78,6 +80,19 @@ def sample(number: int, start: datetime, *, age: float = 60, lasts: float = 900,
     made = {**request, **fields}
     named = [{**need, "members": need.get("members", [f"group:{need['group']}"])} for need in made["needs"]]
     return {**made, "needs": named}
+
+
+def comment(text: str, at: datetime, by: str = ADA) -> Json:
+    """What a person wrote for the others."""
+    return {"by": by, "name": by.partition("@")[0].title(), "text": text, "at": stamp(at), "via": "web"}
+
+
+def question(text: str, at: datetime, answer: str | None = None, by: str = ADA) -> Json:
+    """What a reviewer asked the agent, a minute before it answered."""
+    name = by.partition("@")[0].title()
+    told, answered = stamp(at), None if answer is None else stamp(at + timedelta(minutes=1))
+    asked = {"by": by, "name": name, "question": text, "at": told, "via": "slack", "told_at": told}
+    return {**asked, "answer": answer, "answered_at": answered}
 
 
 def vote(
@@ -131,7 +146,21 @@ def held(start: datetime) -> list[Json]:
     """What waits: plain, nearly over, two to approve, not mine, destructive, hostile, long, lists."""
     lines = [{"sku": f"SKU-{n:04d}", "count": n % 7 + 1, "price": n * 1.25, "gift": n % 3 == 0} for n in range(1, 25)]
     return [
-        sample(1, start, age=130, justification="The customer returned both items; support ticket 5521 asks for it."),
+        sample(
+            1,
+            start,
+            age=130,
+            justification="The customer returned both items; support ticket 5521 asks for it.",
+            questions=[
+                question(
+                    "Who confirmed that both items came back?",
+                    start - timedelta(seconds=110),
+                    answer="The warehouse scanned them on Monday, and the ticket names Jo.\u202egnitsiL",
+                ),
+                question("Which account is the money paid to?", start - timedelta(seconds=20), by=CLEO),
+            ],
+            comments=[comment("I have the ticket open.", start - timedelta(seconds=60), by=CLEO)],
+        ),
         sample(
             2,
             start,

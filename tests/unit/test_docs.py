@@ -219,7 +219,6 @@ def test_the_policy_page_has_every_operator_scope_window_and_class() -> None:
 
 
 POLICY_LATER = {
-    "justification": "tools: {t: {approval: {justification: required}}}",
     "cancel_window": "tools: {t: {approval: {cancel_window: 5s}}}",
 }
 

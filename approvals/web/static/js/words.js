@@ -57,6 +57,8 @@ const EVENTS = {
   extended: "extended the time",
   escalated: "asked further reviewers",
   reassigned: "handed it on",
+  asked: "asked the agent",
+  answered: "answered, unverified",
   quorum_met: "approved; the quorum is met",
   defaulted: "approved it by silence, as the rule says",
   covered: "approved it under a standing grant",

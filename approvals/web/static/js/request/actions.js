@@ -34,6 +34,7 @@ function offered(request, me, act) {
   }
   if (request.state === "pending") list.push(snoozing(request, act));
   if (request.may_reassign) list.push(["Hand on…", () => reassign(request, act)]);
+  if (request.may_reassign) list.push(["Ask the agent…", () => ask(act)]);
   if (request.state === "unknown" && roles.some((role) => ["reviewer", "operator"].includes(role))) {
     const note = (ran) => async () => {
       const text = await askText(
@@ -66,6 +67,15 @@ async function snooze(request, act) {
 async function reassign(request, act) {
   const body = await askReassign(request);
   if (body) act("reassign", body, "It was handed on.");
+}
+
+async function ask(act) {
+  const question = await askText(
+    "Ask the agent",
+    "It is told your words as a quotation while its call stays held, and nothing runs. What it answers is its own word. The deadline stays.",
+    { needed: true, button: "Ask", label: "Question" },
+  );
+  if (question !== null) act("ask", { question }, "The question is with the agent.");
 }
 
 async function comment(act) {

@@ -18,6 +18,7 @@ import { justification, whyHeld } from "./reasons.js";
 import { raisesView } from "./raise.js";
 import { outcomeView, verdict } from "./record.js";
 import { rawViews } from "./raw.js";
+import { saidView } from "./said.js";
 import { timelineView } from "./timeline.js";
 
 const LOOK_MS = 5_000;
@@ -133,7 +134,7 @@ function fillIn(panel) {
     }),
   );
   if (panel.binding !== request.binding || !panel.args) drawArguments(panel);
-  show(slots.why, justification(request), whyHeld(request, me.features));
+  show(slots.why, justification(request), saidView(request), whyHeld(request, me.features));
   show(slots.needs, needs(request));
   show(slots.rail, evidence(request));
   show(slots.acts, actions(request, { me, done: (newer) => accept(panel, newer, { redraw: true }) }));
