@@ -40,12 +40,9 @@ function line(entry) {
       h("span", { class: "sub" }, `${one.count} of `, bdi((one.members ?? []).join(", "))),
     ),
     detail.until ? h("span", { class: "sub", text: `until ${exact(detail.until)}` }) : null,
-<<<<<<< HEAD
     detail.by ? h("span", { class: "sub", text: { retention: "it is older than is kept", lost_key: "its key is lost" }[detail.by] ?? detail.by }) : null,
-=======
     detail.question ? h("span", { class: "sub" }, "“", bdi(detail.question), "”") : null,
     detail.answer ? h("span", { class: "sub" }, "“", bdi(detail.answer), "”") : null,
->>>>>>> 229dd22 (Let an agent say why it makes a call, and show what was said on the page)
     detail.reason ? h("span", { class: "sub" }, "“", bdi(detail.reason), "”") : null,
     detail.note ? h("span", { class: "sub" }, "“", bdi(detail.note), "”") : null,
   );
