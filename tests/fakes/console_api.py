@@ -2,7 +2,7 @@
 
 It exists so that pages can be looked at and tested without the rest. It keeps the shapes of contract.md 4 and the
 rules the pages rely on (binding, one winner, expiry, CSRF), nothing more. Run it by hand with
-`python -m tests.fakes.console_api [--scenario rich|empty|first|many|hostile|over|stopped] [--port N]`.
+`python -m tests.fakes.console_api [--scenario rich|empty|first|many|hostile|over|stopped|fast] [--port N]`.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from aiohttp import web
 from approvals.web import routes
 from approvals.web.headers import set_headers
 from tests.fakes import console_directories as directories
+from tests.fakes import console_insights
 from tests.fakes import console_policies as policies
 from tests.fakes import console_samples as samples
 from tests.fakes.console_directories import ME
@@ -75,6 +76,7 @@ class ConsoleFake:
             "many": samples.many(start, 200),
             "hostile": samples.hostile(start),
             "over": samples.over(start),
+            "fast": console_insights.attended(samples.held(start) + samples.past(start), start),
             "stopped": samples.held(start) + samples.past(start) + samples.bypassed(start),
         }[scenario]
         notices = (
@@ -165,6 +167,7 @@ def build(fake: ConsoleFake) -> web.Application:
     PolicyRoutes(fake).add(app)
     StopRoutes(fake).add(app)
     Acts(fake).add(app)
+    console_insights.Numbers(fake).add(app)
     app.router.add_get("/readyz", _ready)
     app.router.add_get("/{rest:(?!api/|static/).*}", _missing)
     return app
@@ -411,7 +414,7 @@ def main() -> None:
     """Serve one scenario until interrupted."""
     options = argparse.ArgumentParser()
     options.add_argument(
-        "--scenario", default="rich", choices=["rich", "empty", "first", "many", "hostile", "over", "stopped"]
+        "--scenario", default="rich", choices=["rich", "empty", "first", "many", "hostile", "over", "stopped", "fast"]
     )
     options.add_argument("--port", type=int, default=8643)
     chosen = options.parse_args()

@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from approvals.web.models_insights import InsightsOut
 from gateway.policy_page import models
+from tests.fakes import console_insights
 from tests.fakes import console_policies as fake
 
 NOW = datetime(2026, 11, 24, 10, tzinfo=UTC)
@@ -29,6 +31,12 @@ def test_what_the_fake_shows_of_a_policy_is_what_the_service_shows(book: fake.Bo
 @pytest.mark.parametrize("text", [fake.PAGE, fake.BROKEN])
 def test_what_the_fake_makes_of_a_text_is_what_the_service_makes_of_it(text: str) -> None:
     models.CheckOut.model_validate(fake.checked(text, "page:payments"))
+
+
+@pytest.mark.parametrize("scenario", ["rich", "empty"])
+def test_the_numbers_of_the_fake_have_the_shape_of_the_services(scenario: str) -> None:
+    found = InsightsOut.model_validate(console_insights.insights(NOW, scenario))
+    assert len(found.load) == 168
 
 
 def test_what_the_fake_says_of_a_call_is_what_the_service_says() -> None:

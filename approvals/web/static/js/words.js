@@ -78,6 +78,7 @@ const EVENTS = {
   commented: "commented",
   budgets_raised: "raised what the call goes over, for a while",
   raise_ended: "took the raise back",
+  expectation: "said whether the outcome was as expected",
   late: "brought a result after the fact, kept as evidence",
   destroyed: "destroyed what was written in it",
 };

@@ -13,7 +13,7 @@ const cancelButton = (close) =>
 /** Ask once more before approving. Gives {} or null. */
 export function askApproval(request, { onOpen }) {
   let yes = null;
-  const typed = destructive(request);
+  const typed = mustType(request);
   return openDialog(
     isAnswer(request) ? `Approve the answer in ${request.tool}?` : `Approve ${request.tool}?`,
     (close) => {
@@ -38,6 +38,7 @@ export function askApproval(request, { onOpen }) {
           effectWords(request),
         ),
         h("p", { class: "mono well" }, bdi(factsLine(request.arguments))),
+        slowly(request),
         typed ? typedName(request, yes) : null,
         h("div", { class: "ends" }, cancelButton(close), yes),
       );
@@ -47,7 +48,17 @@ export function askApproval(request, { onOpen }) {
   );
 }
 
-/** The tool's name, typed: what destroys is not approved by a press alone. */
+/** Must the tool's name be typed to approve it: because it destroys, or because this person approves too fast? */
+export const mustType = (request) => destructive(request) || request.confirm?.level === 2;
+
+/** Why this person is asked for a step more. */
+export function slowly(request) {
+  if (!request.confirm) return null;
+  const words = request.confirm.level === 2 ? "" : " Look at it again before you confirm.";
+  return h("p", { class: "held" }, `${request.confirm.why}.${words}`);
+}
+
+/** The tool's name, typed: what destroys, or is not read, is not approved by a press alone. */
 export function typedName(request, yes) {
   const input = h("input", { class: "input mono", autocomplete: "off", spellcheck: "false" });
   input.addEventListener("input", () => (yes.disabled = input.value !== request.tool));
@@ -57,7 +68,8 @@ export function typedName(request, yes) {
     h(
       "span",
       {},
-      "This call destroys something. Type the tool's name, ",
+      destructive(request) ? "This call destroys something. " : "",
+      "Type the tool's name, ",
       bdi(request.tool, "mono"),
       ", to approve it.",
     ),

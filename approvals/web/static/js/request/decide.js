@@ -150,12 +150,12 @@ async function ask(bar, answer, viaKey) {
   let said = {};
   if (answer === "deny") said = await askDenial(bar.request, shared);
   else if (answer === "raise") said = await askRaise(bar.request, shared);
-  else if (viaKey || highRisk(bar.request)) said = await askApproval(bar.request, shared);
+  else if (viaKey || highRisk(bar.request) || bar.request.confirm) said = await askApproval(bar.request, shared);
   bar.closeDialog = null;
-  return said;
+  return said && answer !== "deny" && bar.request.confirm ? { ...said, confirm: bar.request.confirm.send } : said;
 }
 
-async function send(bar, answer, { reason = null, raise = null }) {
+async function send(bar, answer, { reason = null, raise = null, confirm = null }) {
   const pressed = { deny: bar.deny, raise: bar.raise }[answer] ?? bar.approve;
   const words = pressed.lastChild.textContent;
   bar.sending = "Sending your decision…";
@@ -164,6 +164,7 @@ async function send(bar, answer, { reason = null, raise = null }) {
   const body = { decision: answer === "deny" ? "deny" : "approve", binding: bar.binding };
   if (reason) body.reason = reason;
   if (raise) body.raise = raise;
+  if (confirm) body.confirm = confirm;
   try {
     const recorded = await post(`/api/v1/requests/${encodeURIComponent(bar.request.id)}/decision`, body);
     pressed.lastChild.textContent = "Recorded";

@@ -11,6 +11,7 @@ import { bar } from "../time.js";
 import { bdi, visible } from "../visible.js";
 import { STATES, TONES, isAnswer } from "../words.js";
 import { actions } from "./actions.js";
+import { expectedView } from "./expected.js";
 import { decisionBar } from "./decide.js";
 import { destroyed } from "./destroyed.js";
 import { evidence, needs } from "./evidence.js";
@@ -90,7 +91,7 @@ function absent(panel, error) {
 function draw(panel) {
   const slot = (name) => h("div", { class: `slot slot-${name}` });
   panel.slots = Object.fromEntries(
-    ["head", "said", "verdict", "outcome", "raises", "args", "why", "timeline", "raw", "needs", "acts", "rail", "decision"].map((name) => [
+    ["head", "said", "verdict", "outcome", "expected", "raises", "args", "why", "timeline", "raw", "needs", "acts", "rail", "decision"].map((name) => [
       name,
       slot(name),
     ]),
@@ -99,7 +100,7 @@ function draw(panel) {
   panel.article = h(
     "article",
     { class: "request", "aria-label": "Request" },
-    h("div", { class: "request-main" }, s.head, s.said, s.verdict, s.outcome, s.raises, s.args, s.why, s.timeline, s.raw),
+    h("div", { class: "request-main" }, s.head, s.said, s.verdict, s.outcome, s.expected, s.raises, s.args, s.why, s.timeline, s.raw),
     h(
       "aside",
       { class: "request-rail", "aria-label": "Evidence" },
@@ -126,6 +127,7 @@ function fillIn(panel) {
   show(slots.said, panel.notice ? h("p", { class: "problem", role: "status" }, visible(panel.notice)) : null);
   show(slots.verdict, pending ? null : verdict(request));
   show(slots.outcome, request.outcome ? outcomeView(request) : null);
+  show(slots.expected, expectedView(request, { me, done: (newer) => accept(panel, newer, { redraw: true }) }));
   show(
     slots.raises,
     raisesView(request, {

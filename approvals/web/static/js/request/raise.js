@@ -8,8 +8,8 @@ import { announce, h } from "../dom.js";
 import { icon } from "../icons.js";
 import { countdown, exact, span } from "../time.js";
 import { bdi } from "../visible.js";
-import { destructive, missing, voterWords } from "../words.js";
-import { typedName } from "./ask.js";
+import { missing, voterWords } from "../words.js";
+import { mustType, slowly, typedName } from "./ask.js";
 
 const TIMES = [
   ["15m", "15 minutes"],
@@ -45,7 +45,7 @@ export function overView(request) {
 /** Ask for how long. Gives {raise} or null. */
 export function askRaise(request, { onOpen }) {
   let yes = null;
-  const typed = destructive(request);
+  const typed = mustType(request);
   return openDialog(
     "Approve and raise?",
     (close) => {
@@ -73,6 +73,7 @@ export function askRaise(request, { onOpen }) {
         h("ul", { class: "raise-list" }, request.over.map(raisedTo)),
         h("label", { class: "field" }, h("span", { class: "label", text: "For how long" }), lasts),
         together(request),
+        slowly(request),
         typed ? typedName(request, yes) : null,
         h(
           "div",
