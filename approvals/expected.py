@@ -8,6 +8,9 @@ from approvals.domain.lifecycle import Note, note
 from approvals.errors import Invalid, NotAllowed, NotFound
 from approvals.room import Result, Room
 
+REDRAWN = "slack"
+"""The channel whose cards are kept up to date after the end; a mail or an event is sent once."""
+
 
 def say(room: Room, request_id: str, *, person: str, as_expected: bool, words: str | None, via: str) -> Result:
     """Keep one person's answer to "as expected?"."""
@@ -23,6 +26,7 @@ def say(room: Room, request_id: str, *, person: str, as_expected: bool, words: s
         return refused
     detail = {"as_expected": as_expected, "note": clean(words), "via": via}
     room.tx.attention.say(request.id, speaker.id, as_expected=as_expected)
+    room.tx.messages.again(request.id, REDRAWN)
     row = note(request, Note.EXPECTATION, actor=speaker.id, at=room.tx.now, before=request.state, detail=detail)
     room.tx.requests.append(row, request.binding)
     return request

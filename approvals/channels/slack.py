@@ -17,7 +17,7 @@ from aiohttp import web
 
 from approvals.channels import Alert, MessageRef, Undeliverable
 from approvals.channels.slack_blocks import Drawing, draw, draw_alert, draw_minimal
-from approvals.channels.slack_clicks import Ack, Clicks
+from approvals.channels.slack_clicks import Clicks
 from approvals.channels.slack_client import SlackClient, SlackRefused
 from approvals.channels.slack_http import SignedPosts
 from approvals.channels.slack_payloads import Malformed, NotHandled
@@ -26,6 +26,7 @@ from approvals.channels.slack_reading import Reading
 from approvals.channels.slack_refusals import TOO_MUCH, never
 from approvals.channels.slack_signing import Signatures
 from approvals.channels.slack_socket import PING_SECONDS, Socket
+from approvals.channels.slack_submissions import Ack
 from approvals.channels.slack_telling import Telling
 from approvals.desk import Desk
 from approvals.domain.card import Card

@@ -36,6 +36,9 @@ class Action(StrEnum):
     VIEW = "view"
     NEXT = "next"
     PREVIOUS = "previous"
+    EXPECTED = "expected"
+    UNEXPECTED = "unexpected"
+    """Asks what was not as expected."""
     OPEN = "open"
     """Opens the web page; nothing of ours happens."""
 
@@ -66,6 +69,7 @@ def draw(card: Card) -> Drawing:
     blocks += warnings(card, most=WARNINGS, limit=WARNING)
     blocks += _arguments(card)
     blocks += _result(card)
+    blocks += _expected(card)
     blocks.append(_small_print(card))
     if not card.decided:
         blocks.append(_buttons(card))
@@ -254,6 +258,17 @@ def _result(card: Card) -> list[Json]:
         return []
     label = parts.line(parts.words("The server answered", "bold"))
     return [parts.rich(label, parts.preformatted(parts.cut(card.result_excerpt, RESULT)), block_id="result")]
+
+
+def _expected(card: Card) -> list[Json]:
+    """What people said of the outcome, and the buttons to say it."""
+    if not card.asks_expected:
+        return []
+    said = parts.words(parts.cut(card.expected_line or "nobody has said yet", STATUS))
+    yes = parts.button(Action.EXPECTED, "As expected", value=button_value(card))
+    no = parts.button(Action.UNEXPECTED, "Not as expected…", value=button_value(card))
+    line = parts.rich(parts.fact("As expected?", said), block_id="expected")
+    return [line, parts.actions(yes, no, block_id="outcome")]
 
 
 def _small_print(card: Card) -> Json:

@@ -7,8 +7,6 @@ is not one we keep up to date decides nothing, whatever it says on it.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -21,28 +19,15 @@ from approvals.channels.slack_parts import Json
 from approvals.channels.slack_payloads import Click, Command, Submission, Who
 from approvals.channels.slack_people import SlackPeople
 from approvals.channels.slack_reading import Reading, Seen
+from approvals.channels.slack_submissions import RAISED_FOR, VIA, Ack, Submissions, Then
 from approvals.channels.slack_telling import Telling, private
 from approvals.desk import Desk
 from approvals.domain import quorum
 from approvals.domain.model import Answer, Decision, State
-from approvals.errors import AlreadyDecided, Expired, Invalid, NotAllowed, NotFound, Refusal, StaleBinding
+from approvals.errors import AlreadyDecided, ConfirmNeeded, Expired, NotAllowed, NotFound, Refusal, StaleBinding
 
-VIA = "slack"
 PRESSES_KEPT = 1_000
-RAISED_FOR = timedelta(hours=1)
-"""What the button says."""
 USAGE = "Type “list” to see what waits for you, or a request id (req_…) to open one call."
-
-Then = Callable[[], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ack:
-    """The acknowledgement, what is done after it, and what is done instead of `body` if it comes too late."""
-
-    body: Json | None = None
-    then: Then | None = None
-    late: Then | None = None
 
 
 class Clicks:
@@ -50,6 +35,7 @@ class Clicks:
 
     def __init__(self, desk: Desk, *, people: SlackPeople, reading: Reading, telling: Telling) -> None:
         self._desk, self._people, self._reading, self._telling = desk, people, reading, telling
+        self._submissions = Submissions(desk, people=people, reading=reading, telling=telling)
         self._pressed: dict[tuple[str, ...], None] = {}
 
     async def interactive(self, payload: Any) -> Ack:
@@ -60,12 +46,14 @@ class Clicks:
         """
         what = payloads.interaction(payload)
         if isinstance(what, Submission):
-            return await self._submitted(what)
+            return await self._submissions.take(what)
         if what is None or what.action == Action.OPEN or self._came_before(what):
             return Ack()
         try:
             await self._people.admit(what.who)
             return Ack(then=await self._pressed_what(what))
+        except ConfirmNeeded as needed:
+            return Ack(then=partial(self._ask_again, what, needed))
         except Refusal as refused:
             return Ack(then=partial(self._refused, what, refused))
 
@@ -110,11 +98,20 @@ class Clicks:
             case Action.VIEW:
                 if not quorum.may_see(seen.person, seen.request):
                     raise NotAllowed(why=quorum.why_no_authority(seen.person, seen.request) or "it is not yours")
+                await self._desk.saw(seen.request, seen.person)
                 return partial(self._telling.show, click, views.full_call(seen.card))
+            case Action.EXPECTED | Action.UNEXPECTED:
+                return await self._spoken_of(click, seen)
             case Action.NEXT | Action.PREVIOUS:
                 return partial(self._telling.replace, click, _turned(click, seen))
             case Action.OPEN:
                 return None
+
+    async def _spoken_of(self, click: Click, seen: Seen) -> Then:
+        if click.action == Action.UNEXPECTED:
+            return partial(self._telling.show, click, views.unexpected(seen.card))
+        await self._desk.expect(click.request_id, person=seen.person.id, as_expected=True, words=None, via=VIA)
+        return partial(self._telling.repaint, click)
 
     async def _approve(self, click: Click, seen: Seen) -> Then | None:
         await self._may_decide(click, seen, Answer.APPROVE)
@@ -142,6 +139,14 @@ class Clicks:
     async def _decide(self, click: Click, seen: Seen, answer: Answer, *, raise_for: timedelta | None = None) -> None:
         decision = Decision(reviewer=seen.person.id, answer=answer, binding=click.binding, via=VIA, raise_for=raise_for)
         await self._desk.decide(click.request_id, decision)
+
+    async def _ask_again(self, click: Click, needed: ConfirmNeeded) -> None:
+        card = await self._reading.card(click.request_id)
+        if card is not None:
+            raising = click.action == Action.RAISE
+            why, level = str(needed.fields["why"]), int(needed.fields["level"])
+            view = views.confirm(card, why=why, level=level, raising=raising)
+            await self._telling.show(click, view, on_top=_is_in_modal(click))
 
     async def _may_decide(self, click: Click, seen: Seen, answer: Answer) -> None:
         """Refuse what can be refused before anybody reads or writes a reason.
@@ -173,26 +178,6 @@ class Clicks:
         if card is not None:
             title = "Your vote is in" if card.state is State.PENDING else "Approved"
             await self._telling.replace(click, views.notice(title, card.status_line, card.url))
-
-    async def _submitted(self, submission: Submission) -> Ack:
-        remembered = submission.view.kept
-        if submission.view.callback_id != views.DENY or remembered is None:
-            return Ack()
-        reason = views.reason(submission.typed.get(views.PRESET), submission.typed.get(views.WORDS))
-        try:
-            await self._people.admit(submission.who)
-            person = await self._reading.person(submission.who.user)
-            await self._desk.decide(
-                remembered.request_id,
-                Decision(reviewer=person.id, answer=Answer.DENY, binding=remembered.binding, via=VIA, reason=reason),
-            )
-        except Invalid as wrong:
-            return Ack(body={"response_action": "errors", "errors": {views.WORDS: str(wrong.fields["why"])}})
-        except Refusal as refused:
-            view = views.notice("Not denied", str(refused))
-            late = partial(self._telling.message, submission.who.user, f"Your denial did not count. {refused}")
-            return Ack(body={"response_action": "update", "view": view}, late=late)
-        return Ack(body={"response_action": "clear"})
 
     async def _open_by_id(self, command: Command, request_id: str) -> Ack:
         seen = await self._reading.look(command.who.user, request_id)

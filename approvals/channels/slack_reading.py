@@ -111,12 +111,12 @@ class Reading:
         return person
 
     def _card(self, tx: Tx, request: ApprovalRequest) -> Card:
-        room = self._desk.room(tx)
+        room, history = self._desk.room(tx), tx.requests.events(request.id)
         return make_card(
             request,
             needs=room.needs(request),
-            people=room.voters(request),
+            people=room.named(request, history),
             url=self._page(request.id),
             now=tx.now,
-            history=tx.requests.events(request.id),
+            history=history,
         )

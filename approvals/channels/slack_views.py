@@ -18,6 +18,7 @@ from approvals.channels.slack_parts import Json
 from approvals.domain.card import Card
 
 FULL_CALL, DENY, NOTICE, HOME = "full_call", "deny", "notice", "home"
+CONFIRM, CONFIRM_RAISE, UNEXPECTED = "confirm", "confirm_raise", "unexpected"
 PRESET, WORDS = "preset", "words"
 REASONS = (
     ("wrong_arguments", "The arguments are wrong"),
@@ -29,6 +30,7 @@ REASONS = (
 """The preset reasons, by the value Slack sends back."""
 FREE_TEXT_MAX = 500
 LISTED = 15
+LABEL = 140
 ROW = 300
 
 
@@ -110,6 +112,42 @@ def deny(card: Card) -> Json:
     what = parts.section(f"{card.tool} on {card.server}, asked for by {card.agent}", block_id="what")
     metadata = Kept(request_id=card.request_id, binding=card.binding).text()
     return parts.modal("Deny this call", [what, preset, own], callback_id=DENY, metadata=metadata, submit="Deny")
+
+
+def confirm(card: Card, *, why: str, level: int, raising: bool) -> Json:
+    """Asks once more, or for the name of the tool, of who approves too fast."""
+    body = [
+        parts.section(f"{card.tool} on {card.server}, asked for by {card.agent}", block_id="what"),
+        parts.section(f"{why}.", block_id="why"),
+    ]
+    if level > 1:
+        label = f"Type the name of the tool, {card.tool}, to approve it"
+        element = {"type": "plain_text_input", "action_id": CONFIRM, "max_length": FREE_TEXT_MAX}
+        typed = {"type": "input", "block_id": CONFIRM, "label": parts.plain(label, LABEL), "element": element}
+        body.append(typed)
+    return parts.modal(
+        "Approve this call?",
+        body,
+        callback_id=CONFIRM_RAISE if raising else CONFIRM,
+        metadata=Kept(request_id=card.request_id, binding=card.binding).text(),
+        submit="Approve and raise" if raising else "Approve",
+    )
+
+
+def unexpected(card: Card) -> Json:
+    """Asks what was not as expected."""
+    element = {"type": "plain_text_input", "action_id": WORDS, "multiline": True, "max_length": FREE_TEXT_MAX}
+    words: Json = {
+        "type": "input",
+        "block_id": WORDS,
+        "optional": True,
+        "label": parts.plain("What was not as expected?", LABEL),
+        "hint": parts.plain("The other people see this, the agent does not.", LABEL),
+        "element": element,
+    }
+    metadata = Kept(request_id=card.request_id, binding=card.binding).text()
+    what = parts.section(f"{card.tool} on {card.server}", block_id="what")
+    return parts.modal("Not as expected", [what, words], callback_id=UNEXPECTED, metadata=metadata, submit="Send")
 
 
 def reason(preset: str | None, own: str | None) -> str | None:

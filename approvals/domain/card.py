@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from approvals.domain import plain, raising
+from approvals.domain import expecting, plain, raising
 from approvals.domain.answered import answered_in
 from approvals.domain.excerpt import result_excerpt
 from approvals.domain.lifecycle import Record
@@ -44,7 +44,8 @@ class Card:
     `arguments` is the whole redacted JSON, however long. `hidden` counts the values the redactor hid in it.
     `answers` are on offer now: none once it is decided. `url` is the page with the full call. `over` are the limits
     that the call goes over, and `raises` what each would be if the approval raised it: nothing where that is not on
-    offer.
+    offer. `asks_expected`: it ran, and people are asked whether that was as expected; `expected_line` has what they
+    said.
     """
 
     request_id: str
@@ -78,6 +79,8 @@ class Card:
     url: str
     over: tuple[str, ...] = ()
     raises: tuple[str, ...] = ()
+    asks_expected: bool = False
+    expected_line: str | None = None
 
     @property
     def decided(self) -> bool:
@@ -95,13 +98,13 @@ def make_card(
     history: Iterable[Record] = (),
 ) -> Card:
     """The card of a request as it is now; its ledger adds who took it back and when it ended."""
-    needs = tuple(needs)
+    needs, history = tuple(needs), tuple(history)
     redactor = Redactor()
     arguments = json.loads(request.call.arguments)
     shown = plain.visible_lines(plain.pretty(redactor.value(redactor.places(arguments, request.terms.redact))))
     if request.destroyed is not None:
         shown = f"({request.destroyed})"
-    telling = Telling(request=request, needs=needs, names=_names(people), history=tuple(history))
+    telling = Telling(request=request, needs=needs, names=_names(people), history=history)
     open_now = request.state is State.PENDING and now < request.expires_at
     return Card(
         request_id=request.id,
@@ -135,7 +138,18 @@ def make_card(
         url=url,
         over=tuple(_line(f"{one.name}: {one.most} {one.words}") for one in request.over),
         raises=_raises(request) if open_now else (),
+        asks_expected=expecting.is_asked(request),
+        expected_line=_expected(history, _names(people)),
     )
+
+
+def _expected(history: Iterable[Record], names: Mapping[str, str]) -> str | None:
+    said = [
+        f"{names.get(one.person, _line(one.person))}: {'as expected' if one.as_expected else 'not as expected'}"
+        + (f" (“{_line(one.note)}”)" if one.note else "")
+        for one in expecting.answers(history)
+    ]
+    return "; ".join(said) or None
 
 
 def _raises(request: ApprovalRequest) -> tuple[str, ...]:

@@ -76,6 +76,11 @@ class Messages(Group):
         )
         self._run(behind.values(wanted_revision=revision, state="queued", next_at=now, attempts=0))
 
+    def again(self, request_id: str, channel: str) -> None:
+        """Ask for the cards of a request in one channel to be drawn anew, though its revision is the same."""
+        shown = (messages.c.request_id == request_id, messages.c.channel == channel, messages.c.state == "delivered")
+        self._run(update(messages).where(*shown).values(state="queued", next_at=self._tx.now, attempts=0))
+
     def take_due(
         self, holder: str, now: datetime, lease: timedelta, limit: int, *, but_not: Collection[str] = ()
     ) -> list[MessageRow]:

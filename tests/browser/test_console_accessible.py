@@ -116,6 +116,10 @@ def halted(page: Page) -> None:
     expect(page.locator(".stop").first).to_be_visible()
 
 
+def counted(page: Page) -> None:
+    expect(page.locator(".drawing").last).to_be_visible()
+
+
 EVERYWHERE = ["/", "/history", "/agents", "/people", "/servers", "/policies"]
 RICH = [
     # What is still held comes first: its time runs out while the others are looked at.
@@ -156,6 +160,10 @@ CASES = [
     ("over", request(41), raising),
     *(("stopped", path, halted) for path in ("/", "/history", "/stops", request(1))),
     ("hostile", "/stops", halted),
+    ("fast", request(2), opened("a")),
+    ("fast", request(28), nothing),
+    ("fast", "/insights", counted),
+    ("empty", "/insights", counted),
     ("rich", "/", freezing),
     ("rich", "/stops", asking),
     ("rich", "/agents?name=claude-ada", issued),

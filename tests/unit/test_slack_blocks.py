@@ -105,11 +105,12 @@ def test_a_pending_card_reads_from_the_risk_to_the_buttons() -> None:
         ("cancelled", "– Cancelled · new_order", "Cancelled: the policy changed"),
     ],
 )
-def test_a_card_that_is_over_says_who_and_when_and_offers_nothing(state: str, head: str, status: str) -> None:
+def test_a_card_that_is_over_says_who_and_when_and_offers_no_decision(state: str, head: str, status: str) -> None:
     shown = draw(samples.card(ended_requests()[state]))
     lines = read(shown.blocks)
     assert lines[:3] == [f"# {head}", f"*{status}* ", "Open the call"]
-    assert not any(block["type"] == "actions" for block in shown.blocks)
+    offered = [block["block_id"] for block in shown.blocks if block["type"] == "actions"]
+    assert offered == (["outcome"] if state in {"succeeded", "failed", "unknown"} else [])
 
 
 def test_a_card_whose_time_is_up_offers_nothing_before_it_is_swept() -> None:

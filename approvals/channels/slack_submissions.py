@@ -1,0 +1,117 @@
+"""Modals that are sent in: a denial with its reason, an approval with its further step, a word on an outcome.
+
+Like a press, each ends in the desk, and Slack hears of it once it is committed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+
+from approvals.channels import slack_views as views
+from approvals.channels.slack_parts import Json
+from approvals.channels.slack_payloads import Submission
+from approvals.channels.slack_people import SlackPeople
+from approvals.channels.slack_reading import Reading
+from approvals.channels.slack_telling import Telling
+from approvals.channels.slack_views import Kept
+from approvals.desk import Desk
+from approvals.domain.attention import YES
+from approvals.domain.model import Answer, Decision, Person
+from approvals.errors import ConfirmNeeded, Invalid, Refusal
+
+VIA = "slack"
+RAISED_FOR = timedelta(hours=1)
+"""What the button says."""
+Then = Callable[[], Awaitable[None]]
+Act = Callable[[Person], Awaitable[object]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ack:
+    """The acknowledgement, what is done after it, and what is done instead of `body` if it comes too late."""
+
+    body: Json | None = None
+    then: Then | None = None
+    late: Then | None = None
+
+
+class Submissions:
+    """The modals of ours as they come back."""
+
+    def __init__(self, desk: Desk, *, people: SlackPeople, reading: Reading, telling: Telling) -> None:
+        self._desk, self._people, self._reading, self._telling = desk, people, reading, telling
+
+    async def take(self, submission: Submission) -> Ack:
+        """Do what a modal was for; one of somebody else does nothing."""
+        remembered = submission.view.kept
+        if remembered is None:
+            return Ack()
+        match submission.view.callback_id:
+            case views.DENY:
+                return await self._denied(submission, remembered)
+            case views.CONFIRM | views.CONFIRM_RAISE:
+                return await self._confirmed(submission, remembered)
+            case views.UNEXPECTED:
+                return await self._unexpected(submission, remembered)
+            case _:
+                return Ack()
+
+    async def _denied(self, submission: Submission, remembered: Kept) -> Ack:
+        reason = views.reason(submission.typed.get(views.PRESET), submission.typed.get(views.WORDS))
+
+        async def deny(person: Person) -> None:
+            decision = Decision(
+                reviewer=person.id, answer=Answer.DENY, binding=remembered.binding, via=VIA, reason=reason
+            )
+            await self._desk.decide(remembered.request_id, decision)
+
+        return await self._done(submission, deny, "Not denied", "Your denial did not count.")
+
+    async def _confirmed(self, submission: Submission, remembered: Kept) -> Ack:
+        raising = submission.view.callback_id == views.CONFIRM_RAISE
+
+        async def approve(person: Person) -> None:
+            decision = Decision(
+                reviewer=person.id,
+                answer=Answer.APPROVE,
+                binding=remembered.binding,
+                via=VIA,
+                raise_for=RAISED_FOR if raising else None,
+                confirm=submission.typed.get(views.CONFIRM, YES),
+            )
+            await self._desk.decide(remembered.request_id, decision)
+
+        return await self._done(submission, approve, "Not approved", "Your approval did not count.")
+
+    async def _unexpected(self, submission: Submission, remembered: Kept) -> Ack:
+        words = submission.typed.get(views.WORDS)
+
+        async def say(person: Person) -> None:
+            await self._desk.expect(remembered.request_id, person=person.id, as_expected=False, words=words, via=VIA)
+
+        return await self._done(submission, say, "Not noted", "What you said of the outcome was not noted.")
+
+    async def _done(self, submission: Submission, act: Act, title: str, told_late: str) -> Ack:
+        try:
+            await self._people.admit(submission.who)
+            await act(await self._reading.person(submission.who.user))
+        except Invalid as wrong:
+            return _wrong(views.WORDS, str(wrong.fields["why"]))
+        except ConfirmNeeded as needed:
+            if views.CONFIRM in submission.typed:
+                return _wrong(views.CONFIRM, f"Type exactly {needed.fields['send']}.")
+            return self._refused(submission, needed, title, told_late)
+        except Refusal as refused:
+            return self._refused(submission, refused, title, told_late)
+        return Ack(body={"response_action": "clear"})
+
+    def _refused(self, submission: Submission, refused: Refusal, title: str, told_late: str) -> Ack:
+        late = partial(self._telling.message, submission.who.user, f"{told_late} {refused}")
+        return Ack(body={"response_action": "update", "view": views.notice(title, str(refused))}, late=late)
+
+
+def _wrong(block: str, why: str) -> Ack:
+    return Ack(body={"response_action": "errors", "errors": {block: why}})
