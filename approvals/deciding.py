@@ -11,7 +11,7 @@ import unicodedata
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from approvals import attending, editing, raised, stopped
+from approvals import attending, editing, granting, raised, stopped
 from approvals.domain import quorum, raising, schedule
 from approvals.domain.audit import Act
 from approvals.domain.happening import Event, Happened
@@ -58,7 +58,7 @@ def decide(room: Room, request_id: str, decision: Decision, judged: Judged = Non
     refused = (
         unseen(request, person, binding=decision.binding)
         or (request is not None and over(room, request))
-        or (request is not None and _cannot(person, request, decision))
+        or (request is not None and _cannot(room, person, request, decision))
         or (request is not None and _stopped(room, request, decision))
         or (request is not None and attending.unconfirmed(room.tx, room.friction, request, decision))
     )
@@ -83,6 +83,7 @@ def _vote(room: Room, request: ApprovalRequest, person: Person, decision: Decisi
         reason=clean(decision.reason),
         raise_for=decision.raise_for,
         sign_in=decision.sign_in,
+        grant=decision.grant,
     )
     denied = vote.answer is Answer.DENY
     enough = not denied and quorum.met(room.needs(replace(request, votes=(*request.votes, vote))))
@@ -91,6 +92,7 @@ def _vote(room: Room, request: ApprovalRequest, person: Person, decision: Decisi
     attending.keep(room.tx, after, decision)
     if enough:
         raised.put(room.tx, after, room.voters(after), actor=person.id)
+        granting.give(room, after, actor=person.id)
     return after
 
 
@@ -222,6 +224,8 @@ def _first(room: Room, request: ApprovalRequest) -> tuple[str, str, datetime]:
     at = request.decided_at or request.created_at
     if request.ground is Ground.BREAK_GLASS:
         return word, "break-glass", at
+    if request.covered is not None:
+        return word, f"grant {request.covered.grant}", at
     if not request.votes or request.ground is Ground.SILENCE:
         return word, "nobody (the rule lets silence allow)", at
     return word, _named(room, request.votes[-1].reviewer), at
@@ -233,7 +237,7 @@ def _named(room: Room, actor: str) -> str:
     return room.person(actor).label
 
 
-def _cannot(person: Person, request: ApprovalRequest, decision: Decision) -> Refusal | None:
+def _cannot(room: Room, person: Person, request: ApprovalRequest, decision: Decision) -> Refusal | None:
     if decision.binding != request.binding:
         return StaleBinding(request=request)
     why = quorum.why_not(person, request, decision.answer)
@@ -243,6 +247,10 @@ def _cannot(person: Person, request: ApprovalRequest, decision: Decision) -> Ref
         why = raising.why_not(request, decision.answer, decision.raise_for)
         if why is not None:
             return Invalid(field="raise", why=why)
+    if decision.grant is not None:
+        refused = granting.refused(room, request, decision.answer, decision.grant)
+        if refused is not None:
+            return refused
     return bad_text("reason", decision.reason) or editing.why_not(request, decision)
 
 

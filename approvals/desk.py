@@ -72,7 +72,7 @@ class Desk:
 
     def room(self, tx: Tx) -> Room:
         """The transaction with the people as they are now, and where requests are announced."""
-        return Room(tx, self.directory, self._routes, self.friction)
+        return Room(tx, self.directory, self._routes, self.friction, self._caps.grants)
 
     async def file(self, what: Filing) -> Filed:
         """Save a call for people to decide, or join or retell the same call.
@@ -85,7 +85,15 @@ class Desk:
         filing.check(what)
         request_id, caps, routes = self._new_id("req"), self._caps, self._routes
         filed = await self.db.write(
-            lambda tx: filing.file_in(tx, what, request_id=request_id, caps=caps, routes=routes, holder=self.holder)
+            lambda tx: filing.file_in(
+                tx,
+                what,
+                request_id=request_id,
+                caps=caps,
+                routes=routes,
+                holder=self.holder,
+                directory=self.directory,
+            )
         )
         self._asked_since.add((what.call.server, what.call.tool))
         if not what.waiting or filed.kind not in (FiledAs.SAVED, FiledAs.JOINED):

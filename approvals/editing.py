@@ -73,6 +73,8 @@ def why_not(request: ApprovalRequest, decision: Decision) -> Refusal | None:
         return NotAllowed(why="its rule wants this call decided as it is (edit: false)")
     if decision.raise_for is not None:
         return Invalid(field="raise", why="a changed call may go over other limits; approve it first without a raise")
+    if decision.grant is not None:
+        return Invalid(field="grant", why="a changed call is another; approve it first, then grant calls like it")
     return None
 
 

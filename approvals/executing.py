@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from approvals import stopped
+from approvals import granting, stopped
 from approvals.domain import escalating, fingerprint, quorum, schedule
 from approvals.domain.happening import Event, Happened
 from approvals.domain.lifecycle import TABLE, late
@@ -89,6 +89,8 @@ def _grounded(room: Room, request: ApprovalRequest) -> bool:
             return request.terms.on_timeout is OnTimeout.ALLOW
         case Ground.BREAK_GLASS:
             return room.tx.openings.open_for(request.call.server) is not None
+        case Ground.GRANT:
+            return granting.still_stands(room, request)
         case None:
             return quorum.met(room.needs(request))
 

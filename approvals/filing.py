@@ -1,7 +1,7 @@
-"""Filing a call: it joins, is told what came of the last one, or is saved and announced.
+"""Filing a call: it joins, is told what came of the last one, is covered by a grant, or is saved and announced.
 
 One transaction, in the order of contract.md 5: the open request first, then an outcome its agent was
-never told, then a person's recent denial, then the caps, then the row with the messages it owes.
+never told, then a person's recent denial, then a standing grant, then the caps, then the row with the messages it owes.
 Nothing here talks to people: the outbox finds the message rows once they are committed.
 """
 
@@ -13,14 +13,16 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from approvals import stopped
+from approvals import granting, stopped
+from approvals.directory import Directory
 from approvals.domain import fingerprint
 from approvals.domain.break_glass import Opening
 from approvals.domain.happening import Event, Happened
 from approvals.domain.lifecycle import Record, advance, ending, filed
 from approvals.domain.model import ApprovalRequest, Caller, Cause, Overrun, RequestId, State, Terms, ToolCall
+from approvals.domain.shapes import WIDEST, Limits
 from approvals.errors import Conflict, Invalid, QueueFull, Revoked
-from approvals.room import Routes
+from approvals.room import Room, Routes
 from approvals.storage.tx import Tx
 
 JUSTIFICATION_MAX = 2_000
@@ -31,11 +33,12 @@ LITTLE_ROOM = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caps:
-    """How many requests may wait for people at once (contract.md 3)."""
+    """How many requests may wait for people at once, and the widest that grants may be (contract.md 3)."""
 
     per_agent: int = 20
     per_tool: int = 100
     total: int = 10_000
+    grants: Limits = WIDEST
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +118,9 @@ def existing(tx: Tx, key: str, cooldown: timedelta) -> Filed | None:
     return Filed(kind=kind, request=last) if kind is not None else None
 
 
-def file_in(tx: Tx, filing: Filing, *, request_id: str, caps: Caps, routes: Routes, holder: str) -> Filed:
+def file_in(
+    tx: Tx, filing: Filing, *, request_id: str, caps: Caps, routes: Routes, holder: str, directory: Directory
+) -> Filed:
     """The whole of filing, inside one transaction.
 
     Raises:
@@ -128,23 +133,27 @@ def file_in(tx: Tx, filing: Filing, *, request_id: str, caps: Caps, routes: Rout
         raise Revoked
     opening = tx.openings.open_for(filing.call.server) if filing.bypass else None
     key = fingerprint.call_key(filing.caller.agent, filing.call)
+    room = Room(tx, directory, routes)
     for _ in range(3):
         found = _existing(tx, key, filing)
         if found is not None:
             return found if opening is None else _passed(tx, found, opening)
-        full = _over_cap(tx, filing, caps) if opening is None else None
+        request = _request(filing, request_id, key, tx.now)
+        grant = granting.covering(room, request) if opening is None else None
+        full = _over_cap(tx, filing, caps) if opening is None and grant is None else None
         if full is not None:
             # The same call may have been filed while we waited for our turn to count.
             found = _existing(tx, key, filing)
             if found is None:
                 raise full
             return found
-        request = _request(filing, request_id, key, tx.now)
         if tx.requests.insert(request, filed(request)):
-            tx.messages.announce(request.id, routes(tx, filing.terms), request.revision, tx.now)
             if filing.waiting:
                 tx.requests.set_waiting(request.id, holder)
             tx.touch(request.id)
+            if grant is not None:
+                return Filed(kind=FiledAs.SAVED, request=granting.cover(room, request, grant))
+            tx.messages.announce(request.id, routes(tx, filing.terms), request.revision, tx.now)
             saved = Filed(kind=FiledAs.SAVED, request=request)
             return saved if opening is None else _passed(tx, saved, opening)
     raise Conflict

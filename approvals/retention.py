@@ -12,8 +12,8 @@ import logging
 from dataclasses import dataclass
 from datetime import timedelta
 
+from approvals.domain.destroyed import DestroyedBy
 from approvals.domain.lifecycle import Note, note
-from approvals.domain.model import DestroyedBy
 from approvals.domain.schedule import CLOCK
 from approvals.errors import Unavailable
 from approvals.notary import Notary

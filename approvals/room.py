@@ -16,6 +16,7 @@ from approvals.domain.attention import Friction
 from approvals.domain.happening import Happened
 from approvals.domain.lifecycle import Effect, Record, advance
 from approvals.domain.model import ApprovalRequest, Person, PersonId, Terms
+from approvals.domain.shapes import WIDEST, Limits
 from approvals.errors import Conflict, Refusal
 from approvals.storage.tx import Tx
 
@@ -32,6 +33,7 @@ class Room:
     directory: Directory
     routes: Routes
     friction: Friction = attention.OFF
+    grant_limits: Limits = WIDEST
 
     def load(self, request_id: str) -> ApprovalRequest | None:
         """The request, locked until the transaction ends, as time has left it."""

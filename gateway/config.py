@@ -19,6 +19,7 @@ from approvals.domain.attention import Friction
 from approvals.domain.attention import Mode as FrictionMode
 from approvals.domain.break_glass import Mode
 from approvals.domain.model import OnTimeout, Person, PersonId, Role
+from approvals.domain.shapes import Limits as GrantLimits
 from approvals.filing import Caps
 from approvals.retention import Keep
 from approvals.storage.policies import PolicyVersion
@@ -299,7 +300,14 @@ def _approvals(section: ApprovalsFile) -> ApprovalSettings:
         defaults=defaults,
         hold_plain=_or(section.hold.plain, plain.hold_plain),
         hold_with_progress=_or(section.hold.with_progress, plain.hold_with_progress),
-        caps=Caps(per_agent=section.caps.per_agent, per_tool=section.caps.per_tool, total=section.caps.total),
+        caps=Caps(
+            per_agent=section.caps.per_agent,
+            per_tool=section.caps.per_tool,
+            total=section.caps.total,
+            grants=GrantLimits(
+                longest=_or(section.grants.max_for, plain.caps.grants.longest), most_uses=section.grants.max_uses
+            ),
+        ),
         deny_cooldown=_or(section.deny_cooldown, plain.deny_cooldown),
         result_tool=section.result_tool,
         policy_tool=section.policy_tool,

@@ -143,6 +143,13 @@ class FrictionFile(Shape):
     )
 
 
+class GrantLimitsFile(Shape):
+    """The widest that a standing grant may be."""
+
+    max_for: Length | None = None
+    max_uses: Annotated[int, Field(ge=1, le=10_000)] = 100
+
+
 class ApprovalsFile(Shape):
     """What a rule may override."""
 
@@ -155,6 +162,7 @@ class ApprovalsFile(Shape):
     collect_within: Length | None = None
     caps: CapsFile = Field(default_factory=CapsFile)
     deny_cooldown: Length | None = None
+    grants: GrantLimitsFile = Field(default_factory=GrantLimitsFile)
     result_tool: bool = Field(default=False, description="add the tool placet_result to every agent's list")
     policy_tool: bool = Field(default=False, description="add the tool placet_policy to every agent's list")
     answer_tool: bool = Field(

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from approvals.domain.grants import BARRED
 from approvals.domain.model import ApprovalRequest, Caller, Terms
 from gateway.catalog import Tool
 from gateway.heavy import run, weight
@@ -94,6 +95,13 @@ class Judge:
     def terms(self, spec: ApprovalSpec) -> Terms:
         """What an approval must satisfy, with the configuration's defaults."""
         return terms(spec, self.defaults)
+
+    def terms_of(self, judgement: Judgement, spec: ApprovalSpec, tool: Tool) -> Terms:
+        """The same for one call: what the policy hides of it, and whether its server lets it be granted for good."""
+        asked = replace(self.terms(spec), redact=judgement.ruling.redact)
+        hints = tool.definition.get("annotations")
+        destroys = isinstance(hints, dict) and hints.get("destructiveHint") is True
+        return replace(asked, grants=BARRED) if destroys and asked.grants == "offer" else asked
 
     def is_stricter(self, judgement: Judgement, request: ApprovalRequest) -> bool:
         """Would the policy of now ask for more than the request was granted under? Then it must not run."""

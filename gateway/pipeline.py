@@ -235,7 +235,7 @@ async def _ask(
 ) -> Called:
     """Step 4: save it and tell people, or find what the same call has come to."""
     ruling = judgement.ruling
-    terms = replace(parts.judge.terms(spec), redact=ruling.redact)
+    terms = parts.judge.terms_of(judgement, spec, visit.found.tool)
     if (wrong := talking.unreasoned(parts, visit, terms)) is not None:
         return wrong
     filing = parts.desk.file(

@@ -10,10 +10,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from approvals.domain import changes
+from approvals.domain import changes, grants, shapes
 from approvals.domain.answered import answered_in
 from approvals.domain.break_glass import Opening
 from approvals.domain.changes import Change
+from approvals.domain.grants import Grant
 from approvals.domain.model import (
     Answer,
     ApprovalRequest,
@@ -64,7 +65,7 @@ class Happened:
     `factors` (escalated, reassigned: whose word counts from now on), `step` (escalated: the one of the chain),
     `question` (asked), `answer` (answered: of the oldest question that is open),
     `call`, `binding`, `ruled`, `changes` and `via` (edited), `claim` (claimed), `outcome` (returned, raised, lost),
-    `opening` (bypassed), `cause` (cancelled and endings), `note` (free text).
+    `opening` (bypassed), `grant` (covered), `cause` (cancelled and endings), `note` (free text).
     """
 
     event: Event
@@ -83,6 +84,7 @@ class Happened:
     claim: Claim | None = None
     outcome: Outcome | None = None
     opening: Opening | None = None
+    grant: Grant | None = None
     cause: Cause | None = None
     note: str | None = None
 
@@ -111,8 +113,8 @@ def lacking(request: ApprovalRequest, happened: Happened, now: datetime) -> str 
             return None if request.terms.on_timeout is OnTimeout.ALLOW else "the rule does not say that silence allows"
         case Event.ESCALATED:
             return _not_a_step_of(request, happened)
-        case Event.BYPASSED:
-            return _not_open_for(request, happened, now)
+        case Event.BYPASSED | Event.COVERED:
+            return _not_let_through(request, happened, now)
         case Event.EXTENDED:
             later = happened.expires_at is not None and happened.expires_at > request.expires_at
             return None if later else "the new deadline is not later"
@@ -153,6 +155,12 @@ def _not_an_edit_of(request: ApprovalRequest, happened: Happened) -> str | None:
     return None if same == was else "it is another call"
 
 
+def _not_let_through(request: ApprovalRequest, happened: Happened, now: datetime) -> str | None:
+    if happened.event is Event.BYPASSED:
+        return _not_open_for(request, happened, now)
+    return "no grant" if happened.grant is None else grants.outside(happened.grant, request, now)
+
+
 def _not_open_for(request: ApprovalRequest, happened: Happened, now: datetime) -> str | None:
     """Why break-glass does not let this call run: nobody opened it, it is over, or it is about something else."""
     opening = happened.opening
@@ -166,7 +174,8 @@ def _not_open_for(request: ApprovalRequest, happened: Happened, now: datetime) -
 def detail_of(happened: Happened) -> dict[str, Any]:
     """What the ledger keeps of an event beside who, when and where it led."""
     detail: dict[str, Any] = {}
-    for part in (_of_edit(happened), _of_vote(happened.vote), _of_claim(happened.claim), _of_opening(happened.opening)):
+    bases = (_of_claim(happened.claim), _of_opening(happened.opening), _of_grant(happened.grant))
+    for part in (_of_edit(happened), _of_vote(happened.vote), *bases):
         detail |= part
     if happened.expires_at is not None:
         detail["expires_at"] = happened.expires_at.isoformat()
@@ -198,11 +207,16 @@ def _of_vote(vote: Vote | None) -> dict[str, Any]:
     said = {"decision": vote.answer.value, "reason": vote.reason, "via": vote.via, "binding": vote.binding}
     raised = {} if vote.raise_for is None else {"raise_seconds": int(vote.raise_for.total_seconds())}
     known = {} if vote.sign_in is None else {"sign_in": vote.sign_in.saved()}
-    return {**said, **raised, **known}
+    granted = {} if vote.grant is None else {"proposal": shapes.written(vote.grant)}
+    return {**said, **raised, **granted, **known}
 
 
 def _of_claim(claim: Claim | None) -> dict[str, Any]:
     return {} if claim is None else {"holder": claim.holder, "lease_until": claim.lease_until.isoformat()}
+
+
+def _of_grant(grant: Grant | None) -> dict[str, Any]:
+    return {} if grant is None else {"grant": grant.id, "given_by": list(grant.given_by), "given_with": grant.origin.id}
 
 
 def _of_opening(opening: Opening | None) -> dict[str, Any]:

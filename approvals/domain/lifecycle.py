@@ -47,6 +47,12 @@ class Note(StrEnum):
     """A person took a raise back before its time."""
     EXPECTATION = "expectation"
     """A person said whether the outcome was what they expected."""
+    GRANT_GIVEN = "grant_given"
+    """The approval also lets more calls of its shape run, for a while; or a person let them later."""
+    GRANT_NOT_GIVEN = "grant_not_given"
+    """Somebody who approved wanted that, and it did not come about."""
+    GRANT_ENDED = "grant_ended"
+    """A person took a grant back before its time."""
     LATE = "late"
     """A result that came when our claim no longer stood: kept as evidence, never as state."""
     DESTROYED = "destroyed"
@@ -170,7 +176,7 @@ _ENDED_BECAUSE = {
 }
 
 
-_GROUNDS = {Event.DEFAULTED: Ground.SILENCE, Event.BYPASSED: Ground.BREAK_GLASS}
+_GROUNDS = {Event.DEFAULTED: Ground.SILENCE, Event.BYPASSED: Ground.BREAK_GLASS, Event.COVERED: Ground.GRANT}
 
 
 def _changes(request: ApprovalRequest, happened: Happened, now: datetime) -> dict[str, Any]:
@@ -181,6 +187,7 @@ def _changes(request: ApprovalRequest, happened: Happened, now: datetime) -> dic
             return {
                 "votes": _with(request.votes, happened.vote),
                 "ground": _GROUNDS.get(happened.event),
+                "covered": happened.grant.covered() if happened.grant is not None else None,
                 "decided_at": now,
                 "collect_by": now + request.terms.collect_within,
                 "cause": happened.cause,

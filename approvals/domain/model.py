@@ -12,8 +12,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, NewType
+from typing import TYPE_CHECKING, Any, NewType
 
+if TYPE_CHECKING:
+    # Grants are about requests, and their shapes are made of canonical JSON, which knows of calls.
+    from approvals.domain.grants import Covered
+    from approvals.domain.shapes import Proposal
+
+from approvals.domain.destroyed import Destroyed
 from approvals.domain.sign_in import SignIn
 
 RequestId = NewType("RequestId", str)
@@ -77,6 +83,8 @@ class Ground(StrEnum):
     """Nobody answered, and the rule says that this means yes."""
     BREAK_GLASS = "break_glass"
     """Break-glass was open, and nobody was asked."""
+    GRANT = "grant"
+    """A standing grant spoke for it, and nobody was asked."""
 
 
 class Answer(StrEnum):
@@ -248,6 +256,8 @@ class Decision:
     batch: str | None = None
     """Decisions with the same word here were given together, in one moment."""
     sign_in: SignIn | None = None
+    grant: Proposal | None = None
+    """What to grant beside this one call."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,6 +272,7 @@ class Vote:
     reason: str | None = None
     raise_for: timedelta | None = None
     sign_in: SignIn | None = None
+    grant: Proposal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -294,27 +305,6 @@ class Overrun:
     most: str
     to: str
     words: str
-
-
-class DestroyedBy(StrEnum):
-    """Why what was written in a request can be read no more."""
-
-    RETENTION = "retention"
-    """It was older than is kept."""
-    LOST_KEY = "lost_key"
-    """The master key that it was sealed with is lost, and somebody said so."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Destroyed:
-    """Since when what was written in a request can be read no more, and why."""
-
-    at: datetime
-    by: DestroyedBy
-
-    def __str__(self) -> str:
-        how = "by retention" if self.by is DestroyedBy.RETENTION else "with a lost key"
-        return f"destroyed {how} on {self.at:%Y-%m-%d}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -357,10 +347,10 @@ class ApprovalRequest:
     """A saved call waiting for people, and all that became of it.
 
     `revision` is the fence: every change raises it by one, and is refused if it is not the one read.
-    `ground` says what approved it where the votes did not. `told_at` is set once the agent has been given the final
-    outcome; `shown_at` once the agent's own user was asked to open its page, and answered. Once `destroyed`, nobody
-    can read what the agent and people wrote: arguments, reasons and results are empty. `trace` is the ruling's trace
-    as JSON data.
+    `ground` says what approved it where the votes did not, `covered` which grant that was. `told_at` is set once the
+    agent has been given the final outcome; `shown_at` once the agent's own user was asked to open its page, and
+    answered. Once `destroyed`, nobody can read what the agent and people wrote: arguments, reasons and results are
+    empty. `trace` is the ruling's trace as JSON data.
     """
 
     id: RequestId
@@ -385,6 +375,7 @@ class ApprovalRequest:
     votes: tuple[Vote, ...] = ()
     questions: tuple[Question, ...] = ()
     ground: Ground | None = None
+    covered: Covered | None = None
     edited_from: bytes | None = None
     claim: Claim | None = None
     outcome: Outcome | None = None

@@ -17,6 +17,7 @@ from typing import Any
 
 from approvals.domain.audit import Entry, stamp
 from approvals.domain.fingerprint import canonical, sha256_hex
+from approvals.domain.grants import Covered
 from approvals.domain.model import OPEN_STATES, ApprovalRequest, State, Vote
 
 STATEMENT = "https://in-toto.io/Statement/v1"
@@ -74,6 +75,7 @@ def statement(request: ApprovalRequest, *, salt: str, last: Entry) -> bytes:
         "factors": [{"members": list(one.members), "count": one.count} for one in request.terms.factors],
         "four_eyes": request.terms.four_eyes,
         "ground": None if request.ground is None else request.ground.value,
+        "grant": _grant(request.covered),
         "votes": [_vote(vote, salt, number) for number, vote in enumerate(request.votes)],
         "created_at": stamp(request.created_at),
         "decided_at": None if request.decided_at is None else stamp(request.decided_at),
@@ -148,6 +150,12 @@ def _vote(vote: Vote, salt: str, number: int) -> dict[str, Any]:
 def _known_by(vote: Vote) -> str:
     surface = KNOWN_BY.get(vote.via, vote.via)
     return surface if vote.sign_in is None else f"{surface}, {vote.sign_in.words()}"
+
+
+def _grant(covered: Covered | None) -> dict[str, Any] | None:
+    if covered is None:
+        return None
+    return {"id": covered.grant, "given_by": list(covered.given_by), "request": covered.request}
 
 
 def _outcome(request: ApprovalRequest, salt: str) -> dict[str, Any] | None:

@@ -107,9 +107,12 @@ def _approval(telling: Telling) -> str:
     request = telling.request
     if request.ground is Ground.BREAK_GLASS:
         return _by_break_glass(telling)
+    if request.covered is not None:
+        by = _and([telling.name(one) for one in request.covered.given_by])
+        return f"Covered at {_time(request.decided_at)} by grant {request.covered.grant}, given by {by}"
     if request.ground is Ground.SILENCE or not request.votes:
         return f"Approved by nobody at {_time(request.decided_at)}: the rule lets silence allow"
-    return _decision(telling, "Approved") + _raised(telling)
+    return _decision(telling, "Approved") + _raised(telling) + _granted(telling)
 
 
 def _by_break_glass(telling: Telling) -> str:
@@ -129,6 +132,18 @@ def _raised(telling: Telling) -> str:
         return ""
     names = _and(list(dict.fromkeys(plain.visible(str(one["limit"])) for one in made.detail["budgets"])))
     return f", raising {names} until {_time(datetime.fromisoformat(made.detail['until']))}"
+
+
+def _granted(telling: Telling) -> str:
+    """What else the approval lets run, or that it does not though somebody wanted it."""
+    made = next((row for row in telling.history if row.event in {Note.GRANT_GIVEN, Note.GRANT_NOT_GIVEN}), None)
+    if made is None:
+        return ""
+    if made.event is Note.GRANT_NOT_GIVEN:
+        return "; no grant came of it"
+    uses = int(made.detail["uses"])
+    calls = "one more call" if uses == 1 else f"up to {uses} more calls"
+    return f", granting {calls} of its shape until {_time(datetime.fromisoformat(made.detail['until']))}"
 
 
 def _decision(telling: Telling, word: str) -> str:

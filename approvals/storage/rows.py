@@ -14,8 +14,10 @@ from typing import Any
 
 from sqlalchemy import Column, Row
 
-from approvals.domain import changes
+from approvals.domain import changes, shapes
 from approvals.domain.audit import Act
+from approvals.domain.destroyed import Destroyed, DestroyedBy
+from approvals.domain.grants import Covered
 from approvals.domain.happening import Event
 from approvals.domain.lifecycle import Note, Record
 from approvals.domain.model import (
@@ -25,8 +27,6 @@ from approvals.domain.model import (
     Cause,
     Claim,
     Client,
-    Destroyed,
-    DestroyedBy,
     Escalation,
     Factor,
     Ground,
@@ -42,9 +42,11 @@ from approvals.domain.model import (
     Vote,
 )
 from approvals.domain.schedule import next_deadline
+from approvals.domain.shapes import Proposal
 from approvals.domain.sign_in import SignIn
 from approvals.errors import Unreadable
 from approvals.storage.tables import events, requests, votes
+from approvals.storage.types import Ciphertext
 from approvals.storage.vault import Cells
 from approvals.storage.words import apart
 
@@ -168,6 +170,7 @@ def changing(request: ApprovalRequest) -> dict[str, Any]:
         "decided_at": request.decided_at,
         "collect_by": request.collect_by,
         "ground": request.ground.value if request.ground is not None else None,
+        "covered": _covered_to_json(request.covered),
         "claim_holder": claim.holder if claim else None,
         "lease_until": claim.lease_until if claim else None,
         "outcome_kind": outcome.kind if outcome else None,
@@ -234,6 +237,7 @@ def request_from(
         decided_at=row.decided_at,
         collect_by=row.collect_by,
         ground=Ground(row.ground) if row.ground is not None else None,
+        covered=_covered(row.covered),
         votes=cast,
         questions=questions,
         edited_from=texts[requests.c.edited_from],
@@ -264,6 +268,16 @@ def _destroyed(row: Row[Any]) -> Destroyed | None:
     return None if row.destroyed_at is None else Destroyed(at=row.destroyed_at, by=DestroyedBy(row.destroyed_by))
 
 
+def _covered_to_json(covered: Covered | None) -> dict[str, Any] | None:
+    return None if covered is None else {**asdict(covered), "given_by": list(covered.given_by)}
+
+
+def _covered(data: Mapping[str, Any] | None) -> Covered | None:
+    if data is None:
+        return None
+    return Covered(grant=data["grant"], given_by=tuple(map(PersonId, data["given_by"])), request=data["request"])
+
+
 def _outcome(row: Row[Any], texts: Texts) -> Outcome | None:
     if row.outcome_kind is None:
         return None
@@ -290,6 +304,7 @@ def vote_rows(request_id: str, cast: Sequence[Vote], first: int) -> list[dict[st
             "reason": vote.reason,
             "raise_seconds": None if vote.raise_for is None else int(vote.raise_for.total_seconds()),
             "sign_in": None if vote.sign_in is None else vote.sign_in.saved(),
+            "grant": None if vote.grant is None else shapes.written(vote.grant),
         }
         for offset, vote in enumerate(cast)
     ]
@@ -306,7 +321,12 @@ def vote_from(row: Row[Any], cells: Cells | None) -> Vote:
         reason=None if cells is None else cells.open(votes.c.reason, row.reason),
         raise_for=None if row.raise_seconds is None else timedelta(seconds=row.raise_seconds),
         sign_in=SignIn.read(row.sign_in),
+        grant=_proposal(row.grant, cells),
     )
+
+
+def _proposal(sealed: Ciphertext | None, cells: Cells | None) -> Proposal | None:
+    return None if sealed is None or cells is None else shapes.read(cells.open(votes.c.grant, sealed))
 
 
 def event_row(record: Record) -> dict[str, Any]:

@@ -9,11 +9,22 @@ from approvals.storage import (
     tables,
     tables_attention,
     tables_audit,
+    tables_grants,
     tables_identities,
     tables_stops,
     tables_talk,
 )
 
 METADATA = metadata.METADATA
-MODULES = (tables, tables_attention, tables_audit, tables_identities, tables_stops, tables_talk, data_keys, sealed)
+MODULES = (
+    tables,
+    tables_attention,
+    tables_audit,
+    tables_grants,
+    tables_identities,
+    tables_stops,
+    tables_talk,
+    data_keys,
+    sealed,
+)
 """Where the tables are described."""

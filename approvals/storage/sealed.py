@@ -11,8 +11,9 @@ from datetime import datetime
 
 from sqlalchemy import Column, LargeBinary, Table, Text, delete, select, update
 
+from approvals.domain.destroyed import DestroyedBy
 from approvals.domain.lifecycle import Note, Record
-from approvals.domain.model import DestroyedBy, State
+from approvals.domain.model import State
 from approvals.domain.schedule import CLOCK
 from approvals.storage import data_keys
 from approvals.storage.audit import Audit

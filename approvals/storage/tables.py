@@ -79,6 +79,7 @@ requests = Table(
     Column("decided_at", Utc),
     Column("collect_by", Utc),
     Column("ground", Text),
+    Column("covered", Json),
     Column("edited_from", Sealed("bytes")),
     Column("claim_holder", Text),
     Column("lease_until", Utc),
@@ -119,6 +120,7 @@ votes = Table(
     Column("reason", Sealed("text")),
     Column("raise_seconds", Integer),
     Column("sign_in", Json),
+    Column("grant", Sealed("json")),
     PrimaryKeyConstraint("request_id", "ordinal"),
     UniqueConstraint("request_id", "reviewer", "binding", "answer"),
 )

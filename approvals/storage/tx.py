@@ -9,6 +9,7 @@ from approvals.storage.audit import Audit
 from approvals.storage.calls import Calls
 from approvals.storage.counters import Counters
 from approvals.storage.frame import Frame
+from approvals.storage.grants import Grants
 from approvals.storage.identities import Identities
 from approvals.storage.messages import Messages
 from approvals.storage.notices import Notices
@@ -83,6 +84,11 @@ class Tx(Frame):
     def raises(self) -> Raises:
         """Budgets that people have raised for a while."""
         return Raises(self)
+
+    @property
+    def grants(self) -> Grants:
+        """Standing grants."""
+        return Grants(self)
 
     @property
     def calls(self) -> Calls:

@@ -22,12 +22,17 @@ PLAIN = frozenset(
         "event",
         "expires_at",
         "factors",
+        "given_by",
+        "given_with",
+        "grant",
         "holder",
         "lease_until",
         "outcome",
         "raise_seconds",
         "seconds",
         "until",
+        "used",
+        "uses",
         "via",
     }
 )

@@ -22,7 +22,8 @@ from approvals.domain.model import Answer, ApprovalRequest, Cause, Decision, Sta
 from approvals.errors import Refusal
 from approvals.storage.messages import MessageRow
 from approvals.storage.tx import Tx
-from approvals.web import body, problems
+from approvals.web import body, grants, problems
+from approvals.web.grant_models import proposal_of
 from approvals.web.models import AnswerIn, BulkIn, BulkItemIn, CancelIn, DecisionIn, ExtendIn, ResolveIn
 from approvals.web.models_insights import ExpectedIn
 from approvals.web.parts import PARTS, WebParts
@@ -173,6 +174,9 @@ async def _shaped(parts: WebParts, visitor: Visitor, found: ApprovalRequest) -> 
         said = expecting.answers(history) if expecting.is_asked(found) else ()
         named = [*(vote.reviewer for vote in found.votes), *(one.person for one in said)]
         named += [*(one.by for one in found.questions), *(row.actor for row in comments)]
+        given = tx.grants.of_request(found.id)
+        named += [one for grant in given for one in grant.given_by]
+        named += found.covered.given_by if found.covered is not None else ()
         seen_by = view(tx, parts.directory, visitor.person, named, snoozed=tx.snoozes.of(visitor.person.id))
         full = quorum.may_see_in_full(visitor.person, found)
         more = {
@@ -182,6 +186,7 @@ async def _shaped(parts: WebParts, visitor: Visitor, found: ApprovalRequest) -> 
             "comments": [_comment(row, seen_by, full=full) for row in comments],
             "deliveries": [_delivery(row) for row in messages],
             "raises": [written(one, found, seen_by) for one in raises],
+            "grants": [grants.written(one, seen_by) for one in given],
         }
         return write(found, seen_by, more)
 
@@ -207,6 +212,7 @@ def _expectation(one: Expectation, names: View) -> dict[str, Any]:
 
 
 def _decision(sent: AnswerIn, visitor: Visitor, batch: str | None = None) -> Decision:
+    wanted = sent.grant if isinstance(sent, DecisionIn) else None
     return Decision(
         reviewer=visitor.person.id,
         answer=Answer(sent.decision),
@@ -218,6 +224,7 @@ def _decision(sent: AnswerIn, visitor: Visitor, batch: str | None = None) -> Dec
         arguments=_arguments(sent.arguments) if isinstance(sent, DecisionIn) else None,
         confirm=sent.confirm,
         batch=batch,
+        grant=None if wanted is None else proposal_of(wanted),
     )
 
 

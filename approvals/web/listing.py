@@ -139,11 +139,38 @@ def open_cursor(text: str, count: int) -> list[str]:
     return found
 
 
+def open_time_cursor(text: str | None) -> Cursor | None:
+    """The place `[time, id]` that `seal_cursor` wrote.
+
+    Raises:
+        Problem: 422, it is not one of ours.
+    """
+    if text is None:
+        return None
+    at, id_ = open_cursor(text, 2)
+    try:
+        return datetime.fromisoformat(at), id_
+    except ValueError as err:
+        raise invalid("cursor", "is not one that we gave out") from err
+
+
+def yes_or_no(name: str, text: str) -> bool:
+    """A parameter that is 1 or 0, and 0 where it is not given.
+
+    Raises:
+        Problem: 422.
+    """
+    if text not in _YES_NO:
+        raise invalid(name, "must be 1 or 0")
+    return _YES_NO[text]
+
+
 def _page(tx: Tx, parts: WebParts, person: Person, asked: Asked) -> Raw:
     snoozed = tx.snoozes.of(person.id)
     rows, more = _collect(tx, person, asked, snoozed)
     voters = (vote.reviewer for row in rows for vote in row.votes)
-    seen_by = view(tx, parts.directory, person, voters, snoozed=snoozed)
+    givers = (one for row in rows if row.covered is not None for one in row.covered.given_by)
+    seen_by = view(tx, parts.directory, person, (*voters, *givers), snoozed=snoozed)
     written: list[Raw] = []
     size = 0
     for row in rows:

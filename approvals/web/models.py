@@ -12,6 +12,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field
 
 from approvals.web.bodies import Length, Model, Reason, RequestIdText, StateName, Time, Words
+from approvals.web.grant_models import CoveredOut, GrantIn, GrantOut
 from approvals.web.models_insights import ConfirmOut, ExpectationOut
 from approvals.web.models_talk import CommentOut, QuestionOut
 from approvals.web.raise_models import OverrunOut, RaiseOut
@@ -45,10 +46,15 @@ class DecisionIn(AnswerIn):
         description="With an approval: what is to run instead. Checked against the tool's schema and the policy; "
         "whoever approved before is asked again.",
     )
+    grant: GrantIn | None = Field(
+        default=None,
+        description="With an approval: let more calls of this shape run. In force only if everybody who approves says "
+        "the same.",
+    )
 
 
 class BulkItemIn(AnswerIn):
-    """A decision with the request it is for. Nothing is edited in bulk."""
+    """A decision with the request it is for. Nothing is edited or granted in bulk."""
 
     id: RequestIdText
 
@@ -114,6 +120,7 @@ class VoteOut(Model):
     at: Time
     via: str
     raise_seconds: int | None = Field(description="For how long this vote raises, too, what the call goes over.")
+    grant: dict[str, Any] | None = Field(description="What this vote wants to grant beside the call.")
 
 
 class OutcomeOut(Model):
@@ -184,7 +191,8 @@ class RequestOut(Model):
     id: str
     state: StateName
     cause: str | None
-    ground: Literal["silence", "break_glass"] | None
+    ground: Literal["silence", "break_glass", "grant"] | None
+    grant: CoveredOut | None = Field(description="The standing grant that spoke for it.")
     revision: int
     server: str
     tool: str
@@ -236,6 +244,8 @@ class RequestOut(Model):
     may_say_expected: bool = Field(default=False, description="Is this person asked about the outcome? Not in lists.")
     raises: list[RaiseOut] | None = Field(default=None, description="What came of that; not in lists.")
     comments: list[CommentOut] | None = Field(default=None, description="What people wrote; not in lists.")
+    why_no_grant: str | None = Field(description="Why no approval of it may carry a standing grant; null: one may.")
+    grants: list[GrantOut] | None = Field(default=None, description="The grants given with it; not in lists.")
     deliveries: list[DeliveryOut] | None = Field(default=None, description="Where its cards are; not in lists.")
 
 

@@ -46,7 +46,7 @@ _QUERY: dict[str, tuple[dict[str, Any], str]] = {
     "request": ({"type": "string", "maxLength": 80}, "Exactly this request."),
     "actor": ({"type": "string", "maxLength": 200}, "Exactly this actor."),
     "action": ({"type": "string", "maxLength": 80}, "Exactly this action."),
-    "in_force": ({"type": "string", "enum": ["0", "1", "false", "true"]}, "Only what is raised now."),
+    "in_force": ({"type": "string", "enum": ["0", "1", "false", "true"]}, "Only what holds now."),
     "from": ({"type": "string", "format": "date-time"}, "From this moment on; 30 days before `to` unless said."),
     "to": ({"type": "string", "format": "date-time"}, "Until this moment; now unless said. At most 400 days in all."),
     "limit": ({"type": "integer", "minimum": 1, "maximum": 200, "default": 50}, "Rows of a page at most."),

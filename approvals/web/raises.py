@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
 from typing import Any
 
 from aiohttp import web
@@ -16,15 +15,13 @@ from approvals.errors import Refusal
 from approvals.raises import Raises
 from approvals.storage.tx import Tx
 from approvals.web import body, problems
-from approvals.web.listing import limit_of, one_each, open_cursor, seal_cursor
+from approvals.web.listing import limit_of, one_each, open_time_cursor, seal_cursor, yes_or_no
 from approvals.web.models import Empty
 from approvals.web.parts import PARTS
-from approvals.web.problems import invalid
 from approvals.web.sessions import VISITOR
 from approvals.web.shape import Raw, View, answer, dumps, join, listed, moment, view
 
 _ID = re.compile(r"rse_[0-9A-Za-z]{1,60}")
-_YES_NO = {"": False, "0": False, "false": False, "1": True, "true": True}
 
 
 @access(Access.PERSON)
@@ -32,10 +29,11 @@ async def list_raises(request: web.Request) -> web.StreamResponse:
     """The raised budgets of requests this person may see, newest first."""
     query = one_each(request, frozenset({"in_force", "limit", "cursor"}))
     limit, parts, person = limit_of(query.get("limit")), request.app[PARTS], request[VISITOR].person
-    if query.get("in_force", "") not in _YES_NO:
-        raise invalid("in_force", "must be 1 or 0")
     found, more = await Raises(parts.desk).listed(
-        person, only_in_force=_YES_NO[query.get("in_force", "")], limit=limit, after=_place(query.get("cursor"))
+        person,
+        only_in_force=yes_or_no("in_force", query.get("in_force", "")),
+        limit=limit,
+        after=open_time_cursor(query.get("cursor")),
     )
     names = {name for one in found for name in one.one.by}
 
@@ -84,13 +82,3 @@ def written(one: Raise, request: ApprovalRequest, seen_by: View) -> dict[str, An
         "in_force": one.holds(seen_by.now),
         "may_revoke": one.holds(seen_by.now) and quorum.may_cancel(seen_by.person, request),
     }
-
-
-def _place(cursor: str | None) -> tuple[datetime, str] | None:
-    if cursor is None:
-        return None
-    at, id_ = open_cursor(cursor, 2)
-    try:
-        return datetime.fromisoformat(at), id_
-    except ValueError as err:
-        raise invalid("cursor", "is not one that we gave out") from err

@@ -18,9 +18,10 @@ from typing import Any
 from aiohttp import web
 
 from approvals.directory import Directory
-from approvals.domain import escalating, handing_on, quorum, raising, redact
+from approvals.domain import escalating, grants, handing_on, quorum, raising, redact, shapes
 from approvals.domain.answered import answered_in
 from approvals.domain.changes import changes, masked
+from approvals.domain.grants import Covered
 from approvals.domain.model import ApprovalRequest, Outcome, Person, PersonId, Question, State, Steps, Vote
 from approvals.domain.snoozing import Snooze
 from approvals.storage.tx import Tx
@@ -57,7 +58,7 @@ def view(
 def write(request: ApprovalRequest, view: View, more: Mapping[str, Any] | None = None) -> Raw:
     """The `Request` of the contract; lists leave out where its cards are, and what it raised (`more`)."""
     full = quorum.may_see_in_full(view.person, request)
-    members = {**_what(request, full=full), **_how_it_stands(request, view, full=full)}
+    members = {**_what(request, view, full=full), **_how_it_stands(request, view, full=full)}
     return join({**members, **(more or {})})
 
 
@@ -102,7 +103,7 @@ def moment(at: datetime | None) -> str | None:
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _what(request: ApprovalRequest, *, full: bool) -> dict[str, Any]:
+def _what(request: ApprovalRequest, view: View, *, full: bool) -> dict[str, Any]:
     call, caller = request.call, request.caller
     edited_from = request.edited_from
     return {
@@ -110,6 +111,7 @@ def _what(request: ApprovalRequest, *, full: bool) -> dict[str, Any]:
         "state": request.state.value,
         "cause": request.cause.value if request.cause else None,
         "ground": request.ground.value if request.ground else None,
+        "grant": _covered(request.covered, view),
         "revision": request.revision,
         "server": call.server,
         "tool": call.tool,
@@ -142,7 +144,7 @@ def _how_it_stands(request: ApprovalRequest, view: View, *, full: bool) -> dict[
         "collect_by": moment(request.collect_by),
         "told_at": moment(request.told_at),
         "needs": [_need(need) for need in quorum.tally(request, view.people)],
-        "votes": [_vote(vote, view) for vote in request.votes],
+        "votes": [_vote(vote, view, full=full) for vote in request.votes],
         "may_decide": request.state is State.PENDING and why_not is None,
         "why_not": why_not,
         "may_cancel": request.state in {State.PENDING, State.APPROVED} and quorum.may_cancel(view.person, request),
@@ -157,6 +159,7 @@ def _how_it_stands(request: ApprovalRequest, view: View, *, full: bool) -> dict[
         "over": [{"limit": o.name, "max": o.most, "to": o.to, "words": o.words} for o in request.over],
         "questions": [_question(one, view, full=full) for one in request.questions],
         "may_raise": raising.offered(request),
+        "why_no_grant": grants.why_not_offered(request),
     }
 
 
@@ -173,13 +176,20 @@ def _snoozed_until(request: ApprovalRequest, view: View) -> datetime | None:
     return one.until if one is not None and one.hides(request, view.now) else None
 
 
+def _covered(covered: Covered | None, view: View) -> dict[str, Any] | None:
+    if covered is None:
+        return None
+    names = [view.name(one) for one in covered.given_by]
+    return {"id": covered.grant, "given_by": list(covered.given_by), "names": names, "request": covered.request}
+
+
 def _need(need: quorum.Need) -> dict[str, Any]:
     members = need.factor.members
     group = members[0].removeprefix("group:") if len(members) == 1 and members[0].startswith("group:") else None
     return {"group": group, "members": list(members), "count": need.factor.count, "have": need.have}
 
 
-def _vote(vote: Vote, view: View) -> dict[str, Any]:
+def _vote(vote: Vote, view: View, *, full: bool) -> dict[str, Any]:
     return {
         "reviewer": vote.reviewer,
         "name": view.name(vote.reviewer),
@@ -188,6 +198,7 @@ def _vote(vote: Vote, view: View) -> dict[str, Any]:
         "at": moment(vote.at),
         "via": vote.via,
         "raise_seconds": None if vote.raise_for is None else int(vote.raise_for.total_seconds()),
+        "grant": shapes.written(vote.grant) if vote.grant is not None and full else None,
     }
 
 

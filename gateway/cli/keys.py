@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from approvals.domain.model import DestroyedBy
+from approvals.domain.destroyed import DestroyedBy
 from approvals.storage.tx import Tx
 from approvals.storage.vault import id_of
 from gateway import keys

@@ -63,6 +63,8 @@ def _ranked(*words: Any) -> Compare:
     return compare
 
 
+_GRANTS = _ranked("never", "offer", "always")
+
 _COMPARED: Mapping[str, Compare] = {
     "reviewers": _fewer_is_tighter,
     "quorum": _more_is_tighter,
@@ -77,5 +79,5 @@ _COMPARED: Mapping[str, Compare] = {
     "edit": _either,
     "cancel_window": _neither,
     "execute_on_approve": _neither,
-    "grants": _either,
+    "grants": lambda old, new: _GRANTS(old or "offer", new or "offer"),
 }

@@ -20,6 +20,7 @@ T = TypeVar("T")
 
 _SILENCE = [OnTimeout.DENY, OnTimeout.ESCALATE, OnTimeout.ALLOW]
 _JUSTIFICATION = ["required", "optional", "off"]
+_GRANTS = ["never", "offer", "always"]
 
 
 class NobodyToAsk(ValueError):
@@ -170,7 +171,7 @@ def narrowed(one: Terms, other: Terms) -> Terms:
         cancel_window=max(one.cancel_window, other.cancel_window),
         execute_on_approve=one.execute_on_approve and other.execute_on_approve,
         self_service=one.self_service and other.self_service,
-        grants="never" if "never" in {one.grants, other.grants} else "offer",
+        grants=min(one.grants, other.grants, key=_GRANTS.index),
     )
 
 

@@ -155,7 +155,7 @@ class ApprovalShape(Shape):
     cancel_window: Length | None = None
     execute_on_approve: bool | None = None
     self_service: bool | None = Field(None, description="the agent's own user is asked to open the page and decide")
-    grants: Literal["offer", "never"] | None = None
+    grants: Literal["offer", "never", "always"] | None = None
 
 
 def one_or_many(value: object) -> object:

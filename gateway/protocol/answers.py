@@ -229,6 +229,8 @@ def approved(request: ApprovalRequest, raw: bytes) -> bytes:
     verdict = {"code": Code.APPROVED, "request": request.id, "reviewers": reviewers, "edited": edited}
     if request.ground is not None:
         verdict["ground"] = request.ground
+    if request.covered is not None:
+        verdict["grant"] = request.covered.grant
     if edited:
         raw = with_note(raw, request)
     return with_meta(raw, {VERDICT: dump(verdict)})

@@ -15,6 +15,7 @@ from approvals.directory import Directory
 from approvals.domain.happening import Event, Happened
 from approvals.domain.lifecycle import Record
 from approvals.domain.model import Answer, ApprovalRequest, Decision, Outcome, Person, PersonId, Terms, ToolCall
+from approvals.domain.shapes import Proposal
 from approvals.filing import Caps, Filing
 from approvals.storage.engine import Database
 from approvals.testing import samples
@@ -142,10 +143,13 @@ def decision(
     reason: str | None = None,
     via: str = "web",
     raise_for: timedelta | None = None,
+    grant: Proposal | None = None,
 ) -> Decision:
     """A decision that names what the request binds, unless another binding is given."""
     bound = request.binding if binding is None else binding
-    return Decision(reviewer=by.id, answer=answer, binding=bound, via=via, reason=reason, raise_for=raise_for)
+    return Decision(
+        reviewer=by.id, answer=answer, binding=bound, via=via, reason=reason, raise_for=raise_for, grant=grant
+    )
 
 
 def returned(result: bytes = b'{"content":[]}') -> Happened:

@@ -17,9 +17,10 @@ from click.testing import CliRunner, Result
 from approvals.domain import lifecycle, receipt
 from approvals.domain.audit import flaws
 from approvals.domain.card import make_card
+from approvals.domain.destroyed import DestroyedBy
 from approvals.domain.happening import Event, Happened
 from approvals.domain.lifecycle import Note, advance
-from approvals.domain.model import Answer, ApprovalRequest, DestroyedBy
+from approvals.domain.model import Answer, ApprovalRequest
 from approvals.notary import Notary
 from approvals.retention import Keep, Retention
 from approvals.signing import Signer

@@ -301,7 +301,7 @@ async def test_every_route_has_the_headers_also_when_it_refuses(console: Console
     ("method", "path", "status"),
     [
         ("GET", "/nowhere", 404),
-        ("GET", "/api/v1/grants", 404),
+        ("GET", "/api/v1/no-such-things", 404),
         ("POST", "/api/v1/no-such-thing", 404),
         ("DELETE", "/api/v1/requests", 405),
         ("OPTIONS", "/api/v1/requests", 405),

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from approvals.domain import lifecycle
+from approvals.domain import lifecycle, shapes
 from approvals.domain.break_glass import Opening
+from approvals.domain.grants import Grant
 from approvals.domain.happening import Event, Happened
 from approvals.domain.lifecycle import TABLE, Effect, NoSuchArrow, Note, Unfounded, advance
 from approvals.domain.model import (
@@ -31,7 +32,7 @@ from approvals.testing import samples
 from approvals.testing.samples import ADA, BOB, NOW
 
 STEP = Escalation(after=timedelta(minutes=5), to=("group:oncall",))
-SILENCE_ALLOWS = samples.terms(on_timeout=OnTimeout.ALLOW, escalate=(STEP,))
+SILENCE_ALLOWS = samples.terms(on_timeout=OnTimeout.ALLOW, escalate=(STEP,), grants="always")
 ASKED = Question(by=BOB.id, via="slack", at=NOW, text="Why so many?")
 BASE = samples.request(given=SILENCE_ALLOWS, questions=(ASKED,))
 YES = samples.vote(BASE, ADA)
@@ -45,6 +46,14 @@ OPENING = Opening(
     lasts=timedelta(hours=1),
     confirmed_by="alma@example.com",
     opened_at=NOW,
+    until=NOW + timedelta(hours=1),
+)
+GRANT = Grant(
+    id="grt_sample",
+    origin=BASE,
+    proposal=shapes.read({"arguments": {}, "for_seconds": 3600, "uses": 1, "budget": None}),
+    given_by=(ADA.id,),
+    at=NOW,
     until=NOW + timedelta(hours=1),
 )
 ONCALL = (Factor(members=("group:oncall",)),)
@@ -61,7 +70,7 @@ GOOD: dict[Event, dict[str, Any]] = {
     Event.ANSWERED: {"answer": "ticket 5521"},
     Event.QUORUM_MET: {"vote": YES},
     Event.DEFAULTED: {"cause": Cause.SILENCE_ALLOWS},
-    Event.COVERED: {},
+    Event.COVERED: {"grant": GRANT},
     Event.BYPASSED: {"opening": OPENING, "actor": OPENING.by},
     Event.VETOED: {"vote": NO},
     Event.TIMED_OUT: {},
@@ -144,6 +153,14 @@ def test_whoever_is_asked_anew_is_whose_word_counts_from_then_on(event: Event) -
         ),
         pytest.param(Event.ASKED, {"question": None}, "no question", id="asked-nothing"),
         pytest.param(Event.ANSWERED, {"answer": ""}, "no answer", id="answered-nothing"),
+        pytest.param(Event.COVERED, {"grant": None}, "no grant", id="covered-by-nothing"),
+        pytest.param(Event.COVERED, {"grant": replace(GRANT, until=NOW)}, "it is over", id="covered-too-late"),
+        pytest.param(
+            Event.COVERED,
+            {"grant": replace(GRANT, origin=samples.request({"quantity": 2}))},
+            "is new",
+            id="covered-by-a-grant-of-another-shape",
+        ),
         pytest.param(Event.BYPASSED, {"opening": None}, "no break-glass", id="bypassed-by-nothing"),
         pytest.param(
             Event.BYPASSED, {"opening": replace(OPENING, until=NOW)}, "no break-glass", id="bypassed-too-late"
