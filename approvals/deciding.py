@@ -96,12 +96,20 @@ def _vote(room: Room, request: ApprovalRequest, person: Person, decision: Decisi
     return after
 
 
+def turned_away(room: Room, request_id: str, decision: Decision, refused: Refusal) -> None:
+    """Keep on record a vote that a surface has refused before it came here: of somebody who is nobody, say.
+
+    `decision.reviewer` is then an account of that surface (`slack:U0EVE`) where it is no person's.
+    """
+    _on_record(room, room.tx.requests.get(request_id), decision, refused)
+
+
 def _on_record(room: Room, request: ApprovalRequest | None, decision: Decision, refused: Refusal) -> Refusal:
     """A vote that did not count leaves a trace, where its request may be known of."""
     if request is not None and not isinstance(refused, NotFound):
         act = Act(
             action="request.vote_refused",
-            actor=decision.reviewer.lower(),
+            actor=decision.reviewer.lower() if "@" in decision.reviewer else decision.reviewer,
             at=room.tx.now,
             via=decision.via,
             request=request.id,
@@ -111,6 +119,7 @@ def _on_record(room: Room, request: ApprovalRequest | None, decision: Decision, 
             detail={
                 "decision": decision.answer.value,
                 "code": refused.code,
+                "why": str(refused)[:REASON_MAX],
                 "named": decision.binding[:64],
                 **({} if decision.sign_in is None else {"sign_in": decision.sign_in.saved()}),
             },

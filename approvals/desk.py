@@ -114,6 +114,10 @@ class Desk:
         judged = None if decision.arguments is None else await self._judged(request_id, decision)
         return await self._act(lambda room: deciding.decide(room, request_id, decision, judged))
 
+    async def turn_away(self, request_id: str, decision: Decision, refused: Refusal) -> None:
+        """Keep on record a vote that a surface has refused by itself."""
+        await self.db.write(lambda tx: deciding.turned_away(self.room(tx), request_id, decision, refused))
+
     async def cancel(self, request_id: str, *, actor: str, cause: Cause, note: str | None = None) -> ApprovalRequest:
         """Take back a call not yet sent, as a person, `agent:NAME` or `placet`.
 

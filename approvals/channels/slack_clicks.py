@@ -15,11 +15,12 @@ from approvals.channels import slack_blocks as blocks
 from approvals.channels import slack_payloads as payloads
 from approvals.channels import slack_views as views
 from approvals.channels.slack_blocks import Action, Reach
+from approvals.channels.slack_door import VIA, Door
 from approvals.channels.slack_parts import Json
 from approvals.channels.slack_payloads import Click, Command, Submission, Who
 from approvals.channels.slack_people import SlackPeople
 from approvals.channels.slack_reading import Reading, Seen
-from approvals.channels.slack_submissions import RAISED_FOR, VIA, Ack, Submissions, Then
+from approvals.channels.slack_submissions import RAISED_FOR, Ack, Submissions, Then
 from approvals.channels.slack_telling import Telling, private
 from approvals.desk import Desk
 from approvals.domain import quorum
@@ -27,6 +28,8 @@ from approvals.domain.model import Answer, Decision, State
 from approvals.errors import AlreadyDecided, ConfirmNeeded, Expired, NotAllowed, NotFound, Refusal, StaleBinding
 
 PRESSES_KEPT = 1_000
+ANSWERS: dict[str, Answer] = {Action.APPROVE: Answer.APPROVE, Action.RAISE: Answer.APPROVE, Action.DENY: Answer.DENY}
+"""What the buttons that decide say."""
 USAGE = "Type “list” to see what waits for you, or a request id (req_…) to open one call."
 
 
@@ -35,7 +38,8 @@ class Clicks:
 
     def __init__(self, desk: Desk, *, people: SlackPeople, reading: Reading, telling: Telling) -> None:
         self._desk, self._people, self._reading, self._telling = desk, people, reading, telling
-        self._submissions = Submissions(desk, people=people, reading=reading, telling=telling)
+        self._door = Door(desk, people=people, reading=reading)
+        self._submissions = Submissions(desk, self._door, telling)
         self._pressed: dict[tuple[str, ...], None] = {}
 
     async def interactive(self, payload: Any) -> Ack:
@@ -50,7 +54,7 @@ class Clicks:
         if what is None or what.action == Action.OPEN or self._came_before(what):
             return Ack()
         try:
-            await self._people.admit(what.who)
+            await self._door.person(what.who, what, ANSWERS.get(what.action))
             return Ack(then=await self._pressed_what(what))
         except ConfirmNeeded as needed:
             return Ack(then=partial(self._ask_again, what, needed))
@@ -160,11 +164,14 @@ class Clicks:
         if seen.request.state is not State.PENDING or seen.card.decided:
             # It is over, so the desk cannot but refuse, and knows who was first.
             await self._decide(click, seen, answer)
+        refused: Refusal | None = None
         if click.binding != seen.request.binding:
-            raise StaleBinding(request=seen.request)
-        why = quorum.why_not(seen.person, seen.request, answer)
-        if why is not None:
-            raise NotAllowed(why=why)
+            refused = StaleBinding(request=seen.request)
+        elif (why := quorum.why_not(seen.person, seen.request, answer)) is not None:
+            refused = NotAllowed(why=why)
+        if refused is not None:
+            await self._door.turn_away(click, seen.person.id, answer, refused)
+            raise refused
 
     async def _refused(self, click: Click, refused: Refusal) -> None:
         await self._telling.refuse(click, str(refused))

@@ -11,10 +11,9 @@ from datetime import timedelta
 from functools import partial
 
 from approvals.channels import slack_views as views
+from approvals.channels.slack_door import VIA, Door
 from approvals.channels.slack_parts import Json
 from approvals.channels.slack_payloads import Submission
-from approvals.channels.slack_people import SlackPeople
-from approvals.channels.slack_reading import Reading
 from approvals.channels.slack_telling import Telling
 from approvals.channels.slack_views import Kept
 from approvals.desk import Desk
@@ -22,7 +21,6 @@ from approvals.domain.attention import YES
 from approvals.domain.model import Answer, Decision, Person
 from approvals.errors import ConfirmNeeded, Invalid, Refusal
 
-VIA = "slack"
 RAISED_FOR = timedelta(hours=1)
 """What the button says."""
 Then = Callable[[], Awaitable[None]]
@@ -41,8 +39,8 @@ class Ack:
 class Submissions:
     """The modals of ours as they come back."""
 
-    def __init__(self, desk: Desk, *, people: SlackPeople, reading: Reading, telling: Telling) -> None:
-        self._desk, self._people, self._reading, self._telling = desk, people, reading, telling
+    def __init__(self, desk: Desk, door: Door, telling: Telling) -> None:
+        self._desk, self._door, self._telling = desk, door, telling
 
     async def take(self, submission: Submission) -> Ack:
         """Do what a modal was for; one of somebody else does nothing."""
@@ -68,7 +66,7 @@ class Submissions:
             )
             await self._desk.decide(remembered.request_id, decision)
 
-        return await self._done(submission, deny, "Not denied", "Your denial did not count.")
+        return await self._done(submission, deny, "Not denied", "Your denial did not count.", answer=Answer.DENY)
 
     async def _confirmed(self, submission: Submission, remembered: Kept) -> Ack:
         raising = submission.view.callback_id == views.CONFIRM_RAISE
@@ -84,7 +82,9 @@ class Submissions:
             )
             await self._desk.decide(remembered.request_id, decision)
 
-        return await self._done(submission, approve, "Not approved", "Your approval did not count.")
+        return await self._done(
+            submission, approve, "Not approved", "Your approval did not count.", answer=Answer.APPROVE
+        )
 
     async def _unexpected(self, submission: Submission, remembered: Kept) -> Ack:
         words = submission.typed.get(views.WORDS)
@@ -92,12 +92,18 @@ class Submissions:
         async def say(person: Person) -> None:
             await self._desk.expect(remembered.request_id, person=person.id, as_expected=False, words=words, via=VIA)
 
-        return await self._done(submission, say, "Not noted", "What you said of the outcome was not noted.")
+        return await self._done(
+            submission, say, "Not noted", "What you said of the outcome was not noted.", answer=None
+        )
 
-    async def _done(self, submission: Submission, act: Act, title: str, told_late: str) -> Ack:
+    async def _done(
+        self, submission: Submission, act: Act, title: str, told_late: str, *, answer: Answer | None
+    ) -> Ack:
+        remembered = submission.view.kept
+        if remembered is None:
+            return Ack()
         try:
-            await self._people.admit(submission.who)
-            await act(await self._reading.person(submission.who.user))
+            await act(await self._door.person(submission.who, remembered, answer))
         except Invalid as wrong:
             return _wrong(views.WORDS, str(wrong.fields["why"]))
         except ConfirmNeeded as needed:

@@ -111,6 +111,10 @@ async def test_who_may_not_decide_is_told_so_privately(at: Office, who: str, why
     saved = await at.at.now(asked)
     assert (saved.state, saved.votes) == (State.PENDING, ())
     assert at.slack.modal(at.people[who]) is None
+    acts = [entry.act for entry in await at.at.db.read(lambda tx: tx.audit.newest(action="request.vote_refused"))]
+    actor = "eve@example.com" if who == "eve" else f"slack:{at.people[who].id}"
+    tried = [] if button == "view" else [(actor, "slack", button, "not_allowed")]
+    assert [(act.actor, act.via, act.detail["decision"], act.detail["code"]) for act in acts] == tried
 
 
 async def test_four_eyes_hold_in_slack_too(at: Office) -> None:
