@@ -51,7 +51,7 @@ class Store:
             masters = await db.read(lambda tx: tx.sealed.masters())
             for master, count in masters.items():
                 if not db.vault.knows(master):
-                    sealed = f"what {count} requests say, sealed by the master key {master},"
+                    sealed = f"what {count} keys open, wrapped by the master key {master},"
                     raise Unreadable(what=f"{sealed} which is not in {self.keys_file},")
         except BaseException:
             await db.close()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import (
     Column,
@@ -52,6 +53,24 @@ def save(conn: Connection, subject: str, key: WrappedKey, late_at: datetime | No
     """Keep a fresh key."""
     row = {"subject": subject, "master": key.master, "wrapped": key.wrapped, "late_at": late_at}
     conn.execute(data_keys.insert().values(row))
+
+
+def save_first(conn: Connection, insert: Any, subject: str, key: WrappedKey) -> bool:
+    """Keep a fresh key unless another process was first. `insert` knows ON CONFLICT in this database's dialect."""
+    fresh = insert.values(subject=subject, master=key.master, wrapped=key.wrapped)
+    alone = fresh.on_conflict_do_nothing(index_elements=["subject"]).returning(data_keys.c.subject)
+    return conn.execute(alone).first() is not None
+
+
+def destroy_days(conn: Connection, prefix: str, before: str) -> None:
+    """Delete the keys of days before a day."""
+    old = (data_keys.c.subject >= prefix, data_keys.c.subject < prefix + before)
+    conn.execute(delete(data_keys).where(*old))
+
+
+def destroy_under(conn: Connection, master: str) -> None:
+    """Delete every key that a master wraps."""
+    conn.execute(delete(data_keys).where(data_keys.c.master == master))
 
 
 def destroy(conn: Connection, subjects: Sequence[str]) -> None:

@@ -24,6 +24,8 @@ from approvals.storage.vault import Cells, Vault, WrappedKey
 from approvals.storage.words import apart
 
 type_utc = Utc()
+DAY = "calls:"
+"""What the key of a day is called, before the day."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +107,15 @@ class Frame:
         return self.cells_of([request]).get(request) or self.keep_cells(
             request, *self.vault.fresh(request), late_at=self.now
         )
+
+    def day_cells(self, day: str) -> Cells:
+        """What seals the journal of one day (`2026-11-24`), under a key that all processes share."""
+        subject = f"{DAY}{day}"
+        if subject not in self.cells_of([subject]):
+            key, cells = self.vault.fresh(subject)
+            if data_keys.save_first(self.conn, self.insert(data_keys.data_keys), subject, key):
+                self._cells[subject] = cells
+        return self.cells_of([subject])[subject]
 
     def forget_cells(self, request: str) -> None:
         """Open and seal nothing more under a key that was deleted in this transaction."""

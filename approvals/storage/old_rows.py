@@ -8,7 +8,7 @@ chain refuse changes, so their triggers are away while a batch is written, and b
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,8 +16,10 @@ from sqlalchemy import Column, Connection, Table, exists, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from approvals.storage import data_keys
+from approvals.storage.calls import day
 from approvals.storage.data_keys import data_keys as keys
-from approvals.storage.tables import events, requests, votes
+from approvals.storage.frame import Frame
+from approvals.storage.tables import IS_PLAIN, calls, events, requests, votes
 from approvals.storage.tables_audit import audit
 from approvals.storage.types import Ciphertext, Sealed
 from approvals.storage.vault import Cells, Vault, sealed_columns
@@ -29,6 +31,18 @@ BATCH = 200
 APPEND_ONLY = ("events", "audit")
 
 
+def _journal(conn: Connection, vault: Vault) -> int:
+    tx = Frame(conn, None, vault)
+    columns = sealed_columns(calls)
+    old = select(calls.c.id, calls.c.at, *columns.values()).where(IS_PLAIN).limit(BATCH)
+    rows = conn.execute(old).all()
+    for row in rows:
+        cells = tx.day_cells(day(row.at))
+        sealed = {name: _sealed(cells, one, getattr(row, name), row.id) for name, one in columns.items()}
+        conn.execute(calls.update().where(calls.c.id == row.id).values(**sealed, plain=None))
+    return len(rows)
+
+
 async def seal(engine: AsyncEngine, vault: Vault) -> int:
     """Seal what is not sealed yet; of how many requests.
 
@@ -36,13 +50,16 @@ async def seal(engine: AsyncEngine, vault: Vault) -> int:
         Unreadable: the installation's keys are not at hand.
     """
     done = 0
-    while True:
-        async with engine.connect() as connection, connection.begin():
-            sealed = await connection.run_sync(_batch, vault)
-        if sealed == 0:
-            return done
-        done += sealed
-        log.info("old requests sealed", extra={"count": done})
+    for batch in (_batch, _journal):
+        while sealed := await _committed(engine, batch, vault):
+            done += sealed
+            log.info("old rows sealed", extra={"count": done})
+    return done
+
+
+async def _committed(engine: AsyncEngine, batch: Callable[[Connection, Vault], int], vault: Vault) -> int:
+    async with engine.connect() as connection, connection.begin():
+        return await connection.run_sync(batch, vault)
 
 
 def _batch(conn: Connection, vault: Vault) -> int:
@@ -83,10 +100,10 @@ def _columns(conn: Connection, cells: Cells, table: Table, where: Any, key: Sequ
         conn.execute(table.update().where(*same).values(values))
 
 
-def _sealed(cells: Cells, column: Column[Any], plain: bytes | None) -> Ciphertext | None:
+def _sealed(cells: Cells, column: Column[Any], plain: bytes | None, row: str = "") -> Ciphertext | None:
     if plain is None or not isinstance(column.type, Sealed):
         return None
-    return cells.seal(column, column.type.decode(bytes(plain)))
+    return cells.seal(column, column.type.decode(bytes(plain)), row=row)
 
 
 @contextmanager

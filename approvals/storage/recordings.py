@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import RowMapping, Select, delete, func, literal, select, tuple_
 
+from approvals.storage.calls import day_keys, opened
 from approvals.storage.frame import Group
 from approvals.storage.tables import calls, recordings, requests, votes
 from approvals.storage.vault import Cells
@@ -154,7 +155,8 @@ class Recordings(Group):
         found = _asked(select(*columns).select_from(joined), query).order_by(calls.c.at, calls.c.id)
         rows = self._run(found.limit(max(1, min(query.limit, MAX_PAGE)))).mappings().all()
         cells = self._tx.cells_of(row["request_id"] for row in rows if row["request_id"] is not None)
-        return [_recorded(row, cells.get(row["request_id"])) for row in rows]
+        days = day_keys(self._tx, (row["at"] for row in rows))
+        return [_recorded(row, cells.get(row["request_id"]), days.get(row["at"].date())) for row in rows]
 
     def voters(self, request_ids: Collection[str]) -> dict[str, frozenset[str]]:
         """Who voted on each of these requests."""
@@ -177,7 +179,7 @@ def _asked(statement: Select[Any], query: RecordedQuery) -> Select[Any]:
     return wanted
 
 
-def _recorded(row: RowMapping, cells: Cells | None) -> RecordedCall:
+def _recorded(row: RowMapping, cells: Cells | None, day: Cells | None) -> RecordedCall:
     held = None
     if row["request_id"] is not None:
         held = Held(
@@ -186,7 +188,7 @@ def _recorded(row: RowMapping, cells: Cells | None) -> RecordedCall:
             **{name: row[f"request_{name}"] for name in _HELD},
         )
     plain = {name: row[name] for name in _CALL}
-    lists = {name: tuple(row[name] or ()) for name in ("limits", "shadow")}
+    lists = {name: tuple(value or ()) for name, value in opened(row, day, ("limits", "shadow")).items()}
     return RecordedCall(**(plain | lists), sealed=row["sealed"], held=held)
 
 

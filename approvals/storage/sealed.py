@@ -90,6 +90,10 @@ class SealedRows(Group):
             detail={"by": DestroyedBy.LOST_KEY.value},
         )
 
+    def give_up(self, master: str) -> None:
+        """Delete every key that a lost master wraps, those of the journal too."""
+        data_keys.destroy_under(self._tx.conn, master)
+
     def masters(self) -> Mapping[str, int]:
         """How many keys each master wraps."""
         return data_keys.count(self._tx.conn)

@@ -38,6 +38,8 @@ IS_RETOLD = text("told_at IS NULL OR state = 'denied'")
 """The same call made again may be told of it: nobody was told yet, or a person said no."""
 IS_KEPT = text("destroyed_at IS NULL AND state NOT IN ('pending', 'approved', 'executing')")
 """It has ended, and what was written in it can still be read."""
+IS_PLAIN = text("plain = 1")
+"""A row of an older Placet, until it is sealed."""
 IS_CHANGE = text("kind = 'change'")
 STATES = (
     "state IN ('pending', 'approved', 'denied', 'expired', 'cancelled', 'executing', 'succeeded', 'failed', 'unknown')"
@@ -278,8 +280,8 @@ calls = Table(
     Column("arguments_sha256", Text, nullable=False),
     Column("verdict", Text, nullable=False),
     Column("rule", Text),
-    Column("reason", FreeText),
-    Column("trace", Json, nullable=False),
+    Column("reason", Sealed("text")),
+    Column("trace", Sealed("json")),
     Column("policy_version", Text),
     Column("request_id", Text, index=True),
     Column("outcome", Text),
@@ -289,8 +291,10 @@ calls = Table(
     Column("session", Text),
     Column("counted_at", Utc),
     Column("ran_at", Utc),
-    Column("limits", Json),
-    Column("shadow", Json),
+    Column("limits", Sealed("json")),
+    Column("shadow", Sealed("json")),
+    Column("plain", Integer),
+    Index("ix_calls_plain", "id", sqlite_where=IS_PLAIN, postgresql_where=IS_PLAIN),
     Index("ix_calls_at", "at", "id"),
     Index("ix_calls_agent", "agent", "at", "id"),
     Index("ix_calls_server", "server", "at", "id"),

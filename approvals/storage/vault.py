@@ -81,10 +81,12 @@ class Cells:
         except (InvalidTag, ValueError):
             raise Unreadable(what=f"{column.table.name}.{column.name} of {self._subject}") from None
 
-    def row(self, table: Table, values: Mapping[str, Any]) -> dict[str, Any]:
+    def row(self, table: Table, values: Mapping[str, Any], *, row: str = "") -> dict[str, Any]:
         """The values of a row, those for sealed columns sealed: what a table calls `Sealed` needs no more than that."""
         sealed = sealed_columns(table)
-        return {name: self.seal(sealed[name], value) if name in sealed else value for name, value in values.items()}
+        return {
+            name: self.seal(sealed[name], value, row=row) if name in sealed else value for name, value in values.items()
+        }
 
     def _bound(self, column: Column[Any], row: str) -> bytes:
         return b"\x00".join(

@@ -30,14 +30,14 @@ def command() -> None:
 @config_option
 @json_option
 def list_(config: Path | None, as_json: bool) -> None:
-    """List the master keys by id, and how many requests each keeps readable."""
+    """List the master keys by id, and how many keys each wraps: one a request, one a day of the journal."""
 
     async def job() -> None:
         async with opened(config) as session:
             here = [id_of(key) for key in _load(session.settings.keys_file).masters.keys]
             counts = await session.db.read(lambda tx: tx.sealed.masters())
         rows = [
-            {"id": id, "requests": counts.get(id, 0), "here": id in here, "newest": id == here[-1]}
+            {"id": id, "keys": counts.get(id, 0), "here": id in here, "newest": id == here[-1]}
             for id in (*here, *sorted(set(counts) - set(here)))
         ]
         say({"keys": rows}, "\n".join(map(_line, rows)), as_json=as_json)
@@ -71,7 +71,7 @@ def rotate(add_only: bool, config: Path | None, as_json: bool) -> None:
                 did = partial(_rotated, newest=newest, moved=moved)
                 await db.write(did)
         new = ", added now" if added else ""
-        text = f"{file}: the newest key is {newest}{new}. {moved} requests were put under it."
+        text = f"{file}: the newest key is {newest}{new}. {moved} keys were put under it."
         say({"newest": newest, "added": added, "moved": moved}, text, as_json=as_json)
 
     run(job)
@@ -97,12 +97,14 @@ def forget(id: str, yes: bool, config: Path | None, as_json: bool) -> None:
             if not count:
                 fail(f"Nothing is sealed with a key {id}. `placet keys list` shows what is.", USAGE)
             if not yes:
-                fail(f"{count} requests would be unreadable for good. Say --yes if no backup has the key.", USAGE)
-            while await db.write(lambda tx: _destroyed(tx, id)):
-                pass
-            await db.write(lambda tx: tx.did("keys.forgotten", operator(), subject=f"key:{id}", via="cli", count=count))
+                fail(f"What {count} keys open would be unreadable for good. Say --yes if no backup has the key.", USAGE)
+            requests = 0
+            while batch := await db.write(lambda tx: _destroyed(tx, id)):
+                requests += batch
+            await db.write(partial(_forgotten, master=id, requests=requests))
             await db.scrub()
-        say({"forgotten": id, "requests": count}, f"{count} requests are destroyed.", as_json=as_json)
+        said = f"What was written in {requests} requests is destroyed."
+        say({"forgotten": id, "requests": requests}, said, as_json=as_json)
 
     run(job)
 
@@ -113,6 +115,11 @@ def _destroyed(tx: Tx, master: str) -> int:
         tx.sealed.destroy(record.request, DestroyedBy.LOST_KEY)
         tx.requests.append(record, binding)
     return len(lost)
+
+
+def _forgotten(tx: Tx, *, master: str, requests: int) -> None:
+    tx.sealed.give_up(master)
+    tx.did("keys.forgotten", operator(), subject=f"key:{master}", via="cli", requests=requests)
 
 
 def _rotated(tx: Tx, *, newest: str, moved: int) -> None:
@@ -135,4 +142,4 @@ def _added(file: Path) -> keys.Keys:
 
 def _line(row: dict[str, object]) -> str:
     note = "" if row["here"] else "  LOST: not in the key file"
-    return f"{row['id']}  {row['requests']} requests{'  (wraps what is new)' if row['newest'] else ''}{note}"
+    return f"{row['id']}  {row['keys']} keys{'  (wraps what is new)' if row['newest'] else ''}{note}"

@@ -25,7 +25,7 @@ from approvals.notary import Notary
 from approvals.retention import Keep, Retention
 from approvals.signing import Signer
 from approvals.storage.calls import CallQuery, CallRow
-from approvals.storage.data_keys import find
+from approvals.storage.data_keys import count, find
 from approvals.storage.engine import Database
 from approvals.storage.requests import Query
 from approvals.storage.vault import Masters, Vault, id_of
@@ -174,6 +174,8 @@ async def test_rows_of_the_journal_go_with_an_entry_in_the_audit(at: House) -> N
     await at.retention.sweep()
     kept = await at.db.read(lambda tx: tx.calls.search(CallQuery()))
     assert [row.id for row in kept] == ["call_0", "call_1", "call_2", "call_3", "call_4"]
+    days = await at.db.read(lambda tx: count(tx.conn))
+    assert sum(days.values()) == 5
     assert [(entry.act.action, entry.act.detail["count"]) for entry in await at.chain()] == [("calls.deleted", 1)]
 
 
@@ -238,7 +240,7 @@ def test_a_rotation_goes_on_where_it_stopped_and_then_adds_another(folder: Path)
     assert (third["added"], third["moved"]) == (True, 3)
     assert (folder / "placet.keys").stat().st_mode & 0o777 == 0o600
     listed = json.loads(placet(folder, "keys", "list", "--json").output)["keys"]
-    assert [(one["requests"], one["newest"], one["here"]) for one in listed] == [
+    assert [(one["keys"], one["newest"], one["here"]) for one in listed] == [
         (0, False, True),
         (0, False, True),
         (3, True, True),
@@ -254,9 +256,9 @@ def test_a_lost_master_is_told_clearly_the_chain_verifies_and_it_can_be_given_up
     assert placet(folder, "audit", "verify", "--key", str(folder / "key.pem")).exit_code == 0
     served = placet(folder, "serve")
     assert served.exit_code == 1
-    assert f"3 requests say, sealed by the master key {lost}" in served.output
+    assert f"3 keys open, wrapped by the master key {lost}" in served.output
     assert "LOST" in placet(folder, "keys", "list").output
     assert "unreadable for good" in placet(folder, "keys", "forget", lost).output
-    assert placet(folder, "keys", "forget", lost, "--yes").output == "3 requests are destroyed.\n"
+    assert placet(folder, "keys", "forget", lost, "--yes").output == "What was written in 3 requests is destroyed.\n"
     assert placet(folder, "audit", "verify", "--key", str(folder / "key.pem")).exit_code == 0
     assert _masters(folder) == []

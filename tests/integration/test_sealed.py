@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from alembic import command
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 
 from approvals.domain import lifecycle
 from approvals.domain.audit import START, Act, flaws, link
@@ -18,10 +18,11 @@ from approvals.domain.lifecycle import Note, advance
 from approvals.domain.model import Answer, ApprovalRequest, Claim, Outcome, Overrun
 from approvals.errors import Unreadable
 from approvals.storage import migrate, old_rows
+from approvals.storage.calls import CallQuery
 from approvals.storage.engine import Database
 from approvals.storage.rows import event_row, new_row, vote_rows
 from approvals.storage.schema import METADATA
-from approvals.storage.tables import events, requests, votes
+from approvals.storage.tables import calls, events, requests, votes
 from approvals.storage.tables_audit import audit
 from approvals.storage.vault import sealed_columns
 from tests.fakes.keys import VAULT
@@ -108,6 +109,9 @@ async def test_rows_of_an_older_placet_are_sealed_by_the_upgrade_and_lose_nothin
     async with Database.opened(blank_url) as db:
         for life in lives:
             await db.write(lambda tx, life=life: _in_the_clear(tx.conn, *life))  # type: ignore[misc]
+        row = {"id": "call_1", "at": NOON, "tool": "t", "reason": SECRET, "trace": [{"why": SECRET}], "limits": None}
+        row |= dict.fromkeys(("agent", "server", "arguments_sha256", "verdict"), "x")
+        await db.write(lambda tx: _plainly(tx.conn, calls, row))
     with pytest.raises(Unreadable, match="opened without the keys"):
         await migrate.upgrade(blank_url)
     monkeypatch.setattr(old_rows, "BATCH", 2)
@@ -123,6 +127,8 @@ async def test_rows_of_an_older_placet_are_sealed_by_the_upgrade_and_lose_nothin
             assert kept == steps[-1].after
             ledger = await db.read(lambda tx, id=steps[-1].after.id: tx.requests.events(id))  # type: ignore[misc]
             assert [one.detail for one in ledger] == [step.record.detail for step in steps]
+        (call,) = await db.read(lambda tx: tx.calls.search(CallQuery()))
+        assert (call.reason, call.trace, call.limits) == (SECRET, ({"why": SECRET},), ())
         chain = await db.read(lambda tx: list(tx.audit.entries()))
         assert list(flaws(chain)) == []
         assert [entry.act.detail for entry in chain] == [steps[0].record.detail for _, steps in lives]
@@ -162,8 +168,10 @@ def _in_the_clear(conn: Connection, filed: ApprovalRequest, steps: list[lifecycl
 def _plainly(conn: Connection, table: Any, values: dict[str, Any]) -> None:
     """Insert with the types of the older schema: texts and JSON where bytes are sealed now."""
     sealed = sealed_columns(table)
-    bound = {}
+    bound, there = {}, {one["name"] for one in inspect(conn).get_columns(table.name)}
     for name, value in values.items():
+        if name not in there:
+            continue
         if name in sealed and value is not None:
             kind = sealed[name].type.content  # type: ignore[attr-defined]
             value = value if kind == "bytes" else value if kind == "text" else canonical(value).decode()
