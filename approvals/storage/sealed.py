@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Column, LargeBinary, Table, Text, delete, select, update
+from sqlalchemy import Column, LargeBinary, Table, Text, delete, exists, select, update
 
 from approvals.domain.destroyed import DestroyedBy
 from approvals.domain.lifecycle import Note, Record
@@ -22,6 +22,7 @@ from approvals.storage.frame import Group
 from approvals.storage.metadata import METADATA
 from approvals.storage.tables import IS_KEPT, events, requests
 from approvals.storage.tables_audit import audit
+from approvals.storage.tables_grants import grants
 from approvals.storage.types import Ciphertext, Utc
 from approvals.storage.vault import sealed_columns
 
@@ -45,8 +46,11 @@ class SealedRows(Group):
     """Statements about the end of what was sealed."""
 
     def old(self, before: datetime, limit: int) -> Sequence[str]:
-        """The requests that ended before, the oldest first."""
-        ended = select(requests.c.id).where(IS_KEPT, requests.c.changed_at < before)
+        """The requests that ended before, the oldest first; not those that a grant in force came of."""
+        granting = exists().where(
+            grants.c.request_id == requests.c.id, grants.c.ended_at.is_(None), grants.c.until > self._tx.now
+        )
+        ended = select(requests.c.id).where(IS_KEPT, requests.c.changed_at < before, ~granting)
         return list(self._run(ended.order_by(requests.c.changed_at).limit(limit)).scalars())
 
     def destroy(self, id: str, by: DestroyedBy) -> None:
