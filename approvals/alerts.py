@@ -57,6 +57,9 @@ class Alerts:
 
     async def _deliver(self, row: AlertRow) -> None:
         channel = self._channels.get(row.channel)
+        if not row.text:
+            await self._bury(row, "what it was about has been destroyed")
+            return
         if channel is None:
             await self._bury(row, f"no channel {row.channel!r} is configured")
             return

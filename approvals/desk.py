@@ -27,7 +27,7 @@ from approvals.domain.model import ApprovalRequest, Cause, Decision, Person, Per
 from approvals.editing import Edits, Judged
 from approvals.errors import Conflict, Refusal, Unavailable
 from approvals.filing import Caps, Filed, FiledAs, Filing
-from approvals.room import Result, Room, Routes
+from approvals.room import Result, Room, Routes, Telling
 from approvals.storage.engine import Database
 from approvals.storage.requests import Query
 from approvals.storage.tx import Tx
@@ -58,6 +58,7 @@ class Desk:
         friction: Friction = attention.OFF,
     ) -> None:
         self.friction = friction
+        self.telling = Telling()
         self.db, self.bus, self.directory, self.holder = db, bus, directory, holder
         self._new_id, self._caps, self._routes = new_id, caps, routes
         self.edits: Edits | None = None
@@ -66,13 +67,16 @@ class Desk:
         self._asked: frozenset[tuple[str, str]] | None = None
         self._asked_since: set[tuple[str, str]] = set()
 
-    def reconfigure(self, *, caps: Caps, routes: Routes, friction: Friction = attention.OFF) -> None:
+    def reconfigure(
+        self, *, caps: Caps, routes: Routes, friction: Friction = attention.OFF, telling: Telling | None = None
+    ) -> None:
         """Take over a reloaded configuration."""
         self._caps, self._routes, self.friction = caps, routes, friction
+        self.telling = telling or Telling()
 
     def room(self, tx: Tx) -> Room:
         """The transaction with the people as they are now, and where requests are announced."""
-        return Room(tx, self.directory, self._routes, self.friction, self._caps.grants)
+        return Room(tx, self.directory, self._routes, self.friction, self._caps.grants, self.telling)
 
     async def file(self, what: Filing) -> Filed:
         """Save a call for people to decide, or join or retell the same call.

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from approvals import stopped
 from approvals.directory import Directory
-from approvals.domain import attention, quorum
+from approvals.domain import attention, outcomes, quorum
 from approvals.domain.attention import Friction
 from approvals.domain.happening import Happened
-from approvals.domain.lifecycle import Effect, Record, advance
+from approvals.domain.lifecycle import Effect, Record, Step, advance
 from approvals.domain.model import ApprovalRequest, Person, PersonId, Terms
 from approvals.domain.shapes import WIDEST, Limits
 from approvals.errors import Conflict, Refusal
@@ -22,7 +22,22 @@ from approvals.storage.tx import Tx
 
 Routes = Callable[[Tx, Terms], list[tuple[str, str]]]
 """The (channel, target) pairs a request with these terms is announced on."""
+Owners = Callable[[Tx, PersonId], list[tuple[str, str]]]
+"""The (channel, target) pairs on which the human behind an agent is told how a call of it ended."""
 Result = ApprovalRequest | Refusal
+
+
+def nobody(_tx: Tx, _owner: PersonId) -> list[tuple[str, str]]:
+    """Owners are told nothing."""
+    return []
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Telling:
+    """How owners are told; `page` makes the address of a request's page."""
+
+    owners: Owners = nobody
+    page: Callable[[str], str] = str
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +49,7 @@ class Room:
     routes: Routes
     friction: Friction = attention.OFF
     grant_limits: Limits = WIDEST
+    telling: Telling = Telling()
 
     def load(self, request_id: str) -> ApprovalRequest | None:
         """The request, locked until the transaction ends, as time has left it."""
@@ -56,7 +72,15 @@ class Room:
         if Effect.ANNOUNCE in step.effects:
             after = step.after
             self.tx.messages.announce(after.id, self.routes(self.tx, after.terms), after.revision, self.tx.now)
+        self._tell_owner(step, happened.actor)
         return step.after
+
+    def _tell_owner(self, step: Step, actor: str) -> None:
+        owner = outcomes.owner_to_tell(step.before, step.after, actor)
+        places = [] if owner is None else self.telling.owners(self.tx, owner)
+        if places:
+            said = outcomes.line(step.after, url=self.telling.page(step.after.id))
+            self.tx.alerts.owe(places, said, request=step.after.id)
 
     def person(self, person_id: str) -> Person:
         """The person as known now; somebody unknown has no roles and no groups."""

@@ -12,12 +12,16 @@ from approvals.domain.answered import answered_in
 from approvals.domain.happening import Event, Happened
 from approvals.domain.lifecycle import Note, note, open_question
 from approvals.domain.model import ApprovalRequest, Person, PersonId, Question, Role, State
+from approvals.domain.plain import visible, visible_lines
+from approvals.domain.redact import redact_text
 from approvals.errors import Invalid, NotAllowed, NotFound, Refusal
 from approvals.room import Result, Room
 
 COMMENTS_MAX = 200
 QUESTIONS_MAX, OPEN_MAX = 10, 3
 ANSWER_MAX = 2_000
+THREADED = frozenset({"slack"})
+"""Channels whose cards have a thread of their own; their refs say where."""
 
 
 def comment(room: Room, request_id: str, *, by: PersonId, via: str, text: str) -> Result:
@@ -37,6 +41,8 @@ def comment(room: Room, request_id: str, *, by: PersonId, via: str, text: str) -
     row = note(request, Note.COMMENTED, actor=person.id, at=room.tx.now, before=request.state, detail=detail)
     room.tx.requests.append(row, request.binding)
     room.tx.snoozes.wake(request.id, but=person.id)
+    line = f"{visible(person.label)} wrote: {visible_lines(redact_text(clean(text) or ''))}"
+    room.tx.alerts.owe(_threads(room, request), line, request=request.id)
     return request
 
 
@@ -69,6 +75,12 @@ def answer(room: Room, request_id: str, *, agent: str, text: str) -> Result:
     if open_question(request) is None:
         return Invalid(field="answer", why="nobody has asked you anything about this call, so it was not kept")
     return room.move(request, Happened(event=Event.ANSWERED, actor=f"agent:{agent}", answer=said))
+
+
+def _threads(room: Room, request: ApprovalRequest) -> list[tuple[str, str]]:
+    """Under the cards of a request, on channels that have a place there."""
+    refs = [(row.channel, row.ref) for row in room.tx.messages.for_request(request.id) if row.channel in THREADED]
+    return [(channel, f"{ref['channel']}/{ref['ts']}") for channel, ref in refs if ref is not None]
 
 
 def _may_not_ask(person: Person, request: ApprovalRequest) -> Refusal | None:

@@ -33,7 +33,7 @@ from gateway.channels import Around, channels_of
 from gateway.console import Console
 from gateway.console_agents import ConsoleAgents
 from gateway.conversation import Conversations
-from gateway.desks import holder, new_id, routes_of, surroundings_of
+from gateway.desks import holder, new_id, routes_of, surroundings_of, telling_of
 from gateway.edits import Edits
 from gateway.executor import Executor
 from gateway.fleet import Fleet
@@ -103,6 +103,7 @@ class Service:
             caps=settings.approvals.caps,
             routes=routes_of(settings, self.directory),
         )
+        self.desk.telling = telling_of(settings, self.directory)
         once = Once(db)
         self.channels = channels_of(settings, Around(desk=self.desk, page=self.page, first=once.first))
         self.slack = self.channels.slack
@@ -232,6 +233,7 @@ class Service:
             caps=settings.approvals.caps,
             routes=routes_of(settings, self.directory),
             friction=settings.approvals.friction,
+            telling=telling_of(settings, self.directory),
         )
         self.judge.defaults = settings.approvals.defaults
         self.parts.holding = self._holding(settings)

@@ -312,6 +312,7 @@ def _approvals(section: ApprovalsFile) -> ApprovalSettings:
         result_tool=section.result_tool,
         policy_tool=section.policy_tool,
         answer_tool=section.answer_tool,
+        tell_owner=section.tell_owner,
         refusals_per_minute=section.refusals_per_minute,
         friction=_friction(section.friction),
     )

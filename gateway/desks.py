@@ -15,7 +15,7 @@ from approvals.directory import Directory
 from approvals.domain import quorum
 from approvals.domain.escalating import EVERYWHERE
 from approvals.domain.model import Factor, Person, PersonId, Role, Terms
-from approvals.room import Routes
+from approvals.room import Routes, Telling
 from approvals.stops import Surroundings
 from approvals.storage.tx import Tx
 from gateway.settings import Settings
@@ -77,6 +77,20 @@ def in_person(terms: Terms, people: Mapping[PersonId, Person]) -> list[PersonId]
     """Whoever a step of the chain has called and Slack can reach: a card in a channel does not wake them."""
     called = Factor(members=terms.called)
     return [one for one in reviewers(terms, people) if people[one].slack and quorum.speaks_for(people[one], called)]
+
+
+def telling_of(settings: Settings, directory: Directory) -> Telling:
+    """How the human behind an agent is told what became of a call: in Slack where they are linked, else by mail."""
+
+    def owners(tx: Tx, owner: PersonId) -> list[tuple[str, str]]:
+        person = directory.person(tx, owner) if settings.approvals.tell_owner else None
+        if person is None or person.disabled:
+            return []
+        if settings.slack is not None and person.slack:
+            return [("slack", f"@{person.id}")]
+        return [("email", person.id)] if settings.email is not None else []
+
+    return Telling(owners=owners, page=lambda request_id: f"{settings.public_url}/requests/{request_id}")
 
 
 def reviewers(terms: Terms, people: Mapping[PersonId, Person]) -> list[PersonId]:

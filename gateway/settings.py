@@ -141,6 +141,7 @@ class ApprovalSettings:
     result_tool: bool = False
     policy_tool: bool = False
     answer_tool: bool = False
+    tell_owner: bool = True
     refusals_per_minute: int = 60
     friction: Friction = field(default_factory=Friction)
 

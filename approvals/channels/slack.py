@@ -123,10 +123,12 @@ class SlackChannel:
         await self._send("chat.update", card, where["channel"], where)
 
     async def say(self, alert: Alert, to: str) -> None:
-        """Post a plain message to a channel."""
-        drawing, place = draw_alert(alert.text), await self._place(to or self._config.channel)
+        """Post a plain message to a channel, or under a card (`CHANNEL/TS`)."""
+        word, _, thread = to.partition("/")
+        drawing, place = draw_alert(alert.text), await self._place(word or self._config.channel)
+        where = {"channel": place, **_QUIET} | ({"thread_ts": thread} if thread else {})
         try:
-            await self._try("chat.postMessage", place, drawing, {"channel": place, **_QUIET})
+            await self._try("chat.postMessage", place, drawing, where)
         except SlackRefused as refused:
             raise Undeliverable(never(refused, place)) from None
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import RowMapping, delete, or_, select, update
 
 from approvals.storage.frame import Group
 from approvals.storage.tables_stops import IS_OWED, alerts
@@ -22,7 +23,7 @@ MAX_DEAD = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertRow:
-    """One line for one target."""
+    """One line for one target; empty where it was of a request whose words were destroyed since."""
 
     id: int
     channel: str
@@ -36,11 +37,15 @@ class AlertRow:
 class Alerts(Group):
     """Statements about alerts."""
 
-    def owe(self, targets: Iterable[tuple[str, str]], text: str) -> None:
-        """Let every (channel, target) be told."""
+    def owe(self, targets: Iterable[tuple[str, str]], text: str, *, request: str | None = None) -> None:
+        """Let every (channel, target) be told; what is about a request is sealed as the request is."""
         now = self._tx.now
+        said: dict[str, Any] = {"text": text}
+        if request is not None:
+            sealed = self._tx.cells(request).seal(alerts.c.words, text)
+            said = {"text": "", "request_id": request, "words": sealed}
         rows = [
-            {"channel": channel, "target": target, "text": text, "at": now, "next_at": now}
+            {"channel": channel, "target": target, **said, "at": now, "next_at": now}
             for channel, target in dict.fromkeys(targets)
         ]
         if rows:
@@ -56,7 +61,7 @@ class Alerts(Group):
         if not ids:
             return []
         leased = update(alerts).where(alerts.c.id.in_(ids)).values(holder=holder, leased_until=now + lease)
-        return sorted((AlertRow(**row) for row in self._run(leased.returning(*_SHOWN)).mappings()), key=lambda r: r.id)
+        return sorted(map(self._row, self._run(leased.returning(*_SHOWN)).mappings()), key=lambda r: r.id)
 
     def done(self, id: int) -> None:
         """It was told."""
@@ -74,11 +79,19 @@ class Alerts(Group):
     def untold(self, since: datetime) -> list[AlertRow]:
         """What could not be told (yet) of what happened since, the newest first."""
         late = select(*_SHOWN).where(alerts.c.at > since, alerts.c.error.is_not(None))
-        return [AlertRow(**row) for row in self._run(late.order_by(alerts.c.id.desc()).limit(MAX_DEAD)).mappings()]
+        return [self._row(row) for row in self._run(late.order_by(alerts.c.id.desc()).limit(MAX_DEAD)).mappings()]
 
     def sweep(self, before: datetime) -> None:
         """Forget what nobody was told long ago."""
         self._run(delete(alerts).where(alerts.c.at < before))
+
+    def _row(self, found: RowMapping) -> AlertRow:
+        row = dict(found)
+        request, sealed = row.pop("request_id"), row.pop("words")
+        if request is not None:
+            cells = self._tx.cells_of([request]).get(request)
+            row["text"] = "" if cells is None else cells.open(alerts.c.words, sealed)
+        return AlertRow(**row)
 
 
 _SHOWN = (
@@ -86,6 +99,8 @@ _SHOWN = (
     alerts.c.channel,
     alerts.c.target,
     alerts.c.text,
+    alerts.c.request_id,
+    alerts.c.words,
     alerts.c.at,
     alerts.c.attempts,
     alerts.c.error,

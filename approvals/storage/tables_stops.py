@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import CheckConstraint, Column, Index, Integer, Table, Text, text
 
 from approvals.storage.metadata import METADATA, ROW_ID
-from approvals.storage.types import FreeText, Utc
+from approvals.storage.types import FreeText, Sealed, Utc
 
 IS_IN_FORCE = text("ended_at IS NULL")
 IS_OWED = text("state = 'queued'")
@@ -49,6 +49,8 @@ alerts = Table(
     Column("channel", Text, nullable=False),
     Column("target", Text, nullable=False),
     Column("text", FreeText, nullable=False),
+    Column("request_id", Text),
+    Column("words", Sealed("text")),
     Column("at", Utc, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("next_at", Utc, nullable=False),

@@ -24,7 +24,7 @@ from approvals.stops import Stops
 from approvals.storage.engine import Database
 from gateway.cli.common import USAGE, config_file, fail, operator
 from gateway.config import ConfigErrors
-from gateway.desks import holder, new_id, routes_of, surroundings_of
+from gateway.desks import holder, new_id, routes_of, surroundings_of, telling_of
 from gateway.edits import Edits
 from gateway.judge import Judge
 from gateway.limits import Limits
@@ -85,6 +85,7 @@ async def opened(config: Path | None) -> AsyncIterator[Session]:
             routes=routes_of(settings, directory),
             friction=settings.approvals.friction,
         )
+        desk.telling = telling_of(settings, directory)
         desk.edits = _edits(db, settings)
         around = surroundings_of(lambda: settings)
         glass = BreakGlass(desk, around, lambda: settings.break_glass.mode)

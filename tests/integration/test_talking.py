@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 
@@ -11,7 +12,9 @@ from approvals.domain.happening import Event
 from approvals.domain.lifecycle import Note, open_question
 from approvals.domain.model import Person, Question, Role, State
 from approvals.errors import Invalid, NotAllowed, NotFound, Refusal
+from approvals.room import Telling
 from approvals.storage.requests import Query
+from approvals.storage.tx import Tx
 from approvals.testing import samples
 from approvals.testing.samples import ADA, BOB, EVE
 from tests.fakes.desk import House, house
@@ -112,3 +115,34 @@ async def test_a_comment_is_kept_in_any_state_and_wakes_who_had_hidden_it(at: Ho
     assert await at.now(denied) == denied
     with pytest.raises(NotAllowed, match="you may read it"):
         await at.desk.comment(denied.id, by=VERA.id, via="web", text="Me too")
+
+
+async def test_a_comment_is_owed_under_the_cards_of_slack_and_an_outcome_to_the_owner(at: House) -> None:
+    at.desk.reconfigure(
+        caps=at.desk._caps,
+        routes=lambda *_: [("slack", "#money"), ("hook", "one")],
+        telling=Telling(owners=lambda _, owner: [("slack", f"@{owner}")], page=lambda id: f"https://here/{id}"),
+    )
+    asked = await at.file(owner="owner@example.com")
+
+    def posted(tx: Tx) -> None:
+        for row in tx.messages.for_request(asked.id):
+            tx.messages.done(row.id, {"channel": "C1", "ts": "17.5"}, 1)
+
+    await at.db.write(posted)
+    await at.desk.comment(asked.id, by=BOB.id, via="web", text="password: hunter2-and-more, <b>look</b>")
+    await at.deny(asked, reason="Not today")
+
+    def due(tx: Tx) -> list[tuple[str, str, str]]:
+        return [(r.channel, r.target, r.text) for r in tx.alerts.take_due("one", timedelta(seconds=9), 9)]
+
+    comment, outcome = await at.db.write(due)
+    assert comment[:2] == ("slack", "C1/17.5")
+    assert comment[2].startswith("Bob wrote: password: ")
+    assert "hunter2" not in comment[2]
+    assert outcome == (
+        "slack",
+        "@owner@example.com",
+        "new_order on binance, which claude-ada asked for, was denied by a reviewer and did not run.\n"
+        f"https://here/{asked.id}",
+    )

@@ -1,0 +1,40 @@
+"""What the human behind an agent is told when a call that waited for people has ended: how, and where to read more.
+
+No word of an agent's or a reviewer's is in it, since it goes where nobody chose what may be shown.
+"""
+
+from __future__ import annotations
+
+from approvals.domain import plain
+from approvals.domain.model import OPEN_STATES, ApprovalRequest, Cause, PersonId, State
+
+_HOW = {
+    State.DENIED: "was denied by a reviewer and did not run",
+    State.EXPIRED: "was not decided in time and did not run",
+    State.CANCELLED: "was cancelled and did not run",
+    State.SUCCEEDED: "was approved and ran",
+    State.FAILED: "was approved, and failed",
+    State.UNKNOWN: "was approved and sent, and no answer came",
+}
+_EXPIRED = {
+    Cause.UNDELIVERED: "reached no reviewer and did not run",
+    Cause.NOT_COLLECTED: "was approved, but its agent did not come back for it, so it did not run",
+}
+
+
+def owner_to_tell(before: ApprovalRequest, after: ApprovalRequest, actor: str) -> PersonId | None:
+    """Whom to tell that a step ended it: not who ended it themselves, and not of what the agent took back."""
+    owner = after.caller.owner
+    if owner is None or before.state not in OPEN_STATES or after.state in OPEN_STATES:
+        return None
+    owner = PersonId(owner.lower())
+    theirs = actor.lower() == owner or any(vote.reviewer == owner for vote in after.votes)
+    return None if theirs or after.cause is Cause.CLIENT_CANCELLED else owner
+
+
+def line(request: ApprovalRequest, *, url: str) -> str:
+    """One sentence, and the address of the page."""
+    call, caller = request.call, request.caller
+    how = _EXPIRED.get(request.cause) if request.state is State.EXPIRED and request.cause else None
+    what = f"{plain.visible(call.tool)} on {plain.visible(call.server)}"
+    return f"{what}, which {plain.visible(caller.agent)} asked for, {how or _HOW[request.state]}.\n{url}"
