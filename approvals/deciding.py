@@ -84,6 +84,7 @@ def _vote(room: Room, request: ApprovalRequest, person: Person, decision: Decisi
         raise_for=decision.raise_for,
         sign_in=decision.sign_in,
         grant=decision.grant,
+        on_behalf=tuple(absent.id for absent in quorum.represented(person, request)),
     )
     denied = vote.answer is Answer.DENY
     enough = not denied and quorum.met(room.needs(replace(request, votes=(*request.votes, vote))))

@@ -9,9 +9,10 @@ Tokens and Slack ids only ever lead to a person here; what that person may do is
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 
+from approvals.domain.absent import Absence
 from approvals.domain.claims import ClaimRules, Identity, with_claims, with_groups
 from approvals.domain.model import Person, PersonId
 from approvals.storage.people import PersonRow
@@ -54,7 +55,10 @@ class Directory:
     def people(self, tx: Tx) -> Mapping[PersonId, Person]:
         """Everybody."""
         known = self.identities(tx)
-        return {one.id: self._with(tx, one, known.get(one.id)) for one in self.own(tx).values()}
+        told = {one.id: self._with(tx, one, known.get(one.id)) for one in self.own(tx).values()}
+        absences = tx.absences.now()
+        absent = {one.person for one in absences} | {one.to for one in absences}
+        return {id: _present(one, absences, told.get) if id in absent else one for id, one in told.items()}
 
     def own(self, tx: Tx) -> Mapping[PersonId, Person]:
         """Everybody, with the roles and groups that they have here, and none of a provider's."""
@@ -97,7 +101,14 @@ class Directory:
         return None if found is None or found.disabled else self._told(tx, found)
 
     def _told(self, tx: Tx, person: Person | None) -> Person | None:
-        """The person with what the provider said of them."""
+        """The person with what the provider said of them, and with what is so at this moment: who is away."""
+        absences = tx.absences.about(person.id) if person is not None else ()
+        told = self._claimed(tx, person)
+        if told is None or not absences:
+            return told
+        return _present(told, absences, lambda key: self._claimed(tx, self._own(tx, key)))
+
+    def _claimed(self, tx: Tx, person: Person | None) -> Person | None:
         rules = self._configured.claims
         if person is None or rules is None:
             return person
@@ -114,6 +125,15 @@ class Directory:
     def _unless_configured(self, row: PersonRow | None) -> Person | None:
         # A row's Slack id or token must not speak for somebody the configuration describes in full.
         return None if row is None or row.person.id in self._configured.people else row.person
+
+
+def _present(person: Person, absences: Iterable[Absence], described: Callable[[PersonId], Person | None]) -> Person:
+    """The person as these absences have it. Whom they stand for is taken as described: a delegate passes nothing on."""
+    own = next((one for one in absences if one.person == person.id), None)
+    absent = (described(one.person) for one in absences if one.to == person.id)
+    return replace(
+        person, delegate=own.to if own is not None else None, stands_for=tuple(one for one in absent if one is not None)
+    )
 
 
 def _configured(

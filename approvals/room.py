@@ -82,6 +82,12 @@ class Room:
             said = outcomes.line(step.after, url=self.telling.page(step.after.id))
             self.tx.alerts.owe(places, said, request=step.after.id)
 
+    def announce(self, request: ApprovalRequest) -> None:
+        """Queue the cards of whoever is asked by now and was not before."""
+        has = {(row.channel, row.target) for row in self.tx.messages.for_request(request.id)}
+        fresh = [route for route in self.routes(self.tx, request.terms) if route not in has]
+        self.tx.messages.announce(request.id, fresh, request.revision, self.tx.now)
+
     def person(self, person_id: str) -> Person:
         """The person as known now; somebody unknown has no roles and no groups."""
         key = PersonId(person_id.lower())
@@ -92,13 +98,13 @@ class Room:
         return quorum.tally(request, self.voters(request))
 
     def voters(self, request: ApprovalRequest) -> dict[PersonId, Person]:
-        """Those who have voted, as they are now."""
-        found = (self.directory.person(self.tx, vote.reviewer) for vote in request.votes)
+        """Those who have voted, and those they voted for, as they are now."""
+        found = (self.directory.person(self.tx, one) for one in quorum.named_in(request.votes))
         return {person.id: person for person in found if person is not None}
 
     def named(self, request: ApprovalRequest, history: list[Record]) -> dict[PersonId, Person]:
         """Everybody a card may name: the voters, and the people of the ledger."""
-        ids = {vote.reviewer for vote in request.votes} | {PersonId(r.actor) for r in history if "@" in r.actor}
+        ids = {*quorum.named_in(request.votes)} | {PersonId(r.actor) for r in history if "@" in r.actor}
         found = (self.directory.person(self.tx, person_id) for person_id in ids)
         return {person.id: person for person in found if person is not None}
 

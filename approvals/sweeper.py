@@ -12,6 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
+from approvals import absences
 from approvals.desk import Desk
 from approvals.domain import schedule
 from approvals.domain.happening import Happened
@@ -49,10 +50,16 @@ class Sweeper:
     async def sweep(self) -> int:
         """End one batch of what is due; says how many requests were."""
         due = await self._db.read(_due)
+        await self._let_go()
         async with asyncio.TaskGroup() as group:
             for request_id, happened in due:
                 group.create_task(self._end(request_id, happened), name=f"end {request_id}")
         return len(due)
+
+    async def _let_go(self) -> None:
+        """Hand what waits to the delegates of people who have gone since."""
+        if await self._db.read(lambda tx: tx.absences.to_move()):
+            await self._db.write(lambda tx: absences.move(self._desk.room(tx)))
 
     async def beat(self) -> None:
         """Say that this process is alive."""
@@ -125,4 +132,5 @@ def _tidy(tx: Tx) -> None:
     tx.people.sweep(tx.now)
     tx.counters.sweep(tx.now)
     tx.replicas.sweep(tx.now - FORGET_REPLICAS)
+    tx.absences.sweep()
     tx.alerts.sweep(tx.now - FORGET_ALERTS)

@@ -293,6 +293,7 @@ def _approvals(section: ApprovalsFile) -> ApprovalSettings:
         timeout=_or(section.timeout, plain.defaults.timeout),
         # `allow` is refused by the checks; nothing built here may stand for it.
         escalate=steps_of(section.escalate),
+        delegation=section.delegation,
         on_timeout=OnTimeout.DENY if silence is OnTimeout.ALLOW else silence,
         collect_within=_or(section.collect_within, plain.defaults.collect_within),
     )

@@ -159,6 +159,7 @@ class ApprovalsFile(Shape):
     on_timeout: Literal["deny", "escalate", "allow"] = "deny"
     escalate: list[EscalateShape] = Field(default_factory=list, description="who else is asked, step by step")
     hold: HoldFile = Field(default_factory=HoldFile)
+    delegation: bool = Field(default=True, description="delegates decide in place of people who are away")
     collect_within: Length | None = None
     caps: CapsFile = Field(default_factory=CapsFile)
     deny_cooldown: Length | None = None

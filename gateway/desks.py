@@ -9,7 +9,7 @@ import base64
 import os
 import secrets
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from approvals.directory import Directory
 from approvals.domain import quorum
@@ -54,8 +54,8 @@ def routes_of(settings: Settings, directory: Directory) -> Routes:
     def places(tx: Tx, terms: Terms, word: str, target: str) -> list[tuple[str, str]]:
         match word:
             case "slack" if slack is not None:
-                called = in_person(terms, directory.people(tx)) if terms.called else []
-                return [("slack", target or slack), *(("slack", f"@{person}") for person in called)]
+                told = in_person(terms, directory.people(tx))
+                return [("slack", target or slack), *(("slack", f"@{person}") for person in told)]
             case "email" if settings.email is not None:
                 return [("email", address) for address in reviewers(terms, directory.people(tx))]
             case "webhook":
@@ -74,9 +74,10 @@ def routes_of(settings: Settings, directory: Directory) -> Routes:
 
 
 def in_person(terms: Terms, people: Mapping[PersonId, Person]) -> list[PersonId]:
-    """Whoever a step of the chain has called and Slack can reach: a card in a channel does not wake them."""
-    called = Factor(members=terms.called)
-    return [one for one in reviewers(terms, people) if people[one].slack and quorum.speaks_for(people[one], called)]
+    """Whom a card in a channel does not reach: those a step has called, and delegates, as far as they are in Slack."""
+    called = [Factor(members=terms.called)] if terms.called else []
+    asked = [people[one] for one in reviewers(terms, people) if people[one].slack]
+    return [one.id for one in asked if _decides_for_others(terms, one) or _is_one_of(called, one)]
 
 
 def telling_of(settings: Settings, directory: Directory) -> Telling:
@@ -94,11 +95,27 @@ def telling_of(settings: Settings, directory: Directory) -> Telling:
 
 
 def reviewers(terms: Terms, people: Mapping[PersonId, Person]) -> list[PersonId]:
-    """Everybody whom the terms ask and who may answer, by address."""
+    """Everybody whom the terms ask and who may answer, by address; for who is away their delegate, if they have one."""
     return sorted(
         person.id
         for person in people.values()
         if Role.REVIEWER in person.roles
         and not person.disabled
-        and any(quorum.speaks_for(person, factor) for factor in terms.factors)
+        and (
+            (_is_one_of(terms.factors, person) and not _is_replaced(terms, person, people))
+            or _decides_for_others(terms, person)
+        )
     )
+
+
+def _is_one_of(factors: Iterable[Factor], person: Person) -> bool:
+    return any(quorum.speaks_for(person, factor) for factor in factors)
+
+
+def _is_replaced(terms: Terms, person: Person, people: Mapping[PersonId, Person]) -> bool:
+    delegate = people.get(person.delegate) if person.delegate is not None else None
+    return terms.delegation and delegate is not None and Role.REVIEWER in delegate.roles and not delegate.disabled
+
+
+def _decides_for_others(terms: Terms, person: Person) -> bool:
+    return terms.delegation and any(_is_one_of(terms.factors, absent) for absent in person.stands_for)

@@ -11,6 +11,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from approvals.channels import slack_away
 from approvals.channels import slack_blocks as blocks
 from approvals.channels import slack_payloads as payloads
 from approvals.channels import slack_views as views
@@ -73,10 +74,17 @@ class Clicks:
             await self._people.admit(command.who)
             if word.startswith("req_"):
                 return await self._open_by_id(command, word)
-            body = await self._list(command.who) if word in ("", "list") else private(USAGE)
+            body = await self._typed(command.who, word)
         except Refusal as refused:
             body = private(str(refused))
         return Ack(body=body, late=partial(self._telling.late_answer, command.response_url, body))
+
+    async def _typed(self, who: Who, text: str) -> Json:
+        if text in ("", "list"):
+            return await self._list(who)
+        if text.split()[0] in slack_away.WORDS:
+            return await slack_away.command(self._desk, await self._reading.person(who.user), text, via=VIA)
+        return private(f"{USAGE} {slack_away.USAGE}")
 
     async def event(self, payload: Any) -> Ack:
         """An event; only the Home tab is of interest.

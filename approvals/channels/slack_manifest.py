@@ -38,8 +38,8 @@ def manifest(url: str | None = None) -> dict[str, Any]:
     command: dict[str, Any] = {
         "command": COMMAND,
         "description": "What waits for your decision",
-        "usage_hint": "[list | req_…]",
-        "should_escape": False,
+        "usage_hint": "[list | req_… | away 2d @delegate | back]",
+        "should_escape": True,
     }
     events: dict[str, Any] = {"bot_events": ["app_home_opened"]}
     interactivity: dict[str, Any] = {"is_enabled": True}

@@ -16,7 +16,7 @@ from approvals.domain import expecting, plain, raising
 from approvals.domain.answered import answered_in
 from approvals.domain.excerpt import result_excerpt
 from approvals.domain.lifecycle import Record
-from approvals.domain.model import Answer, ApprovalRequest, Cause, Client, Person, PersonId, State
+from approvals.domain.model import Answer, ApprovalRequest, Cause, Client, Person, PersonId, State, Vote
 from approvals.domain.quorum import Need
 from approvals.domain.redact import Redactor
 from approvals.domain.sentences import Telling, needs_line, status_line
@@ -188,7 +188,7 @@ def _votes(request: ApprovalRequest, people: Mapping[PersonId, Person]) -> tuple
     return tuple(
         CardVote(
             reviewer=vote.reviewer,
-            name=names.get(vote.reviewer, _line(vote.reviewer)),
+            name=_voter(vote, names),
             answer=vote.answer,
             reason=_text(vote.reason),
             via=_line(vote.via),
@@ -196,6 +196,11 @@ def _votes(request: ApprovalRequest, people: Mapping[PersonId, Person]) -> tuple
         )
         for vote in request.votes
     )
+
+
+def _voter(vote: Vote, names: Mapping[str, str]) -> str:
+    name, *absent = (names.get(one, _line(one)) for one in (vote.reviewer, *vote.on_behalf))
+    return f"{name} for {' and '.join(absent)}" if absent else name
 
 
 def _names(people: Mapping[PersonId, Person]) -> Mapping[str, str]:

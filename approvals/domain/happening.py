@@ -208,7 +208,8 @@ def _of_vote(vote: Vote | None) -> dict[str, Any]:
     raised = {} if vote.raise_for is None else {"raise_seconds": int(vote.raise_for.total_seconds())}
     known = {} if vote.sign_in is None else {"sign_in": vote.sign_in.saved()}
     granted = {} if vote.grant is None else {"proposal": shapes.written(vote.grant)}
-    return {**said, **raised, **granted, **known}
+    absent = {"for": list(vote.on_behalf)} if vote.on_behalf else {}
+    return {**said, **raised, **granted, **known, **absent}
 
 
 def _of_claim(claim: Claim | None) -> dict[str, Any]:

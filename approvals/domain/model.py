@@ -190,10 +190,12 @@ class Terms:
     """What the rule asks of an approval. All factors must be met. `redact`: what only the full call shows.
 
     `escalate` are the steps that are left; `called` who was asked by those that were taken: they are told in person.
+    `delegation`: the delegates of people who are away may decide for them.
     """
 
     factors: tuple[Factor, ...]
     four_eyes: bool = False
+    delegation: bool = True
     timeout: timedelta = timedelta(minutes=15)
     on_timeout: OnTimeout = OnTimeout.DENY
     escalate: tuple[Escalation, ...] = ()
@@ -218,6 +220,8 @@ class Person:
     """A person the directory knows. `slack` are the mapped Slack user ids.
 
     `lapsed`: what an identity provider said of their groups has run out, and counts for nothing.
+    `delegate`: who decides for them now, while they are away. `stands_for`: the people whose delegate they are now,
+    without whom those stand for: nothing is passed on.
     """
 
     id: PersonId
@@ -227,6 +231,8 @@ class Person:
     slack: frozenset[str] = frozenset()
     disabled: bool = False
     lapsed: bool = False
+    delegate: PersonId | None = None
+    stands_for: tuple[Person, ...] = ()
 
     @property
     def label(self) -> str:
@@ -262,7 +268,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vote:
-    """A decision as it was saved."""
+    """A decision as it was saved. `on_behalf` are the absent whose delegate the reviewer was at that moment."""
 
     reviewer: PersonId
     answer: Answer
@@ -271,6 +277,7 @@ class Vote:
     at: datetime
     reason: str | None = None
     raise_for: timedelta | None = None
+    on_behalf: tuple[PersonId, ...] = ()
     sign_in: SignIn | None = None
     grant: Proposal | None = None
 

@@ -2,13 +2,14 @@
 
 Authority is a fact of the moment: the caller hands in the person as the directory knows them now.
 Four-eyes is about the human behind the agent, and exempts nobody. Nobody counts twice in one factor,
-and a vote counts only for the binding it named.
+neither as themselves nor by a delegate, and a vote counts only for the binding it named. What a delegate said counts
+if the absence lasted when they said it, which the vote records, and if both people are still allowed now.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from approvals.domain.model import Answer, ApprovalRequest, Factor, Person, PersonId, Role, Vote
 
@@ -78,13 +79,38 @@ def why_no_authority(person: Person, request: ApprovalRequest) -> str | None:
         return "the rule asks for four eyes, and nobody is on record as the human behind this agent"
     if request.terms.four_eyes and _is_owner(person, request):
         return "it is your own agent's call, and the rule asks for somebody else (four-eyes)"
-    if not any(speaks_for(person, factor) for factor in request.terms.factors):
+    if not _is_asked(person, request):
         return f"it is routed to {who(request.terms.factors)}{_again(person)}"
     return None
 
 
+def represented(person: Person, request: ApprovalRequest) -> tuple[Person, ...]:
+    """The absent people in whose place a delegate may decide this request.
+
+    Nobody's where the rule forbids it, and nobody's over the delegate's own agent: whose call it is never decides it
+    by somebody else's right.
+    """
+    if not request.terms.delegation or _is_owner(person, request):
+        return ()
+    return tuple(absent for absent in person.stands_for if _may_be_represented(absent, request))
+
+
+def _may_be_represented(absent: Person, request: ApprovalRequest) -> bool:
+    if absent.disabled or Role.REVIEWER not in absent.roles:
+        return False
+    if request.terms.four_eyes and _is_owner(absent, request):
+        return False
+    return any(speaks_for(absent, factor) for factor in request.terms.factors)
+
+
+def _is_asked(person: Person, request: ApprovalRequest) -> bool:
+    return any(
+        speaks_for(one, factor) for one in (person, *represented(person, request)) for factor in request.terms.factors
+    )
+
+
 def speaks_for(person: Person, factor: Factor) -> bool:
-    """Is the person one of the factor's members?"""
+    """Is the person one of the factor's members, as themselves?"""
     return any(
         member[6:] in person.groups if member.startswith("group:") else member.lower() == person.id
         for member in factor.members
@@ -94,21 +120,55 @@ def speaks_for(person: Person, factor: Factor) -> bool:
 def tally(request: ApprovalRequest, people: Mapping[PersonId, Person]) -> tuple[Need, ...]:
     """How far each factor is, counting only people whose word counts now, for this very call.
 
-    One person counts in every factor they speak for, but once in each.
+    One person counts in every factor they speak for, but once in each; so does whoever was spoken for.
     """
-    current = [people[voter] for voter in {vote.reviewer for vote in counted(request, people)}]
+    voters = {vote.reviewer: as_they_voted(vote, people) for vote in counted(request, people)}
     return tuple(
-        Need(factor=factor, have=sum(speaks_for(person, factor) for person in current))
+        Need(factor=factor, have=_places_taken([_places(voter, factor, request) for voter in voters.values()]))
         for factor in request.terms.factors
     )
+
+
+def _places(voter: Person, factor: Factor, request: ApprovalRequest) -> list[PersonId]:
+    """Whose places in a factor a vote can take: the voter's own, or that of somebody they stand for."""
+    return [one.id for one in (voter, *represented(voter, request)) if speaks_for(one, factor)]
+
+
+def _places_taken(choices: list[list[PersonId]]) -> int:
+    """How many voters find a place of their own: the largest matching, by augmenting paths."""
+    taken: dict[PersonId, int] = {}
+
+    def find(voter: int, tried: set[PersonId]) -> bool:
+        for place in choices[voter]:
+            if place not in tried:
+                tried.add(place)
+                if place not in taken or find(taken[place], tried):
+                    taken[place] = voter
+                    return True
+        return False
+
+    return sum(find(voter, set()) for voter in range(len(choices)))
 
 
 def counted(request: ApprovalRequest, people: Mapping[PersonId, Person]) -> list[Vote]:
     """The approvals that count: for this very call, of people whose word counts now."""
     given = [vote for vote in request.votes if vote.answer is Answer.APPROVE and vote.binding == request.binding]
     return [
-        vote for vote in given if vote.reviewer in people and why_no_authority(people[vote.reviewer], request) is None
+        vote
+        for vote in given
+        if vote.reviewer in people and why_no_authority(as_they_voted(vote, people), request) is None
     ]
+
+
+def as_they_voted(vote: Vote, people: Mapping[PersonId, Person]) -> Person:
+    """The voter as they are now, standing for those they stood for when they voted, as those are now."""
+    absent = tuple(people[one] for one in vote.on_behalf if one in people)
+    return replace(people[vote.reviewer], stands_for=absent)
+
+
+def named_in(votes: Iterable[Vote]) -> list[PersonId]:
+    """Everybody whom a count of these votes has to know."""
+    return list(dict.fromkeys(one for vote in votes for one in (vote.reviewer, *vote.on_behalf)))
 
 
 def met(needs: Iterable[Need]) -> bool:
@@ -132,4 +192,4 @@ def _is_owner(person: Person, request: ApprovalRequest) -> bool:
 
 
 def _is_routed_to(person: Person, request: ApprovalRequest) -> bool:
-    return Role.REVIEWER in person.roles and any(speaks_for(person, factor) for factor in request.terms.factors)
+    return Role.REVIEWER in person.roles and _is_asked(person, request)

@@ -137,6 +137,7 @@ def _vote(vote: Vote, salt: str, number: int) -> dict[str, Any]:
     reason = None if vote.reason is None else committed(vote.reason.encode(), salt, f"reason {number}")
     return {
         "reviewer": vote.reviewer,
+        **({"for": list(vote.on_behalf)} if vote.on_behalf else {}),
         "decision": vote.answer.value,
         "binding": vote.binding,
         "at": stamp(vote.at),

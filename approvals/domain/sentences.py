@@ -75,9 +75,18 @@ def status_line(telling: Telling) -> str:
 def _waiting(telling: Telling) -> str:
     request = telling.request
     line = f"Waiting until {_time(request.expires_at)} for {_still_needed(telling.needs)}{_escalated(telling)}"
-    yes = list(dict.fromkeys(v.reviewer for v in request.votes if v.answer is Answer.APPROVE))
-    line += f"; approved by {', '.join(telling.name(v) for v in yes)}" if yes else ""
+    yes = _voters(telling, Answer.APPROVE)
+    line += f"; approved by {', '.join(yes)}" if yes else ""
     return line + _handed_on(telling)
+
+
+def _voters(telling: Telling, answer: Answer) -> list[str]:
+    """Who gave this answer, each once, and in whose place."""
+    votes = {vote.reviewer: vote for vote in telling.request.votes if vote.answer is answer}
+    return [
+        telling.name(voter) + (f" for {_and([telling.name(one) for one in vote.on_behalf])}" if vote.on_behalf else "")
+        for voter, vote in votes.items()
+    ]
 
 
 def _handed_on(telling: Telling) -> str:
@@ -152,7 +161,7 @@ def _decision(telling: Telling, word: str) -> str:
     votes = [vote for vote in request.votes if vote.answer is answer]
     if not votes:
         return word
-    who = _and([telling.name(v) for v in dict.fromkeys(vote.reviewer for vote in votes)])
+    who = _and(_voters(telling, answer))
     last = votes[-1]
     return f"{word} by {who} at {_time(request.decided_at or last.at)} via {_surface(last)}"
 

@@ -46,7 +46,6 @@ from approvals.storage.rows import (
     record_from,
     request_from,
     ruled,
-    terms_to_json,
     vote_from,
     vote_rows,
 )
@@ -61,6 +60,7 @@ from approvals.storage.tables import (
     requests,
     votes,
 )
+from approvals.storage.terms import terms_to_json
 from approvals.storage.vault import Cells, has_words
 
 LIVE_FOR = timedelta(seconds=15)

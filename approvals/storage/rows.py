@@ -27,17 +27,13 @@ from approvals.domain.model import (
     Cause,
     Claim,
     Client,
-    Escalation,
-    Factor,
     Ground,
-    OnTimeout,
     Outcome,
     Overrun,
     PersonId,
     Question,
     RequestId,
     State,
-    Terms,
     ToolCall,
     Vote,
 )
@@ -46,76 +42,10 @@ from approvals.domain.shapes import Proposal
 from approvals.domain.sign_in import SignIn
 from approvals.errors import Unreadable
 from approvals.storage.tables import events, requests, votes
+from approvals.storage.terms import terms_from_json, terms_to_json
 from approvals.storage.types import Ciphertext
 from approvals.storage.vault import Cells
 from approvals.storage.words import apart
-
-MICROSECOND = timedelta(microseconds=1)
-
-
-def terms_to_json(terms: Terms) -> dict[str, Any]:
-    """Terms as JSON data; lengths of time are whole microseconds."""
-    return {
-        "factors": [{"members": list(f.members), "count": f.count} for f in terms.factors],
-        "four_eyes": terms.four_eyes,
-        "timeout": terms.timeout // MICROSECOND,
-        "on_timeout": terms.on_timeout.value,
-        "escalate": [_step_to_json(step) for step in terms.escalate],
-        "called": list(terms.called),
-        "collect_within": terms.collect_within // MICROSECOND,
-        "channels": list(terms.channels),
-        "edit": terms.edit,
-        "justification": terms.justification,
-        "cancel_window": terms.cancel_window // MICROSECOND,
-        "execute_on_approve": terms.execute_on_approve,
-        "self_service": terms.self_service,
-        "grants": terms.grants,
-        "redact": [list(steps) for steps in terms.redact],
-    }
-
-
-def terms_from_json(data: Mapping[str, Any]) -> Terms:
-    """The Terms that `terms_to_json` wrote; what a newer version added is ignored."""
-    return Terms(
-        factors=tuple(Factor(members=tuple(f["members"]), count=f["count"]) for f in data["factors"]),
-        four_eyes=data["four_eyes"],
-        timeout=data["timeout"] * MICROSECOND,
-        on_timeout=OnTimeout(data["on_timeout"]),
-        escalate=tuple(_step_from_json(step) for step in data["escalate"]),
-        called=tuple(data.get("called", ())),
-        collect_within=data["collect_within"] * MICROSECOND,
-        channels=tuple(data["channels"]),
-        edit=data["edit"],
-        justification=data["justification"],
-        cancel_window=data["cancel_window"] * MICROSECOND,
-        execute_on_approve=data["execute_on_approve"],
-        self_service=data["self_service"],
-        grants=data["grants"],
-        redact=tuple(tuple(steps) for steps in data.get("redact", ())),
-    )
-
-
-def _step_to_json(step: Escalation) -> dict[str, Any]:
-    return {
-        "to": list(step.to),
-        "after": None if step.after is None else step.after // MICROSECOND,
-        "undelivered": step.undelivered,
-        "timeout": None if step.timeout is None else step.timeout // MICROSECOND,
-        "channels": list(step.channels),
-        "widens": None if step.widens is None else list(step.widens),
-    }
-
-
-def _step_from_json(data: Mapping[str, Any]) -> Escalation:
-    after, timeout, widens = data["after"], data.get("timeout"), data.get("widens")
-    return Escalation(
-        to=tuple(data["to"]),
-        after=None if after is None else after * MICROSECOND,
-        undelivered=data.get("undelivered", False),
-        timeout=None if timeout is None else timeout * MICROSECOND,
-        channels=tuple(data.get("channels", ())),
-        widens=None if widens is None else tuple(widens),
-    )
 
 
 def new_row(request: ApprovalRequest) -> dict[str, Any]:
@@ -305,6 +235,7 @@ def vote_rows(request_id: str, cast: Sequence[Vote], first: int) -> list[dict[st
             "raise_seconds": None if vote.raise_for is None else int(vote.raise_for.total_seconds()),
             "sign_in": None if vote.sign_in is None else vote.sign_in.saved(),
             "grant": None if vote.grant is None else shapes.written(vote.grant),
+            "on_behalf": list(vote.on_behalf) or None,
         }
         for offset, vote in enumerate(cast)
     ]
@@ -322,6 +253,7 @@ def vote_from(row: Row[Any], cells: Cells | None) -> Vote:
         raise_for=None if row.raise_seconds is None else timedelta(seconds=row.raise_seconds),
         sign_in=SignIn.read(row.sign_in),
         grant=_proposal(row.grant, cells),
+        on_behalf=tuple(PersonId(one) for one in row.on_behalf or ()),
     )
 
 

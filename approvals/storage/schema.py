@@ -13,6 +13,7 @@ from approvals.storage import (
     tables_identities,
     tables_stops,
     tables_talk,
+    tables_when,
 )
 
 METADATA = metadata.METADATA
@@ -24,6 +25,7 @@ MODULES = (
     tables_identities,
     tables_stops,
     tables_talk,
+    tables_when,
     data_keys,
     sealed,
 )

@@ -123,6 +123,7 @@ votes = Table(
     Column("raise_seconds", Integer),
     Column("sign_in", Json),
     Column("grant", Sealed("json")),
+    Column("on_behalf", Json),
     PrimaryKeyConstraint("request_id", "ordinal"),
     UniqueConstraint("request_id", "reviewer", "binding", "answer"),
 )

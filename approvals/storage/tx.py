@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from approvals.storage.absences import Absences
 from approvals.storage.agents import Agents
 from approvals.storage.alerts import Alerts
 from approvals.storage.attention import Attention
@@ -114,6 +115,11 @@ class Tx(Frame):
     def questions(self) -> Questions:
         """What reviewers asked agents."""
         return Questions(self)
+
+    @property
+    def absences(self) -> Absences:
+        """Who is away."""
+        return Absences(self)
 
     @property
     def snoozes(self) -> Snoozes:

@@ -172,7 +172,7 @@ async def _shaped(parts: WebParts, visitor: Visitor, found: ApprovalRequest) -> 
         history = tx.requests.events(found.id)
         comments = [row for row in history if row.event is Note.COMMENTED]
         said = expecting.answers(history) if expecting.is_asked(found) else ()
-        named = [*(vote.reviewer for vote in found.votes), *(one.person for one in said)]
+        named = [*quorum.named_in(found.votes), *(one.person for one in said)]
         named += [*(one.by for one in found.questions), *(row.actor for row in comments)]
         given = tx.grants.of_request(found.id)
         named += [one for grant in given for one in grant.given_by]

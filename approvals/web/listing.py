@@ -168,7 +168,7 @@ def yes_or_no(name: str, text: str) -> bool:
 def _page(tx: Tx, parts: WebParts, person: Person, asked: Asked) -> Raw:
     snoozed = tx.snoozes.of(person.id)
     rows, more = _collect(tx, person, asked, snoozed)
-    voters = (vote.reviewer for row in rows for vote in row.votes)
+    voters = (one for row in rows for one in quorum.named_in(row.votes))
     givers = (one for row in rows if row.covered is not None for one in row.covered.given_by)
     seen_by = view(tx, parts.directory, person, (*voters, *givers), snoozed=snoozed)
     written: list[Raw] = []

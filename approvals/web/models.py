@@ -15,6 +15,7 @@ from approvals.web.bodies import Length, Model, Reason, RequestIdText, StateName
 from approvals.web.grant_models import CoveredOut, GrantIn, GrantOut
 from approvals.web.models_insights import ConfirmOut, ExpectationOut
 from approvals.web.models_talk import CommentOut, QuestionOut
+from approvals.web.models_when import AwayOut
 from approvals.web.raise_models import OverrunOut, RaiseOut
 
 MAX_BULK = 100
@@ -110,11 +111,19 @@ class NeedOut(Model):
     have: int
 
 
+class NamedOut(Model):
+    """A person, by address and name."""
+
+    id: str
+    name: str
+
+
 class VoteOut(Model):
-    """A saved decision."""
+    """A saved decision. `on_behalf` are the absent in whose place the reviewer gave it."""
 
     reviewer: str
     name: str
+    on_behalf: list[NamedOut]
     decision: Literal["approve", "deny"]
     reason: str | None
     at: Time
@@ -146,6 +155,7 @@ class TermsOut(Model):
     """What the rule asks, as far as people need it to judge."""
 
     four_eyes: bool
+    delegation: bool
     on_timeout: Literal["deny", "escalate", "allow"]
     escalate: list[StepOut] = Field(description="The steps that are left.")
     timeout_seconds: float
@@ -338,6 +348,8 @@ class MeOut(Model):
     """Who is asking. `csrf` is empty for the bearer of a token, who needs none."""
 
     person: PersonOut
+    away: AwayOut | None = Field(description="Your absence, now or next.")
+    stands_for: list[NamedOut] = Field(description="The people who are away and whose delegate you are now.")
     csrf: str
     server_time: Time
     version: str

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from approvals.web.bodies import Model, Name, Text, Time
 from approvals.web.models import PersonOut
+from approvals.web.models_when import AwayOut
 
 RoleName = Literal["viewer", "reviewer", "operator", "admin", "auditor"]
 
@@ -48,12 +49,14 @@ class ListedPersonOut(PersonOut):
     """A person in the list of people. `source` is `config`, whom no act changes, or `added`.
 
     `roles` and `groups` are those given here; what the identity provider adds to them is in `claims`.
+    `away` is their absence, now or next.
     """
 
     slack: list[str]
     disabled: bool
     source: str
     claims: ClaimsOut | None
+    away: AwayOut | None
 
 
 class PeopleOut(Model):

@@ -19,6 +19,7 @@ from approvals.roster import Roster
 from approvals.storage.agents import AgentRow, TokenRow
 from approvals.storage.tx import Tx
 from approvals.web import body, problems
+from approvals.web.away import away_body
 from approvals.web.listing import limit_of, one_each, open_cursor, seal_cursor
 from approvals.web.models import Empty
 from approvals.web.models_people import PersonIn
@@ -46,7 +47,9 @@ async def list_people(request: web.Request) -> web.StreamResponse:
 
     def look(tx: Tx) -> list[dict[str, Any]]:
         known, identities = parts.directory.own(tx), parts.directory.identities(tx)
-        return [_listed(parts, known[id_], identities.get(id_), tx.now) for id_ in sorted(known)]
+        away = {one.person: away_body(one) for one in tx.absences.coming()}
+        rows = [_listed(parts, known[id_], identities.get(id_), tx.now) for id_ in sorted(known)]
+        return [{**row, "away": away.get(row["id"])} for row in rows]
 
     return _list(request, "people", await parts.db.read(look), key="id")
 
@@ -64,8 +67,12 @@ async def save_person(request: web.Request) -> web.StreamResponse:
         slack=frozenset(sent.slack),
     )
     await Roster(parts.desk).save(person, actor=actor_of(request[VISITOR]))
-    look = parts.db.read(lambda tx: (parts.directory.identities(tx).get(person.id), tx.now))
-    return answer(request, dumps(_listed(parts, person, *await look)))
+
+    def look(tx: Tx) -> dict[str, Any]:
+        row = _listed(parts, person, parts.directory.identities(tx).get(person.id), tx.now)
+        return {**row, "away": away_body(tx.absences.of(person.id))}
+
+    return answer(request, dumps(await parts.db.read(look)))
 
 
 @access(Access.PERSON)
@@ -114,10 +121,12 @@ async def list_agents(request: web.Request) -> web.StreamResponse:
 
 async def me_body(parts: WebParts, visitor: Visitor) -> bytes:
     """The answer of `/me`, which signing in gives too."""
-    now = await parts.db.read(lambda tx: tx.now)
+    now, away = await parts.db.read(lambda tx: (tx.now, tx.absences.of(visitor.person.id)))
     return dumps(
         {
             "person": _person(visitor.person),
+            "away": away_body(away),
+            "stands_for": [{"id": one.id, "name": one.label} for one in visitor.person.stands_for],
             "csrf": visitor.csrf or "",
             "server_time": moment(now),
             "version": parts.version,

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from approvals.access import Handler
 from approvals.web import (
     api,
+    away,
     break_glass,
     grant_models,
     grants,
@@ -24,6 +25,7 @@ from approvals.web import (
     models_people,
     models_stops,
     models_talk,
+    models_when,
     openapi,
     pages,
     people,
@@ -274,6 +276,21 @@ API: tuple[Endpoint, ...] = (
         handler=people.make_link,
         takes=models.Empty,
         gives=models_people.LoginLinkOut,
+        refuses=(404,),
+    ),
+    Endpoint(
+        method="POST",
+        path="/api/v1/people/{id}/away",
+        handler=away.begin,
+        takes=models_when.AwayIn,
+        gives=models_when.AwayOut,
+        refuses=(404,),
+    ),
+    Endpoint(
+        method="POST",
+        path="/api/v1/people/{id}/back",
+        handler=away.end,
+        takes=models.Empty,
         refuses=(404,),
     ),
     Endpoint(

@@ -193,6 +193,7 @@ def _vote(vote: Vote, view: View, *, full: bool) -> dict[str, Any]:
     return {
         "reviewer": vote.reviewer,
         "name": view.name(vote.reviewer),
+        "on_behalf": [{"id": one, "name": view.name(one)} for one in vote.on_behalf],
         "decision": vote.answer.value,
         "reason": vote.reason,
         "at": moment(vote.at),
@@ -219,6 +220,7 @@ def _terms(request: ApprovalRequest) -> dict[str, Any]:
     terms = request.terms
     return {
         "four_eyes": terms.four_eyes,
+        "delegation": terms.delegation,
         "on_timeout": terms.on_timeout.value,
         "escalate": [
             {

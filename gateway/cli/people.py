@@ -12,6 +12,7 @@ import click
 from approvals import tokens
 from approvals.domain.model import Person, PersonId, Role
 from approvals.roster import Roster
+from gateway.cli.away import away, back
 from gateway.cli.common import config_option, fail, json_option, run, say
 from gateway.cli.session import as_option, opened
 
@@ -179,3 +180,7 @@ def _line(person: dict[str, Any]) -> str:
 def _print(person: Person, what: str, *, as_json: bool) -> None:
     roles, groups = ", ".join(sorted(person.roles)), ", ".join(sorted(person.groups)) or "no group"
     say(_shown(person), f"{replace(person).label} {what}: {roles}; {groups}.", as_json=as_json)
+
+
+command.add_command(away)
+command.add_command(back)

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from approvals.domain.model import ApprovalRequest, Person
+from approvals.domain.quorum import named_in
 from approvals.errors import NotFound
 from approvals.storage.tx import Tx
 from approvals.web.shape import view, write
@@ -28,7 +29,7 @@ async def shown(session: Session, requests: list[ApprovalRequest], person: Perso
     """Requests as REST has them."""
 
     def work(tx: Tx) -> list[dict[str, Any]]:
-        names = [vote.reviewer for request in requests for vote in request.votes]
+        names = [one for request in requests for one in named_in(request.votes)]
         seen = view(tx, session.desk.directory, person, names, snoozed=tx.snoozes.of(person.id))
         return [json.loads(write(request, seen)) for request in requests]
 

@@ -47,6 +47,7 @@ def approval(notes: Collector, shape: ApprovalShape | None, path: Path) -> Appro
         quorum=shape.quorum,
         factors=_tuple(shape.factors and [Factor(members=(f"group:{f.group}",), count=f.count) for f in shape.factors]),
         four_eyes=shape.four_eyes,
+        delegation=shape.delegation,
         timeout=shape.timeout,
         on_timeout=OnTimeout(shape.on_timeout) if shape.on_timeout else None,
         escalate=steps or None,

@@ -70,6 +70,9 @@ _COMPARED: Mapping[str, Compare] = {
     "quorum": _more_is_tighter,
     "factors": _factors,
     "four_eyes": lambda old, new: Effect.TIGHTENS if new else Effect.LOOSENS if old else Effect.NEITHER,
+    "delegation": lambda old, new: (
+        Effect.TIGHTENS if new is False else Effect.LOOSENS if old is False else Effect.EITHER
+    ),
     "self_service": lambda old, new: Effect.LOOSENS if new else Effect.TIGHTENS if old else Effect.NEITHER,
     "on_timeout": _ranked("deny", "escalate", "allow"),
     "justification": lambda old, new: _ranked("off", "optional", "required")(new, old),

@@ -222,6 +222,7 @@ def _approval(block: ApprovalBlock) -> dict[str, Any]:
         "quorum": block.quorum,
         "factors": block.factors and [_factor(factor) for factor in block.factors],
         "four_eyes": block.four_eyes,
+        "delegation": block.delegation,
         "timeout": block.timeout and written(block.timeout),
         "on_timeout": block.on_timeout and block.on_timeout.value,
         "escalate": block.escalate and [_step(step) for step in block.escalate],

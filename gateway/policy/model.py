@@ -107,6 +107,7 @@ class ApprovalBlock:
     quorum: int | None = None
     factors: tuple[Factor, ...] | None = None
     four_eyes: bool | None = None
+    delegation: bool | None = None
     timeout: timedelta | None = None
     on_timeout: OnTimeout | None = None
     escalate: tuple[Escalation, ...] | None = None

@@ -36,6 +36,7 @@ class ApprovalDefaults:
     timeout: timedelta = timedelta(minutes=15)
     on_timeout: OnTimeout = OnTimeout.DENY
     escalate: tuple[Escalation, ...] = ()
+    delegation: bool = True
     collect_within: timedelta = timedelta(minutes=15)
     channels: tuple[str, ...] = ()
 
@@ -125,6 +126,7 @@ def _terms(block: ApprovalBlock, defaults: ApprovalDefaults) -> Terms:
     return Terms(
         factors=factors,
         four_eyes=four_eyes,
+        delegation=_or(block.delegation, defaults.delegation),
         timeout=_or(block.timeout, defaults.timeout),
         on_timeout=_or(block.on_timeout, defaults.on_timeout),
         escalate=_or(block.escalate, defaults.escalate),
@@ -161,6 +163,7 @@ def narrowed(one: Terms, other: Terms) -> Terms:
     return Terms(
         factors=tuple(Factor(members=members, count=count) for members, count in counts.items()),
         four_eyes=one.four_eyes or other.four_eyes,
+        delegation=one.delegation and other.delegation,
         timeout=min(one.timeout, other.timeout),
         on_timeout=min(one.on_timeout, other.on_timeout, key=_SILENCE.index),
         escalate=_steps_of_both(one, other, tuple(counts)),

@@ -144,6 +144,7 @@ class ApprovalShape(Shape):
     quorum: Count | None = Field(None, description="how many of the reviewers must say yes")
     factors: list[FactorShape] | None = Field(None, min_length=1, description="instead of reviewers and quorum")
     four_eyes: bool | None = Field(None, description="the agent's owner may not decide")
+    delegation: bool | None = Field(None, description="false: nobody decides in place of people who are away")
     timeout: Length | None = None
     on_timeout: Literal["deny", "escalate", "allow"] | None = None
     escalate: list[EscalateShape] | None = Field(None, min_length=1)

@@ -7,6 +7,7 @@ light and dark, wide and on a phone; the look-alike of Slack is taken once, with
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -134,6 +135,16 @@ def _history(page: Page) -> None:
     page.wait_for_selector("dialog[open] .diff")
 
 
+def _leave(page: Page) -> None:
+    page.get_by_role("button", name="Away…").click()
+    page.wait_for_selector("dialog[open]")
+
+
+def _you(page: Page) -> None:
+    page.get_by_role("button", name=re.compile("Yuki Moreau|You")).click()
+    page.wait_for_selector("dialog[open]")
+
+
 SHOTS = [
     Shot(name="inbox", path="/"),
     Shot(name="inbox-empty", path="/", scenario="empty"),
@@ -182,6 +193,8 @@ SHOTS = [
     Shot(name="request-typed", path=_request(2), scenario="fast", before=_press("a")),
     Shot(name="record-expected", path=_request(28), scenario="fast"),
     Shot(name="person", path="/people?id=ben@example.com", operator=True),
+    Shot(name="person-away", path="/people?id=you@example.com", before=_leave),
+    Shot(name="you-away", path="/", before=_you),
     Shot(name="person-change", path="/people?id=ben@example.com", before=_change, operator=True),
     Shot(name="sign-in", path="/login#good-token", signed_in=False),
     Shot(name="sign-in-provider", path="/login", signed_in=False, offer={"provider": "Example SSO"}),

@@ -233,6 +233,8 @@ async def _me(request: web.Request) -> web.Response:
     return web.json_response(
         {
             "person": fake.me,
+            "away": None,
+            "stands_for": [],
             "csrf": CSRF,
             "server_time": samples.stamp(fake.clock()),
             "version": "0.1.0",

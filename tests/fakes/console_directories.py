@@ -221,7 +221,7 @@ def token(prefix: str, start: datetime, **fields: Any) -> Json:
 def people() -> list[Json]:
     """People with and without Slack, and one who is disabled."""
     return [
-        {**ME, "slack": ["T01:U01"], "disabled": False, "source": "config", "claims": None},
+        {**ME, "slack": ["T01:U01"], "disabled": False, "source": "config", "claims": None, "away": None},
         {
             "id": BEN,
             "name": "Ben",
@@ -237,6 +237,7 @@ def people() -> list[Json]:
                 "until": "2026-11-25T07:58:00Z",
                 "in_force": True,
             },
+            "away": {"since": "2026-11-23T08:00:00.000Z", "until": "2026-12-01T08:00:00.000Z", "to": ME["id"]},
         },
         {
             "id": "old@example.com",
@@ -247,5 +248,6 @@ def people() -> list[Json]:
             "disabled": True,
             "source": "added",
             "claims": None,
+            "away": None,
         },
     ]

@@ -204,6 +204,8 @@ class Acts:
         app.router.add_post("/api/v1/people", self.save)
         app.router.add_post("/api/v1/people/{id}/remove", self.remove)
         app.router.add_post("/api/v1/people/{id}/token", self.token)
+        app.router.add_post("/api/v1/people/{id}/away", self.away)
+        app.router.add_post("/api/v1/people/{id}/back", self.back)
         app.router.add_post("/api/v1/people/{id}/login-link", self.link)
 
     async def add_agent(self, request: web.Request) -> web.Response:
@@ -244,12 +246,27 @@ class Acts:
         if any(one["id"] == body["id"] and one["source"] == "config" for one in self.fake.people):
             return problem(422, "invalid", f"id: {body['id']} is described in the configuration file; change that file")
         saved = {**body, "name": body["name"] or body["id"], "disabled": False, "source": "added", "claims": None}
+        saved["away"] = None
         self.fake.people = [one for one in self.fake.people if one["id"] != body["id"]] + [saved]
         return web.json_response(saved)
 
     async def remove(self, request: web.Request) -> web.Response:
         self.fake.people = [one for one in self.fake.people if one["id"] != request.match_info["id"]]
         return web.Response(status=204)
+
+    async def away(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        return self._away(request, {"since": body["since"] or stamp(self.fake.clock()), **body})
+
+    async def back(self, request: web.Request) -> web.Response:
+        self._away(request, None)
+        return web.Response(status=204)
+
+    def _away(self, request: web.Request, away: Json | None) -> web.Response:
+        for one in self.fake.people:
+            if one["id"] == request.match_info["id"]:
+                one["away"] = away
+        return web.json_response(away)
 
     async def token(self, request: web.Request) -> web.Response:
         return web.json_response({"token": f"plc_person_{_made(request.match_info['id'])}"})

@@ -338,6 +338,24 @@ async def test_the_command_lists_opens_and_explains(at: Office) -> None:
     assert at.slack.notices == []
 
 
+@BOTH
+async def test_the_command_notes_an_absence_and_its_delegate(at: Office) -> None:
+    ada, bob = at.people["ada"], at.people["bob"]
+    for text, said in {
+        "away": "Type “away 2d”",
+        "away soon": "is no time",
+        "away 2d @nobody": "There is no person",
+        "away 2d @ada@example.com": "their own delegate",
+        f"away 2d <@{bob.id}|bob>": "meanwhile Bob decides for you",
+        "back": "Welcome back",
+    }.items():
+        await at.slack.command(ada, "#money", "/approvals", text)
+        assert said in at.whispers("ada")[-1]
+    acts = [entry.act for entry in await at.at.db.read(lambda tx: tx.audit.entries())]
+    noted = [(act.action, act.actor, act.via) for act in acts if act.action in {"person.away", "person.back"}]
+    assert noted == [("person.away", samples.ADA.id, "slack"), ("person.back", samples.ADA.id, "slack")]
+
+
 def actions(view: View) -> list[str]:
     rows = [block["elements"] for block in view.body["blocks"] if block["type"] == "actions"]
     return [element["action_id"] for row in rows for element in row]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +13,7 @@ from approvals.directory import Directory
 from approvals.domain.model import Factor, Role
 from approvals.testing import samples
 from gateway.config import load_config
-from gateway.desks import reviewers, routes_of
+from gateway.desks import in_person, reviewers, routes_of
 
 KEY = "whsec_" + "A" * 40
 CONFIG = f"""
@@ -22,7 +23,7 @@ webhooks:
   - {{url: "https://one.example/in", secret: {KEY}}}
   - {{url: "https://two.example/in", secret: {KEY}, name: ledger}}
 """
-NOBODY_MORE: Any = SimpleNamespace(people=SimpleNamespace(list=list))
+NOBODY_MORE: Any = SimpleNamespace(people=SimpleNamespace(list=list), absences=SimpleNamespace(now=list))
 SLACK = ("slack", "#money")
 MAILS = [("email", f"{name}@example.com") for name in ("ada", "bob", "dora")]
 HOOKS = [("webhook:one.example", ""), ("webhook:ledger", "")]
@@ -60,3 +61,18 @@ def test_only_who_may_answer_is_written_to() -> None:
     named = samples.terms(Factor(members=("group:finance",)), Factor(members=("EVE@example.com",)))
     people = {**samples.PEOPLE, gone.id: gone, looks.id: looks}
     assert reviewers(named, people) == [f"{name}@example.com" for name in ("ada", "bob", "dora", "eve")]
+
+
+def test_who_is_called_or_stands_in_is_told_in_person(tmp_path: Path) -> None:
+    ada, bob, eve = (
+        replace(one, slack=frozenset({f"U0{one.name.upper()}"})) for one in (samples.ADA, samples.BOB, samples.EVE)
+    )
+    people = {one.id: one for one in (replace(ada, delegate=eve.id), bob, replace(eve, stands_for=(ada,)))}
+    asked = samples.terms()
+    assert reviewers(asked, people) == [bob.id, eve.id]
+    assert in_person(asked, people) == [eve.id]
+    assert in_person(replace(asked, called=(bob.id,)), people) == [bob.id, eve.id]
+    forbidden = replace(asked, delegation=False)
+    assert (reviewers(forbidden, people), in_person(forbidden, people)) == ([ada.id, bob.id], [])
+    people[eve.id] = replace(people[eve.id], disabled=True)
+    assert reviewers(asked, people) == [ada.id, bob.id]

@@ -15,7 +15,7 @@ from approvals.domain.lifecycle import advance
 from approvals.domain.model import ApprovalRequest, Escalation, Factor, OnTimeout, State, Terms
 from approvals.domain.quorum import tally, why_no_authority
 from approvals.domain.schedule import due, next_deadline, step_taken
-from approvals.storage.rows import terms_from_json, terms_to_json
+from approvals.storage.terms import terms_from_json, terms_to_json
 from approvals.testing import samples
 from approvals.testing.samples import ADA, FINANCE, NOW, SECURITY
 

@@ -11,7 +11,7 @@ import pytest
 from approvals.domain.card import make_card
 from approvals.domain.model import Steps
 from approvals.domain.redact import HIDDEN, redact_value
-from approvals.storage.rows import terms_from_json, terms_to_json
+from approvals.storage.terms import terms_from_json, terms_to_json
 from approvals.testing import samples
 from gateway.policy.evaluate import evaluate
 from gateway.policy.loaders import PolicyErrors, load_policy

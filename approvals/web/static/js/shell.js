@@ -5,6 +5,7 @@ import { announce, h, show } from "./dom.js";
 import { icon, mark } from "./icons.js";
 import { showKeys } from "./keys.js";
 import { navigation } from "./nav.js";
+import { awayButton, awayLine, maySay } from "./people/away.js";
 import { preference, prefer } from "./prefs.js";
 import { showBanners, stopControl } from "./stops/control.js";
 import { clock } from "./time.js";
@@ -147,6 +148,27 @@ function choose(name, legend, options, apply = () => {}) {
   return h("fieldset", {}, h("legend", { class: "label", text: legend }), inputs);
 }
 
+function ownAbsence(me) {
+  const others = (me.stands_for ?? []).map((one) => one.name).join(", ");
+  const place = h("div", { class: "own-absence" });
+  const draw = (away) => {
+    me.away = away;
+    show(
+      place,
+      h(
+        "p",
+        {},
+        awayLine(away) ?? "You are here.",
+        others ? ` You decide for ${visible(others)} too.` : "",
+        " ",
+        maySay(me, me.person.id) ? awayButton(me.person.id, away, draw) : null,
+      ),
+    );
+  };
+  draw(me.away ?? null);
+  return place;
+}
+
 function openSettings(me) {
   return openDialog("You and this device", (close) => {
     const problem = h("p", { class: "problem", role: "alert", hidden: true });
@@ -175,6 +197,7 @@ function openSettings(me) {
         visible(groups),
         ".",
       ),
+      ownAbsence(me),
       choose(
         "theme",
         "Theme",

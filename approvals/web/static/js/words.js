@@ -124,7 +124,9 @@ export function missing(needs) {
 
 /** The name of who voted, with the address where they differ. */
 export function voterWords(vote) {
-  return vote.name && vote.name !== vote.reviewer ? `${vote.name} (${vote.reviewer})` : vote.reviewer;
+  const name = vote.name && vote.name !== vote.reviewer ? `${vote.name} (${vote.reviewer})` : vote.reviewer;
+  const absent = (vote.on_behalf ?? []).map((one) => one.name).join(" and ");
+  return absent ? `${name} for ${absent}` : name;
 }
 
 /** The vote that ended it: the veto, or the last approval. */

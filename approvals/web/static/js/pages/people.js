@@ -2,6 +2,7 @@
 import { directoryPage } from "../directory.js";
 import { h } from "../dom.js";
 import { savePerson } from "../people/acts.js";
+import { awayLine } from "../people/away.js";
 import { personPage } from "../people/one.js";
 import { isAdmin } from "../roles.js";
 import { bdi } from "../visible.js";
@@ -41,7 +42,7 @@ export function page(main, context) {
       { name: "Roles", cell: (person) => bdi(held(person, "roles")) },
       { name: "Groups", cell: (person) => bdi(held(person, "groups")) },
       { name: "Slack", cell: (person) => (person.slack.length ? bdi(person.slack.join(", ")) : "not mapped") },
-      { name: "State", cell: (person) => (person.disabled ? "Disabled" : "Active") },
+      { name: "State", cell: (person) => (person.disabled ? "Disabled" : (awayLine(person.away) ?? "Active")) },
       { name: "Kept in", cell: (person) => (person.source === "config" ? "the configuration" : "this list") },
     ],
   });

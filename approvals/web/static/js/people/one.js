@@ -6,6 +6,7 @@ import { isAdmin } from "../roles.js";
 import { setTitle } from "../shell.js";
 import { ago } from "../time.js";
 import { bdi } from "../visible.js";
+import { awayButton, awayLine, maySay } from "./away.js";
 import { linkFor, removePerson, savePerson, tokenFor, unlinkPerson } from "./acts.js";
 
 /** Draw the page. */
@@ -38,6 +39,7 @@ function head(person, me, draw) {
   const free = async () => {
     if (await unlinkPerson(person)) draw({ ...person, claims: null });
   };
+  const goes = person.disabled ? null : awayButton(person.id, person.away, (away) => draw({ ...person, away }));
   const acts = h(
     "div",
     { class: "page-acts" },
@@ -45,13 +47,14 @@ function head(person, me, draw) {
     person.disabled ? null : button("Sign-in link…", () => linkFor(person)),
     added ? button("API token…", () => tokenFor(person)) : null,
     person.claims ? button("Free the account…", free) : null,
+    goes,
     added && person.id !== me.person.id ? button("Remove…", remove, "no") : null,
   );
   return h(
     "header",
     { class: "page-head" },
     h("div", {}, back(), h("h1", {}, bdi(person.name || person.id)), h("p", {}, bdi(person.id), person.disabled ? ". Disabled: may do nothing here." : null)),
-    isAdmin(me) ? acts : null,
+    isAdmin(me) ? acts : maySay(me, person.id) ? h("div", { class: "page-acts" }, goes) : null,
   );
 }
 
@@ -71,6 +74,7 @@ function facts(person) {
     ["Roles", bdi(person.roles.join(", ") || "none")],
     ["Groups", bdi(person.groups.join(", ") || "none")],
     ...(person.claims ? [["From sign-in", claimed(person.claims)]] : []),
+    ["Now", awayLine(person.away) ?? (person.disabled ? "disabled" : "here")],
     ["Slack", person.slack.length ? bdi(person.slack.join(", "), "mono") : "not mapped"],
     ["Known from", person.source === "config" ? "the configuration file, which is where to change it" : "added while Placet ran"],
   ]);
