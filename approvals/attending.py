@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from approvals.domain import attention
-from approvals.domain.attention import Friction, Moments, Reading, Step
+from approvals.domain.attention import Friction, Reading, Step
 from approvals.domain.card import make_card
 from approvals.domain.model import Answer, ApprovalRequest, Decision
 from approvals.errors import ConfirmNeeded
@@ -33,12 +33,7 @@ def unconfirmed(tx: Tx, friction: Friction, request: ApprovalRequest, decision: 
 def keep(tx: Tx, request: ApprovalRequest, decision: Decision) -> None:
     """Keep what time the reviewer had for this decision, and what its card needs; `request` is as it left it."""
     person = decision.reviewer.lower()
-    moments = Moments(
-        filed=request.created_at,
-        opened=tx.attention.opened_at(request.id, person),
-        delivered=tx.attention.delivered_at(request.id, decision.via),
-        before=tx.attention.decided_before(person, batch=decision.batch),
-    )
+    moments = tx.attention.moments(request, person, channel=decision.via, batch=decision.batch)
     began, known = attention.since(moments)
     reading = Reading(
         person=person,

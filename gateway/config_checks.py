@@ -58,11 +58,18 @@ class Checks(Collector):
         check_channels(self, self._shape)
         self._break_glass()
         self._retention()
+        self._friction()
         chain(self, self._shape.approvals.escalate, ("approvals", "escalate"))
         if self._shape.approvals.on_timeout == "allow":
             self.problem(
                 ("approvals", "on_timeout"), "silence can mean yes only where a rule says so itself; write deny here"
             )
+
+    def _friction(self) -> None:
+        friction = self._shape.approvals.friction
+        if friction.type_at < friction.confirm_at:
+            why = f"the name is typed from here on, so it is no less than confirm_at ({friction.confirm_at})"
+            self.problem(("approvals", "friction", "type_at"), why)
 
     def _retention(self) -> None:
         kept = {"arguments": self._shape.retention.arguments, "calls": self._shape.retention.calls}

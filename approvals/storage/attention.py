@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import func, or_, select
 
-from approvals.domain.attention import Reading
+from approvals.domain.attention import Moments, Reading
 from approvals.domain.model import Answer, ApprovalRequest, State
 from approvals.domain.numbers import rounded
 from approvals.storage.frame import Group
@@ -41,20 +41,22 @@ class Attention(Group):
         one = select(sightings.c.at).where(sightings.c.request_id == request_id, sightings.c.person == person)
         return self._run(one).scalar_one_or_none()
 
-    def delivered_at(self, request_id: str, channel: str) -> datetime | None:
-        """When the first card of a request stood in a channel."""
-        first = select(func.min(messages.c.shown_at, type_=messages.c.shown_at.type))
-        row: datetime | None = self._run(
-            first.where(messages.c.request_id == request_id, messages.c.channel == channel)
-        ).scalar_one()
-        return row
+    def moments(self, request: ApprovalRequest, person: str, *, channel: str, batch: str | None) -> Moments:
+        """When a person could begin to read a request, in one question.
 
-    def decided_before(self, person: str, *, batch: str | None) -> datetime | None:
-        """When a person last decided something, what they decided in the same moment left out."""
-        newest = select(readings.c.at).where(readings.c.person == person)
+        Their decisions of the same batch are left out: they were given in one moment.
+        """
+        opened = select(sightings.c.at).where(sightings.c.request_id == request.id, sightings.c.person == person)
+        delivered = select(func.min(messages.c.shown_at, type_=messages.c.shown_at.type)).where(
+            messages.c.request_id == request.id, messages.c.channel == channel
+        )
+        before = select(readings.c.at).where(readings.c.person == person)
         if batch is not None:
-            newest = newest.where(or_(readings.c.batch.is_(None), readings.c.batch != batch))
-        return self._run(newest.order_by(readings.c.at.desc(), readings.c.id.desc()).limit(1)).scalar_one_or_none()
+            before = before.where(or_(readings.c.batch.is_(None), readings.c.batch != batch))
+        newest = before.order_by(readings.c.at.desc(), readings.c.id.desc()).limit(1)
+        parts = {"opened": opened, "delivered": delivered, "before": newest}
+        row = self._run(select(*(part.scalar_subquery().label(name) for name, part in parts.items()))).one()
+        return Moments(filed=request.created_at, opened=row.opened, delivered=row.delivered, before=row.before)
 
     def add(self, reading: Reading, request: ApprovalRequest, *, via: str, batch: str | None) -> None:
         """Keep what time there was for a decision; `request` is as it left it."""

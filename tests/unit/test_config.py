@@ -173,6 +173,12 @@ REFUSED: list[tuple[str, str, str]] = [
         "one person token for two",
     ),
     ("approvals: {quorum: 0}", "greater than or equal to 1", "quorum of nobody"),
+    (
+        "approvals: {friction: {confirm_at: 60, type_at: 50}}",
+        "no less than confirm_at (60)",
+        "the stronger step comes later",
+    ),
+    ("approvals: {friction: {mode: off}}", "", "a YAML 1.1 boolean is no mode"),
     ("approvals: {on_timeout: allow}", "silence can mean yes only where a rule says so itself", "silence"),
     ("approvals: {escalate: [{after: 0s, to: ['group:x']}]}", "after is at least 1s", "escalation"),
     ("approvals: {reviewers: ['group:none']}", "nobody is in a group 'none'", "empty default group"),
