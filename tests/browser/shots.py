@@ -64,6 +64,24 @@ def _dialog(button: str) -> Callable[[Page], None]:
     return click
 
 
+def _type_arguments(page: Page, was: str, now: str) -> None:
+    page.get_by_role("button", name="Change the arguments…").click()
+    area = page.get_by_label("Arguments, as JSON")
+    area.fill(area.input_value().replace(was, now))
+    page.wait_for_selector(".edit-diff .diff")
+
+
+def _edit_arguments(page: Page) -> None:
+    _type_arguments(page, '"amount": 1250', '"amount": 125')
+
+
+def _edit_unfit(page: Page) -> None:
+    _type_arguments(page, '"amount": 1250', '"amount": "125 EUR"')
+    page.get_by_role("button", name="Approve with changes and run").click()
+    page.locator("dialog[open] button[type=submit]").click()
+    page.wait_for_selector(".edit .problems li")
+
+
 def _raise(page: Page) -> None:
     page.mouse.wheel(0, 4000)
     page.get_by_role("button", name="Approve and raise the limit…").click()
@@ -152,6 +170,9 @@ SHOTS = [
     Shot(name="request", path=_request(1)),
     Shot(name="request-approve", path=_request(2), before=_press("a")),
     Shot(name="request-deny", path=_request(1), before=_press("d")),
+    Shot(name="request-edit", path=_request(1), before=_edit_arguments),
+    Shot(name="request-edit-unfit", path=_request(1), before=_edit_unfit),
+    Shot(name="request-edited", path=_request(44), scenario="over"),
     Shot(name="request-hand-on", path=_request(1), before=_dialog("Hand on…")),
     Shot(name="request-snooze", path=_request(1), before=_dialog("Snooze…")),
     Shot(name="request-quorum", path=_request(3)),

@@ -317,12 +317,25 @@ async def _decide(request: web.Request) -> web.Response:
         return problem(409, "stale_binding", "This call changed since you opened it.", request=row)
     if not row["may_decide"]:
         return problem(403, "not_allowed", "You may not decide this: you are not among its reviewers.")
+    if "arguments" in body and body["arguments"] != row["arguments"]:
+        wrong = _unfit(body["arguments"])
+        if wrong:
+            return problem(422, "invalid", f"{wrong[0]['field']}: {wrong[0]['detail']}", errors=wrong)
+        row = fake.requests[row["id"]] = samples.edited(row, body["arguments"])
     lasts = {"15m": 900, "1h": 3600, "4h": 14400, "24h": 86400}.get(body.get("raise"))
     vote = samples.vote(ME["id"], body["decision"], fake.clock(), reason=body.get("reason"), raise_seconds=lasts)
     after = fake.record(row["id"], vote)
     if lasts and after["state"] == "approved":
         after["raises"] = samples.raised(after, fake.clock(), lasts, ME["id"])
     return web.json_response(after)
+
+
+def _unfit(arguments: Json) -> list[Json]:
+    """What does not fit the tool's schema: amounts are numbers, and nothing is called `extra`."""
+    amount = arguments.get("amount")
+    wrong = [] if isinstance(amount, int | float) else [("/amount", f'"{amount}" is not of type "number"')]
+    wrong += [("", "Additional properties are not allowed ('extra' was unexpected)")] if "extra" in arguments else []
+    return [{"field": f"/arguments{at}", "detail": why} for at, why in wrong]
 
 
 async def _revoke(request: web.Request) -> web.Response:

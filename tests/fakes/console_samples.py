@@ -22,6 +22,31 @@ HOSTILE_NOTE = (
 )
 
 
+def state_is_held(fields: Json) -> bool:
+    """Does the request wait for people?"""
+    return fields.get("state", "pending") == "pending"
+
+
+def edited(request: Json, arguments: Json) -> Json:
+    """The request with other arguments, and so with another binding and without votes."""
+    text = json.dumps(arguments, sort_keys=True)
+    before = request["edited_from"] or request["arguments"]
+    names = [name for name in {**before, **arguments} if before.get(name) != arguments.get(name)]
+    members = [("from", before), ("to", arguments)]
+    return {
+        **request,
+        "arguments": arguments,
+        "edited_from": before,
+        "changes": [
+            {"path": f"/{name}", **{word: side[name] for word, side in members if name in side}} for name in names
+        ],
+        "binding": hashlib.sha256(f"{request['id']}{text}".encode()).hexdigest(),
+        "votes": [],
+        "needs": [{**need, "have": 0} for need in request["needs"]],
+        "revision": request["revision"] + 1,
+    }
+
+
 def stamp(at: datetime) -> str:
     """RFC 3339, UTC, as the API writes it."""
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -48,6 +73,8 @@ def sample(number: int, start: datetime, *, age: float = 60, lasts: float = 900,
         "arguments_sha256": hashlib.sha256(text.encode()).hexdigest(),
         "binding": hashlib.sha256(f"{identity}{text}".encode()).hexdigest(),
         "edited_from": None,
+        "changes": [],
+        "may_edit": state_is_held(fields),
         "rule": "/tools/refund_payment/approve_if/0",
         "rule_reason": "Refunds over 1,000 need a person from finance",
         "policy_version": "9f2c41d07be3a6c5",
@@ -293,8 +320,20 @@ def over(start: datetime) -> list[Json]:
     return [
         sample(41, start, **asks),
         sample(42, start, **asks, **two),
+        edited_by_one(start),
         {**past_one, "raises": raised(past_one, start - timedelta(seconds=552), 3600, ADA)},
     ]
+
+
+def edited_by_one(start: datetime) -> Json:
+    """A call that one of two reviewers changed, and approved as changed."""
+    two = [{"group": "finance", "count": 2, "have": 0}]
+    before = sample(
+        44, start, age=150, needs=two, arguments={"amount": 4000, "currency": "EUR", "to": "acme", "rush": 1}
+    )
+    after = edited(before, {"amount": 1250, "currency": "EUR", "to": "acme", "note": "Half of it; the rest in May"})
+    given = [vote(BEN, "approve", start - timedelta(seconds=30))]
+    return {**after, "votes": given, "needs": [{**need, "have": 1} for need in after["needs"]]}
 
 
 def past(start: datetime) -> list[Json]:
@@ -317,8 +356,9 @@ def past(start: datetime) -> list[Json]:
         "result": None,
         "error": "The connection was reset after the request was sent.",
     }
-    edited = {"amount": 125, "currency": "EUR", "to": "acme", "note": "Order 7731"}
-    before = {**edited, "amount": 1250}
+    smaller = {"amount": 125, "currency": "EUR", "to": "acme", "note": "Order 7731, one item"}
+    changed = edited(sample(28, start), smaller)
+    edit = {name: changed[name] for name in ("arguments", "edited_from", "changes")}
     return [
         ended(21, start, "succeeded", age=1800, by=BEN, outcome=ran),
         ended(22, start, "failed", age=2600, by=CLEO, cause="upstream_error", outcome=failed),
@@ -327,7 +367,7 @@ def past(start: datetime) -> list[Json]:
         ended(25, start, "expired", age=9000, cause="timed_out"),
         ended(26, start, "cancelled", age=12000, cause="client_cancelled"),
         ended(27, start, "approved", age=90, by=BEN),
-        ended(28, start, "succeeded", age=200000, by=BEN, arguments=edited, edited_from=before, outcome=ran),
+        ended(28, start, "succeeded", age=200000, by=BEN, outcome=ran, **edit),
     ]
 
 
@@ -392,6 +432,10 @@ def many(start: datetime, count: int) -> list[Json]:
 def timeline(request: Json) -> list[Json]:
     """The audit entries that would have led to the request as it is."""
     entries: list[Json] = [_entry(1, "filed", None, "pending", f"agent:{request['agent']}", request["created_at"])]
+    if request["changes"]:
+        detail: Json = {"via": "web", "changes": request["changes"]}
+        at = request["votes"][0]["at"] if request["votes"] else request["created_at"]
+        entries.append(_entry(2, "edited", "pending", "pending", BEN, at, detail))
     for cast in request["votes"]:
         to = {"deny": "denied", "approve": "approved"}[cast["decision"]] if request["state"] != "pending" else "pending"
         event = "vetoed" if to == "denied" else "quorum_met" if to == "approved" else "voted"

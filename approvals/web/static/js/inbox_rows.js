@@ -4,6 +4,7 @@
  */
 import { h, show } from "./dom.js";
 import { semaphore } from "./icons.js";
+import { editedMark } from "./request/changed.js";
 import { ago, bar, countdown } from "./time.js";
 import { bdi } from "./visible.js";
 import { STATES, TONES, decidingVote, factsLine, quorumShort } from "./words.js";
@@ -97,7 +98,7 @@ function paint(node, request) {
       h("span", { class: "muted" }, " on ", bdi(request.server)),
     ),
     held ? countdown(request.expires_at, "row-left held") : stateWords(request),
-    h("span", { class: "row-facts" }, bdi(factsLine(request.arguments))),
+    h("span", { class: "row-facts" }, editedMark(request), bdi(factsLine(request.arguments))),
     h("span", { class: "row-who" }, bdi(request.agent), request.owner ? [" for ", bdi(request.owner)] : null),
     h(
       "span",

@@ -5,6 +5,7 @@ import { download, h, show } from "../dom.js";
 import { activeFilters, filterForm, filtersOfUrl, onLoaded, requestsAddress, stateChoices } from "../filters.js";
 import { icon } from "../icons.js";
 import { bind } from "../keys.js";
+import { editedMark } from "../request/changed.js";
 import { setTitle } from "../shell.js";
 import { table } from "../table.js";
 import { ago } from "../time.js";
@@ -143,7 +144,7 @@ const COLUMNS = [
   {
     name: "Arguments",
     className: "clip",
-    cell: (request) => h("span", { class: "muted" }, bdi(factsLine(request.arguments))),
+    cell: (request) => h("span", { class: "muted" }, editedMark(request), bdi(factsLine(request.arguments))),
   },
   { name: "Server", className: "nowrap more", cell: (request) => bdi(request.server) },
   {

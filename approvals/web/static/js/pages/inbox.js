@@ -249,6 +249,7 @@ function bindKeys(box) {
   );
   bind("a", "Approve (asks first; Enter confirms)", () => box.panel?.press("approve"));
   bind("d", "Deny (1 to 5 choose a reason)", () => box.panel?.press("deny"));
+  bind("e", "Change the arguments", () => box.panel?.change());
   bind("c", "Comment", () => box.panel?.act("Comment"));
   bind("s", "Snooze", () => box.panel?.act("Snooze"));
   bind("+", "Add 15 minutes", () => box.panel?.act("Add 15"));

@@ -30,6 +30,7 @@ export async function page(main, { me, argument, onChange }) {
   bind("u", "Back to the inbox", () => window.location.assign(path));
   bind("a", "Approve (asks first; Enter confirms)", () => panel.press("approve"));
   bind("d", "Deny (1 to 5 choose a reason)", () => panel.press("deny"));
+  bind("e", "Change the arguments", () => panel.change());
   bind("c", "Comment", () => panel.act("Comment"));
   bind("+", "Add 15 minutes", () => panel.act("Add 15"));
   bind("v", "Arguments as tree or raw", () => panel.flip());

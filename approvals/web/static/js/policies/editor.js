@@ -6,14 +6,16 @@ import { h, show } from "../dom.js";
 import { linesOf } from "./lines.js";
 
 const STEP = "  ";
+const HINT =
+  "Tab indents, Shift+Tab takes back. To leave the editor with the keyboard, press Esc, then Tab. Ctrl+S reviews and saves.";
 
 /** An editor. `changed(text)` is called after each change, `save()` on Ctrl+S. */
-export function editorView(text, { label, changed, save }) {
+export function editorView(text, { label, changed, save, hint: words = HINT }) {
   const numbers = h("div", { class: "editor-numbers", "aria-hidden": "true" });
   const hint = h("p", {
     class: "muted editor-hint",
     id: "editor-hint",
-    text: "Tab indents, Shift+Tab takes back. To leave the editor with the keyboard, press Esc, then Tab. Ctrl+S reviews and saves.",
+    text: words,
   });
   const area = h("textarea", {
     class: "editor-text",

@@ -11,9 +11,11 @@ import { bar } from "../time.js";
 import { bdi, visible } from "../visible.js";
 import { STATES, TONES, isAnswer } from "../words.js";
 import { actions } from "./actions.js";
-import { expectedView } from "./expected.js";
+import { changedView } from "./changed.js";
 import { decisionBar } from "./decide.js";
 import { destroyed } from "./destroyed.js";
+import { editView, mayEdit } from "./edit.js";
+import { expectedView } from "./expected.js";
 import { evidence, needs } from "./evidence.js";
 import { justification, whyHeld } from "./reasons.js";
 import { raisesView } from "./raise.js";
@@ -34,7 +36,9 @@ export function openPanel(place, id, { me, loaded = () => {}, decided = () => {}
     panel.open = false;
     window.clearInterval(timer);
     panel.bar?.stop();
+    panel.edit?.stop();
   };
+  panel.change = () => startEdit(panel);
   panel.flip = () => panel.args?.flip();
   panel.act = (words) =>
     [...panel.slots.acts.querySelectorAll("button")].find((button) => button.textContent.startsWith(words))?.click();
@@ -91,7 +95,7 @@ function absent(panel, error) {
 function draw(panel) {
   const slot = (name) => h("div", { class: `slot slot-${name}` });
   panel.slots = Object.fromEntries(
-    ["head", "said", "verdict", "outcome", "expected", "raises", "args", "why", "timeline", "raw", "needs", "acts", "rail", "decision"].map((name) => [
+    ["head", "said", "verdict", "outcome", "expected", "raises", "changed", "args", "why", "timeline", "raw", "needs", "acts", "rail", "decision"].map((name) => [
       name,
       slot(name),
     ]),
@@ -100,7 +104,7 @@ function draw(panel) {
   panel.article = h(
     "article",
     { class: "request", "aria-label": "Request" },
-    h("div", { class: "request-main" }, s.head, s.said, s.verdict, s.outcome, s.expected, s.raises, s.args, s.why, s.timeline, s.raw),
+    h("div", { class: "request-main" }, s.head, s.said, s.verdict, s.outcome, s.expected, s.raises, s.changed, s.args, s.why, s.timeline, s.raw),
     h(
       "aside",
       { class: "request-rail", "aria-label": "Evidence" },
@@ -135,6 +139,8 @@ function fillIn(panel) {
       load: () => get(`/api/v1/requests/${encodeURIComponent(panel.id)}`),
     }),
   );
+  show(slots.changed, changedView(request));
+  if (panel.edit && (panel.edit.binding !== request.binding || !mayEdit(request))) endEdit(panel);
   if (panel.binding !== request.binding || !panel.args) drawArguments(panel);
   show(slots.why, justification(request), saidView(request), whyHeld(request, me.features));
   show(slots.needs, needs(request));
@@ -156,10 +162,55 @@ function drawArguments(panel) {
   const before = request.edited_from !== null && typeof request.edited_from === "object" ? request.edited_from : null;
   panel.args = argumentsView(request.arguments, { before, onRead: () => panel.bar?.unfolded() });
   panel.end = h("div", { class: "args-end" });
-  show(panel.slots.args, panel.args.element, panel.end);
+  showArguments(panel);
+}
+
+function showArguments(panel) {
+  const change = mayEdit(panel.request)
+    ? h("button", { class: "button args-edit", type: "button", text: "Change the arguments…", on: { click: panel.change } })
+    : null;
+  show(panel.slots.args, panel.args.element, change, panel.end);
+}
+
+/** Put the editor in the place of the arguments, and its buttons in that of the decision. */
+function startEdit(panel) {
+  if (panel.edit || !panel.request || !mayEdit(panel.request)) return;
+  panel.bar?.stop();
+  panel.bar = null;
+  panel.edit = editView(panel.request, {
+    ended: () => {
+      endEdit(panel);
+      drawBar(panel, panel.request.state === "pending");
+      panel.slots.args.querySelector(".args-edit")?.focus();
+    },
+    settled: (request) => {
+      endEdit(panel);
+      settle(panel, request);
+    },
+    lost: async (problem) => {
+      endEdit(panel);
+      await lost(panel, problem);
+    },
+  });
+  show(panel.slots.args, panel.edit.element);
+  show(panel.slots.decision, panel.edit.bar);
+  panel.edit.focus();
+}
+
+function endEdit(panel) {
+  panel.edit?.stop();
+  panel.edit = null;
+  showArguments(panel);
+}
+
+function settle(panel, request) {
+  panel.notice = null;
+  accept(panel, request);
+  panel.decided(request);
 }
 
 function drawBar(panel, pending) {
+  if (panel.edit) return;
   if (!pending) {
     panel.bar?.stop();
     panel.bar = null;
@@ -175,11 +226,7 @@ function drawBar(panel, pending) {
     me: panel.me,
     unread: () => panel.args.unread(),
     end: panel.end,
-    settled: (request) => {
-      panel.notice = null;
-      accept(panel, request);
-      panel.decided(request);
-    },
+    settled: (request) => settle(panel, request),
     lost: (problem) => lost(panel, problem),
   });
   show(panel.slots.decision, panel.bar.element);

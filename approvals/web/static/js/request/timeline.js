@@ -3,6 +3,7 @@ import { get } from "../api.js";
 import { h } from "../dom.js";
 import { exact } from "../time.js";
 import { bdi } from "../visible.js";
+import { changesList } from "./changed.js";
 import { STATES, actorWords, causeWords, eventWords } from "../words.js";
 
 /** Load and draw the timeline; a failure to load is said in its place. */
@@ -39,6 +40,7 @@ function line(entry) {
     (detail.factors ?? []).map((one) =>
       h("span", { class: "sub" }, `${one.count} of `, bdi((one.members ?? []).join(", "))),
     ),
+    detail.changes ? changesList(detail.changes, { className: "changes sub", more: detail.more_changes ?? 0 }) : null,
     detail.until ? h("span", { class: "sub", text: `until ${exact(detail.until)}` }) : null,
     detail.by ? h("span", { class: "sub", text: { retention: "it is older than is kept", lost_key: "its key is lost" }[detail.by] ?? detail.by }) : null,
     detail.question ? h("span", { class: "sub" }, "“", bdi(detail.question), "”") : null,
