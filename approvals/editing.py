@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from approvals.domain import fingerprint, quorum
 from approvals.domain.answered import answered_in
@@ -34,6 +34,30 @@ class Edits(Protocol):
             Refusal: they do not, the policy or a limit refuses the call, or nobody can say.
         """
         ...
+
+
+def read_arguments(text: str) -> bytes:
+    """Arguments as somebody typed them, in their one form.
+
+    Raises:
+        Invalid: they are not one JSON object with one meaning; says where.
+    """
+    try:
+        value = json.loads(text, object_pairs_hook=_object)
+        if not isinstance(value, dict):
+            raise Invalid(field="arguments", why="they are one JSON object: {…}")
+        return fingerprint.canonical(value)
+    except json.JSONDecodeError as err:
+        raise Invalid(field="arguments", why=f"{err.msg} at line {err.lineno}, column {err.colno}") from None
+    except (ValueError, RecursionError) as err:
+        raise Invalid(field="arguments", why=f"they have no exact form ({str(err)[:200]})") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name stands twice in one object")
+    return found
 
 
 def edited_call(request: ApprovalRequest, decision: Decision) -> ToolCall | None:

@@ -23,6 +23,7 @@ ENDED_CHARACTERS, ENDED_LINES = 600, 8
 PAGE_CHARACTERS, PAGES_MAX = 2_800, 20
 NAME, REASON, JUSTIFICATION, RESULT, STATUS, NEEDS = 250, 300, 600, 600, 1_000, 300
 WARNINGS, WARNING = 4, 300
+EDITS, EDIT = 5, 160
 DANGEROUS = frozenset({"destructive", "financial"})
 
 
@@ -33,6 +34,8 @@ class Action(StrEnum):
     RAISE = "raise"
     """Approves, and raises what the call goes over for an hour."""
     DENY = "deny"
+    EDIT = "edit"
+    """Opens the arguments to be changed before they are approved."""
     VIEW = "view"
     NEXT = "next"
     PREVIOUS = "previous"
@@ -67,6 +70,7 @@ def draw(card: Card) -> Drawing:
     blocks.append(facts(card))
     blocks += said_by_agent(card, limit=JUSTIFICATION)
     blocks += warnings(card, most=WARNINGS, limit=WARNING)
+    blocks += edits(card)
     blocks += _arguments(card)
     blocks += _result(card)
     blocks += _expected(card)
@@ -192,6 +196,23 @@ def warnings(card: Card, *, most: int, limit: int) -> list[Json]:
     return [parts.rich(*lines, block_id="warnings")]
 
 
+def edits(card: Card) -> list[Json]:
+    """What reviewers changed of what the agent asked."""
+    if not card.edits:
+        return []
+    lines = [parts.line(parts.words("Changed by a reviewer, from what the agent asked", "bold"))]
+    lines += [parts.line(parts.words(parts.cut(text, EDIT))) for text in card.edits[:EDITS]]
+    if len(card.edits) > EDITS:
+        lines.append(parts.line(parts.words(f"and {len(card.edits) - EDITS} more: see the page")))
+    return [parts.rich(*lines, block_id="edits")]
+
+
+def edit_button(card: Card) -> list[Json]:
+    """Edit…, where the call may be changed in Slack."""
+    fits = card.editable is not None and parts.units(card.editable) <= parts.LIMITS["input"]
+    return [parts.button(Action.EDIT, "Edit…", value=button_value(card))] if fits else []
+
+
 def pages(text: str) -> list[str]:
     """A long text in pieces that a modal can show, broken between lines where lines allow it."""
     found: list[str] = []
@@ -286,7 +307,8 @@ def _buttons(card: Card) -> Json:
         approve = parts.button(Action.APPROVE, "Approve…", value=button_value(card), style="primary")
     page = parts.link_button(Action.OPEN, "Open the page", card.url)
     raises = [raise_button(card)] if card.raises and where is Reach.CARD else []
-    return parts.actions(approve, *raises, deny_button(card), view, page, block_id="answers")
+    edit = edit_button(card)
+    return parts.actions(approve, *raises, deny_button(card), *edit, view, page, block_id="answers")
 
 
 def _so_far(card: Card) -> list[Json]:

@@ -104,9 +104,8 @@ class Clicks:
                 return await self._approve(click, seen)
             case Action.RAISE:
                 return await self._approve_and_raise(click, seen)
-            case Action.DENY:
-                await self._may_decide(click, seen, Answer.DENY)
-                return partial(self._telling.show, click, views.deny(seen.card), on_top=_is_in_modal(click))
+            case Action.DENY | Action.EDIT:
+                return await self._form(click, seen)
             case Action.VIEW:
                 if not quorum.may_see(seen.person, seen.request):
                     raise NotAllowed(why=quorum.why_no_authority(seen.person, seen.request) or "it is not yours")
@@ -124,6 +123,15 @@ class Clicks:
             return partial(self._telling.show, click, views.unexpected(seen.card))
         await self._desk.expect(click.request_id, person=seen.person.id, as_expected=True, words=None, via=VIA)
         return partial(self._telling.repaint, click)
+
+    async def _form(self, click: Click, seen: Seen) -> Then:
+        """What asks for words before anything is decided: why not, or what instead."""
+        editing = click.action == Action.EDIT
+        await self._may_decide(click, seen, Answer.APPROVE if editing else Answer.DENY)
+        if editing and seen.card.editable is None:
+            raise NotAllowed(why=f"it cannot be changed in Slack. The page has all of it: {seen.card.url}")
+        form = views.edit(seen.card) if editing else views.deny(seen.card)
+        return partial(self._telling.show, click, form, on_top=_is_in_modal(click))
 
     async def _approve(self, click: Click, seen: Seen) -> Then | None:
         await self._may_decide(click, seen, Answer.APPROVE)

@@ -12,15 +12,18 @@ from functools import partial
 
 from approvals.channels import slack_views as views
 from approvals.channels.slack_door import VIA, Door
-from approvals.channels.slack_parts import Json
+from approvals.channels.slack_parts import Json, cut
 from approvals.channels.slack_payloads import Submission
 from approvals.channels.slack_telling import Telling
 from approvals.channels.slack_views import Kept
 from approvals.desk import Desk
 from approvals.domain.attention import YES
 from approvals.domain.model import Answer, Decision, Person
-from approvals.errors import ConfirmNeeded, Invalid, Refusal
+from approvals.editing import read_arguments
+from approvals.errors import ConfirmNeeded, Invalid, PolicyRefuses, Refusal, Unfit
 
+ERROR = 500
+"""Characters of what stands beside a field that is wrong."""
 RAISED_FOR = timedelta(hours=1)
 """What the button says."""
 Then = Callable[[], Awaitable[None]]
@@ -50,6 +53,8 @@ class Submissions:
         match submission.view.callback_id:
             case views.DENY:
                 return await self._denied(submission, remembered)
+            case views.EDIT:
+                return await self._edited(submission, remembered)
             case views.CONFIRM | views.CONFIRM_RAISE:
                 return await self._confirmed(submission, remembered)
             case views.UNEXPECTED:
@@ -67,6 +72,22 @@ class Submissions:
             await self._desk.decide(remembered.request_id, decision)
 
         return await self._done(submission, deny, "Not denied", "Your denial did not count.", answer=Answer.DENY)
+
+    async def _edited(self, submission: Submission, remembered: Kept) -> Ack:
+        async def approve(person: Person) -> None:
+            decision = Decision(
+                reviewer=person.id,
+                answer=Answer.APPROVE,
+                binding=remembered.binding,
+                via=VIA,
+                # Who changes the arguments has taken the step that asks for a second look.
+                confirm=YES,
+                arguments=read_arguments(submission.typed.get(views.ARGUMENTS, "")),
+            )
+            await self._desk.decide(remembered.request_id, decision)
+
+        late = "Your approval did not count."
+        return await self._done(submission, approve, "Not approved", late, answer=Answer.APPROVE)
 
     async def _confirmed(self, submission: Submission, remembered: Kept) -> Ack:
         raising = submission.view.callback_id == views.CONFIRM_RAISE
@@ -102,10 +123,13 @@ class Submissions:
         remembered = submission.view.kept
         if remembered is None:
             return Ack()
+        field = views.ARGUMENTS if submission.view.callback_id == views.EDIT else views.WORDS
         try:
             await act(await self._door.person(submission.who, remembered, answer))
         except Invalid as wrong:
-            return _wrong(views.WORDS, str(wrong.fields["why"]))
+            return _wrong(field, str(wrong.fields["why"]))
+        except (Unfit, PolicyRefuses) as wrong:
+            return _wrong(field, _places(wrong))
         except ConfirmNeeded as needed:
             if views.CONFIRM in submission.typed:
                 return _wrong(views.CONFIRM, f"Type exactly {needed.fields['send']}.")
@@ -117,6 +141,13 @@ class Submissions:
     def _refused(self, submission: Submission, refused: Refusal, title: str, told_late: str) -> Ack:
         late = partial(self._telling.message, submission.who.user, f"{told_late} {refused}")
         return Ack(body={"response_action": "update", "view": views.notice(title, str(refused))}, late=late)
+
+
+def _places(refused: Refusal) -> str:
+    """What does not fit, place by place, or which rule is against it."""
+    errors = refused.fields.get("errors") or ()
+    said = "; ".join(f"{one['field'].removeprefix('/arguments') or '/'}: {one['detail']}" for one in errors)
+    return cut(said or str(refused), ERROR)
 
 
 def _wrong(block: str, why: str) -> Ack:

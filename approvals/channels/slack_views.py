@@ -17,9 +17,9 @@ from approvals.channels.slack_blocks import Action
 from approvals.channels.slack_parts import Json
 from approvals.domain.card import Card
 
-FULL_CALL, DENY, NOTICE, HOME = "full_call", "deny", "notice", "home"
+FULL_CALL, DENY, EDIT, NOTICE, HOME = "full_call", "deny", "edit", "notice", "home"
 CONFIRM, CONFIRM_RAISE, UNEXPECTED = "confirm", "confirm_raise", "unexpected"
-PRESET, WORDS = "preset", "words"
+PRESET, WORDS, ARGUMENTS = "preset", "words", "arguments"
 REASONS = (
     ("wrong_arguments", "The arguments are wrong"),
     ("not_needed", "This is not needed"),
@@ -150,6 +150,32 @@ def unexpected(card: Card) -> Json:
     return parts.modal("Not as expected", [what, words], callback_id=UNEXPECTED, metadata=metadata, submit="Send")
 
 
+def edit(card: Card) -> Json:
+    """The arguments to be changed; what is sent approves the call with them."""
+    field: Json = {
+        "type": "input",
+        "block_id": ARGUMENTS,
+        "label": parts.plain("Arguments, as JSON", parts.LIMITS["label"]),
+        "hint": parts.plain(
+            "Checked against the tool's schema and the policy. Who approved before is asked again, and the agent is "
+            "told what you changed.",
+            parts.LIMITS["label"],
+        ),
+        "element": {
+            "type": "plain_text_input",
+            "action_id": ARGUMENTS,
+            "multiline": True,
+            "initial_value": card.editable or "{}",
+            "max_length": parts.LIMITS["input"],
+        },
+    }
+    what = parts.section(f"{card.tool} on {card.server}, asked for by {card.agent}", block_id="what")
+    metadata = Kept(request_id=card.request_id, binding=card.binding).text()
+    return parts.modal(
+        "Change and approve", [what, field], callback_id=EDIT, metadata=metadata, submit="Approve changed"
+    )
+
+
 def reason(preset: str | None, own: str | None) -> str | None:
     """The reason of a denial, as the desk gets it."""
     chosen = dict(REASONS).get(preset or "")
@@ -206,6 +232,7 @@ def _opening(card: Card) -> list[Json]:
         blocks.facts(card),
         *blocks.said_by_agent(card, limit=3_000),
         *blocks.warnings(card, most=40, limit=1_000),
+        *blocks.edits(card),
     ]
 
 
@@ -228,4 +255,5 @@ def _answers(card: Card, *, decides: bool) -> list[Json]:
     if card.decided:
         return [parts.actions(open_page, block_id="answers")]
     first = [blocks.approve_button(card)] if decides else []
-    return [parts.actions(*first, blocks.deny_button(card), open_page, block_id="answers")]
+    edit = blocks.edit_button(card) if decides else []
+    return [parts.actions(*first, blocks.deny_button(card), *edit, open_page, block_id="answers")]

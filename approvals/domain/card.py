@@ -14,6 +14,7 @@ from datetime import datetime
 
 from approvals.domain import expecting, plain, raising
 from approvals.domain.answered import answered_in
+from approvals.domain.changes import changes, masked
 from approvals.domain.excerpt import result_excerpt
 from approvals.domain.lifecycle import Record
 from approvals.domain.model import Answer, ApprovalRequest, Cause, Client, Person, PersonId, State, Vote
@@ -45,7 +46,8 @@ class Card:
     `answers` are on offer now: none once it is decided. `url` is the page with the full call. `over` are the limits
     that the call goes over, and `raises` what each would be if the approval raised it: nothing where that is not on
     offer. `asks_expected`: it ran, and people are asked whether that was as expected; `expected_line` has what they
-    said.
+    said. `edits` are the changes that reviewers made, one a line; `editable` is the JSON to change, where that is on
+    offer and everything of it can be shown.
     """
 
     request_id: str
@@ -81,6 +83,8 @@ class Card:
     raises: tuple[str, ...] = ()
     asks_expected: bool = False
     expected_line: str | None = None
+    edits: tuple[str, ...] = ()
+    editable: str | None = None
 
     @property
     def decided(self) -> bool:
@@ -140,6 +144,8 @@ def make_card(
         raises=_raises(request) if open_now else (),
         asks_expected=expecting.is_asked(request),
         expected_line=_expected(history, _names(people)),
+        edits=_edits(request, arguments),
+        editable=_editable(request, arguments, shown) if open_now else None,
     )
 
 
@@ -150,6 +156,20 @@ def _expected(history: Iterable[Record], names: Mapping[str, str]) -> str | None
         for one in expecting.answers(history)
     ]
     return "; ".join(said) or None
+
+
+def _edits(request: ApprovalRequest, arguments: object) -> tuple[str, ...]:
+    if request.edited_from is None:
+        return ()
+    found = masked(changes(json.loads(request.edited_from), arguments, request.terms.redact))
+    return tuple(_line(one.words()) for one in found)
+
+
+def _editable(request: ApprovalRequest, arguments: object, shown: str) -> str | None:
+    """What is hidden, or spelled out because it cannot be seen, would not come back as it is."""
+    if not request.terms.edit or answered_in(request.call) is not None:
+        return None
+    return shown if shown == plain.pretty(arguments) else None
 
 
 def _raises(request: ApprovalRequest) -> tuple[str, ...]:

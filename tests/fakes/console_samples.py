@@ -24,7 +24,7 @@ HOSTILE_NOTE = (
 
 def state_is_held(fields: Json) -> bool:
     """Does the request wait for people?"""
-    return fields.get("state", "pending") == "pending"
+    return bool(fields.get("state", "pending") == "pending")
 
 
 def edited(request: Json, arguments: Json) -> Json:

@@ -29,24 +29,10 @@ from approvals.errors import AlreadyDecided, Invalid, NotAllowed, PolicyRefuses,
 from approvals.testing import samples
 from approvals.testing.samples import ADA, BOB, CARL, EVE, FINANCE, SECURITY
 from tests.fakes.desk import House, decision, house
+from tests.fakes.edits import RULED, Says
 
 TWO = samples.terms(Factor(members=(FINANCE,), count=2))
 SMALL = {"quantity": 1, "symbol": "BTCUSDT"}
-RULED = Ruled(rule="/tools/new_order/approve_if/1", policy_version="v2", rule_reason="Small", severity="low")
-
-
-class Says:
-    """Judges every edited call alike, and remembers which."""
-
-    def __init__(self, said: Ruled | Refusal = RULED) -> None:
-        self.said, self.asked = said, list[bytes]()
-
-    async def ruled(self, request: ApprovalRequest, call: ToolCall) -> Ruled:
-        assert request.call.arguments != call.arguments
-        self.asked.append(call.arguments)
-        if isinstance(self.said, Refusal):
-            raise self.said
-        return self.said
 
 
 @pytest.fixture

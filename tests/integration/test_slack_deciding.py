@@ -6,14 +6,17 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from approvals.channels import slack_views
 from approvals.domain.model import Answer, Factor, Overrun, State
+from approvals.errors import Unfit
 from approvals.testing import samples
 from approvals.testing.slack import Message, View
 from tests.fakes.desk import returned
+from tests.fakes.edits import RULED, Says
 from tests.fakes.slack_office import ADA, BOB, Office, labels, office
 
 BOTH = pytest.mark.parametrize("way", ["socket", "http"])
@@ -34,7 +37,7 @@ async def at(sqlite_url: str, way: str) -> AsyncIterator[Office]:
 @BOTH
 async def test_approve_decides_and_the_card_follows_the_call_to_its_end(at: Office) -> None:
     asked, card = await at.asked()
-    assert labels(card) == ["Approve", "Deny…", "View full call", "Open the page"]
+    assert labels(card) == ["Approve", "Deny…", "Edit…", "View full call", "Open the page"]
     answer = await at.slack.press(at.people["ada"], card, "approve")
     assert answer.acked
     saved = await at.at.now(asked)
@@ -63,6 +66,52 @@ async def test_deny_asks_for_a_reason_and_the_agent_gets_it(at: Office) -> None:
     await at.deliver()
     assert "Denied by Ada" in card.text
     assert labels(card) == []
+
+
+@BOTH
+async def test_edit_shows_the_arguments_and_what_is_sent_approves_the_changed_call(at: Office) -> None:
+    says = Says()
+    at.at.desk.edits = says
+    asked, card = await at.asked(terms=samples.terms(Factor(members=(samples.FINANCE,), count=2)))
+    await at.slack.press(at.people["ada"], card, "edit")
+    modal = await at.slack.wait_for_modal(at.people["ada"])
+    for typed, why in (
+        ("{", "at line 1, column 2"),
+        ('{"a": 1, "a": 2}', "a name stands twice"),
+        ("[1]", "one JSON object"),
+    ):
+        answer = await at.slack.submit(modal, {"arguments": typed})
+        assert why in str(answer.body)
+    says.said = Unfit([("/quantity", "is no number"), ("", "is too large")])
+    answer = await at.slack.submit(modal, {"arguments": '{"quantity": "x"}'})
+    assert "/quantity: is no number; /: is too large" in str(answer.body)
+    says.said = RULED
+    answer = await at.slack.submit(modal, {"arguments": '{"quantity": 1, "symbol": "BTCUSDT"}'})
+    assert answer.acked
+    saved = await at.at.now(asked)
+    assert (saved.state, saved.call.arguments) == (State.PENDING, b'{"quantity":1,"symbol":"BTCUSDT"}')
+    assert [(v.reviewer, v.via, v.binding) for v in saved.votes] == [(ADA.id, "slack", saved.binding)]
+    await at.deliver()
+    assert "Changed by a reviewer" in str(card.blocks)
+    assert "/quantity: 1.5 → 1" in str(card.blocks)
+    await at.slack.press(at.people["bob"], card, "approve")
+    assert (await at.at.now(asked)).state is State.APPROVED
+
+
+@pytest.mark.parametrize(
+    ("arguments", "terms"),
+    [
+        pytest.param({"password": "hunter2"}, {}, id="what is hidden"),
+        pytest.param({"to": "a\u202eb"}, {}, id="what cannot be seen"),
+        pytest.param({"note": "x" * 3_100}, {}, id="what is too long for a field"),
+        pytest.param({"quantity": 1}, {"edit": False}, id="where the rule forbids it"),
+    ],
+)
+async def test_what_would_not_come_back_as_it_is_is_not_edited_in_slack(
+    at: Office, arguments: dict[str, Any], terms: dict[str, Any]
+) -> None:
+    _, card = await at.asked(arguments, terms=samples.terms(**terms))
+    assert "Edit…" not in labels(card)
 
 
 @BOTH
@@ -378,7 +427,7 @@ OVER = Overrun(counter="paid/day", scope='[["agent", "a"]]', name="paid", most="
 @BOTH
 async def test_approving_can_raise_what_the_call_goes_over_for_an_hour(at: Office) -> None:
     asked, card = await at.asked(over=(OVER,))
-    assert labels(card) == ["Approve", "Approve, raise for 1 hour", "Deny…", "View full call", "Open the page"]
+    assert labels(card) == ["Approve", "Approve, raise for 1 hour", "Deny…", "Edit…", "View full call", "Open the page"]
     answer = await at.slack.press(at.people["ada"], card, "raise")
     assert answer.acked
     saved = await at.at.now(asked)

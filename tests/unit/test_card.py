@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from approvals.domain import plain
 from approvals.domain.card import Card
 from approvals.domain.excerpt import result_excerpt
+from approvals.domain.fingerprint import canonical
 from approvals.domain.happening import Event, Happened
 from approvals.domain.lifecycle import advance, filed
 from approvals.domain.model import Answer, ApprovalRequest, Cause, Client, Factor, OnTimeout, Outcome, State
@@ -56,7 +57,21 @@ def test_a_pending_card_whole() -> None:
         votes=(),
         waiting=False,
         url="https://placet.example.com/requests/req_sample",
+        editable='{\n  "quantity": 1.5,\n  "symbol": "BTCUSDT"\n}',
     )
+
+
+def test_the_card_of_an_edited_call_says_what_was_changed_and_hides_what_the_rule_hides() -> None:
+    hides = samples.terms(redact=(("to", "iban"),))
+    before = canonical({"amount": 500, "to": {"iban": "DE1"}, "password": "a"})
+    asked = samples.request({"amount": 50, "to": {"iban": "DE2"}, "password": "b"}, given=hides, edited_from=before)
+    shown = samples.card(asked)
+    assert shown.edits == (
+        "/amount: 500 → 50",
+        '/password: "[redacted]" → "[redacted]"',
+        '/to/iban: "[redacted]" → "[redacted]"',
+    )
+    assert shown.editable is None
 
 
 BY_ADA = "Approved by Ada at 14:02 UTC via Slack"

@@ -76,7 +76,7 @@ def test_a_pending_card_reads_from_the_risk_to_the_buttons() -> None:
         "*Arguments* ",
         '```{\n  "quantity": 1.5,\n  "symbol": "BTCUSDT"\n}',
         f"(req_sample · sha256 {CARD.arguments_sha256[:12]})",
-        "[Approve] [Deny…] [View full call] [Open the page]",
+        "[Approve] [Deny…] [Edit…] [View full call] [Open the page]",
     ]
 
 
@@ -125,8 +125,8 @@ def test_the_result_is_shown_as_the_servers_own_words() -> None:
 
 def test_the_button_is_the_request_and_the_binding_and_nothing_else() -> None:
     (row,) = [block for block in draw(CARD).blocks if block["type"] == "actions"]
-    assert [element.get("value") for element in row["elements"]] == [VALUE, VALUE, VALUE, None]
-    assert row["elements"][3]["url"] == CARD.url
+    assert [element.get("value") for element in row["elements"]] == [VALUE, VALUE, VALUE, VALUE, None]
+    assert row["elements"][4]["url"] == CARD.url
 
 
 @pytest.mark.parametrize(
@@ -352,7 +352,7 @@ def test_a_call_over_a_limit_says_so_and_offers_to_raise_it() -> None:
     text = json.dumps(drawn.blocks)
     assert "paid: 100 usd per day for each agent and args.to" in text
     buttons = {one["action_id"]: one for one in drawn.blocks[-1]["elements"]}
-    assert list(buttons) == ["approve", "raise", "deny", "view", "open"]
+    assert list(buttons) == ["approve", "raise", "deny", "edit", "view", "open"]
     assert "paid: 220 instead of 100" in buttons["raise"]["confirm"]["text"]["text"]
 
 
