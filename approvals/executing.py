@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from approvals import granting, stopped
-from approvals.domain import escalating, fingerprint, quorum, schedule
+from approvals.domain import cancel_window, escalating, fingerprint, quorum, schedule
 from approvals.domain.happening import Event, Happened
 from approvals.domain.lifecycle import TABLE, late
 from approvals.domain.model import ApprovalRequest, Cause, Claim, Ground, OnTimeout, State
@@ -27,6 +27,9 @@ def claim(room: Room, request_id: str, *, binding: str, lease: timedelta, holder
         return NotClaimable(state=request.state, request=request)
     if binding != request.binding:
         return StaleBinding(request=request)
+    if cancel_window.is_open(request, room.tx.now):
+        # It may run later, if nobody pulls it back.
+        return NotClaimable(state=request.state, request=request)
     wrong = _no_longer_valid(room, request)
     if wrong is None and (agent := room.tx.agents.get(request.caller.agent)) is not None:
         if agent.paused_at is not None:

@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from approvals.desk import Desk
+from approvals.domain import cancel_window
 from approvals.domain.answered import answered_in
 from approvals.domain.happening import Event, Happened
 from approvals.domain.model import ApprovalRequest, Cause, Outcome, State, ToolCall
@@ -165,7 +166,9 @@ class Executor:
         async with self._desk.bus.watch_all() as watch:
             while True:
                 for request in [] if closing() else await self._desk.search(query):
-                    if request.terms.execute_on_approve and not request.waiting and request.id not in self._alone:
+                    early = cancel_window.is_open(request, datetime.now(UTC))
+                    alone = request.terms.execute_on_approve and not request.waiting and not early
+                    if alone and request.id not in self._alone:
                         self._alone.add(request.id)
                         start(self._run_alone(request))
                 await watch.changed(SCAN_SECONDS)

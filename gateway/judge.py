@@ -113,6 +113,8 @@ class Judge:
         needed = self.terms(ruling.approval)
         if needed.four_eyes and not request.terms.four_eyes:
             return True
+        if needed.cancel_window > request.terms.cancel_window:
+            return True
         given = {frozenset(factor.members): factor.count for factor in request.terms.factors}
         return any(given.get(frozenset(factor.members), 0) < factor.count for factor in needed.factors)
 

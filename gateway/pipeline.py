@@ -28,7 +28,7 @@ from gateway.protocol.showing import Way
 from gateway.running import about, bad_state, come_back, limited, refused, run, run_allowed, saying, told, waits
 from gateway.upstreams import Result, RpcError
 from gateway.visits import Visit, row_of
-from gateway.waiting import attached, hold
+from gateway.waiting import attached, hold, is_waited_for, wait_left
 
 QUEUE_RETRY = timedelta(seconds=60)
 TASK_GRACE = timedelta(seconds=3)
@@ -279,7 +279,7 @@ async def _hold(parts: Parts, visit: Visit, request: ApprovalRequest) -> Called:
     if at_once is not None:
         parts.work.start(parts.desk.detach(request.id))
         return at_once
-    plan = waits(parts, visit, visit.side, request.expires_at - datetime.now(UTC))
+    plan = waits(parts, visit, visit.side, wait_left(request))
     if visit.tasks:
         plan = replace(plan, hold=min(plan.hold, TASK_GRACE))
     began = time.monotonic()
@@ -302,7 +302,7 @@ async def _hold(parts: Parts, visit: Visit, request: ApprovalRequest) -> Called:
         stop = stopping.stop_of(parts, visit, current)
         if stop is not None:
             return stopping.answer(parts, visit, stop, current)
-        if current.state is State.APPROVED:
+        if current.state is State.APPROVED and not is_waited_for(current):
             done = await run(parts, visit, current, until)
             # A request: another connection of the same agent claimed it, and this one waits for what that brings.
             return await _join(parts, visit, done) if isinstance(done, ApprovalRequest) else done
@@ -316,7 +316,7 @@ async def _hold(parts: Parts, visit: Visit, request: ApprovalRequest) -> Called:
         parts.metrics.held.dec()
         parts.work.start(parts.desk.detach(request.id))
     await talking.announce(visit, current)
-    if visit.tasks and current.state in {State.PENDING, State.EXECUTING} and not talking.is_asked_anew(current):
+    if visit.tasks and is_waited_for(current) and not talking.is_asked_anew(current):
         visit.outcome = "task"
         return TaskCreated(raw=await parts.tasks.create(current))
     return about(parts, visit, current)

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 
 from approvals.desk import Desk
 from approvals.domain.answered import answered_in
+from approvals.domain.cancel_window import runs_at
 from approvals.domain.lifecycle import open_question
 from approvals.domain.model import OPEN_STATES, ApprovalRequest, Caller, Cause, State
 from approvals.errors import Refusal
@@ -123,6 +124,8 @@ def _saying(request: ApprovalRequest, page: str) -> str:
             if (question := open_question(request)) is not None:
                 return f"{request.id} waits, and {in_progress(question)}: {page}"
             return f"Waiting for a person to approve {request.id}: {page}"
+        case State.APPROVED if (at := runs_at(request)) is not None:
+            return f"Approved; runs at {timestamp(at)} unless a person pulls it back: {page}"
         case State.APPROVED | State.EXECUTING:
             return f"Approved and running: {page}"
         case state:

@@ -42,6 +42,8 @@ class Action(StrEnum):
     EXPECTED = "expected"
     UNEXPECTED = "unexpected"
     """Asks what was not as expected."""
+    PULL_BACK = "pull_back"
+    """Takes back what was approved and has not run."""
     OPEN = "open"
     """Opens the web page; nothing of ours happens."""
 
@@ -77,6 +79,8 @@ def draw(card: Card) -> Drawing:
     blocks.append(_small_print(card))
     if not card.decided:
         blocks.append(_buttons(card))
+    elif card.can_be_pulled_back:
+        blocks.append(parts.actions(pull_back_button(card), block_id="answers"))
     return Drawing(text=summary(card), blocks=blocks)
 
 
@@ -194,6 +198,11 @@ def warnings(card: Card, *, most: int, limit: int) -> list[Json]:
     if len(card.warnings) > most:
         lines.append(parts.line(parts.words(f"and {len(card.warnings) - most} more such things: see the full call")))
     return [parts.rich(*lines, block_id="warnings")]
+
+
+def pull_back_button(card: Card) -> Json:
+    """Pull back, which needs no second thought: what is stopped can be asked for again."""
+    return parts.button(Action.PULL_BACK, "Pull back", value=button_value(card), style="danger")
 
 
 def edits(card: Card) -> list[Json]:

@@ -25,7 +25,7 @@ from approvals.channels.slack_submissions import RAISED_FOR, Ack, Submissions, T
 from approvals.channels.slack_telling import Telling, private
 from approvals.desk import Desk
 from approvals.domain import quorum
-from approvals.domain.model import Answer, Decision, State
+from approvals.domain.model import Answer, Cause, Decision, State
 from approvals.errors import AlreadyDecided, ConfirmNeeded, Expired, NotAllowed, NotFound, Refusal, StaleBinding
 
 PRESSES_KEPT = 1_000
@@ -106,6 +106,10 @@ class Clicks:
                 return await self._approve_and_raise(click, seen)
             case Action.DENY | Action.EDIT:
                 return await self._form(click, seen)
+            case Action.PULL_BACK:
+                person = seen.person.id
+                await self._desk.cancel(click.request_id, actor=person, cause=Cause.CANCELLED_BY_PERSON)
+                return None
             case Action.VIEW:
                 if not quorum.may_see(seen.person, seen.request):
                     raise NotAllowed(why=quorum.why_no_authority(seen.person, seen.request) or "it is not yours")

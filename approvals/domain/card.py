@@ -14,6 +14,7 @@ from datetime import datetime
 
 from approvals.domain import expecting, plain, raising
 from approvals.domain.answered import answered_in
+from approvals.domain.cancel_window import runs_at
 from approvals.domain.changes import changes, masked
 from approvals.domain.excerpt import result_excerpt
 from approvals.domain.lifecycle import Record
@@ -47,7 +48,7 @@ class Card:
     that the call goes over, and `raises` what each would be if the approval raised it: nothing where that is not on
     offer. `asks_expected`: it ran, and people are asked whether that was as expected; `expected_line` has what they
     said. `edits` are the changes that reviewers made, one a line; `editable` is the JSON to change, where that is on
-    offer and everything of it can be shown.
+    offer and everything of it can be shown. `can_be_pulled_back`: it is approved, has a cancel window, and has not run.
     """
 
     request_id: str
@@ -85,6 +86,7 @@ class Card:
     expected_line: str | None = None
     edits: tuple[str, ...] = ()
     editable: str | None = None
+    can_be_pulled_back: bool = False
 
     @property
     def decided(self) -> bool:
@@ -146,6 +148,7 @@ def make_card(
         expected_line=_expected(history, _names(people)),
         edits=_edits(request, arguments),
         editable=_editable(request, arguments, shown) if open_now else None,
+        can_be_pulled_back=runs_at(request) is not None,
     )
 
 

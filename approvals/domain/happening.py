@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from approvals.domain import changes, grants, shapes
+from approvals.domain import cancel_window, changes, grants, shapes
 from approvals.domain.answered import answered_in
 from approvals.domain.break_glass import Opening
 from approvals.domain.changes import Change
@@ -93,7 +93,6 @@ _MUST_CARRY = {
     Event.REASSIGNED: "factors",
     Event.ASKED: "question",
     Event.CANCELLED: "cause",
-    Event.CLAIMED: "claim",
     Event.RETURNED: "outcome",
     Event.RAISED: "outcome",
     Event.LOST: "outcome",
@@ -115,6 +114,8 @@ def lacking(request: ApprovalRequest, happened: Happened, now: datetime) -> str 
             return _not_a_step_of(request, happened)
         case Event.BYPASSED | Event.COVERED:
             return _not_let_through(request, happened, now)
+        case Event.CLAIMED:
+            return _not_claimable(request, happened, now)
         case Event.EXTENDED:
             later = happened.expires_at is not None and happened.expires_at > request.expires_at
             return None if later else "the new deadline is not later"
@@ -140,6 +141,12 @@ def _not_a_step_of(request: ApprovalRequest, happened: Happened) -> str | None:
     if not happened.factors:
         return "no factors"
     return None if happened.step in request.terms.escalate else "it is no step that is left"
+
+
+def _not_claimable(request: ApprovalRequest, happened: Happened, now: datetime) -> str | None:
+    if happened.claim is None:
+        return "no claim"
+    return "its cancel window is open" if cancel_window.is_open(request, now) else None
 
 
 def _not_an_edit_of(request: ApprovalRequest, happened: Happened) -> str | None:

@@ -18,6 +18,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from approvals.domain.cancel_window import opens_at
 from approvals.domain.escalating import escalated
 from approvals.domain.happening import Event, Happened, detail_of, lacking
 from approvals.domain.model import (
@@ -184,14 +185,7 @@ def _changes(request: ApprovalRequest, happened: Happened, now: datetime) -> dic
         case Event.VOTED:
             return {"votes": _with(request.votes, happened.vote)}
         case Event.QUORUM_MET | Event.DEFAULTED | Event.COVERED | Event.BYPASSED:
-            return {
-                "votes": _with(request.votes, happened.vote),
-                "ground": _GROUNDS.get(happened.event),
-                "covered": happened.grant.covered() if happened.grant is not None else None,
-                "decided_at": now,
-                "collect_by": now + request.terms.collect_within,
-                "cause": happened.cause,
-            }
+            return _approved(request, happened, now)
         case Event.VETOED:
             return {"votes": _with(request.votes, happened.vote), "decided_at": now}
         case Event.EDITED:
@@ -210,6 +204,20 @@ def _changes(request: ApprovalRequest, happened: Happened, now: datetime) -> dic
             return {"claim": happened.claim, "cause": None}
         case Event.RETURNED | Event.RAISED | Event.LOST:
             return {"outcome": happened.outcome, "cause": happened.cause, "claim": None}
+
+
+def _approved(request: ApprovalRequest, happened: Happened, now: datetime) -> dict[str, Any]:
+    ground = _GROUNDS.get(happened.event)
+    # Whoever comes for it has all of the time for that after the cancel window.
+    from_then = opens_at(replace(request, decided_at=now, ground=ground)) or now
+    return {
+        "votes": _with(request.votes, happened.vote),
+        "ground": ground,
+        "covered": happened.grant.covered() if happened.grant is not None else None,
+        "decided_at": now,
+        "collect_by": from_then + request.terms.collect_within,
+        "cause": happened.cause,
+    }
 
 
 def _edited(request: ApprovalRequest, happened: Happened) -> dict[str, Any]:

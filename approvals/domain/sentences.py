@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from approvals.domain import plain
+from approvals.domain.cancel_window import runs_at
 from approvals.domain.happening import Event
 from approvals.domain.lifecycle import Note, Record, actor_of, ending
 from approvals.domain.model import Answer, ApprovalRequest, Cause, Ground, State, Vote
@@ -60,8 +61,7 @@ def status_line(telling: Telling) -> str:
         case State.EXPIRED:
             return _expired(telling)
         case State.APPROVED:
-            then = "about to run" if request.waiting else f"waits until {_time(request.collect_by)} for its agent"
-            return f"{_approval(telling)}; {then}"
+            return f"{_approval(telling)}; {_about_to_run(request)}"
         case State.EXECUTING:
             return f"{_approval(telling)}; running"
         case State.SUCCEEDED:
@@ -70,6 +70,14 @@ def status_line(telling: Telling) -> str:
             return f"{_approval(telling)}; {_failed(request)}"
         case State.UNKNOWN:
             return f"{_approval(telling)}; {_unknown(telling)}"
+
+
+def _about_to_run(request: ApprovalRequest) -> str:
+    at, waits = runs_at(request), f"waits until {_time(request.collect_by)} for its agent"
+    if at is None:
+        return "about to run" if request.waiting else waits
+    moment = at.strftime("%H:%M:%S UTC")
+    return f"runs at {moment} unless somebody pulls it back" if request.waiting else f"{waits}, from {moment} on"
 
 
 def _waiting(telling: Telling) -> str:

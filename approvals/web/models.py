@@ -160,6 +160,7 @@ class TermsOut(Model):
     escalate: list[StepOut] = Field(description="The steps that are left.")
     timeout_seconds: float
     collect_within_seconds: float
+    cancel_window_seconds: float
     channels: list[str]
 
 
@@ -231,6 +232,7 @@ class RequestOut(Model):
     expires_at: Time
     decided_at: Time | None
     collect_by: Time | None
+    runs_at: Time | None = Field(description="Approved, and its call runs no sooner: until then it can be pulled back.")
     told_at: Time | None
     needs: list[NeedOut]
     votes: list[VoteOut]

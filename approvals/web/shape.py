@@ -20,6 +20,7 @@ from aiohttp import web
 from approvals.directory import Directory
 from approvals.domain import escalating, grants, handing_on, quorum, raising, redact, shapes
 from approvals.domain.answered import answered_in
+from approvals.domain.cancel_window import runs_at
 from approvals.domain.changes import changes, masked
 from approvals.domain.grants import Covered
 from approvals.domain.model import ApprovalRequest, Outcome, Person, PersonId, Question, State, Steps, Vote
@@ -142,6 +143,7 @@ def _how_it_stands(request: ApprovalRequest, view: View, *, full: bool) -> dict[
         "expires_at": moment(request.expires_at),
         "decided_at": moment(request.decided_at),
         "collect_by": moment(request.collect_by),
+        "runs_at": moment(runs_at(request)),
         "told_at": moment(request.told_at),
         "needs": [_need(need) for need in quorum.tally(request, view.people)],
         "votes": [_vote(vote, view, full=full) for vote in request.votes],
@@ -233,6 +235,7 @@ def _terms(request: ApprovalRequest) -> dict[str, Any]:
         ],
         "timeout_seconds": terms.timeout.total_seconds(),
         "collect_within_seconds": terms.collect_within.total_seconds(),
+        "cancel_window_seconds": terms.cancel_window.total_seconds(),
         "channels": list(terms.channels),
     }
 

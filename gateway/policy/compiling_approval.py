@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+from approvals.domain.cancel_window import LONGEST
 from approvals.domain.model import Escalation, Factor, OnTimeout
 from gateway.policy.collecting import Collector, Path
 from gateway.policy.model import ApprovalBlock
@@ -20,10 +21,6 @@ SELF_AND_OTHERS = (
 AFTER_OR_UNDELIVERED = (
     "nobody answered and nobody could be reached are two things: write a step with after, and one with undelivered"
 )
-NOT_YET: dict[str, tuple[object, ...]] = {
-    "cancel_window": (None, timedelta(0)),
-}
-"""What the desk cannot do yet, with the values that ask for nothing."""
 
 
 def approval(notes: Collector, shape: ApprovalShape | None, path: Path) -> ApprovalBlock | None:
@@ -32,13 +29,12 @@ def approval(notes: Collector, shape: ApprovalShape | None, path: Path) -> Appro
         return None
     if shape.factors is not None and (shape.reviewers is not None or shape.quorum is not None):
         notes.problem((*path, "factors"), "factors stand instead of reviewers and quorum; keep one of the two")
-    for key in shape.model_fields_set & NOT_YET.keys():
-        if getattr(shape, key) not in NOT_YET[key]:
-            notes.not_yet((*path, key), key)
     if shape.self_service and shape.four_eyes:
         notes.problem((*path, "self_service"), SELF_AND_OTHERS)
     if shape.timeout is not None and shape.timeout < SHORTEST_TIMEOUT:
         notes.problem((*path, "timeout"), "a timeout is at least 1s: nobody can decide faster")
+    if shape.cancel_window is not None and shape.cancel_window > LONGEST:
+        notes.problem((*path, "cancel_window"), "a cancel window is at most 1h: whoever made the call waits for it")
     for index, reviewer in enumerate(shape.reviewers or ()):
         _reviewer(notes, reviewer, (*path, "reviewers", index))
     steps = chain(notes, shape.escalate or (), (*path, "escalate"))

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+from approvals.domain.cancel_window import runs_at
 from approvals.domain.lifecycle import open_question
 from approvals.domain.model import Answer, ApprovalRequest, Cause, State
 from approvals.domain.plain import shorten, visible
@@ -198,6 +199,7 @@ def _pending(request: ApprovalRequest, url: str, more: str) -> bytes:
     match request.state:
         case State.APPROVED:
             text = f"{_call(tool)} was approved ({request.id}) but has not run yet. {again}, and it runs then."
+            text += _may_be_pulled(request)
             if request.collect_by is not None:
                 text += f" After {timestamp(request.collect_by)} the approval lapses."
         case State.EXECUTING:
@@ -220,6 +222,14 @@ def _pending(request: ApprovalRequest, url: str, more: str) -> bytes:
             question=None if question is None else question.text,
         )
     )  # fmt: skip
+
+
+def _may_be_pulled(request: ApprovalRequest) -> str:
+    at = runs_at(request)
+    if at is None:
+        return ""
+    wait = _seconds(request.terms.cancel_window)
+    return f" It runs {wait} after that, at {timestamp(at)}, and not sooner; until then a person can pull it back."
 
 
 def approved(request: ApprovalRequest, raw: bytes) -> bytes:

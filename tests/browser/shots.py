@@ -173,6 +173,7 @@ SHOTS = [
     Shot(name="request-edit", path=_request(1), before=_edit_arguments),
     Shot(name="request-edit-unfit", path=_request(1), before=_edit_unfit),
     Shot(name="request-edited", path=_request(44), scenario="over"),
+    Shot(name="request-early", path=_request(45), scenario="over"),
     Shot(name="request-hand-on", path=_request(1), before=_dialog("Hand on…")),
     Shot(name="request-snooze", path=_request(1), before=_dialog("Snooze…")),
     Shot(name="request-quorum", path=_request(3)),

@@ -87,6 +87,7 @@ def sample(number: int, start: datetime, *, age: float = 60, lasts: float = 900,
         "severity": "high",
         "justification": None,
         "answer_to": None,
+        "runs_at": None,
         "created_at": stamp(created),
         "expires_at": stamp(created + timedelta(seconds=lasts)),
         "decided_at": None,
@@ -321,6 +322,7 @@ def over(start: datetime) -> list[Json]:
         sample(41, start, **asks),
         sample(42, start, **asks, **two),
         edited_by_one(start),
+        early(start),
         {**past_one, "raises": raised(past_one, start - timedelta(seconds=552), 3600, ADA)},
     ]
 
@@ -334,6 +336,15 @@ def edited_by_one(start: datetime) -> Json:
     after = edited(before, {"amount": 1250, "currency": "EUR", "to": "acme", "note": "Half of it; the rest in May"})
     given = [vote(BEN, "approve", start - timedelta(seconds=30))]
     return {**after, "votes": given, "needs": [{**need, "have": 1} for need in after["needs"]]}
+
+
+def early(start: datetime) -> Json:
+    """A call that was approved a moment ago, and can still be pulled back."""
+    decided = start - timedelta(seconds=7)
+    given = [vote(BEN, "approve", decided, via="slack")]
+    needs = [{"group": "finance", "count": 1, "have": 1}]
+    base = sample(45, start, age=90, state="approved", votes=given, needs=needs, may_decide=False, may_cancel=True)
+    return {**base, "decided_at": stamp(decided), "runs_at": stamp(decided + timedelta(seconds=30))}
 
 
 def past(start: datetime) -> list[Json]:

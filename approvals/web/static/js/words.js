@@ -1,4 +1,5 @@
 /** Every sentence the console makes about a request. The words are the glossary's; agents write none of them. */
+import { span } from "./time.js";
 import { brief } from "./visible.js";
 
 export const STATES = {
@@ -161,6 +162,9 @@ export function effectWords(request) {
     return `It does not run yet: ${others} more ${others === 1 ? "person has" : "people have"} to approve.`;
   if (request.waiting === false)
     return "The agent is not waiting any more. Once approved, the call runs only if the agent repeats it in time.";
+  const window = request.terms?.cancel_window_seconds ?? 0;
+  if (window > 0)
+    return `The agent is waiting. Once approved, the call runs ${span(window * 1000)} later, exactly as shown, unless somebody pulls it back.`;
   return "The agent is waiting. Once approved, the call runs at once, exactly as shown.";
 }
 

@@ -17,6 +17,7 @@ import { destroyed } from "./destroyed.js";
 import { editView, mayEdit } from "./edit.js";
 import { expectedView } from "./expected.js";
 import { evidence, needs } from "./evidence.js";
+import { isEarly, pullBackBar } from "./pull_back.js";
 import { justification, whyHeld } from "./reasons.js";
 import { raisesView } from "./raise.js";
 import { outcomeView, verdict } from "./record.js";
@@ -49,7 +50,8 @@ export function openPanel(place, id, { me, loaded = () => {}, decided = () => {}
 
 /** Whether the agent waits is no event of the ledger, yet it changes what approving does: an unchanged answer is a 304. */
 function look(panel) {
-  if (panel.request?.state === "pending" && !document.hidden && navigator.onLine) panel.refresh();
+  const open = panel.request?.state === "pending" || (panel.request && isEarly(panel.request));
+  if (open && !document.hidden && navigator.onLine) panel.refresh();
 }
 
 async function refresh(panel) {
@@ -213,8 +215,11 @@ function drawBar(panel, pending) {
   if (panel.edit) return;
   if (!pending) {
     panel.bar?.stop();
-    panel.bar = null;
-    show(panel.slots.decision);
+    panel.bar = pullBackBar(panel.request, {
+      done: (newer) => accept(panel, newer, { redraw: true }),
+      over: () => panel.open && fillIn(panel),
+    });
+    show(panel.slots.decision, panel.bar?.element);
     return;
   }
   if (panel.bar && panel.bar.binding === panel.request.binding) {

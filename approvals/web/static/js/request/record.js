@@ -3,6 +3,7 @@ import { argumentsView } from "../arguments.js";
 import { h } from "../dom.js";
 import { icon } from "../icons.js";
 import { ago, exact, span } from "../time.js";
+import { isEarly } from "./pull_back.js";
 import { bdi, visible } from "../visible.js";
 import { GROUNDS, STATES, TONES, causeWords, decidingVote, voterWords } from "../words.js";
 
@@ -57,7 +58,7 @@ function follow(request) {
     ? `Decided ${exact(request.decided_at)}, after ${span(Date.parse(request.decided_at) - Date.parse(request.created_at))}. `
     : "";
   const next = {
-    approved: request.waiting === false ? "It has not run: the agent has to come back for it." : "It is about to run.",
+    approved: approvedWords(request),
     executing: "It is running now.",
     succeeded: "It ran once, and the agent has the result.",
     failed: `${sentence(why || "the upstream server answered with an error")}.`,
@@ -67,6 +68,11 @@ function follow(request) {
     cancelled: `It did not run: ${why || "it was cancelled"}.`,
   }[request.state];
   return `${taken}${next ?? why}`;
+}
+
+function approvedWords(request) {
+  if (isEarly(request)) return `It runs at ${exact(request.runs_at)} at the earliest, unless somebody pulls it back.`;
+  return request.waiting === false ? "It has not run: the agent has to come back for it." : "It is about to run.";
 }
 
 const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
