@@ -44,6 +44,7 @@ from approvals.errors import (
 from approvals.room import Result, Room
 
 REASON_MAX = 500
+WHO_CANCELS = "only its reviewers, the agent's owner and operators may take a call back"
 EXTEND_MAX = timedelta(hours=24)
 LIFETIME_MAX = timedelta(days=7)
 
@@ -283,7 +284,7 @@ def _may_not_cancel(room: Room, request: ApprovalRequest | None, actor: str) -> 
     if not quorum.may_see(person, request):
         return NotFound(what="request")
     if not quorum.may_cancel(person, request):
-        return NotAllowed(why="only its reviewers, the agent's owner and operators may take a call back")
+        return NotAllowed(why=WHO_CANCELS)
     return None
 
 

@@ -23,6 +23,7 @@ from approvals.channels.slack_people import SlackPeople
 from approvals.channels.slack_reading import Reading, Seen
 from approvals.channels.slack_submissions import RAISED_FOR, Ack, Submissions, Then
 from approvals.channels.slack_telling import Telling, private
+from approvals.deciding import WHO_CANCELS
 from approvals.desk import Desk
 from approvals.domain import quorum
 from approvals.domain.model import Answer, Cause, Decision, State
@@ -107,8 +108,9 @@ class Clicks:
             case Action.DENY | Action.EDIT:
                 return await self._form(click, seen)
             case Action.PULL_BACK:
-                person = seen.person.id
-                await self._desk.cancel(click.request_id, actor=person, cause=Cause.CANCELLED_BY_PERSON)
+                if not quorum.may_cancel(seen.person, seen.request):
+                    raise NotAllowed(why=WHO_CANCELS)
+                await self._desk.cancel(click.request_id, actor=seen.person.id, cause=Cause.CANCELLED_BY_PERSON)
                 return None
             case Action.VIEW:
                 if not quorum.may_see(seen.person, seen.request):

@@ -116,6 +116,13 @@ def lacking(request: ApprovalRequest, happened: Happened, now: datetime) -> str 
             return _not_let_through(request, happened, now)
         case Event.CLAIMED:
             return _not_claimable(request, happened, now)
+        case _:
+            return _lacking_beside(request, happened)
+
+
+def _lacking_beside(request: ApprovalRequest, happened: Happened) -> str | None:
+    """The same of what neither approves nor runs anything."""
+    match happened.event:
         case Event.EXTENDED:
             later = happened.expires_at is not None and happened.expires_at > request.expires_at
             return None if later else "the new deadline is not later"

@@ -51,3 +51,14 @@ def test_who_comes_second_sees_what_was_changed_and_leaves_it_or_changes_it_agai
     expect(page.get_by_role("button", name="Approve and run refund_payment")).to_be_visible()
     page.goto(page.url.replace(f"/requests/{request_id(44)}", "/"))
     expect(page.locator("a.row", has_text="edited")).to_have_count(1)
+
+
+@pytest.mark.parametrize("scenario", ["over"])
+def test_an_approved_call_counts_down_until_it_is_pulled_back(screen: Screen) -> None:
+    page = settled(screen, f"/requests/{request_id(45)}")
+    bar = page.get_by_role("region", name="Pull back")
+    expect(bar).to_contain_text("left")
+    expect(page.locator(".verdict")).to_contain_text("unless somebody pulls it back")
+    bar.get_by_role("button", name="Pull back").click()
+    expect(page.locator(".verdict")).to_contain_text("Cancelled")
+    expect(bar).to_have_count(0)

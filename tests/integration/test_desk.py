@@ -69,6 +69,22 @@ async def test_the_second_answer_is_told_who_was_first_and_what_is_true_now(at: 
         assert told.value.fields["request"] == await at.now(asked)
 
 
+async def test_in_its_cancel_window_nobody_runs_it_and_whoever_may_take_it_back_pulls_it(at: House) -> None:
+    terms = replace(samples.terms(), cancel_window=timedelta(seconds=30))
+    first, second = await at.approved({"n": 1}, terms=terms), await at.approved({"n": 2}, terms=terms)
+    at.clock.move(seconds=29.9)
+    for desk in (at.desk, at.another("two")):
+        with pytest.raises(NotClaimable) as told:
+            await desk.claim(first.id, binding=first.binding, lease=LEASE)
+        assert told.value.fields["request"] == first
+    pulled = await at.desk.cancel(second.id, actor=BOB.id, cause=Cause.CANCELLED_BY_PERSON)
+    assert pulled.state is State.CANCELLED
+    at.clock.move(seconds=0.1)
+    assert (await at.claim(first)).state is State.EXECUTING
+    with pytest.raises(NotClaimable):
+        await at.claim(second)
+
+
 async def test_pressing_twice_changes_nothing(at: House) -> None:
     asked = await at.file()
     await at.approve(asked)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from approvals.channels import slack_views
-from approvals.domain.model import Answer, Factor, Overrun, State
+from approvals.domain.model import Answer, Cause, Factor, Overrun, State
 from approvals.errors import Unfit
 from approvals.testing import samples
 from approvals.testing.slack import Message, View
@@ -96,6 +96,23 @@ async def test_edit_shows_the_arguments_and_what_is_sent_approves_the_changed_ca
     assert "/quantity: 1.5 → 1" in str(card.blocks)
     await at.slack.press(at.people["bob"], card, "approve")
     assert (await at.at.now(asked)).state is State.APPROVED
+
+
+async def test_what_is_approved_can_be_pulled_back_on_its_card_by_who_may_take_it_back(at: Office) -> None:
+    asked, card = await at.asked(terms=samples.terms(cancel_window=timedelta(seconds=30)))
+    await at.slack.press(at.people["ada"], card, "approve")
+    await at.deliver()
+    assert labels(card) == ["Pull back"]
+    assert "from 14:02:30 UTC on" in card.text
+    await at.slack.press(at.people["eve"], card, "pull_back")
+    await at.slack.wait_for(lambda: at.whispers("eve") or None)
+    assert "only its reviewers, the agent's owner and operators may take a call back" in at.whispers("eve")[0]
+    await at.slack.press(at.people["bob"], card, "pull_back")
+    saved = await at.at.now(asked)
+    assert (saved.state, saved.cause) == (State.CANCELLED, Cause.CANCELLED_BY_PERSON)
+    await at.deliver()
+    assert labels(card) == []
+    assert "Cancelled by bob@example.com" in card.text or "Cancelled by Bob" in card.text
 
 
 @pytest.mark.parametrize(

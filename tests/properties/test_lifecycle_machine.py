@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import itertools
+import json
 import shutil
 import tempfile
 from contextlib import AsyncExitStack
@@ -25,6 +26,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 from approvals.desk import Desk
 from approvals.directory import Directory
 from approvals.domain.break_glass import Opening
+from approvals.domain.fingerprint import canonical
 from approvals.domain.happening import Event, Happened
 from approvals.domain.lifecycle import TABLE, NoSuchArrow, Note, Record, Unfounded, advance
 from approvals.domain.model import (
@@ -42,9 +44,10 @@ from approvals.domain.model import (
     Question,
     Ruled,
     State,
+    ToolCall,
     Vote,
 )
-from approvals.errors import Refusal
+from approvals.errors import PolicyRefuses, Refusal
 from approvals.filing import FiledAs
 from approvals.storage import migrate
 from approvals.storage.engine import Database
@@ -57,6 +60,7 @@ from tests.fakes.desk import LEASE, Clock, decision, filing, make_desk, returned
 from tests.fakes.keys import VAULT
 
 CROWD = (ADA, BOB, CARL, DORA, EVE)
+WINDOW = timedelta(seconds=30)
 TERMS = (
     samples.terms(),
     samples.terms(Factor(members=(FINANCE,), count=2)),
@@ -64,6 +68,8 @@ TERMS = (
     samples.terms(four_eyes=True),
     samples.terms(on_timeout=OnTimeout.ALLOW),
     samples.terms(on_timeout=OnTimeout.ESCALATE),
+    samples.terms(cancel_window=WINDOW),
+    samples.terms(Factor(members=(FINANCE,), count=2), edit=False),
 )
 SAYINGS = st.tuples(st.sampled_from(CROWD), st.sampled_from([Answer.APPROVE] * 4 + [Answer.DENY]))
 FINAL = frozenset(State) - OPEN_STATES
@@ -155,6 +161,18 @@ def template() -> Path:
     return path
 
 
+class Edited:
+    """Judges edited calls by their number: one in four is refused, the others need others, more, or the same people."""
+
+    ASKS = (None, samples.terms(Factor(members=(FINANCE,), count=2)), samples.terms(Factor(members=(SECURITY,))))
+
+    async def ruled(self, request: ApprovalRequest, call: ToolCall) -> Ruled:
+        number = json.loads(call.arguments)["n"] % 4
+        if number == 3:
+            raise PolicyRefuses(rule="/r", why="one in four")
+        return Ruled(rule=f"/tools/new_order/approve_if/{number}", policy_version="v1", terms=self.ASKS[number])
+
+
 class DeskMachine(RuleBasedStateMachine):
     """The real desk, its store, and people who come and go."""
 
@@ -169,6 +187,7 @@ class DeskMachine(RuleBasedStateMachine):
         self.people: dict[PersonId, Person] = {person.id: person for person in CROWD}
         self.directory = Directory(self.people, {})
         self.executed: list[ApprovalRequest] = []
+        self.own: dict[str, bytes] = {}
         self.stands = {"freeze": NOW, "glass": NOW}
         self.ended: dict[str, State] = {}
         self.running: list[tuple[Desk, str]] = []
@@ -186,6 +205,8 @@ class DeskMachine(RuleBasedStateMachine):
         self.db = self.do(self.stack.enter_async_context(Database.opened(self.url, VAULT, clock=self.clock)))
         life = next(self.lives)
         self.desks = [make_desk(self.db, self.directory, holder=f"{life}-{n}", ids=self.ids) for n in ("one", "two")]
+        for desk in self.desks:
+            desk.edits = Edited()
         self.do(Sweeper(self.desks[0]).begin())
 
     @rule(
@@ -206,7 +227,23 @@ class DeskMachine(RuleBasedStateMachine):
             self.do(self.desks[0].told(filed.request.id))
         if filed.kind is FiledAs.COOLDOWN:
             assert filed.request.state is State.DENIED
+        self.own.setdefault(filed.request.id, call.call.arguments)
         return str(filed.request.id)
+
+    @rule(request_id=asked, by=st.sampled_from(CROWD), number=st.integers(0, 5))
+    def edit(self, request_id: str, by: Person, number: int) -> None:
+        request = self.do(self.desks[0].get(request_id))
+        given = replace(decision(request, by), arguments=canonical({"n": number}))
+        result = self.do(self.desks[1].decide(request_id, given))
+        if isinstance(result, Refusal):
+            assert self.do(self.desks[0].get(request_id)).binding == request.binding
+            return
+        assert _counts(self.people[by.id], request)
+        assert result.call.arguments == given.arguments
+        if result.binding != request.binding:
+            assert request.terms.edit
+            assert number % 4 != 3
+            assert {vote.reviewer for vote in result.votes} <= {by.id}
 
     @rule(request_id=asked, said=st.lists(SAYINGS, min_size=1, max_size=3), stale=st.sampled_from([False] * 5 + [True]))
     def decide(self, request_id: str, said: list[tuple[Person, Answer]], stale: bool) -> None:
@@ -230,6 +267,8 @@ class DeskMachine(RuleBasedStateMachine):
             return
         assert not self._stands("freeze")
         assert self._enough_now(claimed)
+        waited = claimed.ground is Ground.BREAK_GLASS or self.clock.now - claimed.decided_at
+        assert waited is True or waited >= claimed.terms.cancel_window
         self.executed.append(claimed)
         self.running.append((self.desks[desk], request_id))
         if settles:
@@ -240,7 +279,7 @@ class DeskMachine(RuleBasedStateMachine):
         number=st.integers(3, 9),
         given=st.sampled_from(TERMS),
         yes=st.permutations(CROWD),
-        between=st.sampled_from(["nothing", "rights", "time", "restart", "deny", "expire"]),
+        between=st.sampled_from(["nothing", "edit", "rights", "time", "restart", "deny", "expire"]),
         after=st.sampled_from(["settle", "again", "late"]),
     )
     def story(self, number: int, given: Any, yes: list[Person], between: str, after: str) -> str:
@@ -250,6 +289,9 @@ class DeskMachine(RuleBasedStateMachine):
             self.time_passes(minutes=14.9, sweeps=False)
             self.decide(request_id, [(yes[0], Answer.APPROVE)], stale=False)
             self.time_passes(minutes=0.2, sweeps=False)
+        if between == "edit":
+            self.decide(request_id, [(yes[0], Answer.APPROVE)], stale=False)
+            self.edit(request_id, yes[1], number % 3)
         self.decide(request_id, [(by, Answer.APPROVE) for by in yes], stale=False)
         if between == "rights":
             self.rights_change(yes[0], ())
@@ -325,6 +367,8 @@ class DeskMachine(RuleBasedStateMachine):
         runs = [run for run in self.executed if run.id == request.id]
         assert len(runs) == events.count(Event.CLAIMED) <= 1
         assert all(run.binding == request.binding and run.call == request.call for run in runs)
+        assert (request.edited_from or request.call.arguments) == self.own[request.id]
+        assert request.edited_from != request.call.arguments
         silence = Event.DEFAULTED in events
         assert not silence or request.terms.on_timeout is OnTimeout.ALLOW
         assert not runs or silence or {Event.QUORUM_MET, Event.BYPASSED} & set(events)

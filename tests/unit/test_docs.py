@@ -218,19 +218,6 @@ def test_the_policy_page_has_every_operator_scope_window_and_class() -> None:
     assert ops == {*OPERATORS, "exists", "not_exists"}
 
 
-POLICY_LATER = {
-    "cancel_window": "tools: {t: {approval: {cancel_window: 5s}}}",
-}
-
-
-@pytest.mark.parametrize("key", POLICY_LATER)
-def test_what_the_policy_page_puts_off_is_refused_by_name(key: str) -> None:
-    later = [line for line in re.split(r"\n(?=[-|\n])", page("write-a-policy.md")) if "ater" in line]
-    assert any(f"`{key}`" in line for line in later)
-    with pytest.raises(Exception, match="not supported yet"):
-        load_policy(EMPTY_POLICY + POLICY_LATER[key] + "\n", "policy.yaml")
-
-
 def test_the_approve_page_has_every_state_cause_and_code() -> None:
     text = page("approve.md")
     assert {name.strip("`") for name in _table(text, "| State |")} == {state.value for state in State}

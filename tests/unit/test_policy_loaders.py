@@ -165,7 +165,7 @@ def test_the_version_tells_numbers_apart_to_their_last_digit() -> None:
         ("{approval: {escalate: [{after: 0s, to: ['group:x']}]}}", "after is at least 1s"),
         ("{approval: {escalate: [{timeout: 0s, to: ['group:x']}]}}", "timeout is at least 1s"),
         ("{approval: {escalate: [{after: 5m, undelivered: true, to: ['group:x']}]}}", "are two things"),
-        ("{approval: {cancel_window: 5s}}", "'cancel_window' is not supported yet"),
+        ("{approval: {cancel_window: 61m}}", "a cancel window is at most 1h"),
         ("{approval: {self_service: true, four_eyes: true}}", "four_eyes says that they may not; take out one"),
         ("{approval: {four_eyes: 'yes'}}", "true or false is expected here, not 'yes'"),
     ],
