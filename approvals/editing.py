@@ -98,6 +98,8 @@ def why_not(request: ApprovalRequest, decision: Decision) -> Refusal | None:
     if decision.raise_for is not None:
         return Invalid(field="raise", why="a changed call may go over other limits; approve it first without a raise")
     if decision.grant is not None:
+        return Invalid(field="grant", why="a grant speaks for a call that was read; change the call first without one")
+    if decision.grant is not None:
         return Invalid(field="grant", why="a changed call is another; approve it first, then grant calls like it")
     return None
 
@@ -123,7 +125,7 @@ def edit(room: Room, request: ApprovalRequest, decision: Decision, found: Judged
         rule=found.rule,
     )
     before, after = json.loads(request.call.arguments), json.loads(call.arguments)
-    hidden = (*request.terms.redact, *(found.terms.redact if found.terms is not None else ()))
+    hidden = (*request.terms.redact, *found.redact)
     happened = Happened(
         event=Event.EDITED,
         actor=decision.reviewer,

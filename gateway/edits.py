@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from approvals.domain.model import ApprovalRequest, Ruled, ToolCall
+from approvals.domain.model import ApprovalRequest, Ruled, Terms, ToolCall
 from approvals.errors import Invalid, PolicyRefuses, Unfit
 from approvals.storage.engine import Database
 from approvals.storage.pins import Pin
@@ -63,23 +63,25 @@ class Edits:
             raise PolicyRefuses(rule=answer.rule, why=answer.reason or "no rule allows it")
         unedited = self._judge.again(server, tool, request).ruling
         as_it_is = final(unedited, await self._limits.check(unedited.limits))
-        return self._ruled(request, as_it_is, answer, room if isinstance(room, Exceeded) else None)
+        terms, spec = None, answer.approval
+        kept = edited.ruling.policy_version == request.policy_version and as_it_is.approval == spec
+        if spec is not None and not kept:
+            terms = self._judge.terms_of(edited, spec, tool)
+        return _ruled(answer, terms, room if isinstance(room, Exceeded) else None)
 
-    def _ruled(self, request: ApprovalRequest, as_it_is: Final, answer: Final, over: Exceeded | None) -> Ruled:
-        ruling = answer.ruling
-        kept = ruling.policy_version == request.policy_version and as_it_is.approval == answer.approval
-        terms = None
-        if answer.approval is not None and not kept:
-            terms = replace(self._judge.terms(answer.approval), redact=ruling.redact)
-        return Ruled(
-            rule=answer.rule,
-            rule_reason=answer.reason,
-            policy_version=ruling.policy_version,
-            severity=ruling.severity.value,
-            terms=terms,
-            trace=tuple(step.as_json() for step in ruling.trace),
-            over=() if over is None else overruns(over),
-        )
+
+def _ruled(answer: Final, terms: Terms | None, over: Exceeded | None) -> Ruled:
+    ruling = answer.ruling
+    return Ruled(
+        rule=answer.rule,
+        rule_reason=answer.reason,
+        policy_version=ruling.policy_version,
+        severity=ruling.severity.value,
+        terms=terms,
+        redact=ruling.redact,
+        trace=tuple(step.as_json() for step in ruling.trace),
+        over=() if over is None else overruns(over),
+    )
 
 
 def _problems(definition: Mapping[str, Any], arguments: dict[str, Any]) -> tuple[Problem, ...]:

@@ -107,24 +107,24 @@ class Clicks:
                 return await self._approve_and_raise(click, seen)
             case Action.DENY | Action.EDIT:
                 return await self._form(click, seen)
-            case Action.PULL_BACK:
-                if not quorum.may_cancel(seen.person, seen.request):
-                    raise NotAllowed(why=WHO_CANCELS)
-                await self._desk.cancel(click.request_id, actor=seen.person.id, cause=Cause.CANCELLED_BY_PERSON)
-                return None
             case Action.VIEW:
                 if not quorum.may_see(seen.person, seen.request):
                     raise NotAllowed(why=quorum.why_no_authority(seen.person, seen.request) or "it is not yours")
                 await self._desk.saw(seen.request, seen.person)
                 return partial(self._telling.show, click, views.full_call(seen.card))
-            case Action.EXPECTED | Action.UNEXPECTED:
-                return await self._spoken_of(click, seen)
+            case Action.EXPECTED | Action.UNEXPECTED | Action.PULL_BACK:
+                return await self._after_the_decision(click, seen)
             case Action.NEXT | Action.PREVIOUS:
                 return partial(self._telling.replace, click, _turned(click, seen))
             case Action.OPEN:
                 return None
 
-    async def _spoken_of(self, click: Click, seen: Seen) -> Then:
+    async def _after_the_decision(self, click: Click, seen: Seen) -> Then | None:
+        if click.action == Action.PULL_BACK:
+            if not quorum.may_cancel(seen.person, seen.request):
+                raise NotAllowed(why=WHO_CANCELS)
+            await self._desk.cancel(click.request_id, actor=seen.person.id, cause=Cause.CANCELLED_BY_PERSON)
+            return None
         if click.action == Action.UNEXPECTED:
             return partial(self._telling.show, click, views.unexpected(seen.card))
         await self._desk.expect(click.request_id, person=seen.person.id, as_expected=True, words=None, via=VIA)

@@ -28,6 +28,7 @@ from approvals.domain.model import (
     Ground,
     PersonId,
     Question,
+    Ruled,
     State,
     Terms,
     Vote,
@@ -231,7 +232,7 @@ def _edited(request: ApprovalRequest, happened: Happened) -> dict[str, Any]:
         "binding": happened.binding,
         "edited_from": None if call.arguments == original else original,
         "votes": (),
-        "terms": _under(request.terms, ruled.terms),
+        "terms": _under(request.terms, ruled),
         "rule": ruled.rule,
         "rule_reason": ruled.rule_reason,
         "policy_version": ruled.policy_version,
@@ -241,14 +242,13 @@ def _edited(request: ApprovalRequest, happened: Happened) -> dict[str, Any]:
     }
 
 
-def _under(before: Terms, after: Terms | None) -> Terms:
+def _under(before: Terms, ruled: Ruled) -> Terms:
     """The terms of an edited call: whoever waits for it without a connection still does, what was hidden stays so."""
-    if after is None:
-        return before
+    after = ruled.terms or before
     return replace(
         after,
         execute_on_approve=before.execute_on_approve or after.execute_on_approve,
-        redact=tuple(dict.fromkeys((*before.redact, *after.redact))),
+        redact=tuple(dict.fromkeys((*before.redact, *ruled.redact))),
     )
 
 

@@ -316,13 +316,17 @@ class Overrun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ruled:
-    """What the policy says of a call whose arguments were edited. `terms` is None where those of the request stay."""
+    """What the policy says of a call whose arguments were edited. `terms` is None where those of the request stay.
+
+    `redact`: what it hides of the edited call, beside what was hidden before.
+    """
 
     rule: str
     policy_version: str
     rule_reason: str | None = None
     severity: str = "medium"
     terms: Terms | None = None
+    redact: tuple[Steps, ...] = ()
     trace: tuple[Mapping[str, Any], ...] = ()
     over: tuple[Overrun, ...] = ()
 

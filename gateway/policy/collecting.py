@@ -20,9 +20,3 @@ class Collector:
         self.problems.append(
             Problem(file=self.file, line=line, column=column, pointer=pointer(path), message=message, hint=hint)
         )
-
-    def not_yet(self, path: Path, what: str) -> None:
-        """Note that this version does not do what stands at `path`."""
-        line, column = self.node.find_key(path)
-        message = f"{what!r} is not supported yet by this version of Placet, and is never ignored; take it out"
-        self.problems.append(Problem(file=self.file, line=line, column=column, pointer=pointer(path), message=message))

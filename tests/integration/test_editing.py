@@ -103,7 +103,7 @@ async def test_the_same_arguments_written_otherwise_are_a_plain_approval(at: Hou
 
 
 async def test_new_terms_count_and_an_editor_who_is_not_asked_has_only_said_what_it_should_be(at: House) -> None:
-    security = replace(samples.terms(Factor(members=(SECURITY,))), four_eyes=False, redact=(("symbol",),))
+    security = replace(samples.terms(Factor(members=(SECURITY,))), four_eyes=False)
     at.desk.edits = Says(replace(RULED, terms=security, over=(OVER,)))
     asked = await at.file()
     edited = await at.desk.decide(asked.id, edit(asked, ADA))

@@ -121,7 +121,7 @@ async def test_a_call_that_needs_more_people_is_put_before_them(office: Office) 
     assert isinstance(said, Ruled)
     assert said.terms is not None
     assert set(said.terms.factors) == {FINANCE, CFO}
-    assert said.terms.redact == (("note",),)
+    assert said.redact == (("note",),)
 
 
 async def test_a_call_that_needs_nobody_stays_with_those_who_were_asked(office: Office) -> None:

@@ -237,8 +237,8 @@ def test_what_is_decided_as_it_is_cannot_be_edited(request_: ApprovalRequest) ->
 
 def test_an_edited_call_is_under_the_terms_that_the_policy_asks_of_it_and_loses_nobody_who_waits() -> None:
     waits = replace(BASE.terms, execute_on_approve=True, redact=(("key",),))
-    asked = replace(samples.terms(Factor(members=("group:cfo",))), four_eyes=True, redact=(("note",),))
-    ruled = replace(RULED, terms=asked)
+    asked = replace(samples.terms(Factor(members=("group:cfo",))), four_eyes=True)
+    ruled = replace(RULED, terms=asked, redact=(("note",),))
     edited = advance(replace(BASE, terms=waits), happened(Event.EDITED, ruled=ruled), NOW).after
     assert edited.terms == replace(asked, execute_on_approve=True, redact=(("key",), ("note",)))
 

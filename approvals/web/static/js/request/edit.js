@@ -119,10 +119,11 @@ async function approve(e) {
   }
   const args = e.read.value;
   let said = {};
-  if (highRisk(e.request)) {
+  if (highRisk(e.request) || e.request.confirm) {
     said = await askApproval({ ...e.request, arguments: args }, { onOpen: (close) => (e.closeDialog = close) });
     e.closeDialog = null;
   }
+  if (said && e.request.confirm) said = { ...said, confirm: e.request.confirm.send };
   if (said && e.live) await send(e, args, said);
 }
 
@@ -139,7 +140,11 @@ async function send(e, args, said) {
     e.sending = false;
     drawButton(e);
     if (error.status === 422) refused(e, error);
-    else await e.hooks.lost(error);
+    else if (error.code === "confirm_needed") {
+      const { why, level, send: words } = error.body;
+      e.request = { ...e.request, confirm: { why, level, send: words } };
+      await approve(e);
+    } else await e.hooks.lost(error);
   }
 }
 
