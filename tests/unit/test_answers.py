@@ -456,3 +456,38 @@ def test_other_peoples_words_are_cut() -> None:
     text, verdict = about(State.DENIED, votes=(vote(Answer.DENY, "x" * 1_000_000),))
     assert len(text) < QUOTE_LIMIT + 600
     assert len(verdict["reason"]) < QUOTE_LIMIT + 60
+
+
+CHANGED = "/amount: 500 → 50"
+
+
+@pytest.mark.parametrize(
+    ("state", "fields"),
+    [
+        pytest.param(State.PENDING, {}, id="waits-for-a-second-person"),
+        pytest.param(State.APPROVED, {}, id="approved-and-not-run"),
+        pytest.param(State.EXECUTING, {}, id="running"),
+        pytest.param(State.UNKNOWN, {"outcome": Outcome(kind="unknown")}, id="nobody-knows"),
+    ],
+)
+def test_whatever_has_become_of_an_edited_call_its_agent_is_told_what_was_changed(
+    state: State, fields: dict[str, Any]
+) -> None:
+    text, verdict = about(state, edited_from=b'{"amount":500,"to":"acme"}', **fields)
+    assert CHANGED in text
+    assert verdict["edited"] is True
+
+
+def test_an_error_of_an_edited_call_says_so_in_front() -> None:
+    raw = b'{"error":{"code":-32603,"message":"exchange closed"}}'
+    said = ran(raw, State.FAILED, edited_from=b'{"amount":500,"to":"acme"}')
+    assert isinstance(said, UpstreamError)
+    assert said.message.startswith("A reviewer changed the arguments")
+    assert said.message.endswith("exchange closed")
+
+
+def test_what_a_reviewer_wrote_into_arguments_is_cut_and_made_visible() -> None:
+    asked_for = json.dumps({"amount": 50, "to": "acme", "note": "\u202e" + "x" * 5_000})
+    text, _ = about(State.PENDING, edited_from=asked_for.encode())
+    assert "⟦U+202E⟧" in text
+    assert len(text) < 2_500

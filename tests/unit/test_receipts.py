@@ -104,3 +104,13 @@ def test_what_nobody_decided_has_no_receipt() -> None:
 def test_garbage_is_no_receipt(data: bytes) -> None:
     with pytest.raises(receipt.NotAReceipt):
         receipt.opened(data)
+
+
+def test_a_receipt_of_an_edited_call_commits_to_what_was_asked_and_to_what_was_decided() -> None:
+    request = replace(decided(), edited_from=canonical({"to": "acme", "amount": 500}))
+    said, salt = accepted(made(request)), SIGNER.salt(request.id)
+    shown = receipt.openings(request, salt)
+    assert said is not None
+    assert (shown["arguments"]["amount"], shown["edited_from"]["amount"]) == (50, 500)
+    for what in ("arguments", "edited_from"):
+        assert said[what] == receipt.committed(canonical(shown[what]), salt, what)
