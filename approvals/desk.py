@@ -19,7 +19,7 @@ from typing import TypeVar
 from approvals import deciding, editing, executing, expected, filing, handing, stopped, talking
 from approvals.bus import Bus
 from approvals.directory import Directory
-from approvals.domain import attention, quorum
+from approvals.domain import attention, folding, quorum
 from approvals.domain.attention import Friction
 from approvals.domain.happening import Happened
 from approvals.domain.lifecycle import Record
@@ -57,7 +57,7 @@ class Desk:
         routes: Routes,
         friction: Friction = attention.OFF,
     ) -> None:
-        self.friction = friction
+        self.friction, self.folding = friction, folding.OFF
         self.telling = Telling()
         self.db, self.bus, self.directory, self.holder = db, bus, directory, holder
         self._new_id, self._caps, self._routes = new_id, caps, routes

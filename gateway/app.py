@@ -229,6 +229,7 @@ class Service:
         if self.agent_oauth is not None:
             self.agent_oauth.know(settings.agents)
         self.directory.replace(settings.people, settings.person_tokens, claim_rules(settings))
+        self.desk.folding = settings.approvals.folding
         self.desk.reconfigure(
             caps=settings.approvals.caps,
             routes=routes_of(settings, self.directory),

@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from approvals.domain.attention import Friction
 from approvals.domain.attention import Mode as FrictionMode
 from approvals.domain.break_glass import Mode
+from approvals.domain.folding import Folding
 from approvals.domain.model import OnTimeout, Person, PersonId, Role
 from approvals.domain.shapes import Limits as GrantLimits
 from approvals.filing import Caps
@@ -309,6 +310,7 @@ def _approvals(section: ApprovalsFile) -> ApprovalSettings:
                 longest=_or(section.grants.max_for, plain.caps.grants.longest), most_uses=section.grants.max_uses
             ),
         ),
+        folding=Folding(start=None if section.fold.start == "never" else section.fold.start),
         deny_cooldown=_or(section.deny_cooldown, plain.deny_cooldown),
         result_tool=section.result_tool,
         policy_tool=section.policy_tool,

@@ -150,6 +150,14 @@ class GrantLimitsFile(Shape):
     max_uses: Annotated[int, Field(ge=1, le=10_000)] = 100
 
 
+class FoldFile(Shape):
+    """When similar requests that wait become one card."""
+
+    start: Annotated[int, Field(ge=2, le=100)] | Literal["never"] = Field(
+        default=3, alias="from", description="so many that wait at once; never: each stands alone"
+    )
+
+
 class ApprovalsFile(Shape):
     """What a rule may override."""
 
@@ -162,6 +170,7 @@ class ApprovalsFile(Shape):
     delegation: bool = Field(default=True, description="delegates decide in place of people who are away")
     collect_within: Length | None = None
     caps: CapsFile = Field(default_factory=CapsFile)
+    fold: FoldFile = Field(default_factory=FoldFile)
     deny_cooldown: Length | None = None
     grants: GrantLimitsFile = Field(default_factory=GrantLimitsFile)
     result_tool: bool = Field(default=False, description="add the tool placet_result to every agent's list")

@@ -19,6 +19,7 @@ from pydantic import SecretStr
 from approvals.domain.attention import Friction
 from approvals.domain.break_glass import Mode
 from approvals.domain.claims import ClaimRules
+from approvals.domain.folding import Folding
 from approvals.domain.model import Person, PersonId
 from approvals.filing import Caps
 from approvals.retention import Keep
@@ -137,6 +138,7 @@ class ApprovalSettings:
     hold_plain: timedelta = timedelta(seconds=50)
     hold_with_progress: timedelta = timedelta(seconds=210)
     caps: Caps = field(default_factory=Caps)
+    folding: Folding = field(default_factory=Folding)
     deny_cooldown: timedelta = timedelta(minutes=5)
     result_tool: bool = False
     policy_tool: bool = False

@@ -213,6 +213,16 @@ class Requests(Group):
             statement = statement.where(or_(requests.c.id.in_(ids), finding.named(query.q)))
         return self._many(statement.limit(limit))
 
+    def alike(self, fold: str, limit: int) -> list[ApprovalRequest]:
+        """The requests that wait for people and are alike (`domain.folding`), oldest first."""
+        keys = (requests.c.created_at, requests.c.id)
+        return self._many(self._select().where(IS_PENDING, requests.c.fold == fold).order_by(*keys).limit(limit))
+
+    def count_alike(self, fold: str) -> int:
+        """How many there are of them."""
+        counted = select(func.count()).select_from(requests)
+        return int(self._run(counted.where(IS_PENDING, requests.c.fold == fold)).scalar_one())
+
     def due(self, now: datetime, limit: int) -> list[ApprovalRequest]:
         """Requests whose deadline, collection time or lease has come, the longest overdue first."""
         ids = [row.id for row in self._run(due_ids(now, limit))]

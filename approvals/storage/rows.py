@@ -17,6 +17,7 @@ from sqlalchemy import Column, Row
 from approvals.domain import changes, shapes
 from approvals.domain.audit import Act
 from approvals.domain.destroyed import Destroyed, DestroyedBy
+from approvals.domain.folding import likeness
 from approvals.domain.grants import Covered
 from approvals.domain.happening import Event
 from approvals.domain.lifecycle import Note, Record
@@ -91,6 +92,7 @@ def changing(request: ApprovalRequest) -> dict[str, Any]:
         "meta_sha256": call.meta_sha256,
         "tool_fingerprint": call.tool_fingerprint,
         "binding": request.binding,
+        "fold": likeness(request),
         "terms": terms_to_json(request.terms),
         "state": request.state.value,
         "cause": request.cause.value if request.cause else None,

@@ -95,6 +95,7 @@ requests = Table(
     Column("destroyed_at", Utc),
     Column("destroyed_by", Text),
     Column("waiting_holder", Text),
+    Column("fold", Text),
     Index("uq_requests_open_call", "call_key", unique=True, sqlite_where=IS_OPEN, postgresql_where=IS_OPEN),
     Index("ix_requests_call_key", "call_key", "created_at"),
     Index("ix_requests_next", "state", "next_at", sqlite_where=IS_PENDING, postgresql_where=IS_PENDING),
@@ -106,6 +107,7 @@ requests = Table(
     Index("ix_requests_agent", "agent", "created_at", "id"),
     Index("ix_requests_waiting", "waiting_holder"),
     Index("ix_requests_kept", "changed_at", sqlite_where=IS_KEPT, postgresql_where=IS_KEPT),
+    Index("ix_requests_fold", "fold", "created_at", sqlite_where=IS_PENDING, postgresql_where=IS_PENDING),
     Index("ix_requests_retold", "changed_at", "server", "tool", sqlite_where=IS_RETOLD, postgresql_where=IS_RETOLD),
 )
 

@@ -180,7 +180,7 @@ async def _shaped(parts: WebParts, visitor: Visitor, found: ApprovalRequest) -> 
         seen_by = view(tx, parts.directory, visitor.person, named, snoozed=tx.snoozes.of(visitor.person.id))
         full = quorum.may_see_in_full(visitor.person, found)
         more = {
-            "confirm": _step(tx, parts, visitor, found),
+            "confirm": step_for(tx, parts, visitor, found),
             "expected": [_expectation(one, seen_by) for one in said],
             "may_say_expected": expecting.is_asked(found) and quorum.may_speak_of(visitor.person, found),
             "comments": [_comment(row, seen_by, full=full) for row in comments],
@@ -193,7 +193,8 @@ async def _shaped(parts: WebParts, visitor: Visitor, found: ApprovalRequest) -> 
     return await parts.db.read(look)
 
 
-def _step(tx: Tx, parts: WebParts, visitor: Visitor, found: ApprovalRequest) -> dict[str, Any] | None:
+def step_for(tx: Tx, parts: WebParts, visitor: Visitor, found: ApprovalRequest) -> dict[str, Any] | None:
+    """The step more that approving takes this person."""
     person = visitor.person
     if found.state is not State.PENDING or quorum.why_not(person, found) is not None:
         return None
@@ -212,7 +213,8 @@ def _expectation(one: Expectation, names: View) -> dict[str, Any]:
 
 
 def _decision(sent: AnswerIn, visitor: Visitor, batch: str | None = None) -> Decision:
-    wanted = sent.grant if isinstance(sent, DecisionIn) else None
+    one = sent if isinstance(sent, DecisionIn) else None
+    wanted = one.grant if one is not None else None
     return Decision(
         reviewer=visitor.person.id,
         answer=Answer(sent.decision),
@@ -220,8 +222,8 @@ def _decision(sent: AnswerIn, visitor: Visitor, batch: str | None = None) -> Dec
         via=visitor.via,
         reason=sent.reason,
         sign_in=visitor.sign_in,
-        raise_for=None if sent.raise_for is None else body.length(sent.raise_for),
-        arguments=_arguments(sent.arguments) if isinstance(sent, DecisionIn) else None,
+        raise_for=body.length(one.raise_for) if one is not None and one.raise_for is not None else None,
+        arguments=_arguments(one.arguments) if one is not None else None,
         confirm=sent.confirm,
         batch=batch,
         grant=None if wanted is None else proposal_of(wanted),

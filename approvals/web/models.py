@@ -27,11 +27,6 @@ class AnswerIn(Model):
     decision: Literal["approve", "deny"]
     binding: str | None = Field(default=None, max_length=128, description="Missing or stale: 409 `stale_binding`.")
     reason: Reason | None = None
-    raise_for: Length | None = Field(
-        default=None,
-        alias="raise",
-        description="With an approval: for how long to raise, too, the limits that the call goes over; at most `24h`.",
-    )
     confirm: str | None = Field(
         default=None,
         max_length=500,
@@ -42,6 +37,11 @@ class AnswerIn(Model):
 class DecisionIn(AnswerIn):
     """A decision on one request."""
 
+    raise_for: Length | None = Field(
+        default=None,
+        alias="raise",
+        description="With an approval: for how long to raise, too, the limits that the call goes over; at most `24h`.",
+    )
     arguments: dict[str, Any] | None = Field(
         default=None,
         description="With an approval: what is to run instead. Checked against the tool's schema and the policy; "
@@ -55,7 +55,7 @@ class DecisionIn(AnswerIn):
 
 
 class BulkItemIn(AnswerIn):
-    """A decision with the request it is for. Nothing is edited or granted in bulk."""
+    """A decision with the request it is for. Nothing is edited, raised or granted in bulk."""
 
     id: RequestIdText
 
@@ -248,6 +248,7 @@ class RequestOut(Model):
     changes: list[ChangeOut] = Field(description="What was edited: from `edited_from` to `arguments`.")
     trace: list[dict[str, Any]]
     outcome: OutcomeOut | None
+    fold: str | None = Field(description="The same word on all requests that are alike: see `/api/v1/folds/{fold}`.")
     over: list[OverrunOut] = Field(description="The limits that it goes over, where a limit asked.")
     questions: list[QuestionOut] = Field(description="What the agent was asked, and what it answered, unverified.")
     may_raise: bool = Field(description="May an approval raise them?")
@@ -356,6 +357,7 @@ class MeOut(Model):
     server_time: Time
     version: str
     features: dict[str, bool]
+    fold_from: int | None = Field(description="From so many alike requests on, they are shown as one; null: never.")
     notices: list[NoticeOut]
 
 

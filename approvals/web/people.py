@@ -131,6 +131,7 @@ async def me_body(parts: WebParts, visitor: Visitor) -> bytes:
             "server_time": moment(now),
             "version": parts.version,
             "features": _features(parts, visitor.person),
+            "fold_from": parts.desk.folding.start,
             "notices": [
                 {"level": one.level, "text": one.text} for one in (*_own_notices(visitor.person), *parts.notices())
             ],

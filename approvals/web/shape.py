@@ -22,6 +22,7 @@ from approvals.domain import escalating, grants, handing_on, quorum, raising, re
 from approvals.domain.answered import answered_in
 from approvals.domain.cancel_window import runs_at
 from approvals.domain.changes import changes, masked
+from approvals.domain.folding import likeness
 from approvals.domain.grants import Covered
 from approvals.domain.model import ApprovalRequest, Outcome, Person, PersonId, Question, State, Steps, Vote
 from approvals.domain.snoozing import Snooze
@@ -131,13 +132,13 @@ def _what(request: ApprovalRequest, view: View, *, full: bool) -> dict[str, Any]
         "tool_fingerprint": call.tool_fingerprint,
         "risk": request.risk,
         "severity": request.severity,
-        "justification": _text(request.justification, full=full),
+        "justification": text_of(request.justification, full=full),
         "answer_to": answered_in(call),
     }
 
 
 def _how_it_stands(request: ApprovalRequest, view: View, *, full: bool) -> dict[str, Any]:
-    why_not = _why_not(request, view)
+    refused = why_not(request, view)
     return {
         "created_at": moment(request.created_at),
         "expires_at": moment(request.expires_at),
@@ -145,12 +146,13 @@ def _how_it_stands(request: ApprovalRequest, view: View, *, full: bool) -> dict[
         "collect_by": moment(request.collect_by),
         "runs_at": moment(runs_at(request)),
         "told_at": moment(request.told_at),
-        "needs": [_need(need) for need in quorum.tally(request, view.people)],
+        "needs": [needed(need) for need in quorum.tally(request, view.people)],
         "votes": [_vote(vote, view, full=full) for vote in request.votes],
-        "may_decide": request.state is State.PENDING and why_not is None,
-        "why_not": why_not,
+        "may_decide": request.state is State.PENDING and refused is None,
+        "why_not": refused,
         "may_cancel": request.state in {State.PENDING, State.APPROVED} and quorum.may_cancel(view.person, request),
         "may_reassign": request.state is State.PENDING and bool(handing_on.places(request, view.person)),
+        "fold": likeness(request) if request.state is State.PENDING else None,
         "snoozed_until": moment(_snoozed_until(request, view)),
         "may_edit": request.state is State.PENDING and request.terms.edit and answered_in(request.call) is None,
         "redacted": not full,
@@ -165,7 +167,8 @@ def _how_it_stands(request: ApprovalRequest, view: View, *, full: bool) -> dict[
     }
 
 
-def _why_not(request: ApprovalRequest, view: View) -> str | None:
+def why_not(request: ApprovalRequest, view: View) -> str | None:
+    """Why this person may not decide it, while it waits."""
     if request.state is not State.PENDING:
         return None
     if view.now >= request.expires_at:
@@ -185,7 +188,8 @@ def _covered(covered: Covered | None, view: View) -> dict[str, Any] | None:
     return {"id": covered.grant, "given_by": list(covered.given_by), "names": names, "request": covered.request}
 
 
-def _need(need: quorum.Need) -> dict[str, Any]:
+def needed(need: quorum.Need) -> dict[str, Any]:
+    """How far one factor is."""
     members = need.factor.members
     group = members[0].removeprefix("group:") if len(members) == 1 and members[0].startswith("group:") else None
     return {"group": group, "members": list(members), "count": need.factor.count, "have": need.have}
@@ -209,11 +213,11 @@ def _question(one: Question, view: View, *, full: bool) -> dict[str, Any]:
     return {
         "by": one.by,
         "name": view.name(one.by),
-        "question": _text(one.text, full=full),
+        "question": text_of(one.text, full=full),
         "at": moment(one.at),
         "via": one.via,
         "told_at": moment(one.told_at),
-        "answer": _text(one.answer, full=full),
+        "answer": text_of(one.answer, full=full),
         "answered_at": moment(one.answered_at),
     }
 
@@ -246,7 +250,7 @@ def _outcome(outcome: Outcome, *, full: bool) -> Raw:
         {
             "kind": outcome.kind,
             "result": result,
-            "error": _text(outcome.error, full=full),
+            "error": text_of(outcome.error, full=full),
             "started_at": moment(outcome.started_at),
             "finished_at": moment(outcome.finished_at),
         }
@@ -285,5 +289,6 @@ def _finite(text: str) -> float | str:
     return number if math.isfinite(number) else text
 
 
-def _text(text: str | None, *, full: bool) -> str | None:
+def text_of(text: str | None, *, full: bool) -> str | None:
+    """A text as this person may read it."""
     return text if full or text is None else redact.redact_text(text)

@@ -19,6 +19,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from tests.browser.chromium import RunningConsole, launch
 from tests.browser.shots_slack import take_card
 from tests.fakes.console_api import ConsoleFake
+from tests.fakes.console_folds import FOLD
 from tests.fakes.console_samples import Json
 
 START = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
@@ -160,6 +161,17 @@ def _leave(page: Page) -> None:
 
 def _you(page: Page) -> None:
     page.get_by_role("button", name=re.compile("Yuki Moreau|You")).click()
+
+
+def _mark(page: Page) -> None:
+    page.wait_for_selector(".fold-table")
+    page.get_by_role("button", name="Approve all shown").click()
+    page.locator(".fold-table tbody tr").nth(1).get_by_role("button", name="Deny").click()
+
+
+def _mark_and_ask(page: Page) -> None:
+    _mark(page)
+    page.locator(".fold-bar .primary").click()
     page.wait_for_selector("dialog[open]")
 
 
@@ -167,6 +179,8 @@ SHOTS = [
     Shot(name="inbox", path="/"),
     Shot(name="inbox-empty", path="/", scenario="empty"),
     Shot(name="inbox-first-run", path="/", scenario="first"),
+    Shot(name="group", path=f"/?fold={FOLD}", scenario="storm", before=_mark),
+    Shot(name="group-ask", path=f"/?fold={FOLD}", scenario="storm", before=_mark_and_ask),
     Shot(name="request", path=_request(1)),
     Shot(name="request-approve", path=_request(2), before=_press("a")),
     Shot(name="request-deny", path=_request(1), before=_press("d")),

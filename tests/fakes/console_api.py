@@ -2,7 +2,7 @@
 
 It exists so that pages can be looked at and tested without the rest. It keeps the shapes of contract.md 4 and the
 rules the pages rely on (binding, one winner, expiry, CSRF), nothing more. Run it by hand with
-`python -m tests.fakes.console_api [--scenario rich|empty|first|many|hostile|over|stopped|fast] [--port N]`.
+`python -m tests.fakes.console_api [--scenario rich|empty|first|many|hostile|over|stopped|fast|storm] [--port N]`.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from aiohttp import web
 from approvals.web import routes
 from approvals.web.headers import set_headers
 from tests.fakes import console_directories as directories
+from tests.fakes import console_folds as folds
 from tests.fakes import console_insights
 from tests.fakes import console_policies as policies
 from tests.fakes import console_samples as samples
@@ -51,6 +52,7 @@ class ConsoleFake:
         default_factory=lambda: dict.fromkeys(("agents", "people", "servers", "policies", "slack"), True)
     )
     signed_in: bool = True
+    fold_from: int | None = 3
     offer: Json = field(default_factory=lambda: dict(LINKS_ONLY))
     me: Json = field(default_factory=lambda: dict(ME))
     streams: set[asyncio.Queue[str]] = field(default_factory=set)
@@ -77,6 +79,7 @@ class ConsoleFake:
             "hostile": samples.hostile(start),
             "over": samples.over(start),
             "fast": console_insights.attended(samples.held(start) + samples.past(start), start),
+            "storm": folds.storm(start),
             "stopped": samples.held(start) + samples.past(start) + samples.bypassed(start),
         }[scenario]
         notices = (
@@ -165,6 +168,7 @@ def build(fake: ConsoleFake) -> web.Application:
     app.router.add_get("/api/v1/servers", _servers)
     app.router.add_get("/api/v1/servers/{name}/tools", _tools)
     PolicyRoutes(fake).add(app)
+    folds.FoldRoutes(fake).add(app)
     StopRoutes(fake).add(app)
     Acts(fake).add(app)
     console_insights.Numbers(fake).add(app)
@@ -240,6 +244,7 @@ async def _me(request: web.Request) -> web.Response:
             "version": "0.1.0",
             "features": fake.features,
             "notices": fake.notices,
+            "fold_from": fake.fold_from,
         }
     )
 

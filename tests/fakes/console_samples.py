@@ -102,6 +102,7 @@ def sample(number: int, start: datetime, *, age: float = 60, lasts: float = 900,
         "questions": [],
         "comments": [],
         "over": [],
+        "fold": None,
         "may_raise": False,
         "raises": [],
     }

@@ -3,6 +3,7 @@
  * what is under the pointer stay; a row that is no longer held slides out, unless it is the one being read.
  */
 import { h, show } from "./dom.js";
+import { callsWords } from "./folding/group.js";
 import { semaphore } from "./icons.js";
 import { editedMark } from "./request/changed.js";
 import { ago, bar, countdown } from "./time.js";
@@ -49,11 +50,16 @@ function add(rows, request) {
   const item = h(
     "li",
     { data: { id: request.id } },
-    h("a", { class: "row", href: `/requests/${encodeURIComponent(request.id)}`, data: { id: request.id } }),
+    h("a", { class: "row", href: addressOf(request), data: { id: request.id } }),
   );
   const node = { item, text: "" };
   rows.nodes.set(request.id, node);
   return node;
+}
+
+/** A request has a page; a group opens beside the list. */
+function addressOf({ id, members }) {
+  return members ? `/?fold=${encodeURIComponent(id)}` : `/requests/${encodeURIComponent(id)}`;
 }
 
 function leave(rows, id, node) {
@@ -74,6 +80,7 @@ function select(rows, id) {
 }
 
 function paint(node, request) {
+  if (request.members) return paintGroup(node, request);
   const text = JSON.stringify([request.revision, request.state, request.needs, request.waiting]);
   if (node.text === text) return;
   node.text = text;
@@ -112,6 +119,31 @@ function paint(node, request) {
           ]
         : null,
     ),
+  );
+}
+
+function paintGroup(node, group) {
+  const text = JSON.stringify([group.members.map((one) => one.id), group.mine]);
+  if (node.text === text) return;
+  node.text = text;
+  node.item.dataset.held = "true";
+  const link = node.item.firstChild;
+  link.dataset.state = "pending";
+  const others = group.agents.length - 1;
+  show(
+    link,
+    bar(group),
+    h(
+      "span",
+      { class: "row-risk" },
+      semaphore(group.severity),
+      h("span", { class: "row-risk-word", text: group.risk }),
+    ),
+    h("span", { class: "row-tool" }, bdi(group.tool, "mono"), h("span", { class: "muted" }, " on ", bdi(group.server))),
+    countdown(group.expires_at, "row-left held"),
+    h("span", { class: "row-facts" }, h("span", { class: "row-count", text: callsWords(group.members.length) }), " that are alike, as one table"),
+    h("span", { class: "row-who" }, bdi(group.agents[0]), others ? ` and ${others} more ${others === 1 ? "agent" : "agents"}` : null),
+    h("span", { class: "row-quorum" }, "first ends · ", h("span", { text: `${group.mine} for you` })),
   );
 }
 

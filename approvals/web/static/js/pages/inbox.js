@@ -5,6 +5,8 @@
 import { get } from "../api.js";
 import { announce, h, settleDown, show } from "../dom.js";
 import { filterForm, filtersOfUrl, activeFilters, onLoaded, requestsAddress, stateChoices } from "../filters.js";
+import { folded, isGroup } from "../folding/group.js";
+import { openFold } from "../folding/panel.js";
 import { icon } from "../icons.js";
 import { nothingWaiting } from "../inbox_empty.js";
 import { rowList } from "../inbox_rows.js";
@@ -35,7 +37,7 @@ export async function page(main, { me, onChange }) {
   const reload = settleDown(() => load(box), 150, 1000);
   onChange((ids) => {
     reload();
-    if (box.panel && (!ids || ids.has(box.panel.id))) box.panel.refresh();
+    if (box.panel && (!ids || ids.has(box.panel.id) || isGroup(box.panel.id))) box.panel.refresh();
   });
   window.addEventListener("popstate", () => open(box, openInUrl(), { push: false, focus: true }));
   await load(box, { first: true });
@@ -43,7 +45,10 @@ export async function page(main, { me, onChange }) {
   if (wanted) open(box, wanted, { push: false, focus: false });
 }
 
-const openInUrl = () => new URLSearchParams(window.location.search).get("open");
+const openInUrl = () => {
+  const query = new URLSearchParams(window.location.search);
+  return query.get("open") ?? query.get("fold");
+};
 
 function build(box, main) {
   setTitle("Inbox");
@@ -138,7 +143,7 @@ function apply(box, { all }) {
   const unseen = box.requests.filter((request) => !box.shown.has(request.id));
   const show = atRest ? box.requests : box.requests.filter((request) => box.shown.has(request.id));
   if (atRest) box.shown = new Set(box.requests.map((request) => request.id));
-  box.rows.set(show);
+  box.rows.set(folded(show, box.me.fold_from));
   const count = atRest ? 0 : unseen.length;
   box.fresh.hidden = count === 0;
   box.fresh.textContent = `${count} new`;
@@ -178,11 +183,18 @@ function open(box, id, { push, focus }) {
   box.panel = null;
   box.rows.select(id);
   const query = new URLSearchParams(window.location.search);
-  if (id) query.set("open", id);
-  else query.delete("open");
+  for (const name of ["open", "fold"]) query.delete(name);
+  if (id) query.set(isGroup(id) ? "fold" : "open", id);
   const path = query.size ? `/?${query}` : "/";
   if (push) window.history[wide.matches ? "replaceState" : "pushState"](null, "", path);
-  if (id) {
+  if (isGroup(id)) {
+    box.panel = openFold(box.place, id, {
+      open: (one) => open(box, one, { push: true, focus: true }),
+      decided: () => load(box),
+    });
+    box.place.scrollTop = 0;
+    setTitle("Calls that are alike");
+  } else if (id) {
     box.panel = openPanel(box.place, id, {
       me: box.me,
       loaded: (request) => {
@@ -250,6 +262,8 @@ function bindKeys(box) {
   bind("a", "Approve (asks first; Enter confirms)", () => box.panel?.press("approve"));
   bind("d", "Deny (1 to 5 choose a reason)", () => box.panel?.press("deny"));
   bind("e", "Change the arguments", () => box.panel?.change());
+  bind("A", "Approve all shown (in a group; asks before it sends)", () => box.panel?.markAll?.("approve"));
+  bind("D", "Deny all shown (in a group; asks before it sends)", () => box.panel?.markAll?.("deny"));
   bind("c", "Comment", () => box.panel?.act("Comment"));
   bind("s", "Snooze", () => box.panel?.act("Snooze"));
   bind("+", "Add 15 minutes", () => box.panel?.act("Add 15"));

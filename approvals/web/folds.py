@@ -1,0 +1,112 @@
+"""`GET /api/v1/folds/{fold}`: requests that wait and are alike, as one table for one person.
+
+A row is a request with its binding; `POST /api/v1/requests/decisions` decides rows, each by itself, and only those
+it names: what joins later has been on no screen. Which requests are alike is stored with them (`domain.folding`).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from aiohttp import web
+
+from approvals.access import Access, access
+from approvals.domain import folding, quorum
+from approvals.domain.folding import ABSENT, Table
+from approvals.domain.model import ApprovalRequest, State
+from approvals.domain.redact import redact_value
+from approvals.storage.tx import Tx
+from approvals.web import problems
+from approvals.web.api import step_for
+from approvals.web.models import MAX_BULK
+from approvals.web.parts import PARTS, WebParts
+from approvals.web.sessions import VISITOR, Visitor
+from approvals.web.shape import View, answer, dumps, moment, needed, text_of, view, why_not
+
+ROWS_MOST = MAX_BULK
+"""What can be decided at once; the oldest come first."""
+_FOLD = re.compile(rf"{folding.PREFIX}[0-9a-f]{{32}}")
+
+
+@access(Access.PERSON)
+async def show_fold(request: web.Request) -> web.StreamResponse:
+    """The table of one group; 404 when nothing of it waits that this person may see."""
+    fold, parts, visitor = request.match_info["fold"], request.app[PARTS], request[VISITOR]
+    found = None
+    if _FOLD.fullmatch(fold):
+        found = await parts.db.read(lambda tx: _look(tx, parts, visitor, fold))
+    if found is None:
+        raise problems.unseen(visitor.person, "group")
+    return answer(request, found)
+
+
+def _look(tx: Tx, parts: WebParts, visitor: Visitor, fold: str) -> bytes | None:
+    person, snoozed = visitor.person, tx.snoozes.of(visitor.person.id)
+    alike = tx.requests.alike(fold, ROWS_MOST)
+    more = tx.requests.count_alike(fold) - len(alike) if len(alike) == ROWS_MOST else 0
+    rows = [
+        one
+        for one in alike
+        if quorum.may_see(person, one) and not (one.id in snoozed and snoozed[one.id].hides(one, tx.now))
+    ]
+    if not rows:
+        return None
+    voters = (vote.reviewer for row in rows for vote in row.votes)
+    seen_by = view(tx, parts.directory, person, voters)
+    full = [quorum.may_see_in_full(person, row) for row in rows]
+    made = folding.table([_arguments(row, full=whole) for row, whole in zip(rows, full, strict=True)])
+    return dumps(
+        {
+            **_head(rows[0], fold),
+            "redacted": not all(full),
+            "common": [{"path": path, "value": value} for path, value in made.common],
+            "columns": list(made.columns),
+            "left_out": made.left_out,
+            "rows": _rows(rows, made, seen_by),
+            "more": more,
+            "confirm": next((step for row in rows if (step := step_for(tx, parts, visitor, row))), None),
+        }
+    )
+
+
+def _arguments(request: ApprovalRequest, *, full: bool) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(request.call.arguments)
+    return found if full else redact_value(found, request.terms.redact)
+
+
+def _head(first: ApprovalRequest, fold: str) -> dict[str, Any]:
+    return {
+        "fold": fold,
+        "server": first.call.server,
+        "tool": first.call.tool,
+        "rule": first.rule,
+        "rule_reason": first.rule_reason,
+        "risk": first.risk,
+        "severity": first.severity,
+    }
+
+
+def _rows(requests: list[ApprovalRequest], made: Table, seen_by: View) -> list[dict[str, Any]]:
+    return [_row(one, cells, seen_by) for one, cells in zip(requests, made.rows, strict=True)]
+
+
+def _row(request: ApprovalRequest, cells: tuple[Any, ...], seen_by: View) -> dict[str, Any]:
+    full, refused = quorum.may_see_in_full(seen_by.person, request), why_not(request, seen_by)
+    return {
+        "id": request.id,
+        "binding": request.binding if full else None,
+        "revision": request.revision,
+        "agent": request.caller.agent,
+        "owner": request.caller.owner,
+        "justification": text_of(request.justification, full=full),
+        "over": [one.words for one in request.over],
+        "created_at": moment(request.created_at),
+        "expires_at": moment(request.expires_at),
+        "needs": [needed(need) for need in quorum.tally(request, seen_by.people)],
+        "waiting": request.waiting,
+        "may_decide": request.state is State.PENDING and refused is None,
+        "why_not": refused,
+        "cells": [None if value is ABSENT else {"value": value} for value in cells],
+    }
