@@ -48,6 +48,18 @@ class Action(StrEnum):
     """Opens the web page; nothing of ours happens."""
 
 
+MORE = "more"
+SNOOZE, EXTEND, REASSIGN, ASK, COMMENT = "snooze", "extend", "reassign", "ask", "comment"
+OFFERED = (
+    (SNOOZE, "Snooze"),
+    (EXTEND, "Add 15 minutes"),
+    (REASSIGN, "Hand on…"),
+    (ASK, "Ask the agent…"),
+    (COMMENT, "Comment…"),
+)
+"""What the menu of a card offers."""
+
+
 class Reach(StrEnum):
     """Where a call can be approved: it depends on where it can be read whole."""
 
@@ -71,6 +83,7 @@ def draw(card: Card) -> Drawing:
         blocks.append(status(card))
     blocks.append(facts(card))
     blocks += said_by_agent(card, limit=JUSTIFICATION)
+    blocks += talked(card)
     blocks += warnings(card, most=WARNINGS, limit=WARNING)
     blocks += edits(card)
     blocks += _arguments(card)
@@ -180,6 +193,28 @@ def status(card: Card) -> Json:
     """What has happened, naming who and when."""
     said = parts.line(parts.words(parts.cut(card.status_line, STATUS), "bold"))
     return parts.rich(said, parts.line(parts.link(card.url, "Open the call")), block_id="status")
+
+
+def talked(card: Card) -> list[Json]:
+    """What the agent was asked last, and what it answered."""
+    if not card.questions:
+        return []
+    one = card.questions[-1]
+    told = [parts.line(parts.words("It has not answered yet."))]
+    if one.answer is not None:
+        label = parts.line(parts.words("The agent says, unverified", "bold"))
+        told = [label, parts.quoted(parts.cut(one.answer, JUSTIFICATION))]
+    asked = parts.fact(f"{parts.cut(one.name, NAME)} asked the agent", parts.words(parts.cut(one.text, REASON)))
+    return [parts.rich(asked, *told, block_id="talked")]
+
+
+def menu(card: Card) -> Json:
+    """What else can be done with the call (`slack_more` does it)."""
+    options = [
+        {"text": parts.plain(words, parts.LIMITS["option text"]), "value": f"{verb} {button_value(card)}"}
+        for verb, words in OFFERED
+    ]
+    return {"type": "overflow", "action_id": MORE, "options": options}
 
 
 def said_by_agent(card: Card, *, limit: int) -> list[Json]:
@@ -310,14 +345,14 @@ def _buttons(card: Card) -> Json:
     view = parts.button(Action.VIEW, "View full call", value=button_value(card))
     if where is Reach.PAGE:
         page = parts.link_button(Action.OPEN, "Read and decide on the page", card.url, style="primary")
-        return parts.actions(page, deny_button(card), view, block_id="answers")
+        return parts.actions(page, deny_button(card), view, menu(card), block_id="answers")
     approve = approve_button(card)
     if where is Reach.FULL_CALL:
         approve = parts.button(Action.APPROVE, "Approve…", value=button_value(card), style="primary")
     page = parts.link_button(Action.OPEN, "Open the page", card.url)
     raises = [raise_button(card)] if card.raises and where is Reach.CARD else []
     edit = edit_button(card)
-    return parts.actions(approve, *raises, deny_button(card), *edit, view, page, block_id="answers")
+    return parts.actions(approve, *raises, deny_button(card), *edit, view, page, menu(card), block_id="answers")
 
 
 def _so_far(card: Card) -> list[Json]:

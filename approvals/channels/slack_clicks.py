@@ -11,7 +11,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from approvals.channels import slack_away
+from approvals.channels import slack_away, slack_more
 from approvals.channels import slack_blocks as blocks
 from approvals.channels import slack_payloads as payloads
 from approvals.channels import slack_views as views
@@ -97,9 +97,11 @@ class Clicks:
         return Ack() if opened is None else Ack(then=partial(self._home, opened.who))
 
     async def _pressed_what(self, click: Click) -> Then | None:
-        if click.action not in set(Action) or not click.request_id:
+        if click.action not in {*Action, *slack_more.VERBS} or not click.request_id:
             raise NotFound(what="request")
         seen = await self._reading.look(click.who.user, click.request_id, binding=click.binding)
+        if click.action in slack_more.VERBS:
+            return await self._more(click, seen)
         match Action(click.action):
             case Action.APPROVE:
                 return await self._approve(click, seen)
@@ -114,10 +116,14 @@ class Clicks:
                 return partial(self._telling.show, click, views.full_call(seen.card))
             case Action.EXPECTED | Action.UNEXPECTED | Action.PULL_BACK:
                 return await self._after_the_decision(click, seen)
-            case Action.NEXT | Action.PREVIOUS:
-                return partial(self._telling.replace, click, _turned(click, seen))
-            case Action.OPEN:
-                return None
+            case Action.NEXT | Action.PREVIOUS | Action.OPEN as turned:
+                return None if turned is Action.OPEN else partial(self._telling.replace, click, _turned(click, seen))
+
+    async def _more(self, click: Click, seen: Seen) -> Then:
+        if click.action in slack_more.WINDOWS:
+            return partial(self._telling.show, click, slack_more.window(click.action, seen.card))
+        said = await slack_more.at_once(self._desk, click.action, seen.request, seen.person)
+        return partial(self._telling.whisper, click, said)
 
     async def _after_the_decision(self, click: Click, seen: Seen) -> Then | None:
         if click.action == Action.PULL_BACK:

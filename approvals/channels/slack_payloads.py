@@ -177,7 +177,7 @@ def _click(payload: Any) -> Click:
     actions = payload.get("actions")
     if not isinstance(actions, list) or len(actions) != 1:
         raise Malformed("a click has exactly one action")
-    pressed = actions[0]
+    pressed = _chosen(actions[0])
     view = _view(_object(payload, "view")) if "view" in payload else None
     request_id, binding = _named(pressed, view)
     container = _object(payload, "container")
@@ -195,6 +195,15 @@ def _click(payload: Any) -> Click:
         is_ephemeral=container.get("is_ephemeral") is True,
         view=view,
     )
+
+
+def _chosen(pressed: Any) -> Any:
+    """A choice in a menu of ours as the press of a button: its first word is what was chosen."""
+    chosen = pressed.get("selected_option") if isinstance(pressed, dict) and pressed.get("type") == "overflow" else None
+    if chosen is None:
+        return pressed
+    verb, _, value = _text(chosen, "value").partition(" ")
+    return {**pressed, "action_id": verb, "value": value}
 
 
 def _named(pressed: Any, view: View | None) -> tuple[str, str]:

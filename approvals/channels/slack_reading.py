@@ -96,7 +96,9 @@ class Reading:
         theirs = [request for request in found if quorum.why_not(person, request) is None]
 
         def work(tx: Tx) -> list[Card]:
-            return [self._card(tx, request) for request in theirs[: LISTED + 1]]
+            hidden = tx.snoozes.of(person.id)
+            shown = [one for one in theirs if one.id not in hidden or not hidden[one.id].hides(one, tx.now)]
+            return [self._card(tx, request) for request in shown[: LISTED + 1]]
 
         cards = [card for card in await self._desk.db.read(work) if not card.decided]
         return cards[:LISTED], len(cards) > LISTED

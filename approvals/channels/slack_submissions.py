@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
+from approvals.channels import slack_more
 from approvals.channels import slack_views as views
+from approvals.channels.slack_blocks import REASSIGN
 from approvals.channels.slack_door import VIA, Door
 from approvals.channels.slack_parts import Json, cut
 from approvals.channels.slack_payloads import Submission
@@ -39,6 +41,10 @@ class Ack:
     late: Then | None = None
 
 
+_FIELDS = {views.EDIT: views.ARGUMENTS, REASSIGN: slack_more.TO}
+"""The field that what is wrong stands beside, where it is not the words."""
+
+
 class Submissions:
     """The modals of ours as they come back."""
 
@@ -59,8 +65,16 @@ class Submissions:
                 return await self._confirmed(submission, remembered)
             case views.UNEXPECTED:
                 return await self._unexpected(submission, remembered)
+            case verb if verb in slack_more.WINDOWS:
+                return await self._more(submission, remembered, verb)
             case _:
                 return Ack()
+
+    async def _more(self, submission: Submission, remembered: Kept, verb: str) -> Ack:
+        async def do(person: Person) -> None:
+            await slack_more.sent_in(self._desk, verb, remembered.request_id, person, submission.typed)
+
+        return await self._done(submission, do, "Not done", "What you sent did not count.", answer=None)
 
     async def _denied(self, submission: Submission, remembered: Kept) -> Ack:
         reason = views.reason(submission.typed.get(views.PRESET), submission.typed.get(views.WORDS))
@@ -118,12 +132,18 @@ class Submissions:
         )
 
     async def _done(
-        self, submission: Submission, act: Act, title: str, told_late: str, *, answer: Answer | None
+        self,
+        submission: Submission,
+        act: Act,
+        title: str,
+        told_late: str,
+        *,
+        answer: Answer | None,
     ) -> Ack:
         remembered = submission.view.kept
         if remembered is None:
             return Ack()
-        field = views.ARGUMENTS if submission.view.callback_id == views.EDIT else views.WORDS
+        field = _FIELDS.get(submission.view.callback_id, views.WORDS)
         try:
             await act(await self._door.person(submission.who, remembered, answer))
         except Invalid as wrong:

@@ -40,6 +40,15 @@ class CardVote:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CardQuestion:
+    """What a reviewer asked the agent, and what it answered."""
+
+    name: str
+    text: str
+    answer: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
     """A request as people see it. Texts are plain and visible; a surface adds only its own escaping.
 
@@ -82,6 +91,7 @@ class Card:
     url: str
     over: tuple[str, ...] = ()
     raises: tuple[str, ...] = ()
+    questions: tuple[CardQuestion, ...] = ()
     asks_expected: bool = False
     expected_line: str | None = None
     edits: tuple[str, ...] = ()
@@ -144,6 +154,7 @@ def make_card(
         url=url,
         over=tuple(_line(f"{one.name}: {one.most} {one.words}") for one in request.over),
         raises=_raises(request) if open_now else (),
+        questions=_questions(request, people),
         asks_expected=expecting.is_asked(request),
         expected_line=_expected(history, _names(people)),
         edits=_edits(request, arguments),
@@ -224,6 +235,14 @@ def _votes(request: ApprovalRequest, people: Mapping[PersonId, Person]) -> tuple
 def _voter(vote: Vote, names: Mapping[str, str]) -> str:
     name, *absent = (names.get(one, _line(one)) for one in (vote.reviewer, *vote.on_behalf))
     return f"{name} for {' and '.join(absent)}" if absent else name
+
+
+def _questions(request: ApprovalRequest, people: Mapping[PersonId, Person]) -> tuple[CardQuestion, ...]:
+    names = _names(people)
+    return tuple(
+        CardQuestion(name=names.get(one.by, _line(one.by)), text=_text(one.text) or "", answer=_text(one.answer))
+        for one in request.questions
+    )
 
 
 def _names(people: Mapping[PersonId, Person]) -> Mapping[str, str]:

@@ -41,7 +41,10 @@ class SlackScreen:
         return parsed + "\n".join(_apart(text) for text in inert)
 
     def offers_answers(self) -> bool:
-        return any(block["type"] == "actions" for block in self.newest.blocks)
+        pressed = [
+            one["action_id"] for block in self.newest.blocks for one in block.get("elements", ()) if "action_id" in one
+        ]
+        return bool({"approve", "deny", "raise", "edit", "more"} & set(pressed))
 
     def remove_message(self) -> None:
         self.slack.workspace.remove_message(self.newest)

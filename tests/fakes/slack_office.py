@@ -57,7 +57,7 @@ class Office:
 def labels(message: Message) -> list[str]:
     """The buttons of a message."""
     rows = [block["elements"] for block in message.blocks if block["type"] == "actions"]
-    return [element["text"]["text"] for row in rows for element in row]
+    return [element["text"]["text"] for row in rows for element in row if "text" in element]
 
 
 def on_route(desk: Desk, *targets: str) -> None:

@@ -41,7 +41,7 @@ def _lines(block: dict[str, Any]) -> Iterator[str]:
         case "context":
             yield f"({block['elements'][0]['text']})"
         case "actions":
-            yield " ".join(f"[{element['text']['text']}]" for element in block["elements"])
+            yield " ".join(f"[{element['text']['text']}]" for element in block["elements"] if "text" in element)
         case "input":
             yield f"{block['label']['text']}: …"
         case "rich_text":
@@ -125,8 +125,10 @@ def test_the_result_is_shown_as_the_servers_own_words() -> None:
 
 def test_the_button_is_the_request_and_the_binding_and_nothing_else() -> None:
     (row,) = [block for block in draw(CARD).blocks if block["type"] == "actions"]
-    assert [element.get("value") for element in row["elements"]] == [VALUE, VALUE, VALUE, VALUE, None]
+    assert [element.get("value") for element in row["elements"]] == [VALUE, VALUE, VALUE, VALUE, None, None]
     assert row["elements"][4]["url"] == CARD.url
+    verbs = ("snooze", "extend", "reassign", "ask", "comment")
+    assert [one["value"] for one in row["elements"][5]["options"]] == [f"{verb} {VALUE}" for verb in verbs]
 
 
 @pytest.mark.parametrize(
@@ -352,7 +354,7 @@ def test_a_call_over_a_limit_says_so_and_offers_to_raise_it() -> None:
     text = json.dumps(drawn.blocks)
     assert "paid: 100 usd per day for each agent and args.to" in text
     buttons = {one["action_id"]: one for one in drawn.blocks[-1]["elements"]}
-    assert list(buttons) == ["approve", "raise", "deny", "edit", "view", "open"]
+    assert list(buttons) == ["approve", "raise", "deny", "edit", "view", "open", "more"]
     assert "paid: 220 instead of 100" in buttons["raise"]["confirm"]["text"]["text"]
 
 
