@@ -51,7 +51,7 @@ async def list_grants(request: web.Request) -> web.StreamResponse:
 
 
 @access(Access.PERSON)
-async def show(request: web.Request) -> web.StreamResponse:
+async def show_grant(request: web.Request) -> web.StreamResponse:
     """One grant with the calls it let run."""
     parts, person = request.app[PARTS], request[VISITOR].person
     try:
@@ -76,7 +76,7 @@ async def give(request: web.Request) -> web.StreamResponse:
 
 
 @access(Access.PERSON)
-async def revoke(request: web.Request) -> web.StreamResponse:
+async def revoke_grant(request: web.Request) -> web.StreamResponse:
     """Take a grant back: from now on people are asked again."""
     await body.read(request, Empty)
     parts, person = request.app[PARTS], request[VISITOR].person

@@ -190,14 +190,14 @@ API: tuple[Endpoint, ...] = (
     Endpoint(
         method="GET",
         path="/api/v1/grants/{id}",
-        handler=grants.show,
+        handler=grants.show_grant,
         gives=grant_models.ShownGrantOut,
         refuses=(404,),
     ),
     Endpoint(
         method="POST",
         path="/api/v1/grants/{id}/revoke",
-        handler=grants.revoke,
+        handler=grants.revoke_grant,
         takes=models.Empty,
         gives=grant_models.GrantOut,
         refuses=(404,),
