@@ -55,10 +55,10 @@ async def show_grant(request: web.Request) -> web.StreamResponse:
     """One grant with the calls it let run."""
     parts, person = request.app[PARTS], request[VISITOR].person
     try:
-        told = await Grants(parts.desk).show(_id(request), person=person)
+        found = await Grants(parts.desk).show(_id(request), person=person)
     except Refusal as refusal:
         raise problems.of_refusal(refusal) from None
-    return answer(request, await parts.db.read(lambda tx: dumps(_told(told, _seen(tx, request, told.grant)))))
+    return answer(request, await parts.db.read(lambda tx: dumps(told(found, _seen(tx, request, found.grant)))))
 
 
 @access(Access.PERSON)
@@ -139,17 +139,18 @@ def written(one: Grant, seen_by: View) -> dict[str, Any]:
     }
 
 
-def _told(told: Told, seen_by: View) -> dict[str, Any]:
+def told(one: Told, seen_by: View) -> dict[str, Any]:
+    """A grant with its uses, as this person sees it."""
     history = [
         {
             "request": use.request,
             "state": request.state.value,
-            "amount": _amount(told.grant, request),
+            "amount": _amount(one.grant, request) if quorum.may_see_in_full(seen_by.person, request) else None,
             "at": moment(use.at),
         }
-        for use, request in told.uses
+        for use, request in one.uses
     ]
-    return {**written(told.grant, seen_by), "history": history}
+    return {**written(one.grant, seen_by), "history": history}
 
 
 def _amount(grant: Grant, request: ApprovalRequest) -> str | None:

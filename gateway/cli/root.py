@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "requests": ("gateway.cli.requests", "List, show and decide the calls that wait."),
     "freeze": ("gateway.cli.freeze", "Stop every agent at once, or one, or one server; end that."),
     "messages": ("gateway.cli.messages", "List cards and events that could not be delivered, and try them again."),
+    "grants": ("gateway.cli.grants", "List the standing grants, look at one, take one back."),
     "raises": ("gateway.cli.raises", "List the limits that people have raised for a while; take a raise back."),
     "break-glass": ("gateway.cli.break_glass", "Let calls that need approval run without it for a while."),
     "stdio": ("gateway.cli.stdio", "Bridge a stdio MCP client to the gateway."),

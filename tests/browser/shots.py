@@ -89,6 +89,12 @@ def _raise(page: Page) -> None:
     page.wait_for_selector("dialog[open]")
 
 
+def _trust(page: Page) -> None:
+    page.mouse.wheel(0, 4000)
+    page.get_by_role("button", name="Approve and trust…").click()
+    page.wait_for_selector("dialog[open] .tried:not(:empty)")
+
+
 def _freeze(page: Page) -> None:
     page.get_by_role("button", name="Stop", exact=True).click()
     page.get_by_label("Why").fill("Payments to an unknown account since noon")
@@ -224,6 +230,12 @@ SHOTS = [
     Shot(name="policy-history", path="/policies?server=payments", before=_history, operator=True),
     Shot(name="policy-hostile", path="/policies?server=payments", scenario="hostile"),
     Shot(name="people", path="/people"),
+    Shot(name="grants", path="/grants", scenario="trusted"),
+    Shot(name="grants-none", path="/grants"),
+    Shot(name="grant-uses", path="/grants?open=grt_1", scenario="trusted"),
+    Shot(name="request-trust", path=_request(71), scenario="trusted", before=_trust),
+    Shot(name="request-trust-proposed", path=_request(72), scenario="trusted", before=_trust),
+    Shot(name="record-covered", path=_request(73), scenario="trusted"),
     Shot(name="insights", path="/insights"),
     Shot(name="insights-empty", path="/insights", scenario="empty"),
     Shot(name="request-typed", path=_request(2), scenario="fast", before=_press("a")),

@@ -83,6 +83,15 @@ def raising(page: Page) -> None:
     expect(page.get_by_role("dialog")).to_be_visible()
 
 
+def trusting(page: Page) -> None:
+    page.get_by_role("button", name="Approve and trust…").click()
+    expect(page.locator("dialog .tried")).to_contain_text("Would have matched")
+
+
+def shown_uses(page: Page) -> None:
+    expect(page.get_by_role("dialog", name="What it let run")).to_be_visible()
+
+
 def freezing(page: Page) -> None:
     page.get_by_role("button", name="Stop", exact=True).click()
     page.get_by_label("One agent").check()
@@ -166,6 +175,8 @@ CASES = [
     ("empty", "/insights", counted),
     ("rich", "/", freezing),
     ("rich", "/stops", asking),
+    ("trusted", request(72), trusting),
+    ("trusted", "/grants?open=grt_1", shown_uses),
     ("rich", "/agents?name=claude-ada", issued),
     ("rich", "/agents", adding),
     ("rich", "/people", adding),

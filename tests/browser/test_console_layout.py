@@ -26,6 +26,7 @@ PAGES = [
     pytest.param("/people?id=ben@example.com", (), id="a person"),
     pytest.param("/stops", (), id="stops"),
     pytest.param("/insights", (), id="insights"),
+    pytest.param("/grants", (), id="grants"),
     pytest.param("/servers", (), id="servers"),
     pytest.param("/servers?name=payments", (), id="tools"),
     pytest.param("/servers?name=nope", NOT_FOUND, id="no such server"),

@@ -26,7 +26,7 @@ from approvals.web import routes
 from approvals.web.headers import set_headers
 from tests.fakes import console_directories as directories
 from tests.fakes import console_folds as folds
-from tests.fakes import console_insights
+from tests.fakes import console_grants, console_insights
 from tests.fakes import console_policies as policies
 from tests.fakes import console_samples as samples
 from tests.fakes.console_directories import ME
@@ -62,6 +62,7 @@ class ConsoleFake:
     agents: list[Json] = field(default_factory=list)
     people: list[Json] = field(default_factory=directories.people)
     stops: Stops = field(default_factory=Stops)
+    grants: list[Json] = field(default_factory=list)
     before_save: str | None = None
     """What somebody else saves just before the next save arrives."""
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -78,6 +79,7 @@ class ConsoleFake:
             "many": samples.many(start, 200),
             "hostile": samples.hostile(start),
             "over": samples.over(start),
+            "trusted": console_grants.requests(start),
             "fast": console_insights.attended(samples.held(start) + samples.past(start), start),
             "storm": folds.storm(start),
             "stopped": samples.held(start) + samples.past(start) + samples.bypassed(start),
@@ -98,6 +100,7 @@ class ConsoleFake:
             books=books,
             agents=directories.agents(start) if servers else [],
             stops=Stops.of(scenario, start),
+            grants=console_grants.grants(start) if scenario == "trusted" else [],
         )
 
     def tell(self, request_id: str) -> None:
@@ -172,6 +175,7 @@ def build(fake: ConsoleFake) -> web.Application:
     StopRoutes(fake).add(app)
     Acts(fake).add(app)
     console_insights.Numbers(fake).add(app)
+    console_grants.Routes(fake).add(app)
     app.router.add_get("/readyz", _ready)
     app.router.add_get("/{rest:(?!api/|static/).*}", _missing)
     return app
@@ -330,6 +334,9 @@ async def _decide(request: web.Request) -> web.Response:
     lasts = {"15m": 900, "1h": 3600, "4h": 14400, "24h": 86400}.get(body.get("raise"))
     vote = samples.vote(ME["id"], body["decision"], fake.clock(), reason=body.get("reason"), raise_seconds=lasts)
     after = fake.record(row["id"], vote)
+    if body.get("grant") and after["state"] == "approved":
+        fake.grants.insert(0, console_grants.given(after, body["grant"], fake.clock()))
+        after["grants"] = fake.grants[:1]
     if lasts and after["state"] == "approved":
         after["raises"] = samples.raised(after, fake.clock(), lasts, ME["id"])
     return web.json_response(after)

@@ -105,6 +105,9 @@ def sample(number: int, start: datetime, *, age: float = 60, lasts: float = 900,
         "fold": None,
         "may_raise": False,
         "raises": [],
+        "grant": None,
+        "grants": [],
+        "why_no_grant": "it is a financial tool, and the rule does not say `grants: always`",
     }
     made = {**request, **fields}
     named = [{**need, "members": need.get("members", [f"group:{need['group']}"])} for need in made["needs"]]
@@ -135,7 +138,7 @@ def vote(
 ) -> Json:
     """A saved vote."""
     plain = {"reviewer": by, "decision": decision, "reason": reason, "at": stamp(at), "via": via}
-    return {**plain, "raise_seconds": raise_seconds}
+    return {**plain, "raise_seconds": raise_seconds, "grant": None}
 
 
 def raised(request: Json, at: datetime, seconds: int, by: str) -> list[Json]:

@@ -74,6 +74,7 @@ export function filterForm(filters, { states, sorts = [], apply }) {
     ...TEXT.map(([name, label]) => text(name, label)),
     select("ground", "Let run by", [
       ["", "Anything"],
+      ["grant", "A grant"],
       ["break_glass", "Break-glass"],
       ["silence", "Silence"],
     ]),

@@ -20,6 +20,7 @@ const PATHS = {
   next: "M6.5 3l5 5-5 5",
   yes: "M3 8.5l3.5 3.5L13 4.5",
   more: "M3 8h.01M8 8h.01M13 8h.01",
+  trust: "M8 2l5 2v4c0 3-2.2 5-5 6-2.8-1-5-3-5-6V4zM5.5 8l2 2 3-3.5",
   stop: "M5.5 2.5h5l3 3v5l-3 3h-5l-3-3v-5zM5.5 8h5",
   no: "M4 4l8 8M12 4l-8 8",
   warning: "M8 2.5l6 11H2zM8 6.5v3.5M8 11.8v.2",

@@ -14,6 +14,7 @@ const PAGES = [
   { name: "policies", path: "/policies", word: "Policies", picture: "policy", rank: 2, key: "r", to: "the policies", feature: "policies" },
   { name: "people", path: "/people", word: "People", picture: "people", rank: 2, key: "o", to: "the people", feature: "people" },
   { name: "stops", path: "/stops", word: "Stops", picture: "stop", rank: 3, key: "t", to: "the stops" },
+  { name: "grants", path: "/grants", word: "Grants", picture: "trust", rank: 3, key: "g", to: "the grants" },
   { name: "insights", path: "/insights", word: "Insights", picture: "insights", rank: 3, key: "i", to: "the numbers" },
   { name: "request", path: /^\/requests\/([A-Za-z0-9_-]{1,64})$/ },
   { name: "login", path: "/login" },

@@ -29,6 +29,7 @@ export const TONES = {
 export const GROUNDS = {
   silence: " without approval: nobody answered, and the rule lets it run then",
   break_glass: " without approval: break-glass was open",
+  grant: " by a standing grant",
 };
 
 const CAUSES = {
@@ -62,7 +63,7 @@ const EVENTS = {
   answered: "answered, unverified",
   quorum_met: "approved; the quorum is met",
   defaulted: "approved it by silence, as the rule says",
-  covered: "approved it under a standing grant",
+  covered: "let it run: a standing grant speaks for it",
   bypassed: "let it run without approval, by break-glass",
   vetoed: "denied",
   timed_out: "ended it: nobody decided in time",
@@ -79,6 +80,9 @@ const EVENTS = {
   commented: "commented",
   budgets_raised: "raised what the call goes over, for a while",
   raise_ended: "took the raise back",
+  grant_given: "let more calls of its shape run, for a while",
+  grant_not_given: "noted that no grant came of it: those who approved did not all propose the same",
+  grant_ended: "took the grant back",
   expectation: "said whether the outcome was as expected",
   late: "brought a result after the fact, kept as evidence",
   destroyed: "destroyed what was written in it",

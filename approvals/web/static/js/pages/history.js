@@ -120,6 +120,7 @@ function draw(body, filters, requests, next) {
 
 function byWhom(request) {
   if (request.state === "pending") return h("span", { class: "muted", text: "waiting" });
+  if (request.grant) return h("a", { class: "muted", href: `/grants?open=${encodeURIComponent(request.grant.id)}`, text: "a grant" });
   if (request.ground === "break_glass") return h("span", { class: "muted", text: "break-glass" });
   const vote = decidingVote(request);
   if (!vote || ["expired", "cancelled"].includes(request.state))

@@ -264,6 +264,7 @@ function bindKeys(box) {
   bind("e", "Change the arguments", () => box.panel?.change());
   bind("A", "Approve all shown (in a group; asks before it sends)", () => box.panel?.markAll?.("approve"));
   bind("D", "Deny all shown (in a group; asks before it sends)", () => box.panel?.markAll?.("deny"));
+  bind("t", "Approve and trust calls like this", () => box.panel?.press("trust"));
   bind("c", "Comment", () => box.panel?.act("Comment"));
   bind("s", "Snooze", () => box.panel?.act("Snooze"));
   bind("+", "Add 15 minutes", () => box.panel?.act("Add 15"));

@@ -31,6 +31,7 @@ export async function page(main, { me, argument, onChange }) {
   bind("a", "Approve (asks first; Enter confirms)", () => panel.press("approve"));
   bind("d", "Deny (1 to 5 choose a reason)", () => panel.press("deny"));
   bind("e", "Change the arguments", () => panel.change());
+  bind("t", "Approve and trust calls like this", () => panel.press("trust"));
   bind("c", "Comment", () => panel.act("Comment"));
   bind("+", "Add 15 minutes", () => panel.act("Add 15"));
   bind("v", "Arguments as tree or raw", () => panel.flip());

@@ -12,6 +12,7 @@ import { approveWords, destructive, effectWords, highRisk } from "../words.js";
 import { linesOf } from "../json_lines.js";
 import { askApproval, askDenial } from "./ask.js";
 import { askRaise, mayRaise } from "./raise.js";
+import { askTrust, mayTrust } from "./trust.js";
 
 const LONG_LINES = 40;
 
@@ -23,6 +24,7 @@ export function decisionBar(request, hooks) {
   bar.raise = mayRaise(request)
     ? button("", "clock", "Approve and raise the limit…", () => bar.press("raise"))
     : null;
+  bar.trust = mayTrust(request) ? button("", "trust", "Approve and trust…", () => bar.press("trust")) : null;
   bar.time = h("p", { class: "decision-time held" });
   bar.why = h("p", { class: "decision-why", id: "decision-why" });
   bar.element = h(
@@ -30,7 +32,7 @@ export function decisionBar(request, hooks) {
     { class: "decision", "aria-label": "Your decision" },
     bar.time,
     bar.why,
-    h("div", { class: "ends" }, bar.deny, bar.raise, bar.approve),
+    h("div", { class: "ends" }, bar.deny, bar.raise, bar.trust, bar.approve),
   );
   bar.update = (newer = bar.request) => update(bar, newer);
   bar.press = (answer, viaKey = false) => press(bar, answer, viaKey);
@@ -120,6 +122,7 @@ function update(bar, request) {
   disable(bar.deny, Boolean(shut));
   disable(bar.approve, Boolean(early));
   if (bar.raise) disable(bar.raise, Boolean(early));
+  if (bar.trust) disable(bar.trust, Boolean(early));
   if (!bar.sending) bar.approve.lastChild.textContent = approveWords(request);
   if (bar.why.textContent !== (early || effectWords(request))) show(bar.why, early || effectWords(request));
 }
@@ -136,6 +139,10 @@ async function press(bar, answer, viaKey) {
     bar.why.classList.add("pressed");
     return;
   }
+  if (answer === "trust" && !bar.trust) {
+    announce(bar.request.why_no_grant ? `Calls like this cannot be trusted: ${bar.request.why_no_grant}.` : "Calls like this cannot be trusted.");
+    return;
+  }
   if (answer === "approve" && viaKey && destructive(bar.request)) {
     announce("A destructive call is not approved by a single key. Use the Approve button.");
     bar.approve.focus();
@@ -150,13 +157,14 @@ async function ask(bar, answer, viaKey) {
   let said = {};
   if (answer === "deny") said = await askDenial(bar.request, shared);
   else if (answer === "raise") said = await askRaise(bar.request, shared);
+  else if (answer === "trust") said = await askTrust(bar.request, shared);
   else if (viaKey || highRisk(bar.request) || bar.request.confirm) said = await askApproval(bar.request, shared);
   bar.closeDialog = null;
   return said && answer !== "deny" && bar.request.confirm ? { ...said, confirm: bar.request.confirm.send } : said;
 }
 
-async function send(bar, answer, { reason = null, raise = null, confirm = null }) {
-  const pressed = { deny: bar.deny, raise: bar.raise }[answer] ?? bar.approve;
+async function send(bar, answer, { reason = null, raise = null, grant = null, confirm = null }) {
+  const pressed = { deny: bar.deny, raise: bar.raise, trust: bar.trust }[answer] ?? bar.approve;
   const words = pressed.lastChild.textContent;
   bar.sending = "Sending your decision…";
   pressed.lastChild.textContent = "Sending…";
@@ -164,6 +172,7 @@ async function send(bar, answer, { reason = null, raise = null, confirm = null }
   const body = { decision: answer === "deny" ? "deny" : "approve", binding: bar.binding };
   if (reason) body.reason = reason;
   if (raise) body.raise = raise;
+  if (grant) body.grant = grant;
   if (confirm) body.confirm = confirm;
   try {
     const recorded = await post(`/api/v1/requests/${encodeURIComponent(bar.request.id)}/decision`, body);

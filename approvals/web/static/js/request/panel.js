@@ -19,6 +19,7 @@ import { expectedView } from "./expected.js";
 import { evidence, needs } from "./evidence.js";
 import { isEarly, pullBackBar } from "./pull_back.js";
 import { justification, whyHeld } from "./reasons.js";
+import { grantsView } from "../grants/view.js";
 import { raisesView } from "./raise.js";
 import { outcomeView, verdict } from "./record.js";
 import { rawViews } from "./raw.js";
@@ -97,7 +98,7 @@ function absent(panel, error) {
 function draw(panel) {
   const slot = (name) => h("div", { class: `slot slot-${name}` });
   panel.slots = Object.fromEntries(
-    ["head", "said", "verdict", "outcome", "expected", "raises", "changed", "args", "why", "timeline", "raw", "needs", "acts", "rail", "decision"].map((name) => [
+    ["head", "said", "verdict", "outcome", "expected", "raises", "grants", "changed", "args", "why", "timeline", "raw", "needs", "acts", "rail", "decision"].map((name) => [
       name,
       slot(name),
     ]),
@@ -106,7 +107,7 @@ function draw(panel) {
   panel.article = h(
     "article",
     { class: "request", "aria-label": "Request" },
-    h("div", { class: "request-main" }, s.head, s.said, s.verdict, s.outcome, s.expected, s.raises, s.changed, s.args, s.why, s.timeline, s.raw),
+    h("div", { class: "request-main" }, s.head, s.said, s.verdict, s.outcome, s.expected, s.raises, s.grants, s.changed, s.args, s.why, s.timeline, s.raw),
     h(
       "aside",
       { class: "request-rail", "aria-label": "Evidence" },
@@ -134,6 +135,12 @@ function fillIn(panel) {
   show(slots.verdict, pending ? null : verdict(request));
   show(slots.outcome, request.outcome ? outcomeView(request) : null);
   show(slots.expected, expectedView(request, { me, done: (newer) => accept(panel, newer, { redraw: true }) }));
+  show(
+    slots.grants,
+    grantsView(request, {
+      reload: async () => accept(panel, await get(`/api/v1/requests/${encodeURIComponent(panel.id)}`), { redraw: true }),
+    }),
+  );
   show(
     slots.raises,
     raisesView(request, {

@@ -23,7 +23,7 @@ export function verdict(request) {
   const who =
     vote && word !== STATES.expired && word !== STATES.cancelled
       ? [" by ", bdi(voterWords(vote), "strong"), ` via ${vote.via}`]
-      : [GROUNDS[request.ground]];
+      : [GROUNDS[request.ground], grantWords(request.grant)];
   return h(
     "section",
     { class: `verdict ${tone}`, "aria-label": "Decision" },
@@ -41,6 +41,13 @@ export function verdict(request) {
     ),
     vote?.reason ? reason(vote.reason) : null,
   );
+}
+
+/** Which grant spoke for it, and whose. */
+function grantWords(grant) {
+  if (!grant) return null;
+  const names = grant.names.map((name) => bdi(name, "strong")).flatMap((name, index) => (index ? [" and ", name] : [name]));
+  return [" that ", names, " gave (", h("a", { href: `/grants?open=${encodeURIComponent(grant.id)}`, text: "the grant" }), ")"];
 }
 
 function reason(text) {
