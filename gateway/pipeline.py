@@ -316,6 +316,7 @@ async def _hold(parts: Parts, visit: Visit, request: ApprovalRequest) -> Called:
         parts.metrics.held.dec()
         parts.work.start(parts.desk.detach(request.id))
     await talking.announce(visit, current)
+    visit.missing = await parts.desk.missing(current) if current.state is State.PENDING else ()
     if visit.tasks and is_waited_for(current) and not talking.is_asked_anew(current):
         visit.outcome = "task"
         return TaskCreated(raw=await parts.tasks.create(current))

@@ -96,7 +96,7 @@ def about(parts: Parts, visit: Visit, request: ApprovalRequest) -> Result | RpcE
         visit.side.line.tells = request.id
     elif open_question(request) is not None:
         parts.work.start(parts.desk.asked(request.id))
-    said = answers.about(request, url=parts.holding.page(request.id))
+    said = answers.about(request, url=parts.holding.page(request.id), missing=visit.missing)
     if isinstance(said, answers.UpstreamError):
         return RpcError(code=said.code, message=said.message, data=said.data)
     return Result(raw=said, is_error=request.state is not State.SUCCEEDED)

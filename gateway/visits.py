@@ -30,7 +30,8 @@ class Visit:
     `back` is what the client brings from showing a page, `reply` what it says to a reviewer's question, `why` its
     reason for the call; `joins`: there is an open request of this call already. `limited` is the limit that decided
     instead of a rule, `counted_at` when limits were looked at, by the store's clock, `ran_at` when the call was sent,
-    having taken what it costs, and `shadowed` the limits in shadow that would have had no room.
+    having taken what it costs, `shadowed` the limits in shadow that would have had no room, and `missing` why nobody
+    there is now could approve it.
     """
 
     caller: Caller
@@ -53,6 +54,7 @@ class Visit:
     counted_at: datetime | None = None
     ran_at: datetime | None = None
     shadowed: tuple[Exceeded, ...] = ()
+    missing: tuple[str, ...] = ()
 
 
 def row_of(visit: Visit, judgement: Judgement) -> CallRow:

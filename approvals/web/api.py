@@ -18,6 +18,7 @@ from approvals.access import Access, access
 from approvals.domain import changes, expecting, fingerprint, quorum, redact
 from approvals.domain.expecting import Expectation
 from approvals.domain.lifecycle import Note, Record
+from approvals.domain.missing import missing
 from approvals.domain.model import Answer, ApprovalRequest, Cause, Decision, State
 from approvals.errors import Refusal
 from approvals.storage.messages import MessageRow
@@ -186,6 +187,7 @@ async def _shaped(parts: WebParts, visitor: Visitor, found: ApprovalRequest) -> 
             "comments": [_comment(row, seen_by, full=full) for row in comments],
             "deliveries": [_delivery(row) for row in messages],
             "raises": [written(one, found, seen_by) for one in raises],
+            "missing": list(missing(found, parts.directory.people(tx).values())),
             "grants": [grants.written(one, seen_by) for one in given],
         }
         return write(found, seen_by, more)

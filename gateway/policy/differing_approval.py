@@ -47,7 +47,7 @@ def _fewer_is_tighter(old: Any, new: Any) -> Effect:
 def _factors(old: Any, new: Any) -> Effect:
     if old is None or new is None:
         return Effect.EITHER
-    was, now = ({one["group"]: one.get("count", 1) for one in each} for each in (old, new))
+    was, now = ({one["group"]: one["count"] for one in each} for each in (old, new))
     if all(now.get(group, 0) >= count for group, count in was.items()):
         return Effect.TIGHTENS
     return Effect.LOOSENS if all(was.get(group, 0) >= count for group, count in now.items()) else Effect.EITHER

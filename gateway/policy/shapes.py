@@ -121,10 +121,10 @@ class ConditionShape(Shape):
 
 
 class FactorShape(Shape):
-    """So many people of one group."""
+    """So many people of one group. How many is never left to a default."""
 
     group: Words
-    count: Count = 1
+    count: Count
 
 
 class EscalateShape(Shape):

@@ -150,8 +150,10 @@ def gateway_unavailable(*, tool: str, why: str) -> bytes:
     return render(Verdict(code=Code.GATEWAY_UNAVAILABLE, text=text, retryable=True, retry_after=minute))
 
 
-def about(request: ApprovalRequest, *, url: str) -> bytes | UpstreamError:
+def about(request: ApprovalRequest, *, url: str, missing: Sequence[str] = ()) -> bytes | UpstreamError:
     """What the agent is told of an approval request in the state it is in; `url` is its page.
+
+    `missing`: why nobody there is now could approve it, while it waits.
 
     Raises:
         ValueError: the stored result of a finished call is not a JSON object.
@@ -160,7 +162,7 @@ def about(request: ApprovalRequest, *, url: str) -> bytes | UpstreamError:
         return _destroyed(request, url)
     match request.state:
         case State.PENDING | State.APPROVED | State.EXECUTING:
-            return pending(request, url=url)
+            return pending(request, url=url, missing=missing)
         case State.DENIED:
             return _denied(request, url)
         case State.EXPIRED:
@@ -188,9 +190,10 @@ def not_opened(request: ApprovalRequest, *, url: str) -> bytes:
     return _pending(request, url, " Your user was asked to open the page and did not, which denies nothing.")
 
 
-def pending(request: ApprovalRequest, *, url: str) -> bytes:
+def pending(request: ApprovalRequest, *, url: str, missing: Sequence[str] = ()) -> bytes:
     """The call is saved and not finished; the same call again goes on waiting and collects."""
-    return _pending(request, url, "")
+    more = f" As things are it cannot be approved: {'; '.join(missing)}. Tell your user." if missing else ""
+    return _pending(request, url, more)
 
 
 def _pending(request: ApprovalRequest, url: str, more: str) -> bytes:

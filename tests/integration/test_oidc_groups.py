@@ -15,7 +15,7 @@ from approvals.storage.engine import Database
 from tests.fakes.authorization_server import AuthorizationServer, authorization_server
 from tests.fakes.keys import VAULT
 from tests.fakes.oidc_office import Browser, Office, office, rules
-from tests.fakes.web import ADA, BY, PEOPLE, Clock
+from tests.fakes.web import ADA, BY, OTTO, PEOPLE, Clock
 from tests.fakes.web import Answer as Got
 
 ZOE = PersonId("zoe@example.com")
@@ -142,6 +142,15 @@ async def test_an_approval_whose_voter_has_run_out_does_not_run(house: Office, c
     after = await house.console.db.read(lambda tx: tx.requests.get(id_))
     assert after is not None
     assert (after.state, after.cause) == (State.CANCELLED, "revoked")
+
+
+async def test_a_request_says_on_its_page_that_nobody_there_is_could_approve(house: Office) -> None:
+    otto = await house.console.sign_in(OTTO)
+    request = await house.console.file(factors=APPROVERS)
+    path = f"/api/v1/requests/{request.id}"
+    assert (await house.console.get(path, otto)).json()["missing"] == ["nobody can approve for oidc:approvers now"]
+    await _enter(house, ZOE, "approvers")
+    assert (await house.console.get(path, otto)).json()["missing"] == []
 
 
 async def test_another_issuer_starts_with_nobody(house: Office) -> None:

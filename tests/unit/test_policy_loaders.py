@@ -154,7 +154,7 @@ def test_the_version_tells_numbers_apart_to_their_last_digit() -> None:
         ("{approval: {quorum: 0}}", "input should be greater than or equal to 1"),
         ("{approval: {factors: []}}", "at least 1"),
         ("{approval: {factors: [{group: a, count: 0}]}}", "input should be greater than or equal to 1"),
-        ("{approval: {factors: [{group: a}], quorum: 1}}", "factors stand instead of reviewers and quorum"),
+        ("{approval: {factors: [{group: a, count: 1}], quorum: 1}}", "factors stand instead of reviewers and quorum"),
         ("{approval: {reviewers: [finance]}}", "'finance' is neither group:NAME nor an e-mail address"),
         ("{approval: {reviewers: ['group:']}}", "is neither group:NAME nor an e-mail address"),
         ("{approval: {timeout: 0s}}", "a timeout is at least 1s"),

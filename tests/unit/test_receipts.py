@@ -10,7 +10,8 @@ import pytest
 from approvals.domain import receipt
 from approvals.domain.audit import START, Act, link
 from approvals.domain.fingerprint import canonical
-from approvals.domain.model import ApprovalRequest, State
+from approvals.domain.model import Answer, ApprovalRequest, State, Vote
+from approvals.domain.sign_in import SignIn
 from approvals.signing import PublicKey, Signer
 from approvals.testing import samples
 
@@ -114,3 +115,32 @@ def test_a_receipt_of_an_edited_call_commits_to_what_was_asked_and_to_what_was_d
     assert (shown["arguments"]["amount"], shown["edited_from"]["amount"]) == (50, 500)
     for what in ("arguments", "edited_from"):
         assert said[what] == receipt.committed(canonical(shown[what]), salt, what)
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        pytest.param(None, "a personal access token", id="no session"),
+        pytest.param(SignIn(method="link"), "a personal access token, begun by a one-time link", id="a link"),
+        pytest.param(
+            SignIn(method="oidc", issuer="https://id.example", acr="silver", amr=("pwd", "otp")),
+            "a personal access token, begun at https://id.example (acr silver; amr pwd, otp)",
+            id="a provider",
+        ),
+    ],
+)
+def test_a_vote_says_how_its_session_began(how: SignIn | None, words: str) -> None:
+    request = decided()
+    vote = Vote(
+        reviewer=samples.ADA.id,
+        answer=Answer.DENY,
+        binding=request.binding,
+        via="api",
+        at=request.created_at,
+        sign_in=how,
+    )
+    said = accepted(made(replace(request, votes=(vote,))))
+    assert said is not None
+    assert said["votes"][0]["known_by"] == words
+    assert said["votes"][0]["sign_in"] == (None if how is None else how.saved())
+    assert SignIn.read(said["votes"][0]["sign_in"]) == how

@@ -96,6 +96,12 @@ function deliveries(request) {
   );
 }
 
+/** Why the people there are now could not approve it. */
+function cannot(request) {
+  if (!request.missing?.length) return null;
+  return h("p", { class: "problem" }, bdi(`As things are this cannot be approved: ${request.missing.join("; ")}.`));
+}
+
 /** What is still needed and who has voted: on top of the rail, with the further actions below it. */
 export function needs(request) {
   const factors = (request.needs ?? []).map((need) =>
@@ -135,6 +141,7 @@ export function needs(request) {
     { class: "needs", "aria-label": "Votes" },
     h("h3", { class: "label", text: "Needs" }),
     h("ul", {}, factors.length ? factors : h("li", { text: "nobody" })),
+    cannot(request),
     chain(request),
     h("h3", { class: "label", text: "Votes" }),
     h("ul", {}, votes.length ? votes : h("li", { class: "muted", text: "none yet" })),

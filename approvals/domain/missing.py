@@ -1,0 +1,32 @@
+"""Who is missing: whether the people there are now could approve a request at all. Pure.
+
+A group can be emptied, or be one that nobody has signed in with yet, long after the configuration was checked. Such a
+call would wait for its whole timeout and then say only that nobody decided, so it says so from the first moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from approvals.domain import quorum
+from approvals.domain.model import ApprovalRequest, Factor, Person, State
+
+
+def missing(request: ApprovalRequest, people: Collection[Person]) -> tuple[str, ...]:
+    """A sentence for each factor that cannot be met by these people, voted or not; none for what waits for nobody."""
+    if request.state is not State.PENDING:
+        return ()
+    able = [person for person in people if quorum.why_no_authority(person, request) is None]
+    found = ((factor, _of(factor, able)) for factor in request.terms.factors)
+    return tuple(_sentence(factor, can) for factor, can in found if len(can) < factor.count)
+
+
+def _of(factor: Factor, able: Collection[Person]) -> list[Person]:
+    return sorted((one for one in able if quorum.speaks_for(one, factor)), key=lambda one: one.id)
+
+
+def _sentence(factor: Factor, can: list[Person]) -> str:
+    whom = quorum.who([factor])
+    if not can:
+        return f"nobody can approve for {whom} now"
+    return f"{factor.count} of {whom} must approve, and only {', '.join(one.label for one in can)} can now"
