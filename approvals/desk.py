@@ -23,7 +23,6 @@ from approvals.domain import attention, folding, quorum
 from approvals.domain.attention import Friction
 from approvals.domain.happening import Happened
 from approvals.domain.lifecycle import Record
-from approvals.domain.missing import missing
 from approvals.domain.model import ApprovalRequest, Cause, Decision, Person, PersonId, State
 from approvals.editing import Edits, Judged
 from approvals.errors import Conflict, Refusal, Unavailable
@@ -288,10 +287,6 @@ class Desk:
         if found is None or (person is not None and not quorum.may_see(person, found)):
             return None
         return found
-
-    async def missing(self, request: ApprovalRequest) -> tuple[str, ...]:
-        """Why the people there are now could not approve a request; empty if they could."""
-        return await self.db.read(lambda tx: missing(request, self.directory.people(tx).values()))
 
     async def search(self, query: Query, person: Person | None = None) -> list[ApprovalRequest]:
         """A page of requests; for a person, only those they may see."""

@@ -25,7 +25,19 @@ from gateway.policy.model import ApprovalSpec, Ruling, Verdict
 from gateway.protocol import answers
 from gateway.protocol.edited import is_edited
 from gateway.protocol.showing import Way
-from gateway.running import about, bad_state, come_back, limited, refused, run, run_allowed, saying, told, waits
+from gateway.running import (
+    about,
+    bad_state,
+    come_back,
+    limited,
+    refused,
+    run,
+    run_allowed,
+    saying,
+    told,
+    waits,
+    who_is_missing,
+)
 from gateway.upstreams import Result, RpcError
 from gateway.visits import Visit, row_of
 from gateway.waiting import attached, hold, is_waited_for, wait_left
@@ -316,7 +328,7 @@ async def _hold(parts: Parts, visit: Visit, request: ApprovalRequest) -> Called:
         parts.metrics.held.dec()
         parts.work.start(parts.desk.detach(request.id))
     await talking.announce(visit, current)
-    visit.missing = await parts.desk.missing(current) if current.state is State.PENDING else ()
+    visit.missing = await who_is_missing(parts, current)
     if visit.tasks and is_waited_for(current) and not talking.is_asked_anew(current):
         visit.outcome = "task"
         return TaskCreated(raw=await parts.tasks.create(current))

@@ -13,6 +13,7 @@ from typing import Any
 
 from approvals.domain import fingerprint
 from approvals.domain.lifecycle import open_question
+from approvals.domain.missing import missing
 from approvals.domain.model import OPEN_STATES, ApprovalRequest, State
 from gateway.answering import AnswerCheck, Run
 from gateway.asking import LinePeer, ParkingPeer, Side, peer_of
@@ -100,6 +101,14 @@ def about(parts: Parts, visit: Visit, request: ApprovalRequest) -> Result | RpcE
     if isinstance(said, answers.UpstreamError):
         return RpcError(code=said.code, message=said.message, data=said.data)
     return Result(raw=said, is_error=request.state is not State.SUCCEEDED)
+
+
+async def who_is_missing(parts: Parts, request: ApprovalRequest) -> tuple[str, ...]:
+    """Why the people there are now could not approve a request that waits for them."""
+    if request.state is not State.PENDING:
+        return ()
+    desk = parts.desk
+    return await desk.db.read(lambda tx: missing(request, desk.directory.people(tx).values()))
 
 
 def saying(parts: Parts, request: ApprovalRequest) -> str:

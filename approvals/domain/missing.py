@@ -17,16 +17,12 @@ def missing(request: ApprovalRequest, people: Collection[Person]) -> tuple[str, 
     if request.state is not State.PENDING:
         return ()
     able = [person for person in people if quorum.why_no_authority(person, request) is None]
-    found = ((factor, _of(factor, able)) for factor in request.terms.factors)
-    return tuple(_sentence(factor, can) for factor, can in found if len(can) < factor.count)
+    found = ((factor, quorum.within_reach(request, factor, able)) for factor in request.terms.factors)
+    return tuple(_sentence(factor, reach) for factor, reach in found if reach < factor.count)
 
 
-def _of(factor: Factor, able: Collection[Person]) -> list[Person]:
-    return sorted((one for one in able if quorum.speaks_for(one, factor)), key=lambda one: one.id)
-
-
-def _sentence(factor: Factor, can: list[Person]) -> str:
+def _sentence(factor: Factor, reach: int) -> str:
     whom = quorum.who([factor])
-    if not can:
+    if not reach:
         return f"nobody can approve for {whom} now"
-    return f"{factor.count} of {whom} must approve, and only {', '.join(one.label for one in can)} can now"
+    return f"{factor.count} of {whom} must approve, and only {reach} can now"

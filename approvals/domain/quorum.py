@@ -129,6 +129,11 @@ def tally(request: ApprovalRequest, people: Mapping[PersonId, Person]) -> tuple[
     )
 
 
+def within_reach(request: ApprovalRequest, factor: Factor, able: Iterable[Person]) -> int:
+    """How far a factor could come, if all of these people, who may decide, approved."""
+    return _places_taken([_places(one, factor, request) for one in able])
+
+
 def _places(voter: Person, factor: Factor, request: ApprovalRequest) -> list[PersonId]:
     """Whose places in a factor a vote can take: the voter's own, or that of somebody they stand for."""
     return [one.id for one in (voter, *represented(voter, request)) if speaks_for(one, factor)]

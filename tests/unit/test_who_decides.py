@@ -143,7 +143,7 @@ TWO = (Factor(members=("group:finance",), count=2), Factor(members=("group:secur
         pytest.param([person("a", "finance"), person("b", "finance", "security")], (), id="enough, one for both"),
         pytest.param(
             [person("a", "finance"), person("b", "security")],
-            ("2 of finance must approve, and only A can now",),
+            ("2 of finance must approve, and only 1 can now",),
             id="one too few",
         ),
         pytest.param(
@@ -170,6 +170,16 @@ TWO = (Factor(members=("group:finance",), count=2), Factor(members=("group:secur
 )
 def test_a_request_says_at_once_who_is_missing(people: list[Person], said: tuple[str, ...]) -> None:
     assert missing(samples.request(given=samples.terms(*TWO)), people) == said
+
+
+def test_a_delegate_helps_and_takes_one_place_only() -> None:
+    away = person("a", "security")
+    request = samples.request(given=samples.terms(*TWO))
+    there = [person("b", "finance"), person("c", "finance", stands_for=(away,))]
+    assert missing(request, there) == ()
+    assert missing(
+        request, [person("c", "finance", stands_for=(person("b", "finance"),)), person("s", "security")]
+    ) == ("2 of finance must approve, and only 1 can now",)
 
 
 def test_the_agent_is_told_so_too() -> None:
