@@ -305,7 +305,7 @@ async def test_a_comment_and_every_step_are_in_the_timeline(console: Console) ->
         ("commented", "pending", "pending", ADA, "Ada"),
         ("vetoed", "pending", "denied", ADA, "Ada"),
     ]
-    assert answer.json()["events"][1]["detail"] == {"note": "asked them by phone"}
+    assert answer.json()["events"][1]["detail"] == {"note": "asked them by phone", "via": "web"}
 
 
 @pytest.mark.parametrize("who", [VERA, AUDREY])
