@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from approvals import stopped
-from approvals.domain import grants, quorum, shapes
+from approvals.domain import grant_words, grants, quorum, shapes
 from approvals.domain.grants import Grant
 from approvals.domain.happening import Event, Happened
 from approvals.domain.lifecycle import Note, note
@@ -97,7 +97,9 @@ def cover(room: Room, request: ApprovalRequest, grant: Grant) -> ApprovalRequest
     if amount is None:
         raise ValueError(f"{grant.id} does not cover {request.id}")
     after = room.move(request, Happened(event=Event.COVERED, actor=CLOCK, grant=grant))
-    room.tx.grants.use(grant, request.id, amount)
+    used = room.tx.grants.use(grant, request.id, amount)
+    # Quietly, where the grant was given: nobody has to do anything.
+    room.tx.alerts.owe(room.threads(grant.origin), grant_words.used(used, after), request=grant.origin.id)
     return after
 
 

@@ -25,6 +25,8 @@ Routes = Callable[[Tx, Terms], list[tuple[str, str]]]
 Owners = Callable[[Tx, PersonId], list[tuple[str, str]]]
 """The (channel, target) pairs on which the human behind an agent is told how a call of it ended."""
 Result = ApprovalRequest | Refusal
+THREADED = frozenset({"slack"})
+"""Channels whose cards have a thread of their own; their refs say where."""
 
 
 def nobody(_tx: Tx, _owner: PersonId) -> list[tuple[str, str]]:
@@ -107,6 +109,11 @@ class Room:
         ids = {*quorum.named_in(request.votes)} | {PersonId(r.actor) for r in history if "@" in r.actor}
         found = (self.directory.person(self.tx, person_id) for person_id in ids)
         return {person.id: person for person in found if person is not None}
+
+    def threads(self, request: ApprovalRequest) -> list[tuple[str, str]]:
+        """Under the cards of a request, on channels that have a place there."""
+        refs = [(row.channel, row.ref) for row in self.tx.messages.for_request(request.id) if row.channel in THREADED]
+        return [(channel, f"{ref['channel']}/{ref['ts']}") for channel, ref in refs if ref is not None]
 
     def history(self, request: ApprovalRequest) -> list[Record]:
         """The request's ledger, oldest first."""

@@ -20,8 +20,6 @@ from approvals.room import Result, Room
 COMMENTS_MAX = 200
 QUESTIONS_MAX, OPEN_MAX = 10, 3
 ANSWER_MAX = 2_000
-THREADED = frozenset({"slack"})
-"""Channels whose cards have a thread of their own; their refs say where."""
 
 
 def comment(room: Room, request_id: str, *, by: PersonId, via: str, text: str) -> Result:
@@ -42,7 +40,7 @@ def comment(room: Room, request_id: str, *, by: PersonId, via: str, text: str) -
     room.tx.requests.append(row, request.binding)
     room.tx.snoozes.wake(request.id, but=person.id)
     line = f"{visible(person.label)} wrote: {visible_lines(redact_text(clean(text) or ''))}"
-    room.tx.alerts.owe(_threads(room, request), line, request=request.id)
+    room.tx.alerts.owe(room.threads(request), line, request=request.id)
     return request
 
 
@@ -75,12 +73,6 @@ def answer(room: Room, request_id: str, *, agent: str, text: str) -> Result:
     if open_question(request) is None:
         return Invalid(field="answer", why="nobody has asked you anything about this call, so it was not kept")
     return room.move(request, Happened(event=Event.ANSWERED, actor=f"agent:{agent}", answer=said))
-
-
-def _threads(room: Room, request: ApprovalRequest) -> list[tuple[str, str]]:
-    """Under the cards of a request, on channels that have a place there."""
-    refs = [(row.channel, row.ref) for row in room.tx.messages.for_request(request.id) if row.channel in THREADED]
-    return [(channel, f"{ref['channel']}/{ref['ts']}") for channel, ref in refs if ref is not None]
 
 
 def _may_not_ask(person: Person, request: ApprovalRequest) -> Refusal | None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from approvals.domain import plain, shapes
 from approvals.domain.grants import Grant
+from approvals.domain.model import ApprovalRequest
 from approvals.domain.redact import HIDDEN
 from approvals.domain.shapes import Anything, Matcher, OneOf, Prefix, Range
 
@@ -40,6 +41,13 @@ def described(loosened: Mapping[str, Matcher], base: Any) -> list[Place]:
 def without_values(found: list[Place]) -> list[Place]:
     """The same for who may not read the arguments."""
     return [Place(argument=one.argument, kind=one.kind, words=HIDDEN) for one in found]
+
+
+def used(grant: Grant, request: ApprovalRequest) -> str:
+    """The line that tells of a use, without a word of the call's arguments."""
+    what = f"{plain.visible(request.call.tool)} on {plain.visible(request.call.server)}"
+    left = f"{grant.uses_left} of {grant.proposal.uses} left"
+    return f"Nobody was asked: {what} for {plain.visible(request.caller.agent)}, by {grant.id} ({left}). {request.id}"
 
 
 def _place(at: str, matcher: Matcher | None, value: Any) -> Place:

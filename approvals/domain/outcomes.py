@@ -23,13 +23,17 @@ _EXPIRED = {
 
 
 def owner_to_tell(before: ApprovalRequest, after: ApprovalRequest, actor: str) -> PersonId | None:
-    """Whom to tell that a step ended it: not who ended it themselves, and not of what the agent took back."""
+    """Whom to tell that a step ended it: not who ended it themselves, and not of what the agent took back.
+
+    Nor of what a standing grant let run and went well: nobody waited for it.
+    """
     owner = after.caller.owner
     if owner is None or before.state not in OPEN_STATES or after.state in OPEN_STATES:
         return None
     owner = PersonId(owner.lower())
     theirs = actor.lower() == owner or any(vote.reviewer == owner for vote in after.votes)
-    return None if theirs or after.cause is Cause.CLIENT_CANCELLED else owner
+    unasked = after.covered is not None and after.state is State.SUCCEEDED
+    return None if theirs or unasked or after.cause is Cause.CLIENT_CANCELLED else owner
 
 
 def line(request: ApprovalRequest, *, url: str) -> str:

@@ -80,6 +80,18 @@ async def test_a_call_of_the_shape_runs_without_asking_anybody(home: House) -> N
     assert (told.grant.used, told.grant.uses_left) == (1, 4)
 
 
+async def test_each_use_is_told_under_the_card_that_the_grant_was_given_with(home: House) -> None:
+    origin = await given(home)
+    cards = await home.db.read(lambda tx: tx.messages.for_request(origin.id))
+    card = next(one for one in cards if one.channel == "slack")
+    await home.db.write(lambda tx: tx.messages.done(card.id, {"channel": "C1", "ts": "1.2"}, 1))
+    covered = await home.file(pay(20))
+    [line] = await home.db.write(lambda tx: tx.alerts.take_due("one", timedelta(minutes=1), 9))
+    assert (line.channel, line.target) == ("slack", "C1/1.2")
+    assert f"(4 of 5 left). {covered.id}" in line.text
+    assert origin.id != covered.id
+
+
 async def test_what_is_outside_of_it_is_asked_about(home: House) -> None:
     await given(home)
     for arguments in (pay(100.5), pay(5, "bolt"), pay("5"), {**pay(5), "note": ""}):
