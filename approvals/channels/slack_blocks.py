@@ -33,6 +33,8 @@ class Action(StrEnum):
     APPROVE = "approve"
     RAISE = "raise"
     """Approves, and raises what the call goes over for an hour."""
+    TRUST = "trust"
+    """Approves, and lets the very same call run again for a quarter of an hour."""
     DENY = "deny"
     EDIT = "edit"
     """Opens the arguments to be changed before they are approved."""
@@ -157,6 +159,16 @@ def raise_button(card: Card) -> Json:
     )
     sure = parts.confirm("Approve and raise for 1 hour?", what, "Approve and raise")
     return parts.button(Action.RAISE, "Approve, raise for 1 hour", value=button_value(card), confirm=sure)
+
+
+def trust_button(card: Card) -> Json:
+    """Approve and let the same call run again, which always asks once more: it is about further calls, too."""
+    what = (
+        f"This call runs once, and for 15 minutes {card.agent} may make the very same call up to 5 more times without "
+        "asking. To let other calls like it run, approve on the page."
+    )
+    sure = parts.confirm("Approve the same for 15 min?", what, "Approve and trust")
+    return parts.button(Action.TRUST, "Approve, same for 15 min", value=button_value(card), confirm=sure)
 
 
 def deny_button(card: Card) -> Json:
@@ -351,8 +363,9 @@ def _buttons(card: Card) -> Json:
         approve = parts.button(Action.APPROVE, "Approve…", value=button_value(card), style="primary")
     page = parts.link_button(Action.OPEN, "Open the page", card.url)
     raises = [raise_button(card)] if card.raises and where is Reach.CARD else []
+    trust = [trust_button(card)] if card.trustable and where is Reach.CARD else []
     edit = edit_button(card)
-    return parts.actions(approve, *raises, deny_button(card), *edit, view, page, menu(card), block_id="answers")
+    return parts.actions(approve, *raises, *trust, deny_button(card), *edit, view, page, menu(card), block_id="answers")
 
 
 def _so_far(card: Card) -> list[Json]:

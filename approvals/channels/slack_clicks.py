@@ -7,7 +7,6 @@ is not one we keep up to date decides nothing, whatever it says on it.
 
 from __future__ import annotations
 
-from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -21,7 +20,7 @@ from approvals.channels.slack_parts import Json
 from approvals.channels.slack_payloads import Click, Command, Submission, Who
 from approvals.channels.slack_people import SlackPeople
 from approvals.channels.slack_reading import Reading, Seen
-from approvals.channels.slack_submissions import RAISED_FOR, Ack, Submissions, Then
+from approvals.channels.slack_submissions import RAISED_FOR, TRUSTED, Ack, Submissions, Then
 from approvals.channels.slack_telling import Telling, private
 from approvals.deciding import WHO_CANCELS
 from approvals.desk import Desk
@@ -30,7 +29,10 @@ from approvals.domain.model import Answer, Cause, Decision, State
 from approvals.errors import AlreadyDecided, ConfirmNeeded, Expired, NotAllowed, NotFound, Refusal, StaleBinding
 
 PRESSES_KEPT = 1_000
-ANSWERS: dict[str, Answer] = {Action.APPROVE: Answer.APPROVE, Action.RAISE: Answer.APPROVE, Action.DENY: Answer.DENY}
+BESIDES = {Action.RAISE: views.CONFIRM_RAISE, Action.TRUST: views.CONFIRM_TRUST}
+"""The buttons that approve and do more, with the form of who has to confirm it."""
+ANSWERS: dict[str, Answer] = {Action.APPROVE: Answer.APPROVE, Action.DENY: Answer.DENY}
+ANSWERS |= dict.fromkeys(BESIDES, Answer.APPROVE)
 """What the buttons that decide say."""
 USAGE = "Type “list” to see what waits for you, or a request id (req_…) to open one call."
 
@@ -105,8 +107,8 @@ class Clicks:
         match Action(click.action):
             case Action.APPROVE:
                 return await self._approve(click, seen)
-            case Action.RAISE:
-                return await self._approve_and_raise(click, seen)
+            case Action.RAISE | Action.TRUST:
+                return await self._approve_and_more(click, seen)
             case Action.DENY | Action.EDIT:
                 return await self._form(click, seen)
             case Action.VIEW:
@@ -161,23 +163,31 @@ class Clicks:
             case Reach.PAGE:
                 raise NotAllowed(why=f"it is too long to be read in Slack. Decide on the page: {seen.card.url}")
 
-    async def _approve_and_raise(self, click: Click, seen: Seen) -> Then | None:
+    async def _approve_and_more(self, click: Click, seen: Seen) -> Then | None:
         await self._may_decide(click, seen, Answer.APPROVE)
         if click.view is not None or blocks.reach(seen.card) is not Reach.CARD:
-            raise NotAllowed(why=f"a limit is raised where the whole call is read. Decide on the page: {seen.card.url}")
-        await self._decide(click, seen, Answer.APPROVE, raise_for=RAISED_FOR)
+            what = "a limit is raised" if click.action == Action.RAISE else "calls are trusted"
+            raise NotAllowed(why=f"{what} where the whole call is read. Decide on the page: {seen.card.url}")
+        await self._decide(click, seen, Answer.APPROVE)
         return None
 
-    async def _decide(self, click: Click, seen: Seen, answer: Answer, *, raise_for: timedelta | None = None) -> None:
-        decision = Decision(reviewer=seen.person.id, answer=answer, binding=click.binding, via=VIA, raise_for=raise_for)
+    async def _decide(self, click: Click, seen: Seen, answer: Answer) -> None:
+        decision = Decision(
+            reviewer=seen.person.id,
+            answer=answer,
+            binding=click.binding,
+            via=VIA,
+            raise_for=RAISED_FOR if click.action == Action.RAISE else None,
+            grant=TRUSTED if click.action == Action.TRUST else None,
+        )
         await self._desk.decide(click.request_id, decision)
 
     async def _ask_again(self, click: Click, needed: ConfirmNeeded) -> None:
         card = await self._reading.card(click.request_id)
         if card is not None:
-            raising = click.action == Action.RAISE
+            callback = next((form for one, form in BESIDES.items() if one == click.action), views.CONFIRM)
             why, level = str(needed.fields["why"]), int(needed.fields["level"])
-            view = views.confirm(card, why=why, level=level, raising=raising)
+            view = views.confirm(card, why=why, level=level, callback=callback)
             await self._telling.show(click, view, on_top=_is_in_modal(click))
 
     async def _may_decide(self, click: Click, seen: Seen, answer: Answer) -> None:

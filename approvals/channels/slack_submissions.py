@@ -21,12 +21,15 @@ from approvals.channels.slack_views import Kept
 from approvals.desk import Desk
 from approvals.domain.attention import YES
 from approvals.domain.model import Answer, Decision, Person
+from approvals.domain.shapes import Proposal
 from approvals.editing import read_arguments
 from approvals.errors import ConfirmNeeded, Invalid, PolicyRefuses, Refusal, Unfit
 
 ERROR = 500
 """Characters of what stands beside a field that is wrong."""
 RAISED_FOR = timedelta(hours=1)
+TRUSTED = Proposal(places=(), lasts=timedelta(minutes=15), uses=5)
+"""The very same call; what may vary is chosen on the page."""
 """What the button says."""
 Then = Callable[[], Awaitable[None]]
 Act = Callable[[Person], Awaitable[object]]
@@ -61,7 +64,7 @@ class Submissions:
                 return await self._denied(submission, remembered)
             case views.EDIT:
                 return await self._edited(submission, remembered)
-            case views.CONFIRM | views.CONFIRM_RAISE:
+            case views.CONFIRM | views.CONFIRM_RAISE | views.CONFIRM_TRUST:
                 return await self._confirmed(submission, remembered)
             case views.UNEXPECTED:
                 return await self._unexpected(submission, remembered)
@@ -104,7 +107,7 @@ class Submissions:
         return await self._done(submission, approve, "Not approved", late, answer=Answer.APPROVE)
 
     async def _confirmed(self, submission: Submission, remembered: Kept) -> Ack:
-        raising = submission.view.callback_id == views.CONFIRM_RAISE
+        form = submission.view.callback_id
 
         async def approve(person: Person) -> None:
             decision = Decision(
@@ -112,7 +115,8 @@ class Submissions:
                 answer=Answer.APPROVE,
                 binding=remembered.binding,
                 via=VIA,
-                raise_for=RAISED_FOR if raising else None,
+                raise_for=RAISED_FOR if form == views.CONFIRM_RAISE else None,
+                grant=TRUSTED if form == views.CONFIRM_TRUST else None,
                 confirm=submission.typed.get(views.CONFIRM, YES),
             )
             await self._desk.decide(remembered.request_id, decision)

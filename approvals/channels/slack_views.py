@@ -18,7 +18,7 @@ from approvals.channels.slack_parts import Json
 from approvals.domain.card import Card
 
 FULL_CALL, DENY, EDIT, NOTICE, HOME = "full_call", "deny", "edit", "notice", "home"
-CONFIRM, CONFIRM_RAISE, UNEXPECTED = "confirm", "confirm_raise", "unexpected"
+CONFIRM, CONFIRM_RAISE, CONFIRM_TRUST, UNEXPECTED = "confirm", "confirm_raise", "confirm_trust", "unexpected"
 PRESET, WORDS, ARGUMENTS = "preset", "words", "arguments"
 REASONS = (
     ("wrong_arguments", "The arguments are wrong"),
@@ -114,7 +114,10 @@ def deny(card: Card) -> Json:
     return parts.modal("Deny this call", [what, preset, own], callback_id=DENY, metadata=metadata, submit="Deny")
 
 
-def confirm(card: Card, *, why: str, level: int, raising: bool) -> Json:
+SUBMITS = {CONFIRM: "Approve", CONFIRM_RAISE: "Approve and raise", CONFIRM_TRUST: "Approve and trust"}
+
+
+def confirm(card: Card, *, why: str, level: int, callback: str = CONFIRM) -> Json:
     """Asks once more, or for the name of the tool, of who approves too fast."""
     body = [
         parts.section(f"{card.tool} on {card.server}, asked for by {card.agent}", block_id="what"),
@@ -128,9 +131,9 @@ def confirm(card: Card, *, why: str, level: int, raising: bool) -> Json:
     return parts.modal(
         "Approve this call?",
         body,
-        callback_id=CONFIRM_RAISE if raising else CONFIRM,
+        callback_id=callback,
         metadata=Kept(request_id=card.request_id, binding=card.binding).text(),
-        submit="Approve and raise" if raising else "Approve",
+        submit=SUBMITS[callback],
     )
 
 

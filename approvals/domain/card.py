@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from approvals.domain import expecting, plain, raising
+from approvals.domain import expecting, grants, plain, raising
 from approvals.domain.answered import answered_in
 from approvals.domain.cancel_window import runs_at
 from approvals.domain.changes import changes, masked
@@ -91,6 +91,8 @@ class Card:
     url: str
     over: tuple[str, ...] = ()
     raises: tuple[str, ...] = ()
+    trustable: bool = False
+    """May an approval let more calls like it run?"""
     questions: tuple[CardQuestion, ...] = ()
     asks_expected: bool = False
     expected_line: str | None = None
@@ -154,6 +156,7 @@ def make_card(
         url=url,
         over=tuple(_line(f"{one.name}: {one.most} {one.words}") for one in request.over),
         raises=_raises(request) if open_now else (),
+        trustable=open_now and grants.why_not_offered(request) is None,
         questions=_questions(request, people),
         asks_expected=expecting.is_asked(request),
         expected_line=_expected(history, _names(people)),

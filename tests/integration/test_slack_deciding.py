@@ -37,7 +37,7 @@ async def at(sqlite_url: str, way: str) -> AsyncIterator[Office]:
 @BOTH
 async def test_approve_decides_and_the_card_follows_the_call_to_its_end(at: Office) -> None:
     asked, card = await at.asked()
-    assert labels(card) == ["Approve", "Deny…", "Edit…", "View full call", "Open the page"]
+    assert labels(card) == ["Approve", "Approve, same for 15 min", "Deny…", "Edit…", "View full call", "Open the page"]
     answer = await at.slack.press(at.people["ada"], card, "approve")
     assert answer.acked
     saved = await at.at.now(asked)
@@ -460,3 +460,15 @@ async def test_who_may_not_decide_raises_nothing(at: Office) -> None:
     await at.slack.press(at.people["ada"], card, "raise")
     assert (await at.at.now(asked)).state is State.PENDING
     assert await at.at.db.read(lambda tx: tx.raises.of_request(asked.id)) == []
+
+
+async def test_approving_can_let_the_same_call_run_again_for_a_quarter_of_an_hour(at: Office) -> None:
+    asked, card = await at.asked()
+    answer = await at.slack.press(at.people["ada"], card, "trust")
+    assert answer.acked
+    [made] = await at.at.db.read(lambda tx: tx.grants.of_request(asked.id))
+    assert (made.proposal.places, made.uses_left, made.until) == ((), 5, at.at.clock.now + timedelta(minutes=15))
+    await at.deliver()
+    assert "via Slack, granting up to 5 more calls of its shape until 14:17 UTC" in card.text
+    _, card = await at.asked({"n": 1}, risk="financial")
+    assert "Approve, same for 15 min" not in labels(card)
