@@ -17,6 +17,7 @@ from approvals.domain.answered import answered_in
 from approvals.domain.cancel_window import runs_at
 from approvals.domain.changes import changes, masked
 from approvals.domain.excerpt import result_excerpt
+from approvals.domain.hushing import hushed, hushed_ledger
 from approvals.domain.lifecycle import Record
 from approvals.domain.model import Answer, ApprovalRequest, Cause, Client, Person, PersonId, State, Vote
 from approvals.domain.quorum import Need
@@ -116,7 +117,8 @@ def make_card(
     history: Iterable[Record] = (),
 ) -> Card:
     """The card of a request as it is now; its ledger adds who took it back and when it ended."""
-    needs, history = tuple(needs), tuple(history)
+    needs, history = tuple(needs), hushed_ledger(request, history)
+    request = hushed(request)
     redactor = Redactor()
     arguments = json.loads(request.call.arguments)
     shown = plain.visible_lines(plain.pretty(redactor.value(redactor.places(arguments, request.terms.redact))))

@@ -106,10 +106,11 @@ _FLAG = re.compile(
 
 
 class Redactor:
-    """Redacts one thing after another and counts what it hid."""
+    """Redacts one thing after another, counts what it hid, and knows the values that it hid for their place or name."""
 
     def __init__(self) -> None:
         self.hidden = 0
+        self.known: set[str] = set()
 
     def places(self, value: Any, places: Iterable[Steps]) -> Any:
         """A JSON value with everything hidden that stands at these places; what is not there is passed over."""
@@ -138,6 +139,7 @@ class Redactor:
     def _place(self, value: Any, steps: Steps) -> Any:
         if not steps:
             self.hidden += value != HIDDEN
+            self._learn(value)
             return HIDDEN
         step, rest = steps[0], steps[1:]
         if isinstance(value, dict) and isinstance(step, str):
@@ -145,6 +147,13 @@ class Redactor:
         if isinstance(value, list) and not isinstance(step, str):
             return [self._place(item, rest) if step in {None, at} else item for at, item in enumerate(value)]
         return value
+
+    def _learn(self, value: Any) -> None:
+        if isinstance(value, dict | list):
+            for item in value.values() if isinstance(value, dict) else value:
+                self._learn(item)
+        elif isinstance(value, str | int | float) and not isinstance(value, bool) and value != HIDDEN:
+            self.known.add(str(value))
 
     def _object(self, members: dict[str, Any]) -> dict[str, Any]:
         label = next((members[k] for k in _LABELS if isinstance(members.get(k), str)), None)
@@ -155,6 +164,8 @@ class Redactor:
             name = self._unused(self.text(key), out)
             hide = secret and _can_be_secret(item)
             self.hidden += hide
+            if hide:
+                self._learn(item)
             out[name] = HIDDEN if hide else self.value(item)
         return out
 

@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Select, or_
+from sqlalchemy import Select, or_, select
 from sqlalchemy.sql.expression import ColumnElement
 
+from approvals.domain.hushing import hush_from
 from approvals.domain.redact import redact_text
 from approvals.storage.frame import Frame
+from approvals.storage.rows import terms_from_json
 from approvals.storage.tables import requests
 from approvals.storage.vault import Cells
 
@@ -40,18 +42,25 @@ def ids_saying(tx: Frame, q: str, within: Select[Any], limit: int) -> tuple[list
     for start in range(0, len(rows), 100):
         page = rows[start : start + 100]
         cells = tx.cells_of(row.id for row in page if not row.named)
-        found += [row.id for row in page if row.named or _says(row, q, cells)]
+        found += [row.id for row in page if row.named or _says(tx, row, q, cells)]
         if len(found) >= limit:
             return found[:limit], True
     return found, len(rows) < OPENED
 
 
-def _says(row: Any, q: str, cells: Mapping[str, Cells]) -> bool:
+def _says(tx: Frame, row: Any, q: str, cells: Mapping[str, Cells]) -> bool:
     if row.destroyed_at is not None or row.id not in cells:
         return False
     text, wanted = cells[row.id].open(requests.c.justification, row.justification), q.casefold()
     # A secret that is hidden from whoever reads must not be found out by searching for it, letter by letter.
-    return wanted in text.casefold() and wanted in redact_text(text).casefold()
+    return wanted in text.casefold() and wanted in _as_shown(tx, row.id, text, cells[row.id]).casefold()
+
+
+def _as_shown(tx: Frame, id: str, text: str, cells: Cells) -> str:
+    columns = (requests.c.arguments, requests.c.edited_from)
+    row = tx.conn.execute(select(*columns, requests.c.terms).where(requests.c.id == id)).one()
+    stored = [cells.open(column, getattr(row, column.name)) for column in columns]
+    return redact_text(hush_from(stored, terms_from_json(row.terms).redact).text(text))
 
 
 def in_order(found: Sequence[Any], ids: Sequence[str]) -> list[Any]:

@@ -7,7 +7,7 @@ seen is not there, before anything else is said. A refusal that knows the curren
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -17,6 +17,7 @@ from approvals import attending
 from approvals.access import Access, access
 from approvals.domain import changes, expecting, fingerprint, quorum, redact
 from approvals.domain.expecting import Expectation
+from approvals.domain.hushing import hushed_ledger
 from approvals.domain.lifecycle import Note, Record
 from approvals.domain.missing import missing
 from approvals.domain.model import Answer, ApprovalRequest, Cause, Decision, State
@@ -55,8 +56,8 @@ async def timeline(request: web.Request) -> web.StreamResponse:
     parts, person = request.app[PARTS], request[VISITOR].person
 
     def look(tx: Tx) -> bytes:
-        history = tx.requests.events(found.id)
         full = quorum.may_see_in_full(person, found)
+        history = _ledger(tx, found, full=full)
         names = view(tx, parts.directory, person, (row.actor for row in history))
         return dumps(
             {
@@ -170,7 +171,8 @@ async def _one_of_many(parts: WebParts, visitor: Visitor, item: BulkItemIn, batc
 async def _shaped(parts: WebParts, visitor: Visitor, found: ApprovalRequest) -> Raw:
     def look(tx: Tx) -> Raw:
         messages, raises = tx.messages.for_request(found.id), tx.raises.of_request(found.id)
-        history = tx.requests.events(found.id)
+        full = quorum.may_see_in_full(visitor.person, found)
+        history = _ledger(tx, found, full=full)
         comments = [row for row in history if row.event is Note.COMMENTED]
         said = expecting.answers(history) if expecting.is_asked(found) else ()
         named = [*quorum.named_in(found.votes), *(one.person for one in said)]
@@ -179,10 +181,9 @@ async def _shaped(parts: WebParts, visitor: Visitor, found: ApprovalRequest) -> 
         named += [one for grant in given for one in grant.given_by]
         named += found.covered.given_by if found.covered is not None else ()
         seen_by = view(tx, parts.directory, visitor.person, named, snoozed=tx.snoozes.of(visitor.person.id))
-        full = quorum.may_see_in_full(visitor.person, found)
         more = {
             "confirm": step_for(tx, parts, visitor, found),
-            "expected": [_expectation(one, seen_by) for one in said],
+            "expected": [_expectation(one, seen_by, full=full) for one in said],
             "may_say_expected": expecting.is_asked(found) and quorum.may_speak_of(visitor.person, found),
             "comments": [_comment(row, seen_by, full=full) for row in comments],
             "deliveries": [_delivery(row) for row in messages],
@@ -204,12 +205,12 @@ def step_for(tx: Tx, parts: WebParts, visitor: Visitor, found: ApprovalRequest) 
     return None if step is None else asdict(step)
 
 
-def _expectation(one: Expectation, names: View) -> dict[str, Any]:
+def _expectation(one: Expectation, names: View, *, full: bool) -> dict[str, Any]:
     return {
         "person": one.person,
         "name": names.name(one.person),
         "as_expected": one.as_expected,
-        "note": one.note,
+        "note": one.note if full or one.note is None else redact.redact_text(one.note),
         "at": moment(one.at),
     }
 
@@ -238,6 +239,11 @@ def _arguments(sent: dict[str, Any] | None) -> bytes | None:
         return None if sent is None else fingerprint.canonical(sent)
     except ValueError as err:
         raise problems.invalid("/arguments", f"they have no exact form ({err})") from None
+
+
+def _ledger(tx: Tx, request: ApprovalRequest, *, full: bool) -> Sequence[Record]:
+    history = tx.requests.events(request.id)
+    return history if full else hushed_ledger(request, history)
 
 
 def _entry(row: Record, names: View, *, full: bool) -> dict[str, Any]:

@@ -9,8 +9,10 @@ from aiohttp import web
 
 from approvals.access import Access, access
 from approvals.domain import quorum
+from approvals.domain.hushing import hush_of
 from approvals.domain.model import ApprovalRequest
 from approvals.domain.raising import Raise
+from approvals.domain.redact import redact_text
 from approvals.errors import Refusal
 from approvals.raises import Raises
 from approvals.storage.tx import Tx
@@ -61,6 +63,12 @@ async def revoke(request: web.Request) -> web.StreamResponse:
     return answer(request, dumps(written(ended.one, ended.request, seen_by)))
 
 
+def _words(one: Raise, request: ApprovalRequest, seen_by: View) -> str:
+    if quorum.may_see_in_full(seen_by.person, request):
+        return one.over.words
+    return redact_text(hush_of(request).text(one.over.words))
+
+
 def written(one: Raise, request: ApprovalRequest, seen_by: View) -> dict[str, Any]:
     """A raise as this person sees it."""
     return {
@@ -68,7 +76,7 @@ def written(one: Raise, request: ApprovalRequest, seen_by: View) -> dict[str, An
         "limit": one.over.name,
         "max": one.over.most,
         "to": one.over.to,
-        "words": one.over.words,
+        "words": _words(one, request, seen_by),
         "request": one.request,
         "server": request.call.server,
         "tool": request.call.tool,

@@ -24,6 +24,7 @@ from approvals.domain.cancel_window import runs_at
 from approvals.domain.changes import changes, masked
 from approvals.domain.folding import likeness
 from approvals.domain.grants import Covered
+from approvals.domain.hushing import hushed
 from approvals.domain.model import ApprovalRequest, Outcome, Person, PersonId, Question, State, Steps, Vote
 from approvals.domain.snoozing import Snooze
 from approvals.storage.tx import Tx
@@ -60,6 +61,7 @@ def view(
 def write(request: ApprovalRequest, view: View, more: Mapping[str, Any] | None = None) -> Raw:
     """The `Request` of the contract; lists leave out where its cards are, and what it raised (`more`)."""
     full = quorum.may_see_in_full(view.person, request)
+    request = request if full else hushed(request)
     members = {**_what(request, view, full=full), **_how_it_stands(request, view, full=full)}
     return join({**members, **(more or {})})
 
@@ -160,7 +162,9 @@ def _how_it_stands(request: ApprovalRequest, view: View, *, full: bool) -> dict[
         "terms": _terms(request),
         "trace": [dict(step) for step in request.trace] if full else [],
         "outcome": _outcome(request.outcome, full=full) if request.outcome is not None else None,
-        "over": [{"limit": o.name, "max": o.most, "to": o.to, "words": o.words} for o in request.over],
+        "over": [
+            {"limit": o.name, "max": o.most, "to": o.to, "words": _text(o.words, full=full)} for o in request.over
+        ],
         "questions": [_question(one, view, full=full) for one in request.questions],
         "may_raise": raising.offered(request),
         "why_no_grant": grants.why_not_offered(request),
@@ -201,7 +205,7 @@ def _vote(vote: Vote, view: View, *, full: bool) -> dict[str, Any]:
         "name": view.name(vote.reviewer),
         "on_behalf": [{"id": one, "name": view.name(one)} for one in vote.on_behalf],
         "decision": vote.answer.value,
-        "reason": vote.reason,
+        "reason": _text(vote.reason, full=full),
         "at": moment(vote.at),
         "via": vote.via,
         "raise_seconds": None if vote.raise_for is None else int(vote.raise_for.total_seconds()),

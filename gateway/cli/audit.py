@@ -14,7 +14,7 @@ from approvals.notary import line as checkpoint_line
 from approvals.signing import PublicKey
 from gateway.cli.audit_formats import csv_header, csv_line, json_line, ocsf
 from gateway.cli.common import FAILED, config_option, fail, json_option, run, say
-from gateway.cli.proofs import every_checkpoint, every_entry, public_key, read_lines, signer_for
+from gateway.cli.proofs import every_checkpoint, every_entry, every_outgoing, public_key, read_lines, signer_for
 from gateway.cli.session import opened
 
 FLAWS_SHOWN = 20
@@ -97,7 +97,7 @@ def verify(file: Path | None, key_file: Path | None, kept: Path | None, config: 
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Where to (default: standard output).")
 @config_option
 def export(form: str, output: Path | None, config: Path | None) -> None:
-    """Print the whole chain, oldest first.
+    """Print the whole chain, oldest first, with secrets hidden.
 
     jsonl can be verified again (it has the signed heads too); csv is safe to open in a spreadsheet; ocsf is one event
     of the class API Activity a line.
@@ -105,7 +105,7 @@ def export(form: str, output: Path | None, config: Path | None) -> None:
 
     async def job() -> None:
         async with opened(config) as session:
-            lines = _exported(form, every_entry(session.db))
+            lines = _exported(form, every_outgoing(session.db))
             heads = [checkpoint_line(one) for one in await every_checkpoint(session.db)] if form == "jsonl" else []
             if output is None:
                 await _write(click.echo, lines, heads)

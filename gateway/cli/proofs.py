@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from approvals.domain.audit import Act, Checkpoint, Entry
+from approvals.domain.hushing import Hush, hush_of
+from approvals.domain.model import ApprovalRequest
+from approvals.domain.redact import redact_value
+from approvals.errors import Unreadable
 from approvals.signing import PublicKey, Signer
 from approvals.storage.engine import Database
+from approvals.storage.tx import Tx
 from gateway.cli.common import USAGE, fail
 from gateway.keys import load, signer_of
 from gateway.settings import Settings
@@ -41,6 +47,42 @@ async def every_entry(db: Database) -> AsyncIterator[Entry]:
         for entry in page:
             yield entry
         after = page[-1].seq
+
+
+async def every_outgoing(db: Database) -> AsyncIterator[Entry]:
+    """The chain as it may leave: what the arguments of a request hide, or what looks like a secret, is hidden.
+
+    A detail in which something was hidden goes without its salt, so that the chain still verifies.
+    """
+    after = 0
+    while page := await db.read(lambda tx, a=after: _outgoing(tx, a)):  # type: ignore[misc]
+        for entry in page:
+            yield entry
+        after = page[-1].seq
+
+
+def _outgoing(tx: Tx, after: int) -> list[Entry]:
+    page = tx.audit.entries(after=after, limit=PAGE)
+    hushes: dict[str, Hush] = {}
+    for id in {entry.act.request for entry in page if entry.act.request is not None and entry.act.detail}:
+        found = _readable(tx, id)
+        if found is not None:
+            hushes[id] = hush_of(found)
+    return [_hidden(entry, hushes.get(entry.act.request or "", Hush(()))) for entry in page]
+
+
+def _readable(tx: Tx, id: str) -> ApprovalRequest | None:
+    try:
+        return tx.requests.get(id)
+    except Unreadable:
+        return None
+
+
+def _hidden(entry: Entry, hush: Hush) -> Entry:
+    detail = redact_value(hush.value(entry.act.detail))
+    if detail == entry.act.detail:
+        return entry
+    return replace(entry, act=replace(entry.act, detail=detail), salt=None)
 
 
 async def every_checkpoint(db: Database) -> list[Checkpoint]:
