@@ -16,8 +16,8 @@ from sqlalchemy.sql.expression import ColumnElement
 from approvals.domain.hushing import hush_from
 from approvals.domain.redact import redact_text
 from approvals.storage.frame import Frame
-from approvals.storage.rows import terms_from_json
 from approvals.storage.tables import requests
+from approvals.storage.terms import terms_from_json
 from approvals.storage.vault import Cells
 
 OPENED = 2_000

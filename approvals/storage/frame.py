@@ -129,9 +129,17 @@ class Frame:
         """
         wanted = set(requests)
         if missing := wanted - self._cells.keys():
-            found = data_keys.find(self.conn, missing)
-            self._cells |= {subject: self.vault.cells(subject, key) for subject, key in found.items()}
+            self.opening(data_keys.find(self.conn, missing))
         return {subject: self._cells[subject] for subject in wanted & self._cells.keys()}
+
+    def opening(self, keys: Mapping[str, WrappedKey]) -> Mapping[str, Cells]:
+        """What opens the words of requests whose keys were read with them.
+
+        Raises:
+            Unreadable: a master key is not at hand.
+        """
+        self._cells |= {id: self.vault.cells(id, key) for id, key in keys.items() if id not in self._cells}
+        return {id: self._cells[id] for id in keys}
 
     def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
         """An INSERT that knows ON CONFLICT, in this database's dialect."""

@@ -35,6 +35,7 @@ from approvals.domain.happening import Event
 from approvals.domain.lifecycle import Effect, Record, Step
 from approvals.domain.model import ApprovalRequest, State, Terms, Vote
 from approvals.storage import finding, messages
+from approvals.storage.data_keys import data_keys
 from approvals.storage.frame import Group
 from approvals.storage.questions import Questions
 from approvals.storage.rows import (
@@ -61,7 +62,7 @@ from approvals.storage.tables import (
     votes,
 )
 from approvals.storage.terms import terms_to_json
-from approvals.storage.vault import Cells, has_words
+from approvals.storage.vault import Cells, WrappedKey, has_words
 
 LIVE_FOR = timedelta(seconds=15)
 """A replica whose last heartbeat is older holds nobody's connection any more."""
@@ -98,7 +99,7 @@ class Requests(Group):
     def get(self, id: str, *, lock: bool = False) -> ApprovalRequest | None:
         """One request; `lock` keeps other writers off its row until this transaction ends."""
         statement = self._select().where(requests.c.id == id)
-        return self._one(statement.with_for_update() if lock else statement)
+        return self._one(statement.with_for_update(of=requests) if lock else statement)
 
     def open_by_key(self, call_key: str) -> ApprovalRequest | None:
         """The open request for this call, if there is one: there is never a second."""
@@ -292,7 +293,9 @@ class Requests(Group):
         alive = exists().where(
             replicas.c.holder == requests.c.waiting_holder, replicas.c.beat_at > self._tx.time_ago(LIVE_FOR)
         )
-        return select(requests, alive.label("waiting"))
+        # The key comes with the row: a question of its own would cost every step more than all of sealing does.
+        kept = requests.outerjoin(data_keys, data_keys.c.subject == requests.c.id)
+        return select(requests, alive.label("waiting"), data_keys.c.master, data_keys.c.wrapped).select_from(kept)
 
     def _one(self, statement: Select[Any]) -> ApprovalRequest | None:
         found = self._many(statement)
@@ -300,7 +303,7 @@ class Requests(Group):
 
     def _many(self, statement: Select[Any]) -> list[ApprovalRequest]:
         rows = self._run(statement).all()
-        cells = self._tx.cells_of(row.id for row in rows) if rows else {}
+        cells = self._tx.opening({r.id: WrappedKey(r.master, r.wrapped) for r in rows if r.master is not None})
         # A request at its first revision has met no event yet: no vote, no question. Most held calls cost one read.
         ids = [row.id for row in rows if row.revision > 1]
         cast, asked = self._votes_of(ids, cells), Questions(self._tx).of(ids)
