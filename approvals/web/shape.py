@@ -163,7 +163,7 @@ def _how_it_stands(request: ApprovalRequest, view: View, *, full: bool) -> dict[
         "trace": [dict(step) for step in request.trace] if full else [],
         "outcome": _outcome(request.outcome, full=full) if request.outcome is not None else None,
         "over": [
-            {"limit": o.name, "max": o.most, "to": o.to, "words": _text(o.words, full=full)} for o in request.over
+            {"limit": o.name, "max": o.most, "to": o.to, "words": text_of(o.words, full=full)} for o in request.over
         ],
         "questions": [_question(one, view, full=full) for one in request.questions],
         "may_raise": raising.offered(request),
@@ -205,7 +205,7 @@ def _vote(vote: Vote, view: View, *, full: bool) -> dict[str, Any]:
         "name": view.name(vote.reviewer),
         "on_behalf": [{"id": one, "name": view.name(one)} for one in vote.on_behalf],
         "decision": vote.answer.value,
-        "reason": _text(vote.reason, full=full),
+        "reason": text_of(vote.reason, full=full),
         "at": moment(vote.at),
         "via": vote.via,
         "raise_seconds": None if vote.raise_for is None else int(vote.raise_for.total_seconds()),
