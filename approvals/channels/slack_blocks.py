@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from approvals.channels import slack_buttons as buttons
 from approvals.channels import slack_parts as parts
+from approvals.channels.slack_buttons import Action, button_value
 from approvals.channels.slack_parts import Json
 from approvals.domain.card import Card
 from approvals.domain.model import Answer, State
@@ -24,42 +26,6 @@ PAGE_CHARACTERS, PAGES_MAX = 2_800, 20
 NAME, REASON, JUSTIFICATION, RESULT, STATUS, NEEDS = 250, 300, 600, 600, 1_000, 300
 WARNINGS, WARNING = 4, 300
 EDITS, EDIT = 5, 160
-DANGEROUS = frozenset({"destructive", "financial"})
-
-
-class Action(StrEnum):
-    """The action ids of our buttons."""
-
-    APPROVE = "approve"
-    RAISE = "raise"
-    """Approves, and raises what the call goes over for an hour."""
-    TRUST = "trust"
-    """Approves, and lets the very same call run again for a quarter of an hour."""
-    DENY = "deny"
-    EDIT = "edit"
-    """Opens the arguments to be changed before they are approved."""
-    VIEW = "view"
-    NEXT = "next"
-    PREVIOUS = "previous"
-    EXPECTED = "expected"
-    UNEXPECTED = "unexpected"
-    """Asks what was not as expected."""
-    PULL_BACK = "pull_back"
-    """Takes back what was approved and has not run."""
-    OPEN = "open"
-    """Opens the web page; nothing of ours happens."""
-
-
-MORE = "more"
-SNOOZE, EXTEND, REASSIGN, ASK, COMMENT = "snooze", "extend", "reassign", "ask", "comment"
-OFFERED = (
-    (SNOOZE, "Snooze"),
-    (EXTEND, "Add 15 minutes"),
-    (REASSIGN, "Hand on…"),
-    (ASK, "Ask the agent…"),
-    (COMMENT, "Comment…"),
-)
-"""What the menu of a card offers."""
 
 
 class Reach(StrEnum):
@@ -95,7 +61,7 @@ def draw(card: Card) -> Drawing:
     if not card.decided:
         blocks.append(_buttons(card))
     elif card.can_be_pulled_back:
-        blocks.append(parts.actions(pull_back_button(card), block_id="answers"))
+        blocks.append(parts.actions(buttons.pull_back_button(card), block_id="answers"))
     return Drawing(text=summary(card), blocks=blocks)
 
 
@@ -121,7 +87,7 @@ def summary(card: Card) -> str:
     """The card in one line, for notifications and screen readers: never an argument, never the agent's words."""
     if card.decided:
         return parts.notice(f"{card.headline}. {card.status_line}", 1_500)
-    return parts.notice(f"{card.headline}: {card.agent}, {_risk(card)}. Needs {card.needs_line}", 1_500)
+    return parts.notice(f"{card.headline}: {card.agent}, {buttons.risk(card)}. Needs {card.needs_line}", 1_500)
 
 
 def headline(card: Card) -> str:
@@ -134,46 +100,6 @@ def reach(card: Card) -> Reach:
     if not _is_cut(card):
         return Reach.CARD
     return Reach.FULL_CALL if len(pages(card.arguments)) <= PAGES_MAX else Reach.PAGE
-
-
-def button_value(card: Card) -> str:
-    """What our buttons carry."""
-    return f"{card.request_id} {card.binding}"
-
-
-def approve_button(card: Card) -> Json:
-    """Approve, asking once more where the call cannot be taken back."""
-    sure = None
-    if card.risk in DANGEROUS or card.severity == "critical":
-        what = (
-            f"{_risk(card).capitalize()}: {card.tool} on {card.server} runs once, exactly as shown, for {card.agent}."
-        )
-        sure = parts.confirm("Approve this call?", what, "Approve")
-    return parts.button(Action.APPROVE, "Approve", value=button_value(card), style="primary", confirm=sure)
-
-
-def raise_button(card: Card) -> Json:
-    """Approve and raise, which always asks once more: it is about further calls, too."""
-    what = (
-        f"This call runs once, and for one hour, {card.agent} may go further without asking. {'; '.join(card.raises)}"
-    )
-    sure = parts.confirm("Approve and raise for 1 hour?", what, "Approve and raise")
-    return parts.button(Action.RAISE, "Approve, raise for 1 hour", value=button_value(card), confirm=sure)
-
-
-def trust_button(card: Card) -> Json:
-    """Approve and let the same call run again, which always asks once more: it is about further calls, too."""
-    what = (
-        f"This call runs once, and for 15 minutes {card.agent} may make the very same call up to 5 more times without "
-        "asking. To let other calls like it run, approve on the page."
-    )
-    sure = parts.confirm("Approve the same for 15 min?", what, "Approve and trust")
-    return parts.button(Action.TRUST, "Approve, same for 15 min", value=button_value(card), confirm=sure)
-
-
-def deny_button(card: Card) -> Json:
-    """Deny…, which asks for a reason."""
-    return parts.button(Action.DENY, "Deny…", value=button_value(card))
 
 
 def facts(card: Card) -> Json:
@@ -220,15 +146,6 @@ def talked(card: Card) -> list[Json]:
     return [parts.rich(asked, *told, block_id="talked")]
 
 
-def menu(card: Card) -> Json:
-    """What else can be done with the call (`slack_more` does it)."""
-    options = [
-        {"text": parts.plain(words, parts.LIMITS["option text"]), "value": f"{verb} {button_value(card)}"}
-        for verb, words in OFFERED
-    ]
-    return {"type": "overflow", "action_id": MORE, "options": options}
-
-
 def said_by_agent(card: Card, *, limit: int) -> list[Json]:
     """The agent's own reason, under a label it cannot change."""
     if not card.justification:
@@ -247,11 +164,6 @@ def warnings(card: Card, *, most: int, limit: int) -> list[Json]:
     return [parts.rich(*lines, block_id="warnings")]
 
 
-def pull_back_button(card: Card) -> Json:
-    """Pull back, which needs no second thought: what is stopped can be asked for again."""
-    return parts.button(Action.PULL_BACK, "Pull back", value=button_value(card), style="danger")
-
-
 def edits(card: Card) -> list[Json]:
     """What reviewers changed of what the agent asked."""
     if not card.edits:
@@ -261,12 +173,6 @@ def edits(card: Card) -> list[Json]:
     if len(card.edits) > EDITS:
         lines.append(parts.line(parts.words(f"and {len(card.edits) - EDITS} more: see the page")))
     return [parts.rich(*lines, block_id="edits")]
-
-
-def edit_button(card: Card) -> list[Json]:
-    """Edit…, where the call may be changed in Slack."""
-    fits = card.editable is not None and parts.units(card.editable) <= parts.LIMITS["input"]
-    return [parts.button(Action.EDIT, "Edit…", value=button_value(card))] if fits else []
 
 
 def pages(text: str) -> list[str]:
@@ -357,24 +263,22 @@ def _buttons(card: Card) -> Json:
     view = parts.button(Action.VIEW, "View full call", value=button_value(card))
     if where is Reach.PAGE:
         page = parts.link_button(Action.OPEN, "Read and decide on the page", card.url, style="primary")
-        return parts.actions(page, deny_button(card), view, menu(card), block_id="answers")
-    approve = approve_button(card)
+        return parts.actions(page, buttons.deny_button(card), view, buttons.menu(card), block_id="answers")
+    approve = buttons.approve_button(card)
     if where is Reach.FULL_CALL:
         approve = parts.button(Action.APPROVE, "Approve…", value=button_value(card), style="primary")
     page = parts.link_button(Action.OPEN, "Open the page", card.url)
-    raises = [raise_button(card)] if card.raises and where is Reach.CARD else []
-    trust = [trust_button(card)] if card.trustable and where is Reach.CARD else []
-    edit = edit_button(card)
-    return parts.actions(approve, *raises, *trust, deny_button(card), *edit, view, page, menu(card), block_id="answers")
+    raises = [buttons.raise_button(card)] if card.raises and where is Reach.CARD else []
+    trust = [buttons.trust_button(card)] if card.trustable and where is Reach.CARD else []
+    edit = buttons.edit_button(card)
+    return parts.actions(
+        approve, *raises, *trust, buttons.deny_button(card), *edit, view, page, buttons.menu(card), block_id="answers"
+    )
 
 
 def _so_far(card: Card) -> list[Json]:
     names = list(dict.fromkeys(vote.name for vote in card.votes if vote.answer is Answer.APPROVE))
     return [parts.words(f"; approved by {parts.cut(', '.join(names), NEEDS)}")] if names else []
-
-
-def _risk(card: Card) -> str:
-    return f"{card.risk}, {card.severity}" if card.severity in ("high", "critical") else card.risk
 
 
 def _one_line(text: str) -> str:
@@ -384,7 +288,7 @@ def _one_line(text: str) -> str:
 def _state_word(card: Card) -> str:
     match card.state:
         case State.PENDING:
-            return "– Time is up" if card.decided else _risk(card).capitalize()
+            return "– Time is up" if card.decided else buttons.risk(card).capitalize()
         case State.APPROVED:
             return "✓ Approved"
         case State.EXECUTING:

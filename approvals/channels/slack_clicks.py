@@ -14,7 +14,8 @@ from approvals.channels import slack_away, slack_more
 from approvals.channels import slack_blocks as blocks
 from approvals.channels import slack_payloads as payloads
 from approvals.channels import slack_views as views
-from approvals.channels.slack_blocks import Action, Reach
+from approvals.channels.slack_blocks import Reach
+from approvals.channels.slack_buttons import Action
 from approvals.channels.slack_door import VIA, Door
 from approvals.channels.slack_parts import Json
 from approvals.channels.slack_payloads import Click, Command, Submission, Who

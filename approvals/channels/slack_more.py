@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from approvals.channels import slack_parts as parts
-from approvals.channels.slack_blocks import ASK, COMMENT, EXTEND, OFFERED, REASSIGN
+from approvals.channels.slack_buttons import ASK, COMMENT, EXTEND, OFFERED, REASSIGN
 from approvals.channels.slack_parts import Json
 from approvals.channels.slack_views import FREE_TEXT_MAX, LABEL, WORDS, Kept
 from approvals.desk import Desk

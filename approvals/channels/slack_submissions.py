@@ -12,7 +12,7 @@ from functools import partial
 
 from approvals.channels import slack_more
 from approvals.channels import slack_views as views
-from approvals.channels.slack_blocks import REASSIGN
+from approvals.channels.slack_buttons import REASSIGN
 from approvals.channels.slack_door import VIA, Door
 from approvals.channels.slack_parts import Json, cut
 from approvals.channels.slack_payloads import Submission

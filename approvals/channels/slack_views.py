@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from approvals.channels import slack_blocks as blocks
+from approvals.channels import slack_buttons as buttons
 from approvals.channels import slack_parts as parts
-from approvals.channels.slack_blocks import Action
+from approvals.channels.slack_buttons import Action
 from approvals.channels.slack_parts import Json
 from approvals.domain.card import Card
 
@@ -221,7 +222,7 @@ def listed(cards: Sequence[Card]) -> list[Json]:
     for number, card in enumerate(cards[:LISTED]):
         until = card.expires_at.strftime("%H:%M UTC")
         text = f"{blocks.headline(card)}\n{card.agent} on {card.server}, until {until}, needs {card.needs_line}"
-        view = parts.button(Action.VIEW, "View", value=blocks.button_value(card))
+        view = parts.button(Action.VIEW, "View", value=buttons.button_value(card))
         rows.append(parts.section(parts.cut(text, ROW), block_id=f"row_{number}", accessory=view))
     return rows
 
@@ -257,6 +258,6 @@ def _answers(card: Card, *, decides: bool) -> list[Json]:
     open_page = parts.link_button(Action.OPEN, "Open the page", card.url)
     if card.decided:
         return [parts.actions(open_page, block_id="answers")]
-    first = [blocks.approve_button(card)] if decides else []
-    edit = blocks.edit_button(card) if decides else []
-    return [parts.actions(*first, blocks.deny_button(card), *edit, open_page, block_id="answers")]
+    first = [buttons.approve_button(card)] if decides else []
+    edit = buttons.edit_button(card) if decides else []
+    return [parts.actions(*first, buttons.deny_button(card), *edit, open_page, block_id="answers")]

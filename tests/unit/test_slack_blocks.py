@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from approvals.channels import slack_blocks as blocks
+from approvals.channels import slack_buttons as buttons
 from approvals.channels import slack_parts as parts
 from approvals.channels import slack_views as views
 from approvals.channels.slack_blocks import Reach, draw, reach
@@ -141,7 +142,7 @@ def test_the_button_is_the_request_and_the_binding_and_nothing_else() -> None:
     ],
 )
 def test_approve_asks_once_more_where_it_cannot_be_taken_back(risk: str, severity: str, asks: bool) -> None:
-    assert ("confirm" in blocks.approve_button(replace(CARD, risk=risk, severity=severity))) is asks
+    assert ("confirm" in buttons.approve_button(replace(CARD, risk=risk, severity=severity))) is asks
 
 
 @pytest.mark.parametrize(
