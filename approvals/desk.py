@@ -1,22 +1,21 @@
 """The one door: every change of a request, from whatever side, is a method here and one transaction.
 
 What happens inside the transaction is in `filing`, `deciding` and `executing`; whether it may is in
-`domain.quorum`; where it leads is in `domain.lifecycle`. The desk itself keeps only two things in
-memory, both of which may be lost: how many held connections wait for each request, and a guess of
-which tools have requests that the same call, made again, would find.
+`domain.quorum`; where it leads is in `domain.lifecycle`. Two things beside it are kept in memory, and
+may be lost: how many held connections wait for each request (`attached`), and a guess of which tools
+have requests that the same call, made again, would find (`repeats`).
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
 
 from approvals import deciding, editing, executing, expected, filing, handing, stopped, talking
+from approvals.attached import Attached
 from approvals.bus import Bus
 from approvals.directory import Directory
 from approvals.domain import attention, folding, quorum
@@ -27,6 +26,7 @@ from approvals.domain.model import ApprovalRequest, Cause, Decision, Person, Per
 from approvals.editing import Edits, Judged
 from approvals.errors import Conflict, Refusal, Unavailable
 from approvals.filing import Caps, Filed, FiledAs, Filing
+from approvals.repeats import Repeats
 from approvals.room import Result, Room, Routes, Telling
 from approvals.storage.engine import Database
 from approvals.storage.requests import Query
@@ -37,9 +37,6 @@ TRIES = 3
 PAGE_MAX = 200
 PAGES_MAX = 60
 """How many pages a search for one person reads at most: more than the cap on pending requests holds."""
-REFRESH_SECONDS = 2.0
-REPEATS_WITHIN = timedelta(days=1)
-"""An outcome or a denial older than this is no answer to the same call."""
 
 
 class Desk:
@@ -62,10 +59,8 @@ class Desk:
         self.db, self.bus, self.directory, self.holder = db, bus, directory, holder
         self._new_id, self._caps, self._routes = new_id, caps, routes
         self.edits: Edits | None = None
-        self._attached: Counter[str] = Counter()
-        self._showing: set[str] = set()
-        self._asked: frozenset[tuple[str, str]] | None = None
-        self._asked_since: set[tuple[str, str]] = set()
+        self.attached = Attached(db, holder)
+        self.repeats = Repeats(db)
 
     def reconfigure(
         self, *, caps: Caps, routes: Routes, friction: Friction = attention.OFF, telling: Telling | None = None
@@ -99,13 +94,13 @@ class Desk:
                 directory=self.directory,
             )
         )
-        self._asked_since.add((what.call.server, what.call.tool))
+        self.repeats.filed(what.call.server, what.call.tool)
         if not what.waiting or filed.kind not in (FiledAs.SAVED, FiledAs.JOINED):
             return filed
         if filed.kind is FiledAs.SAVED:
-            self._attached[filed.request.id] += 1
+            self.attached.filed(filed.request.id)
             return filed
-        await self.attach(filed.request.id)
+        await self.attached.attach(filed.request.id)
         return replace(filed, request=replace(filed.request, waiting=True))
 
     async def decide(self, request_id: str, decision: Decision) -> ApprovalRequest:
@@ -268,19 +263,6 @@ class Desk:
 
         await self.db.write(work)
 
-    async def attach(self, request_id: str) -> None:
-        """A connection of this process now waits for the request."""
-        self._attached[request_id] += 1
-        await self._show_waiting(request_id)
-
-    async def detach(self, request_id: str) -> None:
-        """One of them no longer does."""
-        if self._attached[request_id] <= 1:
-            del self._attached[request_id]
-        else:
-            self._attached[request_id] -= 1
-        await self._show_waiting(request_id)
-
     async def get(self, request_id: str, person: Person | None = None) -> ApprovalRequest | None:
         """The request; for a person, only if they may see it."""
         found = await self.db.read(lambda tx: tx.requests.get(request_id))
@@ -298,10 +280,6 @@ class Desk:
     async def timeline(self, request_id: str) -> list[Record]:
         """The request's ledger, oldest first."""
         return await self.db.read(lambda tx: tx.requests.events(request_id))
-
-    def waiters(self, request_id: str) -> int:
-        """How many connections of this process wait for the request."""
-        return self._attached[request_id]
 
     async def repeat(self, call_key: str, cooldown: timedelta) -> Filed | None:
         """What the call of this key finds when it is made again, as `file` would; None if it is a new one.
@@ -324,28 +302,6 @@ class Desk:
             # The sweeper has not come by yet.
             await self.apply(found.request.id, by_time)
 
-    def may_repeat(self, server: str, tool: str) -> bool:
-        """Could a call of this tool find anything? No misses for our own, two seconds for other replicas'."""
-        if self._asked is None:
-            return True
-        return (server, tool) in self._asked or (server, tool) in self._asked_since
-
-    async def run(self) -> None:
-        """Keep the guess of `may_repeat` fresh, for ever."""
-        while True:
-            await self.refresh()
-            await asyncio.sleep(REFRESH_SECONDS)
-
-    async def refresh(self) -> None:
-        """Read once which tools have requests that a repeat can find."""
-        # What is filed while the read is under way may be missing from it, so it is kept for a round.
-        self._asked_since, before = set(), self._asked_since
-        try:
-            self._asked = await self.db.read(lambda tx: tx.requests.repeatable(REPEATS_WITHIN))
-        except BaseException:
-            self._asked_since |= before
-            raise
-
     async def _judged(self, request_id: str, decision: Decision) -> Judged:
         """What the edited call of a decision would get; asked again each time, for nothing of it is kept."""
         found = await self.get(request_id)
@@ -353,20 +309,6 @@ class Desk:
         if found is None or person is None:
             return None
         return await editing.judged(self.edits, found, person, decision)
-
-    async def _show_waiting(self, request_id: str) -> None:
-        # One writer per id, which looks again when it is done: quick attach and detach cannot cross.
-        if request_id in self._showing:
-            return
-        self._showing.add(request_id)
-        try:
-            shown: bool | None = None
-            while shown is not (waits := request_id in self._attached):
-                holder = self.holder if waits else None
-                await self.db.write(lambda tx, h=holder: tx.requests.set_waiting(request_id, h))  # type: ignore[misc]
-                shown = waits
-        finally:
-            self._showing.discard(request_id)
 
     async def _search_for(self, query: Query, person: Person) -> list[ApprovalRequest]:
         found: list[ApprovalRequest] = []

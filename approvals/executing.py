@@ -13,7 +13,8 @@ from approvals import granting, stopped
 from approvals.domain import cancel_window, escalating, fingerprint, quorum, schedule
 from approvals.domain.happening import Event, Happened
 from approvals.domain.lifecycle import TABLE, late
-from approvals.domain.model import ApprovalRequest, Cause, Claim, Ground, OnTimeout, State
+from approvals.domain.model import ApprovalRequest, Cause, Claim, Ground, State
+from approvals.domain.terms import OnTimeout
 from approvals.errors import NotClaimable, NotFound, StaleBinding
 from approvals.room import Result, Room
 

@@ -19,8 +19,9 @@ from approvals.domain import fingerprint
 from approvals.domain.break_glass import Opening
 from approvals.domain.happening import Event, Happened
 from approvals.domain.lifecycle import Record, advance, ending, filed
-from approvals.domain.model import ApprovalRequest, Caller, Cause, Overrun, RequestId, State, Terms, ToolCall
+from approvals.domain.model import ApprovalRequest, Caller, Cause, Overrun, RequestId, State, ToolCall
 from approvals.domain.shapes import WIDEST, Limits
+from approvals.domain.terms import Terms
 from approvals.errors import Conflict, Invalid, QueueFull, Revoked
 from approvals.room import Room, Routes
 from approvals.storage.tx import Tx

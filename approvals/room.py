@@ -15,8 +15,9 @@ from approvals.domain import attention, outcomes, quorum
 from approvals.domain.attention import Friction
 from approvals.domain.happening import Happened
 from approvals.domain.lifecycle import Effect, Record, Step, advance
-from approvals.domain.model import ApprovalRequest, Person, PersonId, Terms
+from approvals.domain.model import ApprovalRequest, Person, PersonId
 from approvals.domain.shapes import WIDEST, Limits
+from approvals.domain.terms import Terms
 from approvals.errors import Conflict, Refusal
 from approvals.storage.tx import Tx
 

@@ -22,7 +22,8 @@ from approvals.desk import Desk
 from approvals.domain import fingerprint
 from approvals.domain.answered import ANSWER_TO
 from approvals.domain.happening import Happened
-from approvals.domain.model import ApprovalRequest, Caller, Cause, OnTimeout, State, Steps, Terms, ToolCall
+from approvals.domain.model import ApprovalRequest, Caller, Cause, State, ToolCall
+from approvals.domain.terms import OnTimeout, Steps, Terms
 from approvals.errors import NotClaimable, QueueFull, Refusal, StaleBinding
 from approvals.filing import Filed, FiledAs, Filing
 from gateway import heavy
@@ -116,7 +117,7 @@ class Answering:
             side.line.request = before
             if run.parent is not None:
                 self._open.pop(run.parent.id, None)
-            self.work.start(self.desk.detach(asked.id))
+            self.work.start(self.desk.attached.detach(asked.id))
 
 
 class AnswerCheck:

@@ -258,7 +258,7 @@ class Service:
         for name, body in {
             **slack,
             "bus": self.bus.run,
-            "desk": self.desk.run,
+            "desk": self.desk.repeats.run,
             "outbox": self.outbox.run,
             "alerts": self.alerts.run,
             "sweeper": self.sweeper.run,

@@ -19,8 +19,9 @@ from approvals.domain.attention import Friction
 from approvals.domain.attention import Mode as FrictionMode
 from approvals.domain.break_glass import Mode
 from approvals.domain.folding import Folding
-from approvals.domain.model import OnTimeout, Person, PersonId, Role
+from approvals.domain.model import Person, PersonId, Role
 from approvals.domain.shapes import Limits as GrantLimits
+from approvals.domain.terms import OnTimeout
 from approvals.filing import Caps
 from approvals.retention import Keep
 from approvals.storage.policies import PolicyVersion

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from approvals.domain import escalating
-from approvals.domain.model import Person, PersonId, Role, Terms
+from approvals.domain.model import Person, PersonId, Role
+from approvals.domain.terms import Terms
 from gateway.policy.model import Policy
 from gateway.policy.routes import ApprovalDefaults, Asker, NobodyToAsk, askers, terms
 from gateway.policy.source import Problem, nearest

@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterable, Mapping
 from approvals.directory import Directory
 from approvals.domain import quorum
 from approvals.domain.escalating import EVERYWHERE
-from approvals.domain.model import Factor, Person, PersonId, Role, Terms
+from approvals.domain.model import Person, PersonId, Role
+from approvals.domain.terms import Factor, Terms
 from approvals.room import Routes, Telling
 from approvals.stops import Surroundings
 from approvals.storage.tx import Tx

@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from approvals.domain.model import ApprovalRequest, Ruled, Terms, ToolCall
+from approvals.domain.model import ApprovalRequest, Ruled, ToolCall
+from approvals.domain.terms import Terms
 from approvals.errors import Invalid, PolicyRefuses, Unfit
 from approvals.storage.engine import Database
 from approvals.storage.pins import Pin

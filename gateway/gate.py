@@ -180,7 +180,7 @@ class Gateway:
         """The client cancelled in words: the request ends, unless it is running, has ended, or others wait for it."""
         if line.request is None:
             return True
-        if self._parts.desk.waiters(line.request) > 1:
+        if self._parts.desk.attached.waiters(line.request) > 1:
             return False
         actor = f"agent:{caller.agent}"
         try:

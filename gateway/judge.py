@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from approvals.domain.grants import BARRED
-from approvals.domain.model import ApprovalRequest, Caller, Terms
+from approvals.domain.model import ApprovalRequest, Caller
+from approvals.domain.terms import Terms
 from gateway.catalog import Tool
 from gateway.heavy import run, weight
 from gateway.policy.evaluate import evaluate

@@ -209,7 +209,7 @@ async def _over_a_budget(parts: Parts, visit: Visit, ruling: Ruling, request: Ap
 async def _repeat(parts: Parts, visit: Visit) -> Filed | None:
     """What the same call has come to, whatever the policy says of it now: what ran is told, never run again."""
     call = visit.call
-    if not parts.desk.may_repeat(call.server, call.tool):
+    if not parts.desk.repeats.may_find(call.server, call.tool):
         return None
     return await parts.desk.repeat(fingerprint.call_key(visit.caller.agent, call), parts.holding.deny_cooldown)
 
@@ -280,7 +280,7 @@ def _attached_to(filed: Filed) -> str | None:
 
 async def _join(parts: Parts, visit: Visit, request: ApprovalRequest) -> Called:
     """Wait, beside other connections of the same agent, for what becomes of an open request."""
-    await attached(parts.work, parts.desk, parts.desk.attach(request.id), lambda _: request.id)
+    await attached(parts.work, parts.desk, parts.desk.attached.attach(request.id), lambda _: request.id)
     return await _hold(parts, visit, request)
 
 
@@ -289,7 +289,7 @@ async def _hold(parts: Parts, visit: Visit, request: ApprovalRequest) -> Called:
     visit.request = visit.side.line.request = request.id
     at_once = _at_once(parts, visit, request)
     if at_once is not None:
-        parts.work.start(parts.desk.detach(request.id))
+        parts.work.start(parts.desk.attached.detach(request.id))
         return at_once
     plan = waits(parts, visit, visit.side, wait_left(request))
     if visit.tasks:
@@ -297,7 +297,7 @@ async def _hold(parts: Parts, visit: Visit, request: ApprovalRequest) -> Called:
     began = time.monotonic()
     until = began + plan.hold.total_seconds()
     if parts.held >= parts.held_max:
-        parts.work.start(parts.desk.detach(request.id))
+        parts.work.start(parts.desk.attached.detach(request.id))
         return about(parts, visit, request)
     parts.held += 1
     parts.metrics.held.inc()
@@ -326,7 +326,7 @@ async def _hold(parts: Parts, visit: Visit, request: ApprovalRequest) -> Called:
     finally:
         parts.held -= 1
         parts.metrics.held.dec()
-        parts.work.start(parts.desk.detach(request.id))
+        parts.work.start(parts.desk.attached.detach(request.id))
     await talking.announce(visit, current)
     visit.missing = await who_is_missing(parts, current)
     if visit.tasks and is_waited_for(current) and not talking.is_asked_anew(current):

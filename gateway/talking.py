@@ -9,7 +9,8 @@ again, and is reminded by progress and at the end of its hold.
 from __future__ import annotations
 
 from approvals.domain.lifecycle import open_question
-from approvals.domain.model import ApprovalRequest, Terms
+from approvals.domain.model import ApprovalRequest
+from approvals.domain.terms import Terms
 from approvals.errors import Invalid, NotFound
 from gateway.parts import Parts
 from gateway.policy import justifying

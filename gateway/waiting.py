@@ -35,7 +35,7 @@ async def attached(work: Work, desk: Desk, job: Coroutine[Any, Any, T], held: Ca
     async def let_go(done: T) -> None:
         request_id = held(done)
         if request_id is not None:
-            await desk.detach(request_id)
+            await desk.attached.detach(request_id)
 
     async def whole() -> T:
         done = await job

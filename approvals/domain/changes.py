@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from approvals.domain.model import Steps
 from approvals.domain.plain import shorten, visible
 from approvals.domain.redact import HIDDEN, Redactor, redact_text
+from approvals.domain.terms import Steps
 
 MOST = 200
 """So many changes of one edit are kept; how many more there were is said."""

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from approvals.domain.model import ApprovalRequest, Escalation, Factor, OnTimeout, Terms
+from approvals.domain.model import ApprovalRequest
+from approvals.domain.terms import Escalation, Factor, OnTimeout, Terms
 
 EVERYWHERE = ("web", "slack", "email", "webhook", "notify")
 """The channels of a rule that names none."""

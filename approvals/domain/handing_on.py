@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from approvals.domain import quorum
-from approvals.domain.model import ApprovalRequest, Factor, Person, PersonId, Role
+from approvals.domain.model import ApprovalRequest, Person, PersonId, Role
+from approvals.domain.terms import Factor
 
 TO_MAX = 10
 _GROUP = re.compile(r"group:[^\s:,]{1,100}")

@@ -15,20 +15,8 @@ from approvals.domain.answered import answered_in
 from approvals.domain.break_glass import Opening
 from approvals.domain.changes import Change
 from approvals.domain.grants import Grant
-from approvals.domain.model import (
-    Answer,
-    ApprovalRequest,
-    Cause,
-    Claim,
-    Escalation,
-    Factor,
-    OnTimeout,
-    Outcome,
-    Question,
-    Ruled,
-    ToolCall,
-    Vote,
-)
+from approvals.domain.model import Answer, ApprovalRequest, Cause, Claim, Outcome, Question, Ruled, ToolCall, Vote
+from approvals.domain.terms import Escalation, Factor, OnTimeout
 
 
 class Event(StrEnum):

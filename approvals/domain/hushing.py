@@ -13,8 +13,9 @@ from dataclasses import replace
 from typing import Any
 
 from approvals.domain.lifecycle import Record
-from approvals.domain.model import ApprovalRequest, Outcome, Steps
+from approvals.domain.model import ApprovalRequest, Outcome
 from approvals.domain.redact import HIDDEN, Redactor
+from approvals.domain.terms import Steps
 
 SHORTEST = 6
 """A shorter value is hidden where it stands and not looked for elsewhere: too many words would be like it."""

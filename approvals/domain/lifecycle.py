@@ -21,18 +21,8 @@ from typing import Any
 from approvals.domain.cancel_window import opens_at
 from approvals.domain.escalating import escalated
 from approvals.domain.happening import Event, Happened, detail_of, lacking
-from approvals.domain.model import (
-    OPEN_STATES,
-    ApprovalRequest,
-    Cause,
-    Ground,
-    PersonId,
-    Question,
-    Ruled,
-    State,
-    Terms,
-    Vote,
-)
+from approvals.domain.model import OPEN_STATES, ApprovalRequest, Cause, Ground, PersonId, Question, Ruled, State, Vote
+from approvals.domain.terms import Terms
 
 S = State
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from approvals.domain import quorum
-from approvals.domain.model import ApprovalRequest, Factor, Person, State
+from approvals.domain.model import ApprovalRequest, Person, State
+from approvals.domain.terms import Factor
 
 
 def missing(request: ApprovalRequest, people: Collection[Person]) -> tuple[str, ...]:

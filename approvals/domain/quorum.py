@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from approvals.domain.model import Answer, ApprovalRequest, Factor, Person, PersonId, Role, Vote
+from approvals.domain.model import Answer, ApprovalRequest, Person, PersonId, Role, Vote
+from approvals.domain.terms import Factor
 
 SEE_ALL = frozenset({Role.VIEWER, Role.OPERATOR, Role.ADMIN, Role.AUDITOR})
 SEE_SECRETS = frozenset({Role.ADMIN, Role.AUDITOR})

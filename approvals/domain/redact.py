@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from approvals.domain.model import Steps
+from approvals.domain.terms import Steps
 
 HIDDEN = "[redacted]"
 

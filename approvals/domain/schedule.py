@@ -13,7 +13,8 @@ from datetime import datetime
 
 from approvals.domain import escalating
 from approvals.domain.happening import Event, Happened
-from approvals.domain.model import ApprovalRequest, Cause, Escalation, OnTimeout, Outcome, State
+from approvals.domain.model import ApprovalRequest, Cause, Outcome, State
+from approvals.domain.terms import Escalation, OnTimeout
 
 CLOCK = "placet"
 """The actor of what nobody did."""

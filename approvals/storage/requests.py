@@ -33,7 +33,8 @@ from sqlalchemy.sql.expression import ColumnElement
 
 from approvals.domain.happening import Event
 from approvals.domain.lifecycle import Effect, Record, Step
-from approvals.domain.model import ApprovalRequest, State, Terms, Vote
+from approvals.domain.model import ApprovalRequest, State, Vote
+from approvals.domain.terms import Terms
 from approvals.storage import finding, messages
 from approvals.storage.data_keys import data_keys
 from approvals.storage.frame import Group

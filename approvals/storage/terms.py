@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from approvals.domain.model import Escalation, Factor, OnTimeout, Terms
+from approvals.domain.terms import Escalation, Factor, OnTimeout, Terms
 
 MICROSECOND = timedelta(microseconds=1)
 

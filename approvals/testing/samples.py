@@ -18,15 +18,14 @@ from approvals.domain.model import (
     ApprovalRequest,
     Caller,
     Client,
-    Factor,
     Person,
     PersonId,
     RequestId,
     Role,
-    Terms,
     ToolCall,
     Vote,
 )
+from approvals.domain.terms import Factor, Terms
 
 NOW = datetime(2026, 11, 24, 14, 2, tzinfo=UTC)
 FINANCE, SECURITY = "group:finance", "group:security"

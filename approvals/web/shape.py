@@ -25,8 +25,9 @@ from approvals.domain.changes import changes, masked
 from approvals.domain.folding import likeness
 from approvals.domain.grants import Covered
 from approvals.domain.hushing import hushed
-from approvals.domain.model import ApprovalRequest, Outcome, Person, PersonId, Question, State, Steps, Vote
+from approvals.domain.model import ApprovalRequest, Outcome, Person, PersonId, Question, State, Vote
 from approvals.domain.snoozing import Snooze
+from approvals.domain.terms import Steps
 from approvals.storage.tx import Tx
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from approvals.domain.cancel_window import LONGEST
-from approvals.domain.model import Escalation, Factor, OnTimeout
+from approvals.domain.terms import Escalation, Factor, OnTimeout
 from gateway.policy.collecting import Collector, Path
 from gateway.policy.model import ApprovalBlock
 from gateway.policy.shapes import ApprovalShape, EscalateShape

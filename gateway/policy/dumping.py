@@ -12,7 +12,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from approvals.domain.model import Escalation, Factor
+from approvals.domain.terms import Escalation, Factor
 from gateway.policy.bucket import Bucket
 from gateway.policy.compiling_limits import RATE_WINDOWS
 from gateway.policy.conditions import Condition, Group

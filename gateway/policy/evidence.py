@@ -14,8 +14,8 @@ from decimal import Decimal
 from enum import Enum, StrEnum
 from typing import Any
 
-from approvals.domain.model import Steps
 from approvals.domain.redact import is_secret_name
+from approvals.domain.terms import Steps
 from gateway.policy.paths import parse_path
 from gateway.policy.texts import shown
 

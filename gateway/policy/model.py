@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from approvals.domain.model import Escalation, Factor, OnTimeout, Steps
+from approvals.domain.terms import Escalation, Factor, OnTimeout, Steps
 from gateway.policy.cel import When
 from gateway.policy.conditions import Condition, Group
 from gateway.policy.limit import CounterKey, Limit

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from approvals.domain.model import Steps
+from approvals.domain.terms import Steps
 
 _STEP = re.compile(r'\.([^.\[\]"\s]+)|\[(\d{1,9})\]|\[(\*)\]|\[("(?:[^"\\]|\\.)*")\]')
 

@@ -12,7 +12,7 @@ from datetime import timedelta
 from functools import reduce
 from typing import TypeVar
 
-from approvals.domain.model import Escalation, Factor, OnTimeout, Terms
+from approvals.domain.terms import Escalation, Factor, OnTimeout, Terms
 from gateway.policy.limit import Limit, OnExceed
 from gateway.policy.model import Action, ApprovalBlock, ApprovalSpec, Policy, ToolRules
 

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from approvals.domain.model import Steps
 from approvals.domain.redact import HIDDEN
+from approvals.domain.terms import Steps
 from gateway.policy.costs import Uncountable, cost
 from gateway.policy.judging import Say
 from gateway.policy.limit import Limit

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from approvals.domain.model import Steps
+from approvals.domain.terms import Steps
 from gateway.policy.entries import named
 from gateway.policy.judging import Say
 from gateway.policy.model import Facts, Policy, ToolRules, Verdict

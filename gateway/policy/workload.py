@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
-from approvals.domain.model import Person, PersonId, Role, Terms
+from approvals.domain.model import Person, PersonId, Role
 from approvals.domain.quorum import speaks_for
+from approvals.domain.terms import Terms
 from gateway.policy.model import ApprovalSpec
 from gateway.policy.routes import ApprovalDefaults, NobodyToAsk, terms
 

@@ -14,8 +14,9 @@ from approvals.desk import Desk
 from approvals.directory import Directory
 from approvals.domain.happening import Event, Happened
 from approvals.domain.lifecycle import Record
-from approvals.domain.model import Answer, ApprovalRequest, Decision, Outcome, Person, PersonId, Terms, ToolCall
+from approvals.domain.model import Answer, ApprovalRequest, Decision, Outcome, Person, PersonId, ToolCall
 from approvals.domain.shapes import Proposal
+from approvals.domain.terms import Terms
 from approvals.filing import Caps, Filing
 from approvals.storage.engine import Database
 from approvals.testing import samples

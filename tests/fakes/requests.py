@@ -9,18 +9,8 @@ from typing import Any
 from approvals.domain import fingerprint, lifecycle
 from approvals.domain.happening import Event, Happened
 from approvals.domain.lifecycle import Step
-from approvals.domain.model import (
-    Answer,
-    ApprovalRequest,
-    Caller,
-    Claim,
-    Client,
-    Factor,
-    PersonId,
-    RequestId,
-    Terms,
-    Vote,
-)
+from approvals.domain.model import Answer, ApprovalRequest, Caller, Claim, Client, PersonId, RequestId, Vote
+from approvals.domain.terms import Factor, Terms
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 ADA = PersonId("ada@example.com")

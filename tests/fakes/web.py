@@ -26,16 +26,8 @@ from approvals.directory import Directory
 from approvals.domain.break_glass import Mode
 from approvals.domain.fingerprint import make_call
 from approvals.domain.folding import Folding
-from approvals.domain.model import (
-    ApprovalRequest,
-    Caller,
-    Client,
-    Factor,
-    Person,
-    PersonId,
-    Role,
-    Terms,
-)
+from approvals.domain.model import ApprovalRequest, Caller, Client, Person, PersonId, Role
+from approvals.domain.terms import Factor, Terms
 from approvals.filing import Caps, Filing
 from approvals.roster import make_login_link, make_person_token
 from approvals.stops import Stops, Surroundings

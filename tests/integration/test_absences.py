@@ -10,7 +10,8 @@ import pytest
 
 from approvals.absences import Absences
 from approvals.acting import Actor
-from approvals.domain.model import Cause, Factor, Person, PersonId, Role, State, Terms
+from approvals.domain.model import Cause, Person, PersonId, Role, State
+from approvals.domain.terms import Factor, Terms
 from approvals.errors import Invalid, NotAllowed, NotClaimable, NotFound, NotPermitted
 from approvals.room import Routes
 from approvals.storage.tx import Tx

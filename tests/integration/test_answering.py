@@ -17,8 +17,9 @@ from approvals.domain import fingerprint
 from approvals.domain.answered import answered_in
 from approvals.domain.card import make_card
 from approvals.domain.happening import Event
-from approvals.domain.model import ApprovalRequest, Caller, Cause, Ground, OnTimeout, State, ToolCall
+from approvals.domain.model import ApprovalRequest, Caller, Cause, Ground, State, ToolCall
 from approvals.domain.stops import Freeze
+from approvals.domain.terms import OnTimeout
 from approvals.filing import Caps, FiledAs
 from approvals.storage.requests import Query
 from approvals.testing import samples
@@ -184,7 +185,7 @@ async def test_an_answer_is_bound_to_call_question_and_answer_and_to_the_run(ask
         card = make_card(asked, needs=(), people={}, url="u", now=asked.created_at)
         assert card.headline == "An answer in pay on bank asks for approval"
         assert (asked.terms.on_timeout, asked.terms.edit, asked.terms.grants) == (OnTimeout.DENY, False, "never")
-        assert asks.at.desk.waiters(asked.id) == 1
+        assert asks.at.desk.attached.waiters(asked.id) == 1
         assert asks.line.request == asked.id
         assert getattr(asks.answering.waiting_in(parent.id), "id", None) == asked.id
         await asks.at.approve(asked)
@@ -292,7 +293,7 @@ async def test_a_question_that_the_server_takes_back_is_withdrawn_from_people(as
     waiting.cancel()
     await asks.work.drained(SOON)
     ended = await asks.at.now(asked)
-    assert (ended.state, ended.cause, asks.at.desk.waiters(asked.id)) == (State.CANCELLED, Cause.WITHDRAWN, 0)
+    assert (ended.state, ended.cause, asks.at.desk.attached.waiters(asked.id)) == (State.CANCELLED, Cause.WITHDRAWN, 0)
 
 
 async def test_a_service_that_closes_withdraws_what_its_runs_wait_for(asks: Bank) -> None:

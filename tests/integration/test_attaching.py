@@ -50,7 +50,7 @@ async def test_a_client_that_leaves_meanwhile_is_detached(at: House, steps: int 
         for _ in range(steps or 0):
             await asyncio.sleep(0)
         if client.done():
-            await at.desk.detach(client.result().request.id)
+            await at.desk.attached.detach(client.result().request.id)
         client.cancel()
         await asyncio.wait({client})
         await work.drained(5)

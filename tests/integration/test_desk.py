@@ -12,7 +12,8 @@ import pytest
 
 from approvals.domain.happening import Event, Happened
 from approvals.domain.lifecycle import Note
-from approvals.domain.model import Answer, Cause, Factor, OnTimeout, Person, Role, State
+from approvals.domain.model import Answer, Cause, Person, Role, State
+from approvals.domain.terms import Factor, OnTimeout
 from approvals.errors import (
     AlreadyDecided,
     Expired,

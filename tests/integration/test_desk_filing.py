@@ -146,11 +146,11 @@ async def test_a_call_filed_as_waiting_is_shown_as_waiting_until_the_last_connec
     filed = await again(at, waiting=True)
     joined = await again(at, waiting=True)
     assert (joined.kind, joined.request.waiting) == (FiledAs.JOINED, True)
-    await at.desk.detach(filed.request.id)
+    await at.desk.attached.detach(filed.request.id)
     assert (await at.now(filed.request)).waiting
-    await at.desk.detach(filed.request.id)
+    await at.desk.attached.detach(filed.request.id)
     assert not (await at.now(filed.request)).waiting
-    await at.desk.attach(filed.request.id)
+    await at.desk.attached.attach(filed.request.id)
     assert (await at.now(filed.request)).waiting
 
 
@@ -158,23 +158,25 @@ async def test_many_connections_coming_and_going_leave_the_truth(at: House) -> N
     await at.db.write(lambda tx: tx.replicas.heartbeat("one", tx.now))
     asked = await at.file()
     for _ in range(5):
-        await asyncio.gather(at.desk.attach(asked.id), at.desk.detach(asked.id), at.desk.attach(asked.id))
+        await asyncio.gather(
+            at.desk.attached.attach(asked.id), at.desk.attached.detach(asked.id), at.desk.attached.attach(asked.id)
+        )
         assert (await at.now(asked)).waiting
-        await at.desk.detach(asked.id)
+        await at.desk.attached.detach(asked.id)
         assert not (await at.now(asked)).waiting
 
 
 async def test_the_guess_of_what_a_repeat_may_find_never_misses_our_own(at: House) -> None:
     async def guess() -> bool:
-        await at.desk.refresh()
-        return at.desk.may_repeat("binance", "new_order")
+        await at.desk.repeats.refresh()
+        return at.desk.repeats.may_find("binance", "new_order")
 
-    assert at.desk.may_repeat("binance", "new_order")
+    assert at.desk.repeats.may_find("binance", "new_order")
     assert not await guess()
     asked = await at.file()
-    assert at.desk.may_repeat("binance", "new_order")
+    assert at.desk.repeats.may_find("binance", "new_order")
     assert await guess()
-    assert not at.desk.may_repeat("binance", "other")
+    assert not at.desk.repeats.may_find("binance", "other")
     await at.approve(asked)
     await at.claim(asked)
     done = await at.desk.settle(asked.id, returned())

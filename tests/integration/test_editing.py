@@ -13,18 +13,8 @@ import pytest
 from approvals.domain.fingerprint import canonical
 from approvals.domain.happening import Event
 from approvals.domain.lifecycle import Note
-from approvals.domain.model import (
-    Answer,
-    ApprovalRequest,
-    Decision,
-    Factor,
-    Overrun,
-    Person,
-    Role,
-    Ruled,
-    State,
-    ToolCall,
-)
+from approvals.domain.model import Answer, ApprovalRequest, Decision, Overrun, Person, Role, Ruled, State, ToolCall
+from approvals.domain.terms import Factor
 from approvals.errors import AlreadyDecided, Invalid, NotAllowed, PolicyRefuses, Refusal, StaleBinding, Unfit
 from approvals.testing import samples
 from approvals.testing.samples import ADA, BOB, CARL, EVE, FINANCE, SECURITY

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from approvals.domain import fingerprint
-from approvals.domain.model import ApprovalRequest, Factor, Ruled, Terms
+from approvals.domain.model import ApprovalRequest, Ruled
+from approvals.domain.terms import Factor, Terms
 from approvals.errors import Invalid, PolicyRefuses, Refusal, Unfit
 from approvals.storage.engine import Database
 from approvals.testing import samples

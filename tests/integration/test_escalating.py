@@ -10,7 +10,8 @@ import pytest
 
 from approvals.channels import Undeliverable
 from approvals.domain.happening import Event
-from approvals.domain.model import Cause, Escalation, OnTimeout, State, Terms
+from approvals.domain.model import Cause, State
+from approvals.domain.terms import Escalation, OnTimeout, Terms
 from approvals.errors import NotAllowed
 from approvals.outbox import Outbox
 from approvals.sweeper import Sweeper

@@ -14,8 +14,9 @@ import pytest
 from approvals.domain import shapes
 from approvals.domain.happening import Event
 from approvals.domain.lifecycle import Note
-from approvals.domain.model import ApprovalRequest, Cause, Factor, Ground, Person, Role, State
+from approvals.domain.model import ApprovalRequest, Cause, Ground, Person, Role, State
 from approvals.domain.shapes import Proposal
+from approvals.domain.terms import Factor
 from approvals.errors import Invalid, NotAllowed, NotClaimable, NotFound, StaleBinding
 from approvals.filing import Caps
 from approvals.grants import Grants

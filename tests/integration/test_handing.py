@@ -8,7 +8,8 @@ from datetime import timedelta
 import pytest
 
 from approvals.domain.happening import Event
-from approvals.domain.model import Factor, PersonId, Role, State
+from approvals.domain.model import PersonId, Role, State
+from approvals.domain.terms import Factor
 from approvals.errors import Invalid, NotAllowed, NotFound, Refusal
 from approvals.testing import samples
 from approvals.testing.samples import ADA, BOB, CARL, DORA, EVE, FINANCE, SECURITY

@@ -8,7 +8,8 @@ from datetime import timedelta
 
 import pytest
 
-from approvals.domain.model import Answer, Decision, Factor, Person, PersonId, Role, State
+from approvals.domain.model import Answer, Decision, Person, PersonId, Role, State
+from approvals.domain.terms import Factor
 from approvals.errors import NotAllowed, NotClaimable
 from approvals.roster import Roster
 from approvals.storage.engine import Database

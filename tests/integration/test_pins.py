@@ -12,7 +12,8 @@ from approvals.bus import bus_for
 from approvals.desk import Desk
 from approvals.directory import Directory
 from approvals.domain.fingerprint import make_call, of_tool
-from approvals.domain.model import Caller, Cause, Factor, State, Terms
+from approvals.domain.model import Caller, Cause, State
+from approvals.domain.terms import Factor, Terms
 from approvals.errors import Invalid, NotFound, Unavailable
 from approvals.filing import Caps, Filing
 from approvals.storage.engine import Database

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from approvals.domain.lifecycle import Note
-from approvals.domain.model import Answer, ApprovalRequest, Factor, Person, Role, State
+from approvals.domain.model import Answer, ApprovalRequest, Person, Role, State
+from approvals.domain.terms import Factor
 from approvals.errors import Invalid, NotAllowed, NotFound
 from approvals.raises import Raises
 from approvals.testing import samples

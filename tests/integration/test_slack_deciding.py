@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from approvals.channels import slack_views
-from approvals.domain.model import Answer, Cause, Factor, Overrun, State
+from approvals.domain.model import Answer, Cause, Overrun, State
+from approvals.domain.terms import Factor
 from approvals.errors import Unfit
 from approvals.testing import samples
 from approvals.testing.slack import Message, View

@@ -12,7 +12,8 @@ import pytest
 from approvals.acting import Actor
 from approvals.desk import Desk
 from approvals.domain.happening import Event
-from approvals.domain.model import ApprovalRequest, Cause, OnTimeout, Role, State
+from approvals.domain.model import ApprovalRequest, Cause, Role, State
+from approvals.domain.terms import OnTimeout
 from approvals.errors import Invalid, NotClaimable, NotFound, NotPermitted, Refusal, Stopped
 from approvals.stops import Stops, Surroundings
 from approvals.storage.agents import AgentRow

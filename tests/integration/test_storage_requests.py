@@ -15,7 +15,8 @@ from approvals.domain import lifecycle
 from approvals.domain.fingerprint import make_call
 from approvals.domain.happening import Event, Happened
 from approvals.domain.lifecycle import Effect, Note, Step
-from approvals.domain.model import Answer, ApprovalRequest, Cause, Escalation, OnTimeout, Outcome, Ruled, State
+from approvals.domain.model import Answer, ApprovalRequest, Cause, Outcome, Ruled, State
+from approvals.domain.terms import Escalation, OnTimeout
 from approvals.storage.engine import Database, Tx
 from approvals.storage.requests import LIVE_FOR, Query, due_ids
 from tests.fakes.keys import VAULT

@@ -10,7 +10,8 @@ import pytest
 
 from approvals.desk import Desk
 from approvals.domain.happening import Event
-from approvals.domain.model import Cause, OnTimeout, State
+from approvals.domain.model import Cause, State
+from approvals.domain.terms import OnTimeout
 from approvals.filing import Caps
 from approvals.storage.requests import Query
 from approvals.sweeper import BATCH, Sweeper

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from approvals.domain.model import ApprovalRequest, Factor
+from approvals.domain.model import ApprovalRequest
+from approvals.domain.terms import Factor
 from approvals.storage.engine import Database
 from approvals.web import models, models_folds
 from tests.fakes.web import ADA, EVE, GRACE, VERA, Console, Session, serving

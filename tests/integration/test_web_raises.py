@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from approvals.domain.model import ApprovalRequest, Overrun, Terms
+from approvals.domain.model import ApprovalRequest, Overrun
+from approvals.domain.terms import Terms
 from approvals.storage.engine import Database
 from approvals.web import models, raise_models
 from tests.fakes.web import ADA, EVE, GRACE, OTTO, VERA, Answer, Console, Session, serving

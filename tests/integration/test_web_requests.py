@@ -10,7 +10,8 @@ import pytest
 
 from approvals.domain.happening import Event, Happened
 from approvals.domain.lifecycle import Note
-from approvals.domain.model import ApprovalRequest, Cause, Factor, Outcome, Person, PersonId, Role, State
+from approvals.domain.model import ApprovalRequest, Cause, Outcome, Person, PersonId, Role, State
+from approvals.domain.terms import Factor
 from approvals.storage.engine import Database
 from approvals.web import models, models_people
 from tests.fakes.keys import VAULT
@@ -431,7 +432,7 @@ async def test_an_unchanged_request_or_list_is_a_304_and_a_changed_one_is_not(co
         assert (again.status, again.body, again.headers["ETag"]) == (304, b"", tag)
     one = (await console.get(f"/api/v1/requests/{request.id}", ada)).headers["ETag"]
     assert one.startswith('"1-')
-    await console.desk.attach(request.id)
+    await console.desk.attached.attach(request.id)
     await console.db.write(lambda tx: tx.replicas.heartbeat("test", tx.now))
     waiting = await console.get(f"/api/v1/requests/{request.id}", ada, If_None_Match=one)
     assert (waiting.status, waiting.json()["waiting"], waiting.json()["revision"]) == (200, True, 1)

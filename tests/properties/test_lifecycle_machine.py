@@ -38,9 +38,7 @@ from approvals.domain.model import (
     ApprovalRequest,
     Cause,
     Claim,
-    Factor,
     Ground,
-    OnTimeout,
     Outcome,
     Person,
     PersonId,
@@ -50,6 +48,7 @@ from approvals.domain.model import (
     ToolCall,
     Vote,
 )
+from approvals.domain.terms import Factor, OnTimeout
 from approvals.errors import PolicyRefuses, Refusal
 from approvals.filing import FiledAs
 from approvals.grants import Grants

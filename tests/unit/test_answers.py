@@ -10,20 +10,9 @@ from typing import Any
 import pytest
 
 from approvals.domain.fingerprint import make_call
-from approvals.domain.model import (
-    Answer,
-    ApprovalRequest,
-    Caller,
-    Cause,
-    Factor,
-    Outcome,
-    PersonId,
-    RequestId,
-    State,
-    Terms,
-    Vote,
-)
+from approvals.domain.model import Answer, ApprovalRequest, Caller, Cause, Outcome, PersonId, RequestId, State, Vote
 from approvals.domain.stops import Freeze, Pause
+from approvals.domain.terms import Factor, Terms
 from gateway.protocol import answers, stopped
 from gateway.protocol.answers import UpstreamError
 from gateway.protocol.verdict import QUOTE_LIMIT, Code, quoted

@@ -12,7 +12,8 @@ from approvals.domain import cancel_window
 from approvals.domain.break_glass import Opening
 from approvals.domain.happening import Event, Happened
 from approvals.domain.lifecycle import Unfounded, advance
-from approvals.domain.model import ApprovalRequest, Cause, Claim, Ground, OnTimeout, State
+from approvals.domain.model import ApprovalRequest, Cause, Claim, Ground, State
+from approvals.domain.terms import OnTimeout
 from approvals.testing import samples
 from approvals.testing.samples import ADA, NOW
 from gateway.protocol import answers

@@ -17,7 +17,8 @@ from approvals.domain.excerpt import result_excerpt
 from approvals.domain.fingerprint import canonical
 from approvals.domain.happening import Event, Happened
 from approvals.domain.lifecycle import advance, filed
-from approvals.domain.model import Answer, ApprovalRequest, Cause, Client, Factor, OnTimeout, Outcome, State
+from approvals.domain.model import Answer, ApprovalRequest, Cause, Client, Outcome, State
+from approvals.domain.terms import Factor, OnTimeout
 from approvals.testing import samples
 from approvals.testing.channel_contract import ended_requests
 from approvals.testing.samples import ADA, BOB, FINANCE, NOW, SECURITY

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from approvals.domain import absent, quorum
 from approvals.domain.absent import Absence
-from approvals.domain.model import ApprovalRequest, Factor, Person, PersonId, Role, Vote
+from approvals.domain.model import ApprovalRequest, Person, PersonId, Role, Vote
+from approvals.domain.terms import Factor
 from approvals.storage.rows import vote_rows
 from approvals.testing import samples
 from approvals.testing.samples import ADA, BOB, CARL, DORA, EVE, FINANCE, NOW, PEOPLE, SECURITY

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from approvals.directory import Directory
-from approvals.domain.model import Factor, Role
+from approvals.domain.model import Role
+from approvals.domain.terms import Factor
 from approvals.testing import samples
 from gateway.config import load_config
 from gateway.desks import in_person, reviewers, routes_of

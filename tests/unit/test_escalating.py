@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from approvals.domain import escalating
 from approvals.domain.happening import Event
 from approvals.domain.lifecycle import advance
-from approvals.domain.model import ApprovalRequest, Escalation, Factor, OnTimeout, State, Terms
+from approvals.domain.model import ApprovalRequest, State
 from approvals.domain.quorum import tally, why_no_authority
 from approvals.domain.schedule import due, next_deadline, step_taken
+from approvals.domain.terms import Escalation, Factor, OnTimeout, Terms
 from approvals.storage.terms import terms_from_json, terms_to_json
 from approvals.testing import samples
 from approvals.testing.samples import ADA, FINANCE, NOW, SECURITY

@@ -7,7 +7,8 @@ import pytest
 
 from approvals.domain.fingerprint import make_call
 from approvals.domain.folding import ABSENT, Folding, cell, likeness, table
-from approvals.domain.model import ApprovalRequest, Caller, Factor
+from approvals.domain.model import ApprovalRequest, Caller
+from approvals.domain.terms import Factor
 from approvals.testing import samples
 
 BASE = samples.request()

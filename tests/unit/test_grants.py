@@ -13,7 +13,8 @@ from approvals.domain import grants, shapes
 from approvals.domain.answered import ANSWER_TO
 from approvals.domain.fingerprint import make_call
 from approvals.domain.grants import Covered, Grant
-from approvals.domain.model import Answer, ApprovalRequest, Factor, Ground, Overrun, Person, Role, State
+from approvals.domain.model import Answer, ApprovalRequest, Ground, Overrun, Person, Role, State
+from approvals.domain.terms import Factor
 from approvals.testing import samples
 from approvals.testing.samples import ADA, BOB, CARL, DORA, FINANCE, NOW, PEOPLE, SECURITY
 

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from approvals.domain import handing_on, snoozing
-from approvals.domain.model import Factor, Person, PersonId, Role, State
+from approvals.domain.model import Person, PersonId, Role, State
 from approvals.domain.snoozing import Snooze
+from approvals.domain.terms import Factor
 from approvals.testing import samples
 from approvals.testing.samples import ADA, BOB, CARL, DORA, EVE, FINANCE, NOW, SECURITY
 

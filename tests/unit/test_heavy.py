@@ -151,7 +151,7 @@ async def _call(problems: Callable[..., Any]) -> Any:
         refusals=Refusals(60),
         journal=SimpleNamespace(room=True),
         judge=SimpleNamespace(judge=lambda *_: SimpleNamespace(ruling=ruling)),
-        desk=SimpleNamespace(may_repeat=lambda *_: False),
+        desk=SimpleNamespace(repeats=SimpleNamespace(may_find=lambda *_: False)),
         showing=SimpleNamespace(back=nothing),
         switches=SimpleNamespace(why=lambda *_: None),
     )

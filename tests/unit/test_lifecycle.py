@@ -19,15 +19,13 @@ from approvals.domain.model import (
     ApprovalRequest,
     Cause,
     Claim,
-    Escalation,
-    Factor,
     Ground,
-    OnTimeout,
     Outcome,
     Question,
     Ruled,
     State,
 )
+from approvals.domain.terms import Escalation, Factor, OnTimeout
 from approvals.testing import samples
 from approvals.testing.samples import ADA, BOB, NOW
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from approvals.domain.card import make_card
-from approvals.domain.model import Steps
 from approvals.domain.redact import HIDDEN, redact_value
+from approvals.domain.terms import Steps
 from approvals.storage.terms import terms_from_json, terms_to_json
 from approvals.testing import samples
 from gateway.policy.evaluate import evaluate

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from approvals.domain.model import Escalation, Factor, OnTimeout, Terms
+from approvals.domain.terms import Escalation, Factor, OnTimeout, Terms
 from gateway.policy.evaluate import evaluate
 from gateway.policy.loaders import load_policy
 from gateway.policy.model import ApprovalBlock, ApprovalSpec, Facts, Policy

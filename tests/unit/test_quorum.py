@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from approvals.domain import quorum
-from approvals.domain.model import Answer, ApprovalRequest, Factor, Person, PersonId, Role, Terms
+from approvals.domain.model import Answer, ApprovalRequest, Person, PersonId, Role
+from approvals.domain.terms import Factor, Terms
 from approvals.testing import samples
 from approvals.testing.samples import ADA, BOB, CARL, DORA, EVE, FINANCE, PEOPLE, SECURITY
 

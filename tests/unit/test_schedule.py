@@ -9,8 +9,9 @@ import pytest
 
 from approvals.domain.happening import Event
 from approvals.domain.lifecycle import advance
-from approvals.domain.model import ApprovalRequest, Cause, Claim, OnTimeout, State
+from approvals.domain.model import ApprovalRequest, Cause, Claim, State
 from approvals.domain.schedule import due, next_deadline
+from approvals.domain.terms import OnTimeout
 from approvals.testing import samples
 from approvals.testing.samples import ADA, NOW
 

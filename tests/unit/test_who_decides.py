@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from approvals.domain.missing import missing
-from approvals.domain.model import Factor, Person, PersonId, Role
+from approvals.domain.model import Person, PersonId, Role
+from approvals.domain.terms import Factor
 from approvals.testing import samples
 from gateway.config import ConfigErrors, load_config
 from gateway.policy.evaluate import evaluate
