@@ -461,3 +461,20 @@ def test_a_call_that_goes_over_nothing_offers_no_raise(screen: Screen) -> None:
     page = settled(screen, f"/requests/{PLAIN}")
     expect(page.get_by_role("button", name="Approve and run refund_payment")).to_be_visible()
     expect(page.get_by_role("button", name="Approve and raise")).to_have_count(0)
+
+
+def test_what_was_written_stays_in_the_dialog_until_the_server_has_taken_it(screen: Screen) -> None:
+    screen.expected = ("status of 422",)
+    page = settled(screen, f"/requests/{PLAIN}")
+    page.get_by_role("button", name="Hand on…").click()
+    dialog = page.get_by_role("dialog", name="Let somebody else decide")
+    to = dialog.get_by_label("Groups or people")
+    to.fill("group:nobody")
+    dialog.get_by_label("Why").fill("I am on leave")
+    dialog.get_by_role("button", name="Hand it on").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("nobody is in group:nobody")
+    expect(dialog.get_by_label("Why")).to_have_value("I am on leave")
+    to.fill("group:security")
+    dialog.get_by_role("button", name="Hand it on").click()
+    expect(dialog).to_have_count(0)
+    expect(page.locator("#announce")).to_have_text("It was handed on.")

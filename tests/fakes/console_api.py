@@ -365,6 +365,8 @@ async def _act(request: web.Request) -> web.Response:
     fake, row = request.app[FAKE], _row(request)
     body = await request.json()
     verb = request.path.rsplit("/", 1)[1]
+    if verb == "reassign" and body.get("to") == ["group:nobody"]:
+        return problem(422, "invalid", "to: nobody is in group:nobody, so nobody could decide")
     changes: dict[str, Json] = {
         "extend": {"expires_at": samples.stamp(datetime.fromisoformat(row["expires_at"]) + timedelta(minutes=15))},
         "reassign": {"needs": [{**need, "members": body.get("to")} for need in row["needs"]], "may_decide": False},

@@ -1,6 +1,6 @@
 /** What else can be done to a request: more time, others to decide, a comment, hiding it, taking it back, pausing its agent. Each is one POST. */
 import { pauseAgent } from "../agents/acts.js";
-import { post } from "../api.js";
+import { Problem, post } from "../api.js";
 import { announce, h } from "../dom.js";
 import { isSteward } from "../roles.js";
 import { askReassign, askSnooze } from "./hand_on.js";
@@ -10,18 +10,27 @@ import { askText } from "./words_dialog.js";
 export function actions(request, { me, done }) {
   const problem = h("p", { class: "problem", role: "alert", hidden: true });
   const act = async (path, body, words) => {
-    problem.hidden = true;
     try {
       done(await post(`/api/v1/requests/${encodeURIComponent(request.id)}/${path}`, body));
       announce(words);
     } catch (error) {
+      if (error.body?.request) done(error.body.request);
+      throw error;
+    }
+  };
+  // A dialog says by itself what went wrong; what is done by one press is said here.
+  const press = async (run) => {
+    problem.hidden = true;
+    try {
+      await run();
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
       problem.textContent = error.message;
       problem.hidden = false;
-      if (error.body?.request) done(error.body.request);
     }
   };
   const buttons = offered(request, me, act).map(([words, run]) =>
-    h("button", { class: "button", type: "button", text: words, on: { click: run } }),
+    h("button", { class: "button", type: "button", text: words, on: { click: () => press(run) } }),
   );
   return buttons.length ? h("section", { class: "acts", "aria-label": "Further actions" }, buttons, problem) : null;
 }
@@ -33,17 +42,19 @@ function offered(request, me, act) {
     list.push(["Add 15 minutes", () => act("extend", { by: "15m" }, "15 minutes were added.")]);
   }
   if (request.state === "pending") list.push(snoozing(request, act));
-  if (request.may_reassign) list.push(["Hand on…", () => reassign(request, act)]);
+  if (request.may_reassign) list.push(["Hand on…", () => askReassign(request, (body) => act("reassign", body, "It was handed on."))]);
   if (request.may_reassign) list.push(["Ask the agent…", () => ask(act)]);
   if (request.state === "unknown" && roles.some((role) => ["reviewer", "operator"].includes(role))) {
-    const note = (ran) => async () => {
-      const text = await askText(
+    const note = (ran) => () =>
+      askText(
         ran ? "It ran" : "It did not run",
         "Say how you know. This goes into the record; nothing is run again.",
-        { needed: true, button: ran ? "Note that it ran" : "Note that it did not run" },
+        {
+          needed: true,
+          button: ran ? "Note that it ran" : "Note that it did not run",
+          send: (text) => act("resolve", { ran, note: text }, "Noted."),
+        },
       );
-      if (text !== null) act("resolve", { ran, note: text }, "Noted.");
-    };
     list.push(["It ran…", note(true)], ["It did not run…", note(false)]);
   }
   const reads = roles.length > 0 && roles.every((role) => ["viewer", "auditor"].includes(role));
@@ -56,41 +67,34 @@ function offered(request, me, act) {
 function snoozing(request, act) {
   const back = () => act("snooze", { for: null }, "It is in your queue again.");
   if (request.snoozed_until) return ["Show in my queue again", back];
-  return ["Snooze…", () => snooze(request, act)];
+  return ["Snooze…", () => askSnooze(request, (body) => act("snooze", body, "It is out of your queue for now."))];
 }
 
-async function snooze(request, act) {
-  const body = await askSnooze(request);
-  if (body?.for) act("snooze", body, "It is out of your queue for now.");
-}
-
-async function reassign(request, act) {
-  const body = await askReassign(request);
-  if (body) act("reassign", body, "It was handed on.");
-}
-
-async function ask(act) {
-  const question = await askText(
+function ask(act) {
+  return askText(
     "Ask the agent",
     "It is told your words as a quotation while its call stays held, and nothing runs. What it answers is its own word. The deadline stays.",
-    { needed: true, button: "Ask", label: "Question" },
+    {
+      needed: true,
+      button: "Ask",
+      label: "Question",
+      send: (question) => act("ask", { question }, "The question is with the agent."),
+    },
   );
-  if (question !== null) act("ask", { question }, "The question is with the agent.");
 }
 
-async function comment(act) {
-  const text = await askText("Comment", "The other people read it in the timeline. The agent never gets it.", {
+function comment(act) {
+  return askText("Comment", "The other people read it in the timeline. The agent never gets it.", {
     needed: true,
     button: "Add the comment",
+    send: (text) => act("comment", { text }, "The comment was added."),
   });
-  if (text !== null) act("comment", { text }, "The comment was added.");
 }
 
-async function takeBack(act) {
-  const text = await askText(
-    "Take the call back?",
-    "The request ends as cancelled, and the agent is told. It does not run.",
-    { needed: false, button: "Take the call back" },
-  );
-  if (text !== null) act("cancel", text ? { note: text } : {}, "The call was taken back.");
+function takeBack(act) {
+  return askText("Take the call back?", "The request ends as cancelled, and the agent is told. It does not run.", {
+    needed: false,
+    button: "Take the call back",
+    send: (text) => act("cancel", text ? { note: text } : {}, "The call was taken back."),
+  });
 }

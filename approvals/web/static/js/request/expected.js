@@ -1,5 +1,5 @@
 /** "As expected?": what people said of the outcome of a call that ran, and this person's own answer. */
-import { post } from "../api.js";
+import { Problem, post } from "../api.js";
 import { announce, h } from "../dom.js";
 import { icon } from "../icons.js";
 import { ago } from "../time.js";
@@ -13,22 +13,25 @@ export function expectedView(request, { me, done }) {
   const mine = said.find((one) => one.person === me.person.id);
   const problem = h("p", { class: "problem", role: "alert", hidden: true });
   const say = async (body) => {
+    done(await post(`/api/v1/requests/${encodeURIComponent(request.id)}/expected`, body));
+    announce("Noted.");
+  };
+  const yes = async () => {
     problem.hidden = true;
     try {
-      done(await post(`/api/v1/requests/${encodeURIComponent(request.id)}/expected`, body));
-      announce("Noted.");
+      await say({ as_expected: true });
     } catch (error) {
+      if (!(error instanceof Problem)) throw error;
       problem.textContent = error.message;
       problem.hidden = false;
     }
   };
-  const no = async () => {
-    const note = await askText("Not as expected", "Say what is wrong with it. The other people see this, the agent does not.", {
+  const no = () =>
+    askText("Not as expected", "Say what is wrong with it. The other people see this, the agent does not.", {
       needed: false,
       button: "Note that it was not as expected",
+      send: (note) => say({ as_expected: false, note: note || null }),
     });
-    if (note !== null) say({ as_expected: false, note: note || null });
-  };
   return h(
     "section",
     { class: "expected", "aria-label": "As expected?" },
@@ -38,7 +41,7 @@ export function expectedView(request, { me, done }) {
       ? h(
           "div",
           { class: "ends" },
-          choice("yes", "As expected", mine?.as_expected === true, () => say({ as_expected: true })),
+          choice("yes", "As expected", mine?.as_expected === true, yes),
           choice("no", "Not as expected…", mine?.as_expected === false, no),
         )
       : null,

@@ -1,8 +1,9 @@
-/** Who decides, and when: hand a request on to others, or hide it from the own queue for a while. They ask, and send nothing. */
+/** Who decides, and when: hand a request on to others, or hide it from the own queue for a while. */
+import { askAct, field } from "../act.js";
 import { openDialog } from "../dialog.js";
 import { h } from "../dom.js";
 import { exact, now } from "../time.js";
-import { NOTE_MOST, ends, field } from "./words_dialog.js";
+import { NOTE_MOST } from "./words_dialog.js";
 
 const LENGTHS = [
   ["5m", 5, "5 minutes"],
@@ -14,9 +15,9 @@ const LENGTHS = [
   ["1d", 1440, "1 day"],
 ];
 
-/** Ask to whom, and why. Gives the body of the POST, or null. */
-export function askReassign(request) {
-  const to = h("input", {
+/** Ask to whom, and why, and `send(body)` it. */
+export function askReassign(request, send) {
+  const names = h("input", {
     class: "input mono",
     required: true,
     maxlength: "600",
@@ -24,43 +25,37 @@ export function askReassign(request) {
     spellcheck: "false",
     placeholder: "group:security, ada@example.com",
   });
+  const to = field("Groups or people, with commas between them", names, { needed: true });
   const factor = h(
     "select",
     { class: "input" },
     h("option", { value: "", text: "Everybody I speak for" }),
     request.needs.map((need, at) => h("option", { value: String(at), text: `${need.count} of ${need.members.join(", ")}` })),
   );
-  const note = h("textarea", { class: "input", maxlength: String(NOTE_MOST), rows: "2" });
+  const why = h("textarea", { class: "input", maxlength: String(NOTE_MOST), rows: "2" });
+  const note = field("Why (optional; it is on the card and in the record)", why);
   const body = () => ({
-    to: to.value.split(",").map((one) => one.trim()).filter(Boolean),
+    to: to.value().split(",").map((one) => one.trim()).filter(Boolean),
     ...(factor.value ? { factor: Number(factor.value) } : {}),
-    ...(note.value.trim() ? { note: note.value.trim() } : {}),
+    ...(note.value() ? { note: note.value() } : {}),
   });
-  return openDialog(
-    "Let somebody else decide",
-    (close) =>
-      h(
-        "form",
-        {
-          class: "settings",
-          on: { submit: (event) => (event.preventDefault(), body().to.length && close(body())) },
-        },
-        h("p", {
-          text: "They are asked in place of you and your group. As many people are needed as before, the deadline stays, and nobody can be named who may not decide.",
-        }),
-        field("Groups or people, with commas between them", to),
-        request.needs.length > 1 ? field("In place of", factor) : null,
-        field("Why (optional; it is on the card and in the record)", note),
-        ends(close, "Hand it on"),
-      ),
-    { focus: () => to },
-  );
+  return askAct("Let somebody else decide", {
+    say: h("p", {
+      text: "They are asked in place of you and your group. As many people are needed as before, the deadline stays, and nobody can be named who may not decide.",
+    }),
+    fields: [to, ...(request.needs.length > 1 ? [field("In place of", factor)] : []), note],
+    button: "Hand it on",
+    send: () => send(body()),
+    focus: () => names,
+  });
 }
 
-/** Ask for how long. Gives the body of the POST, or null; `for: null` shows a hidden request again. */
-export function askSnooze(request) {
+/** Ask for how long, and `send({ for })` it. */
+export function askSnooze(request, send) {
   const left = (Date.parse(request.expires_at) - now()) / 60_000;
-  const rows = LENGTHS.filter(([, minutes]) => minutes < left).map(([value, , words], at) =>
+  const fitting = LENGTHS.filter(([, minutes]) => minutes < left);
+  if (!fitting.length) return tooLate();
+  const rows = fitting.map(([value, , words], at) =>
     h(
       "label",
       { class: "choice" },
@@ -68,25 +63,20 @@ export function askSnooze(request) {
       h("span", { text: words }),
     ),
   );
-  const form = (close) =>
-    h(
-      "form",
-      {
-        class: "settings",
-        on: {
-          submit: (event) => (
-            event.preventDefault(),
-            close({ for: event.currentTarget.querySelector("input:checked")?.value ?? null })
-          ),
-        },
-      },
-      h("p", {
-        text: `It leaves your queue, and nobody else's, until then or until something about it changes. The deadline stays: ${exact(request.expires_at)}.`,
-      }),
-      rows.length
-        ? h("fieldset", {}, h("legend", { class: "label", text: "Hide it for" }), rows)
-        : h("p", { text: "Less than 5 minutes are left, which is too little to hide it." }),
-      ends(close, rows.length ? "Hide it" : null),
-    );
-  return openDialog("Snooze", form, {});
+  const choice = h("fieldset", {}, h("legend", { class: "label", text: "Hide it for" }), rows);
+  return askAct("Snooze", {
+    say: h("p", {
+      text: `It leaves your queue, and nobody else's, until then or until something about it changes. The deadline stays: ${exact(request.expires_at)}.`,
+    }),
+    fields: [{ element: choice }],
+    button: "Hide it",
+    send: () => send({ for: choice.querySelector("input:checked").value }),
+  });
+}
+
+function tooLate() {
+  return openDialog("Snooze", (close) => [
+    h("p", { text: "Less than 5 minutes are left, which is too little to hide it." }),
+    h("div", { class: "ends" }, h("button", { class: "button", type: "button", text: "Go back", on: { click: () => close() } })),
+  ]);
 }
