@@ -1,0 +1,68 @@
+"""Must-have 21: scoped standing grants, listed, counted, revocable, and recorded even when nobody was asked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acceptance.agents import Agent
+from tests.acceptance.counting import HELD, Shop, shop
+from tests.acceptance.harness import serving
+
+GRANT = {
+    "arguments": {"/amount": {"range": {"max": 20}}, "/to": {"one_of": ["acme", "bolt"]}},
+    "for": "1h",
+    "uses": 5,
+    "budget": {"argument": "/amount", "max": 25},
+}
+
+
+@pytest.fixture
+async def it(tmp_path: Path) -> AsyncIterator[Shop]:
+    asks = {"action": "require_approval", "approval": {"grants": "always"}}
+    made = shop(tmp_path, tools={**HELD, "pay": asks})
+    async with serving(made.placet):
+        yield made
+
+
+def payment(to: str, amount: int) -> dict[str, Any]:
+    return {"to": to, "amount": amount}
+
+
+async def test_a_payment_is_trusted_within_its_shape_and_budget_until_that_is_taken_back(it: Shop) -> None:
+    async with it.agent() as agent:
+        first = await _approved(it, agent, payment("acme", 10), grant=GRANT)
+        (given,) = first["grants"]
+        said = await agent.call("pay", payment("bolt", 20))
+        assert (said.refused, said.text, said.verdict["reviewers"]) == (False, "pay 20 to bolt", [])
+        assert (said.verdict["ground"], said.verdict["grant"]) == ("grant", given["id"])
+        assert it.seen("bolt") == 1
+        (covered,) = await it.ada.requests(ground="grant")
+        assert (covered["grant"]["names"], covered["votes"], covered["state"]) == (["Ada"], [], "succeeded")
+        _, shown = await it.ada.ask("GET", f"/api/v1/grants/{given['id']}")
+        assert (shown["uses_left"], shown["budget"]["left"]) == (4, "5")
+        assert [use["request"] for use in shown["history"]] == [covered["id"]]
+        # Past the budget, and past the shape, people are asked.
+        await _approved(it, agent, payment("acme", 6))
+        await _approved(it, agent, payment("dora", 1))
+        assert (await agent.call("pay", payment("acme", 3))).verdict["reviewers"] == []
+        listed, _ = await it.placet.cli("grants", "list")
+        assert f"{given['id']}  shop/pay for" in listed
+        assert "3 of 5 calls left, 2 of 25 of /amount" in listed
+        await it.placet.cli("grants", "revoke", given["id"])
+        assert len((await _approved(it, agent, payment("bolt", 1)))["votes"]) == 1
+
+
+async def _approved(it: Shop, agent: Agent, arguments: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """Call, let Ada approve, and give the request once it ran."""
+    async with asyncio.TaskGroup() as group:
+        call = group.create_task(agent.call("pay", arguments))
+        (request,) = await it.ada.next_pending()
+        status, _ = await it.ada.decide(request, "approve", **more)
+        assert status == 200
+    assert not call.result().refused
+    return await it.ada.show(request["id"])
