@@ -9,13 +9,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 from approvals.channels import Alert, Channel, RetryLater, Undeliverable
 from approvals.desk import Desk
+from approvals.domain import reminding
+from approvals.domain.model import State
 from approvals.domain.redact import redact_text
 from approvals.errors import Unavailable
 from approvals.storage.alerts import SUBJECT, AlertRow
+from approvals.storage.tx import Tx
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +61,11 @@ class Alerts:
 
     async def _deliver(self, row: AlertRow) -> None:
         channel = self._channels.get(row.channel)
+        if row.about:
+            row = replace(row, text=await self._db.read(lambda tx: self._still(tx, row)))
+            if not row.text:
+                await self._db.write(lambda tx: tx.alerts.done(row.id))
+                return
         if not row.text:
             await self._bury(row, "what it was about has been destroyed")
             return
@@ -75,6 +84,12 @@ class Alerts:
             await self._again(row, pause, str(failed) or type(failed).__name__)
         else:
             await self._db.write(lambda tx: tx.alerts.done(row.id))
+
+    def _still(self, tx: Tx, row: AlertRow) -> str:
+        """What is to be said of the requests that somebody is reminded of; nothing where none of them waits."""
+        found = (tx.requests.get(one) for one in row.about)
+        waiting = [one for one in found if one is not None and one.state is State.PENDING and tx.now < one.expires_at]
+        return reminding.told(waiting, inbox=self._desk.telling.inbox) if waiting else ""
 
     async def _again(self, row: AlertRow, pause: timedelta, why: str) -> None:
         said = redact_text(why)[:ERROR_SHOWN]

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from approvals.domain.absent import Absence
 from approvals.domain.claims import ClaimRules, Identity, with_claims, with_groups
 from approvals.domain.model import Person, PersonId
+from approvals.domain.rota import Groups
 from approvals.storage.people import PersonRow
 from approvals.storage.tx import Tx
 
@@ -36,6 +37,8 @@ class Directory:
         self, people: Mapping[PersonId, Person], tokens: Mapping[str, PersonId], claims: ClaimRules | None = None
     ) -> None:
         self._configured = _configured(people, tokens, claims)
+        self.groups = Groups()
+        """What is known of groups beside who is in them; set anew with each configuration."""
 
     def replace(
         self, people: Mapping[PersonId, Person], tokens: Mapping[str, PersonId], claims: ClaimRules | None = None
@@ -55,7 +58,8 @@ class Directory:
     def people(self, tx: Tx) -> Mapping[PersonId, Person]:
         """Everybody."""
         known = self.identities(tx)
-        told = {one.id: self._with(tx, one, known.get(one.id)) for one in self.own(tx).values()}
+        claimed = (self._with(tx, one, known.get(one.id)) for one in self.own(tx).values())
+        told = {one.id: self.groups.of(one, tx.now) for one in claimed}
         absences = tx.absences.now()
         absent = {one.person for one in absences} | {one.to for one in absences}
         return {id: _present(one, absences, told.get) if id in absent else one for id, one in told.items()}
@@ -110,9 +114,10 @@ class Directory:
 
     def _claimed(self, tx: Tx, person: Person | None) -> Person | None:
         rules = self._configured.claims
-        if person is None or rules is None:
-            return person
-        return self._with(tx, person, tx.identities.of_person(rules.issuer, person.id))
+        if person is None:
+            return None
+        said = tx.identities.of_person(rules.issuer, person.id) if rules is not None else None
+        return self.groups.of(self._with(tx, person, said), tx.now)
 
     def _with(self, tx: Tx, person: Person, identity: Identity | None) -> Person:
         rules = self._configured.claims

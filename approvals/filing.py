@@ -149,6 +149,8 @@ def file_in(
                 raise full
             return found
         if tx.requests.insert(request, filed(request)):
+            if filing.terms.remind is not None:
+                tx.reminders.plan(request.id, tx.now + filing.terms.remind)
             if filing.waiting:
                 tx.requests.set_waiting(request.id, holder)
             tx.touch(request.id)

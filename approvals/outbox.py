@@ -16,8 +16,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from approvals import executing
-from approvals.channels import Channel, MessageRef, RetryLater, Undeliverable
+from approvals import executing, holding
+from approvals.channels import Channel, Held, MessageRef, RetryLater, Undeliverable
 from approvals.desk import Desk
 from approvals.domain.card import Card, make_card
 from approvals.domain.lifecycle import Record
@@ -25,7 +25,7 @@ from approvals.domain.model import OPEN_STATES, ApprovalRequest, Person, PersonI
 from approvals.domain.quorum import Need
 from approvals.domain.redact import redact_text
 from approvals.errors import Unavailable
-from approvals.storage.messages import Backlog, MessageRow
+from approvals.storage.messages import DIGEST, Backlog, MessageRow
 from approvals.storage.tx import Tx
 
 log = logging.getLogger(__name__)
@@ -164,10 +164,14 @@ class Outbox:
             why = "its request is gone" if telling is None else f"no channel {row.channel!r} is configured"
             await self._save(lambda tx: self._bury(tx, row, why))
             return
+        if await self._waits(row, telling.request):
+            return
         card = await self._card(telling)
         try:
             async with asyncio.timeout(SEND_SECONDS):
                 ref = await _show(channel, row, card)
+        except Held as held:
+            await self._hold(row, held.until)
         except Undeliverable as never:
             await self._give_up(row, _first_line(never))
         except RetryLater as later:
@@ -191,6 +195,28 @@ class Outbox:
             history=history,
             now=tx.now,
         )
+
+    async def _waits(self, row: MessageRow, request: ApprovalRequest) -> bool:
+        """Is it not shown now: its person sleeps, or slept and is told of several at once, or of nothing any more?"""
+        if request.state is not State.PENDING and row.held_at is None:
+            return False
+
+        def work(tx: Tx) -> bool:
+            room = self._desk.room(tx)
+            if request.state is not State.PENDING:
+                tx.messages.digested([row.id])
+                return True
+            until = holding.until(room, request, row)
+            if until is not None:
+                tx.messages.hold(row.id, until)
+                return True
+            return row.held_at is not None and row.ref is None and holding.digest(room, row)
+
+        held_or_may = row.ref is None and holding.is_personal(row)
+        return held_or_may and await self._db.write(work)
+
+    async def _hold(self, row: MessageRow, until: datetime) -> None:
+        await self._save(lambda tx: tx.messages.hold(row.id, until))
 
     async def _card(self, telling: _Telling) -> Card:
         def make() -> Card:
@@ -272,6 +298,8 @@ class Outbox:
 
 async def _show(channel: Channel, row: MessageRow, card: Card) -> MessageRef | None:
     """Post the card, or bring the one there is up to date; None when it stays where it was."""
+    if row.ref == DIGEST:
+        return None
     if row.ref is None:
         return await channel.post(card, row.target)
     try:

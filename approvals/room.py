@@ -37,10 +37,11 @@ def nobody(_tx: Tx, _owner: PersonId) -> list[tuple[str, str]]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Telling:
-    """How owners are told; `page` makes the address of a request's page."""
+    """How owners are told; `page` makes the address of a request's page, `inbox` is that of what waits."""
 
     owners: Owners = nobody
     page: Callable[[str], str] = str
+    inbox: str = ""
 
 
 @dataclass(frozen=True, slots=True)

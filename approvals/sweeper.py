@@ -12,7 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-from approvals import absences
+from approvals import absences, holding
 from approvals.desk import Desk
 from approvals.domain import schedule
 from approvals.domain.happening import Happened
@@ -25,6 +25,7 @@ EVERY_SECONDS = 0.25
 BATCH = 200
 HEARTBEAT_SECONDS = 4.0
 TIDY_SECONDS = 300.0
+REMIND_SECONDS = 2.0
 FORGET_REPLICAS = timedelta(days=1)
 FORGET_ALERTS = timedelta(days=30)
 
@@ -40,6 +41,7 @@ class Sweeper:
         """Sweep for ever. `begin` comes first, before the service takes a call."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._every(HEARTBEAT_SECONDS, self.beat), name="heartbeat")
+            group.create_task(self._every(REMIND_SECONDS, self.remind), name="remind")
             group.create_task(self._every(TIDY_SECONDS, self.tidy), name="tidy")
             group.create_task(self._sweep_always(), name="sweep")
 
@@ -60,6 +62,10 @@ class Sweeper:
         """Hand what waits to the delegates of people who have gone since."""
         if await self._db.read(lambda tx: tx.absences.to_move()):
             await self._db.write(lambda tx: absences.move(self._desk.room(tx)))
+
+    async def remind(self) -> None:
+        """Remind people of what still waits."""
+        await self._db.write(lambda tx: holding.remind(self._desk.room(tx)))
 
     async def beat(self) -> None:
         """Say that this process is alive."""
@@ -133,4 +139,5 @@ def _tidy(tx: Tx) -> None:
     tx.counters.sweep(tx.now)
     tx.replicas.sweep(tx.now - FORGET_REPLICAS)
     tx.absences.sweep()
+    tx.reminders.sweep(tx.now - FORGET_REPLICAS)
     tx.alerts.sweep(tx.now - FORGET_ALERTS)

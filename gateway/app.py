@@ -230,6 +230,7 @@ class Service:
             self.agent_oauth.know(settings.agents)
         self.directory.replace(settings.people, settings.person_tokens, claim_rules(settings))
         self.desk.folding = settings.approvals.folding
+        self.directory.groups = settings.groups
         self.desk.reconfigure(
             caps=settings.approvals.caps,
             routes=routes_of(settings, self.directory),

@@ -41,6 +41,7 @@ from gateway.config_file import (
 from gateway.config_layers import PAGE, Layers
 from gateway.config_login import oidc_of
 from gateway.config_oauth import agent_oauth_of, server_oauth_of, servers_of
+from gateway.config_when import Rotas, hours_of
 from gateway.policy.compiling_approval import steps_of
 from gateway.policy.layers import layered
 from gateway.policy.model import Policy
@@ -200,6 +201,10 @@ class _Loader:
         self.problems.extend(layers.problems)
         self.stamps.extend(layers.stamps)
         people = {PersonId(key.lower()): _person(key, shape) for key in shape.people}
+        rotas = Rotas(self.folder)
+        groups = rotas.groups(shape)
+        self.problems.extend(rotas.problems)
+        self.stamps.extend(rotas.stamps)
         slack = shape.slack
         return Settings(
             file=self.path,
@@ -210,6 +215,7 @@ class _Loader:
             servers=servers,
             agents=agents,
             people=people,
+            groups=groups,
             person_tokens={p.token_sha256: PersonId(k.lower()) for k, p in shape.people.items() if p.token_sha256},
             approvals=_approvals(shape.approvals),
             recording=_recording(shape.recording),
@@ -283,6 +289,7 @@ def _person(key: str, shape: ConfigFile) -> Person:
         groups=frozenset(person.groups),
         slack=frozenset(person.slack or ()),
         disabled=person.disabled,
+        quiet=hours_of(person),
     )
 
 
@@ -296,6 +303,7 @@ def _approvals(section: ApprovalsFile) -> ApprovalSettings:
         # `allow` is refused by the checks; nothing built here may stand for it.
         escalate=steps_of(section.escalate),
         delegation=section.delegation,
+        remind=section.remind,
         on_timeout=OnTimeout.DENY if silence is OnTimeout.ALLOW else silence,
         collect_within=_or(section.collect_within, plain.defaults.collect_within),
     )

@@ -28,6 +28,7 @@ class Asking:
     `channels` are the words of what is configured: `slack`, `webhook`, `webhook:NAME`.
     `unread` are the sections of the configuration that could not be read: what hangs on them is not complained of.
     `written` are the addresses under `people`, readable or not.
+    `on_call` are the groups that a rota fills: who is in them is another question every day.
     `provider` is where people sign in, who may bring groups and roles with them that nobody has yet.
     """
 
@@ -37,6 +38,7 @@ class Asking:
     unread: frozenset[str] = frozenset()
     written: frozenset[str] = frozenset()
     provider: OidcSettings | None = None
+    on_call: frozenset[str] = frozenset()
 
     def problems(self, policy: Policy) -> Iterator[Problem]:
         """What is wrong with whom a policy asks, each at its rule."""
@@ -49,7 +51,7 @@ class Asking:
 
     def missing(self, member: str) -> tuple[str | None, str | None]:
         """What is wrong with a reviewer who is named, if anything, and what was probably meant."""
-        if self._may_come(member):
+        if self._may_come(member) or self._is_on_call(member):
             return None, None
         if "people" not in self.unread:
             return _missing(member, self.people)
@@ -68,6 +70,9 @@ class Asking:
             for member in {member: None for factor in wanted.factors for member in factor.members}:
                 if self._may_come(member) and not _able(member, self.people):
                     yield member
+
+    def _is_on_call(self, member: str) -> bool:
+        return member.startswith("group:") and member.removeprefix("group:") in self.on_call
 
     def _may_come(self, member: str) -> bool:
         """May a sign-in make somebody of this group, or this person, a reviewer?"""
@@ -95,7 +100,7 @@ class Asking:
             wrong = [(message, hint) for message, hint in map(self.missing, factor.members) if message]
             yield from wrong
             able = {p for member in factor.members for p in _able(member, self.people)}
-            awaited = any(map(self._may_come, factor.members))
+            awaited = any(self._may_come(member) or self._is_on_call(member) for member in factor.members)
             if not wrong and not awaited and len(able) < factor.count and "people" not in self.unread:
                 yield f"{factor.count} of {', '.join(factor.members)} must approve, and only {len(able)} can", None
         members = dict.fromkeys(member for step in wanted.escalate for member in step.to)
@@ -129,6 +134,7 @@ def asking(settings: Settings, more_people: Iterable[Person]) -> Asking:
         channels=_configured(settings),
         people=people,
         provider=settings.oidc,
+        on_call=frozenset(settings.groups.on_call),
     )
 
 

@@ -23,6 +23,7 @@ from gateway.config_channels import check_channels
 from gateway.config_file import AgentFile, ConfigFile, ServerFile
 from gateway.config_login import check_login
 from gateway.config_oauth import agent_credential, check_agent_oauth, check_server_oauth
+from gateway.config_when import check_when
 from gateway.policy.collecting import Collector, Path
 from gateway.policy.compiling_approval import chain
 from gateway.policy.source import Node, nearest
@@ -59,6 +60,7 @@ class Checks(Collector):
         self._break_glass()
         self._retention()
         self._friction()
+        check_when(self, self._shape)
         chain(self, self._shape.approvals.escalate, ("approvals", "escalate"))
         if self._shape.approvals.on_timeout == "allow":
             self.problem(

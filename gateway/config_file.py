@@ -102,9 +102,24 @@ class PersonFile(Shape):
     roles: list[RoleName] = Field(default_factory=list)
     groups: list[Words] = Field(default_factory=list)
     slack: Several | None = Field(None, description="Slack user id, or several")
+    tz: Words | None = Field(None, description="their time zone: Europe/Athens")
+    quiet: Words | None = Field(None, description="when they are not disturbed by what can wait: 22:00-07:00")
     token_sha256: Hash | None = None
     groups_from: Literal["file", "oidc"] = Field(default="file", description="oidc: those of the provider, too")
     disabled: bool = False
+
+
+class GroupFile(Shape):
+    """What holds for everybody of a group who has none of their own."""
+
+    tz: Words | None = None
+    quiet: Words = Field(description="22:00-07:00")
+
+
+class OncallFile(Shape):
+    """Who is in a group when, from a file."""
+
+    file: Words = Field(description="a schedule in YAML, or a calendar (.ics)")
 
 
 class HoldFile(Shape):
@@ -167,6 +182,9 @@ class ApprovalsFile(Shape):
     on_timeout: Literal["deny", "escalate", "allow"] = "deny"
     escalate: list[EscalateShape] = Field(default_factory=list, description="who else is asked, step by step")
     hold: HoldFile = Field(default_factory=HoldFile)
+    remind: Length | None = Field(
+        default=None, description="people are reminded after this long, then after twice as long, …"
+    )
     delegation: bool = Field(default=True, description="delegates decide in place of people who are away")
     collect_within: Length | None = None
     caps: CapsFile = Field(default_factory=CapsFile)
@@ -291,6 +309,8 @@ class ConfigFile(Shape):
     servers: dict[str, ServerFile] = Field(default_factory=dict)
     agents: dict[str, AgentFile] = Field(default_factory=dict)
     people: dict[str, PersonFile] = Field(default_factory=dict)
+    groups: dict[str, GroupFile] = Field(default_factory=dict)
+    oncall: dict[str, OncallFile] = Field(default_factory=dict)
     approvals: ApprovalsFile = Field(default_factory=ApprovalsFile)
     recording: RecordingFile = Field(default_factory=RecordingFile)
     retention: RetentionFile = Field(default_factory=RetentionFile)

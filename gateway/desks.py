@@ -92,7 +92,11 @@ def telling_of(settings: Settings, directory: Directory) -> Telling:
             return [("slack", f"@{person.id}")]
         return [("email", person.id)] if settings.email is not None else []
 
-    return Telling(owners=owners, page=lambda request_id: f"{settings.public_url}/requests/{request_id}")
+    return Telling(
+        owners=owners,
+        page=lambda request_id: f"{settings.public_url}/requests/{request_id}",
+        inbox=f"{settings.public_url}/",
+    )
 
 
 def reviewers(terms: Terms, people: Mapping[PersonId, Person]) -> list[PersonId]:

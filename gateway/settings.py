@@ -21,6 +21,7 @@ from approvals.domain.break_glass import Mode
 from approvals.domain.claims import ClaimRules
 from approvals.domain.folding import Folding
 from approvals.domain.model import Person, PersonId
+from approvals.domain.rota import Groups
 from approvals.filing import Caps
 from approvals.retention import Keep
 from gateway.policy.durations import written
@@ -227,6 +228,7 @@ class Settings:
     people: Mapping[PersonId, Person]
     person_tokens: Mapping[str, PersonId]
     approvals: ApprovalSettings
+    groups: Groups = field(default_factory=Groups)
     recording: RecordingSettings = field(default_factory=RecordingSettings)
     retention: Keep = field(default_factory=Keep)
     break_glass: BreakGlassSettings = field(default_factory=BreakGlassSettings)

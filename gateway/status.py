@@ -59,6 +59,10 @@ class Status:
         found += [Check(id="policy", ok=False, text=text) for text in (*self._unruled(), *self._not_in_force())]
         found += [Check(id="freeze", ok=False, text=_frozen(freeze)) for freeze in self.switches.freezes()]
         found += [Check(id="break-glass", ok=False, text=_opened(one)) for one in self.switches.openings()]
+        groups = self.reloader.settings.groups
+        if groups.on_call:
+            empty = groups.uncovered(await self.db.read(lambda tx: tx.now))
+            found += [Check(id=f"on call {name}", ok=False, text="nobody is on call now") for name in empty]
         if self.reloader.difference is not None:
             found.append(Check(id="configuration", ok=False, text=self.reloader.difference))
         for server in self.servers:

@@ -43,6 +43,14 @@ class RetryLater(Exception):
         super().__init__(why)
 
 
+class Held(Exception):
+    """Whoever the card is for is not to be disturbed until then: tried again at that moment."""
+
+    def __init__(self, until: datetime) -> None:
+        self.until = until
+        super().__init__(f"not to be disturbed until {until:%Y-%m-%d %H:%M} UTC")
+
+
 class Channel(Protocol):
     """A way out to people. Anything raised but Undeliverable is retried by the outbox."""
 

@@ -15,10 +15,11 @@ from typing import Any
 
 from aiohttp import web
 
-from approvals.channels import Alert, MessageRef, Undeliverable
+from approvals.channels import Alert, Held, MessageRef, Undeliverable
 from approvals.channels.slack_blocks import Drawing, draw, draw_alert, draw_minimal
 from approvals.channels.slack_clicks import Clicks
 from approvals.channels.slack_client import SlackClient, SlackRefused
+from approvals.channels.slack_hours import SlackHours
 from approvals.channels.slack_http import SignedPosts
 from approvals.channels.slack_payloads import Malformed, NotHandled
 from approvals.channels.slack_people import SlackPeople
@@ -31,6 +32,7 @@ from approvals.channels.slack_telling import Telling
 from approvals.desk import Desk
 from approvals.domain.card import Card
 from approvals.domain.model import Person
+from approvals.domain.quiet import URGENT
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +79,7 @@ class SlackChannel:
     ) -> None:
         self._config, self._desk, self._answer_seconds = config, desk, answer_seconds
         self._client = SlackClient(bot_token=config.bot_token, api_url=config.api_url)
+        self._hours = SlackHours(self._client)
         reading = Reading(desk, page=page, channel=self.name)
         self._clicks = Clicks(
             desk, people=SlackPeople(self._client), reading=reading, telling=Telling(self._client, reading)
@@ -114,6 +117,10 @@ class SlackChannel:
     async def post(self, card: Card, to: str) -> MessageRef:
         """Post the card to a channel, or to a person's direct messages (`@ada`)."""
         place = await self._place(to or self._config.channel)
+        if to.startswith("@") and not card.decided and card.severity not in URGENT:
+            until = await self._hours.quiet_until(place)
+            if until is not None:
+                raise Held(until)
         said = await self._send("chat.postMessage", card, place, {"channel": place, **_QUIET})
         return MessageRef(channel=self.name, data={"channel": str(said["channel"]), "ts": str(said["ts"])})
 

@@ -14,6 +14,7 @@ SCOPES: Final[dict[str, tuple[str, ...]]] = {
     "chat.postMessage": ("chat:write",),
     "chat.update": ("chat:write",),
     "conversations.info": ("channels:read", "groups:read"),
+    "dnd.info": ("dnd:read",),
     "users.info": ("users:read",),
     "views.open": (),
     "views.publish": (),
@@ -25,6 +26,7 @@ APP_SCOPES: Final = ("connections:write",)
 REQUIRED: Final = ("chat:write", "commands", "users:read")
 HELPFUL: Final = {
     "channels:read": "`placet slack check` cannot see whether the app is in a public channel",
+    "dnd:read": "who has set do-not-disturb gets direct messages at once, also those that can wait",
     "groups:read": "`placet slack check` cannot see whether the app is in a private channel",
     "im:write": "direct messages to people who never wrote to the app may fail",
     "users:read.email": "people cannot be proposed by their address",

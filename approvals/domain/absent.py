@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from approvals.domain.model import Person, PersonId, Role
+from approvals.domain.quiet import Quiet
 
 LONGEST = timedelta(days=366)
 _LENGTH = re.compile(r"([1-9][0-9]{0,3})([mhdw])")
@@ -48,6 +49,16 @@ def moment(text: str, now: datetime, zone: tzinfo = UTC) -> datetime:
         return (said if said.tzinfo is not None else said.replace(tzinfo=zone)).astimezone(UTC)
     except OverflowError:
         raise ValueError(f"{text!r} is too far away") from None
+
+
+def available_at(away: Absence | None, hours: Quiet | None, now: datetime) -> datetime:
+    """When somebody can be asked about what can wait: now, or when their absence and their quiet hours are over."""
+    at = now
+    for _ in range(3):
+        if away is not None and away.holds(at):
+            at = away.until
+        at = (hours.ends(at) if hours is not None else None) or at
+    return at
 
 
 def why_not(absence: Absence, *, delegate: Person | None, now: datetime) -> tuple[str, str] | None:

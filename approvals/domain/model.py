@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from approvals.domain.shapes import Proposal
 
 from approvals.domain.destroyed import Destroyed
+from approvals.domain.quiet import Quiet
 from approvals.domain.sign_in import SignIn
 from approvals.domain.terms import Steps, Terms
 
@@ -156,6 +157,7 @@ class Person:
     slack: frozenset[str] = frozenset()
     disabled: bool = False
     lapsed: bool = False
+    quiet: Quiet | None = None
     delegate: PersonId | None = None
     stands_for: tuple[Person, ...] = ()
 

@@ -69,6 +69,7 @@ class Terms:
     delegation: bool = True
     timeout: timedelta = timedelta(minutes=15)
     on_timeout: OnTimeout = OnTimeout.DENY
+    remind: timedelta | None = None
     escalate: tuple[Escalation, ...] = ()
     called: tuple[str, ...] = ()
     collect_within: timedelta = timedelta(minutes=15)

@@ -23,7 +23,10 @@ MAX_DEAD = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertRow:
-    """One line for one target; empty where it was of a request whose words were destroyed since."""
+    """One line for one target; empty where it was of a request whose words were destroyed since.
+
+    `about` are requests that somebody is reminded of: told as they are by then, and not at all once none waits.
+    """
 
     id: int
     channel: str
@@ -32,6 +35,7 @@ class AlertRow:
     at: datetime
     attempts: int
     error: str | None
+    about: tuple[str, ...] = ()
 
 
 class Alerts(Group):
@@ -51,6 +55,13 @@ class Alerts(Group):
         if rows:
             self._run(alerts.insert(), [{**row, "attempts": 0, "state": "queued"} for row in rows])
             self._tx.touch(SUBJECT)
+
+    def remind(self, channel: str, target: str, about: Iterable[str]) -> None:
+        """Let a place be told of all that waits for it."""
+        now = self._tx.now
+        values = {"channel": channel, "target": target, "text": "", "about": list(about), "at": now, "next_at": now}
+        self._run(alerts.insert().values(**values, attempts=0, state="queued"))
+        self._tx.touch(SUBJECT)
 
     def take_due(self, holder: str, lease: timedelta, limit: int) -> list[AlertRow]:
         """Lease what is due, the oldest first."""
@@ -91,6 +102,7 @@ class Alerts(Group):
         if request is not None:
             cells = self._tx.cells_of([request]).get(request)
             row["text"] = "" if cells is None else cells.open(alerts.c.words, sealed)
+        row["about"] = tuple(row["about"] or ())
         return AlertRow(**row)
 
 
@@ -101,6 +113,7 @@ _SHOWN = (
     alerts.c.text,
     alerts.c.request_id,
     alerts.c.words,
+    alerts.c.about,
     alerts.c.at,
     alerts.c.attempts,
     alerts.c.error,

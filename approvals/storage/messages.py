@@ -19,6 +19,9 @@ from sqlalchemy import Row, case, func, or_, select, update
 from approvals.storage.frame import Group
 from approvals.storage.tables import IS_DEAD, IS_QUEUED, messages
 
+DIGEST: Mapping[str, Any] = {"digest": True}
+"""The address of a card that was told of in a digest: there is nothing to revise."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageRow:
@@ -34,6 +37,7 @@ class MessageRow:
     attempts: int
     next_at: datetime
     leased_until: datetime | None
+    held_at: datetime | None
     state: str
     error: str | None
 
@@ -134,6 +138,27 @@ class Messages(Group):
         }
         self._run(update(messages).where(messages.c.id == id).values(values))
 
+    def hold(self, id: str, until: datetime) -> None:
+        """Give the lease back: whoever it is for is not to be disturbed until then."""
+        values = {"next_at": until, "held_at": self._tx.now, "holder": None, "leased_until": None}
+        self._run(update(messages).where(messages.c.id == id, IS_QUEUED).values(values))
+
+    def held_with(self, row: MessageRow) -> list[MessageRow]:
+        """The cards that were held for the same place, are due and were never shown, with this one, locked."""
+        same = (messages.c.channel == row.channel, messages.c.target == row.target)
+        never = (messages.c.held_at.is_not(None), messages.c.ref.is_(None), messages.c.next_at <= self._tx.now)
+        found = select(messages).where(IS_QUEUED, *same, *never).order_by(messages.c.id)
+        return [_message(one) for one in self._run(found.with_for_update())]
+
+    def digested(self, ids: Iterable[str]) -> None:
+        """One message told of all these cards: none of them is shown by itself."""
+        told = {"state": "delivered", "ref": dict(DIGEST), "holder": None, "leased_until": None, "error": None}
+        self._run(
+            update(messages)
+            .where(messages.c.id.in_(list(ids)))
+            .values(shown_revision=messages.c.wanted_revision, **told)
+        )
+
     def dead(self, id: str, error: str) -> None:
         """Give a card up for good."""
         values = {"state": "dead", "error": error, "holder": None, "leased_until": None}
@@ -194,6 +219,7 @@ def _message(row: Row[Any]) -> MessageRow:
         attempts=row.attempts,
         next_at=row.next_at,
         leased_until=row.leased_until,
+        held_at=row.held_at,
         state=row.state,
         error=row.error,
     )

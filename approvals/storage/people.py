@@ -15,6 +15,7 @@ from sqlalchemy import RowMapping, delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from approvals.domain.model import Person, PersonId, Role
+from approvals.domain.quiet import quiet
 from approvals.domain.sign_in import SignIn
 from approvals.errors import Invalid
 from approvals.storage.frame import Group
@@ -74,6 +75,8 @@ class People(Group):
             "name": person.name,
             "roles": sorted(role.value for role in person.roles),
             "groups": sorted(person.groups),
+            "tz": person.quiet.zone if person.quiet is not None else None,
+            "quiet": person.quiet.span if person.quiet is not None else None,
             "disabled": person.disabled,
             "source": source,
             "updated_at": now,
@@ -215,6 +218,7 @@ def _person(row: RowMapping, slack: frozenset[str]) -> PersonRow:
         groups=frozenset(row["groups"]),
         slack=slack,
         disabled=row["disabled"],
+        quiet=quiet(row["quiet"], row["tz"] or "UTC") if row["quiet"] is not None else None,
     )
     return PersonRow(
         person=person,

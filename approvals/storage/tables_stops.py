@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import CheckConstraint, Column, Index, Integer, Table, Text, text
 
 from approvals.storage.metadata import METADATA, ROW_ID
-from approvals.storage.types import FreeText, Sealed, Utc
+from approvals.storage.types import FreeText, Json, Sealed, Utc
 
 IS_IN_FORCE = text("ended_at IS NULL")
 IS_OWED = text("state = 'queued'")
@@ -51,6 +51,7 @@ alerts = Table(
     Column("text", FreeText, nullable=False),
     Column("request_id", Text),
     Column("words", Sealed("text")),
+    Column("about", Json),
     Column("at", Utc, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("next_at", Utc, nullable=False),

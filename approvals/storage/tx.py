@@ -23,6 +23,7 @@ from approvals.storage.policies import Policies
 from approvals.storage.questions import Questions
 from approvals.storage.raises import Raises
 from approvals.storage.recordings import Recordings
+from approvals.storage.reminders import Reminders
 from approvals.storage.replicas import Replicas
 from approvals.storage.requests import Requests
 from approvals.storage.sealed import SealedRows
@@ -115,6 +116,11 @@ class Tx(Frame):
     def questions(self) -> Questions:
         """What reviewers asked agents."""
         return Questions(self)
+
+    @property
+    def reminders(self) -> Reminders:
+        """Whom to remind, and when."""
+        return Reminders(self)
 
     @property
     def absences(self) -> Absences:

@@ -11,6 +11,7 @@ from approvals.absences import Absences
 from approvals.access import Access, access
 from approvals.domain import absent
 from approvals.domain.absent import Absence
+from approvals.domain.model import Person
 from approvals.errors import Invalid
 from approvals.web import body
 from approvals.web.models import Empty
@@ -49,6 +50,16 @@ def _moment(field: str, text: str, now: datetime) -> datetime:
         return absent.moment(text, now)
     except ValueError as err:
         raise Invalid(field=field, why=str(err)) from None
+
+
+def hours_body(person: Person, absence: Absence | None, now: datetime) -> dict[str, Any]:
+    """When a person can be asked, as the lists of people show it."""
+    hours = person.quiet
+    return {
+        "away": away_body(absence),
+        "quiet": {"hours": hours.span, "tz": hours.zone} if hours is not None else None,
+        "available_at": moment(absent.available_at(absence, hours, now)),
+    }
 
 
 def away_body(absence: Absence | None) -> dict[str, Any] | None:

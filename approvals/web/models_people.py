@@ -8,7 +8,7 @@ from pydantic import Field
 
 from approvals.web.bodies import Model, Name, Text, Time
 from approvals.web.models import PersonOut
-from approvals.web.models_when import AwayOut
+from approvals.web.models_when import AwayOut, QuietOut
 
 RoleName = Literal["viewer", "reviewer", "operator", "admin", "auditor"]
 
@@ -21,6 +21,12 @@ class PersonIn(Model):
     roles: list[RoleName] = Field(default=["reviewer"], max_length=5)
     groups: list[Name] = Field(default=[], max_length=50)
     slack: list[Annotated[Text, Field(max_length=32)]] = Field(default=[], max_length=10)
+    quiet: (
+        Annotated[Text, Field(max_length=11, description="`22:00-07:00`: what can wait waits until its end.")] | None
+    ) = None
+    tz: Annotated[Text, Field(max_length=64, description="The zone of the quiet hours; UTC, unless said.")] | None = (
+        None
+    )
 
 
 class PersonTokenOut(Model):
@@ -57,6 +63,10 @@ class ListedPersonOut(PersonOut):
     source: str
     claims: ClaimsOut | None
     away: AwayOut | None
+    quiet: QuietOut | None
+    available_at: Time = Field(
+        description="When they can be asked what can wait: now, or after absence and quiet hours."
+    )
 
 
 class PeopleOut(Model):

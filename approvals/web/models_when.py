@@ -27,3 +27,10 @@ class AwayOut(Model):
     since: Time
     until: Time
     to: str | None
+
+
+class QuietOut(Model):
+    """Quiet hours, by the clocks of a zone."""
+
+    hours: str
+    tz: str

@@ -15,11 +15,13 @@ from aiohttp import web
 from approvals.access import Access, access
 from approvals.domain.claims import Identity, until
 from approvals.domain.model import Person, PersonId, Role
+from approvals.domain.quiet import Quiet, quiet
+from approvals.errors import Invalid
 from approvals.roster import Roster
 from approvals.storage.agents import AgentRow, TokenRow
 from approvals.storage.tx import Tx
 from approvals.web import body, problems
-from approvals.web.away import away_body
+from approvals.web.away import away_body, hours_body
 from approvals.web.listing import limit_of, one_each, open_cursor, seal_cursor
 from approvals.web.models import Empty
 from approvals.web.models_people import PersonIn
@@ -47,9 +49,15 @@ async def list_people(request: web.Request) -> web.StreamResponse:
 
     def look(tx: Tx) -> list[dict[str, Any]]:
         known, identities = parts.directory.own(tx), parts.directory.identities(tx)
-        away = {one.person: away_body(one) for one in tx.absences.coming()}
-        rows = [_listed(parts, known[id_], identities.get(id_), tx.now) for id_ in sorted(known)]
-        return [{**row, "away": away.get(row["id"])} for row in rows]
+        away = {one.person: one for one in tx.absences.coming()}
+        now, groups = tx.now, parts.directory.groups
+        return [
+            {
+                **_listed(parts, known[id_], identities.get(id_), now),
+                **hours_body(groups.of(known[id_], now), away.get(id_), now),
+            }
+            for id_ in sorted(known)
+        ]
 
     return _list(request, "people", await parts.db.read(look), key="id")
 
@@ -65,12 +73,13 @@ async def save_person(request: web.Request) -> web.StreamResponse:
         roles=frozenset(Role(role) for role in sent.roles),
         groups=frozenset(sent.groups),
         slack=frozenset(sent.slack),
+        quiet=_quiet(sent),
     )
     await Roster(parts.desk).save(person, actor=actor_of(request[VISITOR]))
 
     def look(tx: Tx) -> dict[str, Any]:
         row = _listed(parts, person, parts.directory.identities(tx).get(person.id), tx.now)
-        return {**row, "away": away_body(tx.absences.of(person.id))}
+        return {**row, **hours_body(person, tx.absences.of(person.id), tx.now)}
 
     return answer(request, dumps(await parts.db.read(look)))
 
@@ -141,6 +150,15 @@ async def me_body(parts: WebParts, visitor: Visitor) -> bytes:
 
 def _own_notices(person: Person) -> tuple[Notice, ...]:
     return (Notice(level="warning", text=problems.LAPSED),) if person.lapsed else ()
+
+
+def _quiet(sent: PersonIn) -> Quiet | None:
+    if sent.quiet is None:
+        return None
+    try:
+        return quiet(sent.quiet, sent.tz or "UTC")
+    except ValueError as err:
+        raise Invalid(field="quiet", why=str(err)) from None
 
 
 def _features(parts: WebParts, person: Person) -> dict[str, bool]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -62,7 +63,11 @@ async def _warnings(settings: Settings) -> list[str]:
     """What stands in the policies and does nothing, with the tools that the servers last listed."""
     async with settings.store.opened() as db:
         pins = {name: await db.read(partial(_pins, name)) for name in settings.servers}
-    return of_configuration(settings, {name: [one.seen_definition for one in each] for name, each in pins.items()})
+    now = datetime.now(UTC)
+    uncovered = [f"nobody is on call now in the group {name}" for name in settings.groups.uncovered(now)]
+    return uncovered + of_configuration(
+        settings, {name: [one.seen_definition for one in each] for name, each in pins.items()}
+    )
 
 
 def _pins(server: str, tx: Tx) -> list[Pin]:

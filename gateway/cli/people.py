@@ -11,6 +11,7 @@ import click
 
 from approvals import tokens
 from approvals.domain.model import Person, PersonId, Role
+from approvals.domain.quiet import Quiet, quiet
 from approvals.roster import Roster
 from gateway.cli.away import away, back
 from gateway.cli.common import config_option, fail, json_option, run, say
@@ -32,6 +33,8 @@ def command() -> None:
 @click.option("--role", "roles", multiple=True, type=click.Choice([role.value for role in Role]), help="Repeat it.")
 @click.option("--group", "groups", multiple=True, help="A group that rules can ask; repeat it.")
 @click.option("--slack", "slack", multiple=True, metavar="U…", help="A Slack user id; repeat it.")
+@click.option("--quiet", "hours", metavar="22:00-07:00", help="When what can wait waits until its end.")
+@click.option("--tz", metavar="ZONE", help="The zone of the quiet hours: Europe/Athens. UTC, unless said.")
 @as_option
 @config_option
 @json_option
@@ -41,6 +44,8 @@ def add(
     roles: tuple[str, ...],
     groups: tuple[str, ...],
     slack: tuple[str, ...],
+    hours: str | None,
+    tz: str | None,
     actor: str | None,
     config: Path | None,
     as_json: bool,
@@ -52,6 +57,7 @@ def add(
         roles=frozenset(Role(role) for role in roles) or frozenset({Role.REVIEWER}),
         groups=frozenset(groups),
         slack=frozenset(slack),
+        quiet=_quiet(hours, tz),
     )
 
     async def job() -> None:
@@ -160,6 +166,15 @@ def token(email: str, actor: str | None, config: Path | None, as_json: bool) -> 
     run(job)
 
 
+def _quiet(hours: str | None, tz: str | None) -> Quiet | None:
+    if hours is None:
+        return None
+    try:
+        return quiet(hours, tz or "UTC")
+    except ValueError as err:
+        raise click.BadParameter(str(err), param_hint="--quiet") from None
+
+
 def _shown(person: Person) -> dict[str, Any]:
     return {
         "id": person.id,
@@ -167,6 +182,7 @@ def _shown(person: Person) -> dict[str, Any]:
         "roles": sorted(person.roles),
         "groups": sorted(person.groups),
         "slack": sorted(person.slack),
+        "quiet": str(person.quiet) if person.quiet is not None else None,
         "disabled": person.disabled,
     }
 
@@ -174,7 +190,8 @@ def _shown(person: Person) -> dict[str, Any]:
 def _line(person: dict[str, Any]) -> str:
     roles, groups = ", ".join(person["roles"]) or "no role", ", ".join(person["groups"]) or "no group"
     slack = f", Slack {', '.join(person['slack'])}" if person["slack"] else ""
-    return f"{person['id']:<32} {person['name']:<20} {roles}; {groups}{slack} ({person['source']})"
+    hours = f", quiet {person['quiet']}" if person["quiet"] else ""
+    return f"{person['id']:<32} {person['name']:<20} {roles}; {groups}{slack}{hours} ({person['source']})"
 
 
 def _print(person: Person, what: str, *, as_json: bool) -> None:

@@ -75,6 +75,7 @@ async def opened(config: Path | None) -> AsyncIterator[Session]:
         fail(str(err))
     async with settings.store.opened() as db:
         directory = Directory(settings.people, settings.person_tokens, claim_rules(settings))
+        directory.groups = settings.groups
         desk = Desk(
             db=db,
             bus=bus_for(db),

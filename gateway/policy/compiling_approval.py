@@ -13,6 +13,7 @@ from gateway.policy.model import ApprovalBlock
 from gateway.policy.shapes import ApprovalShape, EscalateShape
 
 SHORTEST_TIMEOUT = timedelta(seconds=1)
+SHORTEST_REMINDER = timedelta(minutes=1)
 
 SELF_AND_OTHERS = (
     "self_service puts the page before the agent's owner to decide, and four_eyes says that they may not; take out "
@@ -31,6 +32,8 @@ def approval(notes: Collector, shape: ApprovalShape | None, path: Path) -> Appro
         notes.problem((*path, "factors"), "factors stand instead of reviewers and quorum; keep one of the two")
     if shape.self_service and shape.four_eyes:
         notes.problem((*path, "self_service"), SELF_AND_OTHERS)
+    if shape.remind is not None and shape.remind < SHORTEST_REMINDER:
+        notes.problem((*path, "remind"), "a reminder is at least 1m apart: sooner is noise")
     if shape.timeout is not None and shape.timeout < SHORTEST_TIMEOUT:
         notes.problem((*path, "timeout"), "a timeout is at least 1s: nobody can decide faster")
     if shape.cancel_window is not None and shape.cancel_window > LONGEST:
@@ -47,6 +50,7 @@ def approval(notes: Collector, shape: ApprovalShape | None, path: Path) -> Appro
         timeout=shape.timeout,
         on_timeout=OnTimeout(shape.on_timeout) if shape.on_timeout else None,
         escalate=steps or None,
+        remind=shape.remind,
         channels=_tuple(shape.channels),
         edit=shape.edit,
         justification=shape.justification,

@@ -78,6 +78,7 @@ _COMPARED: Mapping[str, Compare] = {
     "justification": lambda old, new: _ranked("off", "optional", "required")(new, old),
     "timeout": _neither,
     "escalate": _either,
+    "remind": _neither,
     "channels": _neither,
     "edit": _either,
     "cancel_window": _neither,

@@ -225,6 +225,7 @@ def _approval(block: ApprovalBlock) -> dict[str, Any]:
         "delegation": block.delegation,
         "timeout": block.timeout and written(block.timeout),
         "on_timeout": block.on_timeout and block.on_timeout.value,
+        "remind": None if block.remind is None else written(block.remind),
         "escalate": block.escalate and [_step(step) for step in block.escalate],
         "channels": block.channels and list(block.channels),
         "edit": block.edit,

@@ -110,6 +110,7 @@ class ApprovalBlock:
     delegation: bool | None = None
     timeout: timedelta | None = None
     on_timeout: OnTimeout | None = None
+    remind: timedelta | None = None
     escalate: tuple[Escalation, ...] | None = None
     channels: tuple[str, ...] | None = None
     edit: bool | None = None

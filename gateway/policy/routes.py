@@ -37,6 +37,7 @@ class ApprovalDefaults:
     on_timeout: OnTimeout = OnTimeout.DENY
     escalate: tuple[Escalation, ...] = ()
     delegation: bool = True
+    remind: timedelta | None = None
     collect_within: timedelta = timedelta(minutes=15)
     channels: tuple[str, ...] = ()
 
@@ -126,6 +127,7 @@ def _terms(block: ApprovalBlock, defaults: ApprovalDefaults) -> Terms:
     return Terms(
         factors=factors,
         four_eyes=four_eyes,
+        remind=_or(block.remind, defaults.remind),
         delegation=_or(block.delegation, defaults.delegation),
         timeout=_or(block.timeout, defaults.timeout),
         on_timeout=_or(block.on_timeout, defaults.on_timeout),
@@ -163,6 +165,7 @@ def narrowed(one: Terms, other: Terms) -> Terms:
     return Terms(
         factors=tuple(Factor(members=members, count=count) for members, count in counts.items()),
         four_eyes=one.four_eyes or other.four_eyes,
+        remind=min((each for each in (one.remind, other.remind) if each is not None), default=None),
         delegation=one.delegation and other.delegation,
         timeout=min(one.timeout, other.timeout),
         on_timeout=min(one.on_timeout, other.on_timeout, key=_SILENCE.index),

@@ -148,6 +148,7 @@ class ApprovalShape(Shape):
     timeout: Length | None = None
     on_timeout: Literal["deny", "escalate", "allow"] | None = None
     escalate: list[EscalateShape] | None = Field(None, min_length=1)
+    remind: Length | None = Field(None, description="people are reminded after this long, then after twice as long, …")
     channels: list[Words] | None = Field(
         None, min_length=1, description='"web", "slack", "slack:#channel", "email", "webhook", "webhook:NAME", "notify"'
     )

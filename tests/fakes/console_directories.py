@@ -221,7 +221,16 @@ def token(prefix: str, start: datetime, **fields: Any) -> Json:
 def people() -> list[Json]:
     """People with and without Slack, and one who is disabled."""
     return [
-        {**ME, "slack": ["T01:U01"], "disabled": False, "source": "config", "claims": None, "away": None},
+        {
+            **ME,
+            "slack": ["T01:U01"],
+            "disabled": False,
+            "source": "config",
+            "claims": None,
+            "away": None,
+            "quiet": None,
+            "available_at": "2026-11-24T08:00:00Z",
+        },
         {
             "id": BEN,
             "name": "Ben",
@@ -237,6 +246,8 @@ def people() -> list[Json]:
                 "until": "2026-11-25T07:58:00Z",
                 "in_force": True,
             },
+            "quiet": {"hours": "22:00-07:00", "tz": "Europe/Athens"},
+            "available_at": "2026-12-01T08:00:00.000Z",
             "away": {"since": "2026-11-23T08:00:00.000Z", "until": "2026-12-01T08:00:00.000Z", "to": ME["id"]},
         },
         {
@@ -249,5 +260,7 @@ def people() -> list[Json]:
             "source": "added",
             "claims": None,
             "away": None,
+            "quiet": None,
+            "available_at": "2026-11-24T08:00:00Z",
         },
     ]

@@ -246,7 +246,10 @@ class Acts:
         if any(one["id"] == body["id"] and one["source"] == "config" for one in self.fake.people):
             return problem(422, "invalid", f"id: {body['id']} is described in the configuration file; change that file")
         saved = {**body, "name": body["name"] or body["id"], "disabled": False, "source": "added", "claims": None}
-        saved["away"] = None
+        hours = saved.pop("quiet", None)
+        saved["quiet"] = {"hours": hours, "tz": saved.pop("tz", None) or "UTC"} if hours else None
+        saved |= {"away": None, "available_at": stamp(self.fake.clock())}
+        saved.pop("tz", None)
         self.fake.people = [one for one in self.fake.people if one["id"] != body["id"]] + [saved]
         return web.json_response(saved)
 

@@ -109,8 +109,8 @@ def test_every_dependency_has_its_reason_and_is_used() -> None:
     table = ARCHITECTURE.partition("## Dependencies")[2].partition("Not used on purpose")[0]
     rows = [row.split("|")[1] for row in table.splitlines() if row.startswith("| ")][1:]
     listed = {word.strip() for cell in rows for word in cell.split("(")[0].split(",")}
-    assert listed == wanted | {"apprise", "asyncpg", "cel-expr-python", "joserfc"}
-    for extra in ("cel", "dev", "notify", "oidc", "postgres"):
+    assert listed == wanted | {"apprise", "asyncpg", "cel-expr-python", "icalendar", "joserfc", "recurring-ical-events"}
+    for extra in ("cel", "dev", "notify", "oidc", "oncall", "postgres"):
         for line in project["optional-dependencies"][extra]:
             match = bare.match(line)
             assert match is not None

@@ -24,7 +24,9 @@ webhooks:
   - {{url: "https://one.example/in", secret: {KEY}}}
   - {{url: "https://two.example/in", secret: {KEY}, name: ledger}}
 """
-NOBODY_MORE: Any = SimpleNamespace(people=SimpleNamespace(list=list), absences=SimpleNamespace(now=list))
+NOBODY_MORE: Any = SimpleNamespace(
+    people=SimpleNamespace(list=list), absences=SimpleNamespace(now=list), now=samples.NOW
+)
 SLACK = ("slack", "#money")
 MAILS = [("email", f"{name}@example.com") for name in ("ada", "bob", "dora")]
 HOOKS = [("webhook:one.example", ""), ("webhook:ledger", "")]

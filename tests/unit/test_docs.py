@@ -37,6 +37,7 @@ from gateway.policy.shapes import (
 )
 from gateway.policy.windows import CALENDAR, INFLIGHT
 from gateway.protocol.verdict import Code
+from gateway.rotas import plan_of
 from tests.fakes.pages import ROOT, blocks, commands, pages
 
 A_HASH = "a" * 64
@@ -60,7 +61,12 @@ def examples(kind: str) -> list[Any]:
 
 def test_every_yaml_block_says_what_it_is_an_example_of() -> None:
     infos = {info for path in pages() for info, _ in blocks(path.read_text(encoding="utf-8")) if "yaml" in info}
-    assert infos == {"yaml config", "yaml policy"}
+    assert infos == {"yaml config", "yaml policy", "yaml rota"}
+
+
+@pytest.mark.parametrize("text", examples("rota"))
+def test_every_schedule_on_a_page_loads(text: str) -> None:
+    assert plan_of(text, "oncall.yaml")[1] == []
 
 
 @pytest.mark.parametrize("text", examples("config"))

@@ -160,6 +160,7 @@ def test_the_version_tells_numbers_apart_to_their_last_digit() -> None:
         ("{approval: {timeout: 0s}}", "a timeout is at least 1s"),
         ("{approval: {timeout: 15}}", "15 is not a duration; write 30s, 15m, 2h or 1d"),
         ("{approval: {escalate: []}}", "at least 1"),
+        ("{approval: {remind: 30s}}", "a reminder is at least 1m apart"),
         ("{approval: {escalate: [{after: 5m, to: []}]}}", "at least 1"),
         ("{approval: {escalate: [{after: 5m, to: [oncall]}]}}", "'oncall' is neither group:NAME nor an e-mail"),
         ("{approval: {escalate: [{after: 0s, to: ['group:x']}]}}", "after is at least 1s"),

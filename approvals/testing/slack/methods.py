@@ -43,6 +43,7 @@ METHODS: dict[str, Method] = {
     "conversations.info": Method(methods_people.conversations_info, TIER_3, _READ_CHANNELS),
     "conversations.members": Method(methods_people.conversations_members, TIER_4, _READ_CHANNELS),
     "conversations.open": Method(methods_people.conversations_open, TIER_3, ("im:write", "mpim:write")),
+    "dnd.info": Method(methods_people.dnd_info, TIER_3, ("dnd:read",)),
     "files.completeUploadExternal": Method(methods_app.complete_upload, TIER_4, ("files:write",)),
     "files.getUploadURLExternal": Method(methods_app.upload_url, TIER_4, ("files:write",)),
     "usergroups.users.list": Method(methods_people.group_users, TIER_2, ("usergroups:read",)),

@@ -19,6 +19,15 @@ def users_info(context: Context, args: Json) -> Json:
     return {"user": profile(user, with_email="users:read.email" in context.scopes)}
 
 
+def dnd_info(context: Context, args: Json) -> Json:
+    """dnd.info: the next do-not-disturb of a person, which may be the one they are in."""
+    user = context.workspace.users.get(str(args.get("user", "")))
+    if user is None:
+        raise ApiError("user_not_found")
+    start, end = user.dnd or (1, 1)
+    return {"dnd_enabled": user.dnd is not None, "next_dnd_start_ts": start, "next_dnd_end_ts": end}
+
+
 def lookup_by_email(context: Context, args: Json) -> Json:
     """users.lookupByEmail: deactivated people are not found."""
     wanted = str(args.get("email", "")).lower()

@@ -27,6 +27,7 @@ class User:
     is_stranger: bool = False
     deleted: bool = False
     tz: str = "Etc/UTC"
+    dnd: tuple[int, int] | None = None
 
 
 @dataclass(slots=True, kw_only=True)

@@ -26,13 +26,16 @@ export async function savePerson(person = null) {
   const groups = field("Groups, with commas between", h("input", { ...plain, value: (person?.groups ?? []).join(", ") }));
   const ids = { ...plain, class: "input mono", value: (person?.slack ?? []).join(", ") };
   const slack = field("Slack user ids, with commas between", h("input", ids));
+  const quiet = field("Quiet hours, like 22:00-07:00", h("input", { ...plain, maxlength: "11", value: person?.quiet?.hours ?? "" }));
+  const zone = person?.quiet?.tz ?? Intl.DateTimeFormat().resolvedOptions().timeZone ?? "UTC";
+  const tz = field("In the time zone", h("input", { ...plain, maxlength: "64", value: zone }));
   const done = await askAct(person ? "Change this person" : "Add a person", {
     say: h("p", {
       text: person
         ? "The roles and groups count from the next thing they do; votes on calls that have not run are judged again."
         : "They sign in with a link that you make for them, or through your sign-in provider.",
     }),
-    fields: [id, name, roles, groups, slack],
+    fields: [id, name, roles, groups, slack, quiet, tz],
     button: person ? "Save" : "Add this person",
     send: () =>
       post("/api/v1/people", {
@@ -41,6 +44,8 @@ export async function savePerson(person = null) {
         roles: roles.value(),
         groups: words(groups.value()),
         slack: words(slack.value()),
+        quiet: quiet.value() || null,
+        tz: quiet.value() ? tz.value() || null : null,
       }),
     focus: () => (person ? name.input : id.input),
   });

@@ -4,7 +4,7 @@ import { h, show } from "../dom.js";
 import { icon } from "../icons.js";
 import { isAdmin } from "../roles.js";
 import { setTitle } from "../shell.js";
-import { ago } from "../time.js";
+import { ago, now } from "../time.js";
 import { bdi } from "../visible.js";
 import { awayButton, awayLine, maySay } from "./away.js";
 import { linkFor, removePerson, savePerson, tokenFor, unlinkPerson } from "./acts.js";
@@ -75,6 +75,8 @@ function facts(person) {
     ["Groups", bdi(person.groups.join(", ") || "none")],
     ...(person.claims ? [["From sign-in", claimed(person.claims)]] : []),
     ["Now", awayLine(person.away) ?? (person.disabled ? "disabled" : "here")],
+    ["Quiet hours", person.quiet ? bdi(`${person.quiet.hours} ${person.quiet.tz}`) : "none"],
+    ...(Date.parse(person.available_at) > now() ? [["Can be asked what can wait", ago(person.available_at)]] : []),
     ["Slack", person.slack.length ? bdi(person.slack.join(", "), "mono") : "not mapped"],
     ["Known from", person.source === "config" ? "the configuration file, which is where to change it" : "added while Placet ran"],
   ]);
