@@ -112,7 +112,9 @@ def test_what_slack_sdk_logs_has_no_ticket_no_token_and_one_line(caplog: pytest.
 
 def test_every_method_we_call_is_in_the_table_of_scopes() -> None:
     sources = "\n".join(path.read_text() for path in (ROOT / "approvals/channels").glob("slack*.py"))
-    called = set(re.findall(r'"((?:auth|apps|chat|conversations|users|views|files|usergroups)\.[a-zA-Z.]+)"', sources))
+    called = set(
+        re.findall(r'"((?:auth|apps|chat|conversations|dnd|users|views|files|usergroups)\.[a-zA-Z.]+)"', sources)
+    )
     assert called == set(slack_manifest.SCOPES)
     needed = {scope for scopes in slack_manifest.SCOPES.values() for scope in scopes}
     assert needed <= {*BOT_SCOPES, *slack_manifest.APP_SCOPES}

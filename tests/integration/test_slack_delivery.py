@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -46,6 +47,20 @@ async def test_a_person_gets_a_direct_message(at: Office, target: str) -> None:
     assert (await at.at.now(asked)).state is State.APPROVED
     await at.deliver()
     assert labels(card) == []
+
+
+async def test_who_is_not_to_be_disturbed_gets_what_can_wait_later_and_what_is_urgent_now(at: Office) -> None:
+    now = int(time.time())
+    at.people["ada"].dnd = (now - 60, now + 3600)
+    on_route(at.at.desk, "@ada")
+    waits = await at.at.file({"n": 1}, severity="low")
+    await at.deliver()
+    assert at.slack.messages("U01ADA") == []
+    held = await row(at, waits.id)
+    assert (held.state, held.next_at) == ("queued", datetime.fromtimestamp(now + 3600, UTC))
+    await at.at.file({"n": 2}, severity="critical")
+    await at.deliver()
+    assert len(at.slack.messages("U01ADA")) == 1
 
 
 @pytest.mark.parametrize(

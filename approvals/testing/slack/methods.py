@@ -60,6 +60,7 @@ DEFAULT_SCOPES = frozenset(
         "channels:read",
         "chat:write",
         "commands",
+        "dnd:read",
         "files:write",
         "im:write",
         "usergroups:read",
