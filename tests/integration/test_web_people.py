@@ -34,7 +34,12 @@ async def test_a_person_is_added_changed_and_removed(console: Console, alma: Ses
     assert made.status == 200, made.body
     models_people.ListedPersonOut.model_validate_json(made.body)
     asked = {**CY, "id": "cy@example.com"}
-    assert made.json() == {**asked, "disabled": False, "source": "added", "away": None, "claims": None}
+    told = {"disabled": False, "source": "added", "away": None, "claims": None, "quiet": None}
+    assert {**made.json(), "available_at": None} == {**asked, **told, "available_at": None}
+    rested = await console.post(PEOPLE, alma, {**CY, "quiet": "22:00-07:00", "tz": "Europe/Athens"})
+    assert rested.json()["quiet"] == {"hours": "22:00-07:00", "tz": "Europe/Athens"}
+    for wrong in ({"quiet": "22-7"}, {"quiet": "22:00-07:00", "tz": "Nowhere"}):
+        assert (await console.post(PEOPLE, alma, {**CY, **wrong})).status == 422
     await console.post(PEOPLE, alma, {**CY, "groups": ["ops"]})
     listed = {one["id"]: one for one in (await console.get(PEOPLE, alma)).json()["people"]}
     assert listed["cy@example.com"]["groups"] == ["ops"]
@@ -46,6 +51,7 @@ async def test_a_person_is_added_changed_and_removed(console: Console, alma: Ses
     assert (await console.post(f"{PEOPLE}/cy@example.com/remove", alma, {})).status == 404
     acts = [e.act for e in await console.db.read(lambda tx: tx.audit.entries()) if e.act.actor == ALMA]
     assert [(act.action, act.subject, act.via) for act in acts if act.action != "person.signed_in"] == [
+        ("person.added", "person:cy@example.com", "web"),
         ("person.added", "person:cy@example.com", "web"),
         ("person.added", "person:cy@example.com", "web"),
         ("person.removed", "person:cy@example.com", "web"),
