@@ -154,7 +154,7 @@ async def closed_office(folder: Path, way: Way = "socket", **config: Any) -> Asy
         inward = {"app_token": slack.app_token} if way == "socket" else {"signing_secret": slack.signing_secret}
         wired = {"bot_token": slack.bot_token, "channel": CHANNEL, "api_url": slack.api_url, **inward}
         server = {"env": {"MORE_TOOLS": "hasty,vault"}, **config.pop("server", {})}
-        made = shop(folder, tools=TOOLS, server=server, slack=wired, **config)
+        made = shop(folder, tools=config.pop("tools", TOOLS), server=server, slack=wired, **config)
         made.placet.config["people"] |= LINKED_BUT_REFUSED
         made.placet.write_config()
         office = Office(shop=made, slack=slack, people=people, way=way)
