@@ -37,6 +37,8 @@ def payment(to: str) -> dict[str, Any]:
     return {"to": to, "amount": 5}
 
 
+@pytest.mark.must_have(4)
+@pytest.mark.pain(11)
 async def test_the_same_call_by_the_same_agent_joins(patient: Shop) -> None:
     async with patient.agent() as one, patient.agent() as two, asyncio.TaskGroup() as group:
         first = group.create_task(one.call("pay", payment("join")))
@@ -68,6 +70,7 @@ async def test_another_agent_does_not_join(patient: Shop) -> None:
     assert patient.seen("apart") == 1
 
 
+@pytest.mark.pain(13)
 async def test_a_denial_is_told_again_and_nobody_is_asked_again(it: Shop) -> None:
     async with it.agent() as agent:
         async with asyncio.TaskGroup() as group:
@@ -101,6 +104,8 @@ async def test_after_the_cool_down_a_person_is_asked_anew(tmp_path: Path) -> Non
         assert said.verdict["request"] != asked["id"]
 
 
+@pytest.mark.must_have(23)
+@pytest.mark.pain(20)
 async def test_a_cap_refuses_the_next_call_and_asks_nobody(it: Shop) -> None:
     names = ["cap-1", "cap-2", "cap-3"]
     async with it.other() as agent:
@@ -123,6 +128,8 @@ async def test_a_cap_refuses_the_next_call_and_asks_nobody(it: Shop) -> None:
             await it.ada.deny(one, "done")
 
 
+@pytest.mark.must_have(5)
+@pytest.mark.pain(2)
 async def test_a_short_hold_ends_with_pending_and_the_repeat_collects(it: Shop) -> None:
     async with it.agent() as agent:
         first = await agent.call("pay", payment("later"))
@@ -159,6 +166,7 @@ async def test_what_may_run_alone_runs_alone_and_its_result_is_kept(it: Shop) ->
     assert it.seen("alone") == 1
 
 
+@pytest.mark.must_have(3)
 async def test_an_approval_that_nobody_collects_lapses(tmp_path: Path) -> None:
     limits = {"collect_within": "1s", "hold": {"plain": "1s"}}
     async with open_shop(tmp_path, limits=limits) as it, it.agent() as agent:

@@ -26,6 +26,8 @@ async def it(tmp_path: Path) -> AsyncIterator[Shop]:
         yield made
 
 
+@pytest.mark.must_have(25)
+@pytest.mark.pain(18)
 async def test_who_approves_without_reading_is_slowed_down_and_the_numbers_say_so(it: Shop) -> None:
     otto = Reviewer(it.placet, OTTO_KEY)
     async with it.agent() as agent, asyncio.TaskGroup() as group:

@@ -76,6 +76,7 @@ async def test_an_unknown_tool_is_an_error_that_says_where_to_look(it: Shop) -> 
     await nothing_happened(it)
 
 
+@pytest.mark.pain(19)
 @pytest.mark.parametrize(
     ("arguments", "pointer"),
     [
@@ -141,6 +142,7 @@ async def test_a_server_of_others_is_not_there(it: Shop) -> None:
     await nothing_happened(it)
 
 
+@pytest.mark.pain(25)
 async def test_an_agents_token_opens_nothing_for_people(it: Shop) -> None:
     async with aiohttp.ClientSession(headers=it.placet.bearer(it.placet.agent)) as http:
         for path in ("/api/v1/requests", "/api/v1/me", "/api/v1/events", "/api/v1/agents"):

@@ -82,6 +82,7 @@ async def test_an_answer_that_is_not_a_result_is_of_unknown_outcome(it: Shop) ->
     assert (await it.ada.show(asked["id"]))["state"] == "unknown"
 
 
+@pytest.mark.pain(31)
 async def test_an_approved_call_to_a_server_that_has_gone_is_failed_and_unsent(tmp_path: Path) -> None:
     async with open_shop(tmp_path, tools={**HELD, "hang": {}}, server=SHORT) as it, it.agent() as agent:
         async with asyncio.TaskGroup() as group:
@@ -97,6 +98,7 @@ async def test_an_approved_call_to_a_server_that_has_gone_is_failed_and_unsent(t
         it.down(is_down=False)
 
 
+@pytest.mark.pain(27)
 async def test_a_server_that_is_down_after_a_restart_runs_the_approved_call_when_it_is_back(tmp_path: Path) -> None:
     it = shop(tmp_path, server=SHORT)
     async with serving(it.placet), it.agent() as agent:

@@ -50,6 +50,7 @@ async def runs_unasked(agent: Agent, to: str) -> Said:
                 continue
 
 
+@pytest.mark.must_have(24)
 async def test_two_people_open_it_and_calls_run_on_record(it: Shop) -> None:
     otto, alma = Reviewer(it.placet, OTTO_KEY), Reviewer(it.placet, ALMA_KEY)
     status, _ = await otto.ask("POST", f"{GLASS}/open", {"reason": "the desk is down", "for": "1h", "server": "shop"})

@@ -43,6 +43,8 @@ async def ran_untold(it: Shop, agent: Agent, to: str) -> dict[str, Any]:
     return await it.ada.until_state(asked["id"], "succeeded")
 
 
+@pytest.mark.must_have(3)
+@pytest.mark.pain(31)
 @pytest.mark.parametrize(
     "rule",
     [
@@ -151,6 +153,7 @@ async def test_a_policy_that_says_the_same_in_other_words_changes_nothing(it: Sh
     assert it.seen("same") == 1
 
 
+@pytest.mark.pain(31)
 async def test_an_agent_revoked_while_its_call_waits_gets_nothing_done(it: Shop) -> None:
     printed, _ = await it.placet.cli(
         "agents", "add", "temp", "--owner", "bob@example.com", "--server", "shop", "--json", person=None

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
 from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
 
@@ -43,6 +44,7 @@ async def reply(url: str, data: dict[str, Any]) -> int:
         return got.status
 
 
+@pytest.mark.must_have(18)
 async def test_a_held_call_runs_once_a_signed_reply_approved_it(tmp_path: Path) -> None:
     receiver, app = Receiver(), web.Application()
     app.router.add_post("/in", receiver.take)

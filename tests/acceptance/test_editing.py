@@ -34,6 +34,8 @@ async def shop(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Shop]:
         yield made
 
 
+@pytest.mark.must_have(8)
+@pytest.mark.pain(8, 28)
 async def test_what_ran_is_what_was_approved_and_the_agent_is_told_what_was_changed(shop: Shop) -> None:
     async with shop.agent() as agent, asyncio.TaskGroup() as group:
         held = group.create_task(agent.call("pay", {"to": "edited", "amount": 500}))
@@ -64,6 +66,7 @@ async def test_what_ran_is_what_was_approved_and_the_agent_is_told_what_was_chan
     assert [(row["actor"], row["detail"]["changes"]) for row in edits] == [("ada@example.com", done["changes"])]
 
 
+@pytest.mark.pain(28)
 async def test_a_call_edited_into_a_larger_one_waits_for_two_people_and_its_agents_repeat_joins(
     shop: Shop,
 ) -> None:

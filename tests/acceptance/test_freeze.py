@@ -113,6 +113,7 @@ async def test_a_freeze_of_one_agent_or_one_server_leaves_the_others_alone(it: S
     assert (it.seen("one"), it.seen("two"), it.seen("three")) == (1, 0, 1)
 
 
+@pytest.mark.must_have(24)
 async def test_a_freeze_by_command_counts_in_the_running_service_and_is_loud(it: Shop) -> None:
     _, denied = await it.placet.cli("freeze", "on", "--reason", "x", code=3)
     assert "You may not stop agents: that takes the operator or admin role" in denied

@@ -23,6 +23,7 @@ async def it(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Shop]:
         yield made
 
 
+@pytest.mark.must_have(20)
 async def test_the_reason_is_listed_asked_for_shown_and_kept_from_the_server(it: Shop) -> None:
     call = {"to": "why", "amount": 5}
     async with it.agent() as agent, asyncio.TaskGroup() as group:

@@ -49,6 +49,7 @@ async def held(agent: Agent, count: int) -> None:
                     return
 
 
+@pytest.mark.pain(3, 24)
 async def test_an_agent_of_the_modern_era_that_left_collects_by_asking_again(it: Shop) -> None:
     async with it.agent() as agent:
         message = agent.modern("tools/call", {"name": "pay", "arguments": payment("left")})
@@ -111,6 +112,7 @@ async def test_a_cancel_in_words_of_one_connection_leaves_the_request_to_the_oth
     assert it.seen("shared") == 1
 
 
+@pytest.mark.pain(2, 24)
 async def test_a_cancel_because_the_clients_clock_ran_out_is_only_a_leaving(it: Shop) -> None:
     async with OldAgent(it.placet, "shop") as agent, asyncio.TaskGroup() as group:
         await agent.open()

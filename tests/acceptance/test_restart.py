@@ -7,6 +7,8 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.acceptance.counting import ASKS, HELD, bell, open_shop, shop
 from tests.acceptance.harness import serving
 
@@ -44,6 +46,7 @@ async def test_three_held_calls_survive_a_kill_and_each_runs_once(tmp_path: Path
         assert [it.seen(name) for name in names] == [1, 1, 0]
 
 
+@pytest.mark.pain(3)
 async def test_agents_that_came_back_before_the_decision_get_their_answers(tmp_path: Path) -> None:
     it = shop(tmp_path)
     async with serving(it.placet), it.agent() as agent:
@@ -61,6 +64,8 @@ async def test_agents_that_came_back_before_the_decision_get_their_answers(tmp_p
         assert it.seen("dora") == 1
 
 
+@pytest.mark.must_have(2)
+@pytest.mark.pain(10)
 async def test_a_kill_while_the_server_works_is_unknown_and_never_sent_again(tmp_path: Path) -> None:
     it = shop(tmp_path, server={"timeouts": {"call": "1h"}})
     async with serving(it.placet), it.agent() as agent:

@@ -97,6 +97,7 @@ async def first_of(agent: Agent, to: str, **meta: Any) -> Said:
     return first
 
 
+@pytest.mark.must_have(5)
 async def test_the_user_opens_the_page_and_approves_while_the_call_waits(it: Shop) -> None:
     user = User(it)
     async with user.client("auto") as client, asyncio.TaskGroup() as group:
@@ -141,6 +142,7 @@ async def test_the_user_denies_on_the_page_whatever_the_client_says(it: Shop, mo
     assert (said.code, said.verdict["reason"], it.seen(to)) == ("approval_denied", "not today", 0)
 
 
+@pytest.mark.pain(7)
 async def test_opening_the_page_approves_nothing(it: Shop) -> None:
     async with it.agent() as agent:
         first = await agent.call("read", payment("dan"), **TAKES_URLS)
@@ -203,6 +205,7 @@ async def test_a_rule_that_does_not_say_so_asks_no_user(hasty: Shop) -> None:
     assert (said.code, user.asked) == ("approval_pending", [])
 
 
+@pytest.mark.pain(25)
 async def test_a_state_is_refused_unless_it_is_whole_and_ones_own_and_for_this_call(it: Shop) -> None:
     async with it.agent() as agent, it.other() as other:
         first, another = await first_of(agent, "ida"), await first_of(agent, "ivo")
@@ -263,6 +266,7 @@ async def test_the_tool_that_waits_for_a_result_shows_the_page_too(hasty: Shop) 
     assert hasty.seen("uma") == 1
 
 
+@pytest.mark.must_have(5)
 async def test_a_client_that_takes_tasks_shows_the_page_and_then_gets_its_task(it: Shop) -> None:
     async with it.agent() as agent:
         first = await first_of(agent, "lea", **TAKES_TASKS_TOO)

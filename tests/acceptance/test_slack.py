@@ -61,6 +61,8 @@ async def test_approve_in_slack_runs_the_call_once_and_repaints_the_card(it: Off
     assert (shown["state"], shown["votes"][0]["via"]) == ("succeeded", "slack")
 
 
+@pytest.mark.must_have(7)
+@pytest.mark.pain(17)
 async def test_a_denial_in_slack_reaches_the_agent_as_a_quotation(it: Office) -> None:
     async with it.shop.agent() as agent, asyncio.TaskGroup() as group:
         called = group.create_task(agent.call("pay", payment("Lou")))
@@ -76,6 +78,8 @@ async def test_a_denial_in_slack_reaches_the_agent_as_a_quotation(it: Office) ->
     assert it.shop.seen("Lou") == 0
 
 
+@pytest.mark.must_have(17)
+@pytest.mark.pain(4)
 async def test_a_decision_on_the_page_repaints_the_card(it: Office) -> None:
     async with it.shop.agent() as agent, asyncio.TaskGroup() as group:
         called = group.create_task(agent.call("pay", payment("Mia")))
@@ -138,6 +142,7 @@ async def console_of_bob(it: Office) -> AsyncIterator[Page]:
         await browser.close()
 
 
+@pytest.mark.pain(5)
 @pytest.mark.skipif(path_of_chromium() is None, reason="no Chromium on this machine")
 async def test_ada_in_slack_and_bob_on_the_page_at_the_same_moment(by_socket: Office) -> None:
     it = by_socket
@@ -175,6 +180,8 @@ def _at(shown: dict[str, Any]) -> str:
     return str(shown["decided_at"]).replace("T", " ")[:19]
 
 
+@pytest.mark.must_have(17)
+@pytest.mark.pain(4)
 async def test_a_request_that_ran_out_loses_its_buttons(by_socket: Office) -> None:
     it = by_socket
     async with it.shop.agent() as agent, asyncio.TaskGroup() as group:
@@ -187,6 +194,8 @@ async def test_a_request_that_ran_out_loses_its_buttons(by_socket: Office) -> No
     assert it.shop.seen("Nan") == 0
 
 
+@pytest.mark.must_have(17)
+@pytest.mark.pain(4)
 async def test_a_call_the_agent_took_back_loses_its_buttons(by_socket: Office) -> None:
     it = by_socket
     async with OldAgent(it.shop.placet, "shop") as agent, asyncio.TaskGroup() as group:
@@ -201,6 +210,8 @@ async def test_a_call_the_agent_took_back_loses_its_buttons(by_socket: Office) -
     assert it.shop.seen("Oli") == 0
 
 
+@pytest.mark.must_have(10, 16)
+@pytest.mark.pain(6)
 async def test_who_may_not_decide_is_told_so_privately_and_nothing_changes(it: Office) -> None:
     async with it.shop.agent() as agent, asyncio.TaskGroup() as group:
         called = group.create_task(agent.call("pay", payment("Pia")))
@@ -226,6 +237,7 @@ async def test_who_may_not_decide_is_told_so_privately_and_nothing_changes(it: O
     assert it.shop.seen("Pia") == 1
 
 
+@pytest.mark.must_have(16)
 async def test_what_slack_did_not_sign_or_has_sent_before_is_refused(by_http: Office) -> None:
     it = by_http
     async with it.shop.agent() as agent, asyncio.TaskGroup() as group:

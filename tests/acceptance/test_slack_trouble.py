@@ -15,6 +15,8 @@ from tests.acceptance.office import CHANNEL, VAULT, Office, Way, actions, closed
 DELIVERY, SOCKET = "channel slack", "slack"
 
 
+@pytest.mark.must_have(1)
+@pytest.mark.pain(1, 24)
 @pytest.mark.parametrize("way", ["socket", "http"])
 async def test_the_cards_of_before_a_kill_still_decide(tmp_path: Path, way: Way) -> None:
     names = ["ann", "ben", "cid"]
@@ -77,6 +79,8 @@ TROUBLES = [
 ]
 
 
+@pytest.mark.must_have(17)
+@pytest.mark.pain(21)
 @pytest.mark.parametrize("trouble", TROUBLES)
 async def test_while_slack_is_down_the_page_decides_and_the_cards_come_later(
     tmp_path: Path, trouble: dict[str, Any]
@@ -135,6 +139,7 @@ async def test_a_card_that_slack_took_without_saying_so_is_one_too_many_and_deci
         assert it.shop.seen("twice") == 1
 
 
+@pytest.mark.pain(21)
 async def test_a_channel_the_app_is_not_in_is_told_with_what_to_do(tmp_path: Path) -> None:
     async with open_office(tmp_path) as it, it.shop.agent() as agent, asyncio.TaskGroup() as group:
         called = group.create_task(agent.call("vault", payment("first")))
@@ -173,6 +178,7 @@ async def test_a_slack_that_is_down_at_the_start_stops_nothing(tmp_path: Path) -
         assert await it.check(SOCKET) == {}
 
 
+@pytest.mark.pain(24)
 async def test_a_line_that_broke_is_reported_and_comes_back(tmp_path: Path) -> None:
     async with open_office(tmp_path) as it, it.shop.agent() as agent, asyncio.TaskGroup() as group:
         called = group.create_task(agent.call("pay", payment("broken line")))

@@ -110,6 +110,7 @@ async def test_the_row_is_written_once_and_only_after_approval(
     assert after["votes"][0]["reviewer"] == "ada@example.com"
 
 
+@pytest.mark.pain(9, 29)
 @pytest.mark.parametrize("call", CLIENTS)
 async def test_the_row_is_not_written_after_a_denial(books: Books, call: Call, request: pytest.FixtureRequest) -> None:
     owner = f"denied-{request.node.callspec.id}"
@@ -142,6 +143,7 @@ async def test_the_row_is_not_written_when_nobody_decides_in_time(
     assert books.rows(owner) == []
 
 
+@pytest.mark.pain(26)
 async def test_reading_needs_nobody_and_comes_back_as_the_server_said_it(books: Books) -> None:
     async with Agent(books.placet, "books") as agent:
         said = await agent.call("read_query", {"query": "select count(*) as n from accounts where owner = 'nobody'"})

@@ -112,6 +112,7 @@ async def test_both_tools_of_the_gateway_are_listed_after_the_others(it: Shop) -
             assert heard(await client.call_tool("placet_policy", wrong)).code == "invalid_arguments"
 
 
+@pytest.mark.pain(20)
 async def test_an_agent_that_is_refused_over_and_over_is_not_looked_at_for_a_while(it: Shop) -> None:
     async with it.agent() as agent:
         codes = [(await agent.call("loop", {"to": f"try {number}", "amount": 1})).code for number in range(30)]

@@ -21,6 +21,8 @@ async def it(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Shop]:
         yield made
 
 
+@pytest.mark.must_have(17)
+@pytest.mark.pain(23)
 @pytest.mark.parametrize("number", range(ROUNDS))
 async def test_one_wins_and_the_other_is_told_who(it: Shop, number: int) -> None:
     to = f"race-{number}"
@@ -46,6 +48,8 @@ async def test_one_wins_and_the_other_is_told_who(it: Shop, number: int) -> None
     assert vote["reviewer"] == ("ada@example.com" if approved else "bob@example.com")
 
 
+@pytest.mark.must_have(2)
+@pytest.mark.pain(10)
 async def test_a_second_click_of_the_same_person_is_told_the_first(it: Shop) -> None:
     async with it.agent() as agent, asyncio.TaskGroup() as group:
         called = group.create_task(agent.call("pay", {"to": "double click", "amount": 5}))

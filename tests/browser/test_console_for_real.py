@@ -72,6 +72,7 @@ def row(page: Page, words: str) -> Any:
     return page.locator("a.row", has_text=words)
 
 
+@pytest.mark.pain(7)
 def test_a_sign_in_link_is_spent_by_the_button_once_and_not_by_opening_it(real: Real, open_screens: Screens) -> None:
     link = real.login_link(BOB)
     looked = open_screens().page
@@ -127,6 +128,8 @@ def test_a_denial_with_preset_and_own_words_reaches_the_agent_as_a_quotation(rea
     assert not any("Alan" in line for line in real.shop.ledger)
 
 
+@pytest.mark.must_have(17)
+@pytest.mark.pain(4)
 def test_a_decision_made_elsewhere_turns_the_open_panel_into_the_record(real: Real, screen: Screen) -> None:
     call = real.call("send_mail", mail("Barbara"))
     request = real.pending(to="Barbara")
@@ -141,6 +144,7 @@ def test_a_decision_made_elsewhere_turns_the_open_panel_into_the_record(real: Re
     assert real.said(call).code == "approved"
 
 
+@pytest.mark.pain(5)
 def test_who_comes_second_reads_who_was_first(real: Real, screen: Screen) -> None:
     call = real.call("send_mail", mail("Carl"))
     request = real.pending(to="Carl")
@@ -160,6 +164,7 @@ def test_who_comes_second_reads_who_was_first(real: Real, screen: Screen) -> Non
     assert real.said(call).code == "approval_denied"
 
 
+@pytest.mark.pain(24)
 def test_a_killed_service_is_said_and_its_pending_request_stays_decidable(real: Real, screen: Screen) -> None:
     screen.expected = ("ERR_", "Failed to load resource")
     call = real.call("send_mail", mail("Dora"))
@@ -202,6 +207,8 @@ def deep(levels: int) -> Any:
     return value
 
 
+@pytest.mark.must_have(19)
+@pytest.mark.pain(16)
 def test_hostile_arguments_are_text_with_markers(real: Real, screen: Screen) -> None:
     call = real.call("write_note", {**HOSTILE, "deep": deep(25)})
     request = real.pending(mixed=HOSTILE["mixed"])
@@ -228,6 +235,7 @@ def test_hostile_arguments_are_text_with_markers(real: Real, screen: Screen) -> 
     assert real.said(call).code == "approval_denied"
 
 
+@pytest.mark.must_have(22)
 def test_everything_is_done_by_keys_alone(real: Real, screen: Screen) -> None:
     calls = {name: real.call("send_mail", mail(name)) for name in ("Eve", "Fay", "Gil")}
     for name in calls:

@@ -11,6 +11,7 @@ from tests.browser.conftest import Screen, request_id, settled
 MAIL, RAN = (request_id(n) for n in (2, 28))
 
 
+@pytest.mark.must_have(25)
 def test_the_numbers_are_drawn_and_each_drawing_has_its_table(screen: Screen) -> None:
     page = settled(screen, "/insights")
     expect(page.get_by_role("img", name="202 requests in 30 bars")).to_have_count(0)

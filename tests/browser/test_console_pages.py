@@ -259,6 +259,8 @@ def test_a_destructive_call_takes_the_typed_tool_name_and_no_single_key(
     assert console.fake.requests[DESTRUCTIVE]["state"] == "approved"
 
 
+@pytest.mark.must_have(19)
+@pytest.mark.pain(14)
 def test_long_arguments_open_approval_only_after_everything_was_unfolded_and_reached(screen: Screen) -> None:
     page = settled(screen, f"/requests/{LONG}")
     approve = page.get_by_role("button", name="Approve and run import_rows")

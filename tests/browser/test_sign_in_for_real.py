@@ -104,6 +104,7 @@ def _press(page: Page) -> None:
     page.get_by_role("button", name=f"Continue with {NAME}").click()
 
 
+@pytest.mark.must_have(13)
 def test_somebody_of_the_right_group_signs_in_decides_and_signs_out(house: House, screen: Screen) -> None:
     real = house.real
     house.provider.is_somebody("zoe@example.com", "approvers", "staff")

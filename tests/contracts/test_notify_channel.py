@@ -75,6 +75,7 @@ class TestNotifyChannel(ChannelContract):
         return service
 
 
+@pytest.mark.must_have(18)
 async def test_an_alert_has_the_headline_the_agent_the_risk_and_the_link_and_nothing_else(service: Service) -> None:
     request = samples.request({"note": CANARY}, justification="please", rule_reason="because")
     ref = await service.channel.post(samples.card(request), "")

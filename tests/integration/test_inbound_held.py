@@ -108,6 +108,8 @@ async def test_a_json_only_client_waits_for_one_plain_answer(gate: FakeGate, ada
     assert gate.calls[0].streams is False
 
 
+@pytest.mark.must_have(5)
+@pytest.mark.pain(2)
 async def test_progress_always_rises_and_an_upstreams_own_continues_it(gate: FakeGate, ada: Agent) -> None:
     async def busy(call: InboundCall, line: Line) -> Result:
         await line.progress(10, "waiting")

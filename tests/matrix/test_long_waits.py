@@ -184,6 +184,8 @@ def test_the_outcome_reaches_the_client_and_the_person_decided_once(waits: dict[
     assert {said.verdict["request"] for said in wait.pending} <= {wait.request["id"]}
 
 
+@pytest.mark.must_have(5)
+@pytest.mark.pain(2)
 def test_progress_keeps_an_idle_clock_from_running_out(waits: dict[str, Wait]) -> None:
     wait = waits["claude, held all the time"]
     assert (wait.gave_up, wait.pending) == (0, [])

@@ -54,6 +54,7 @@ def test_the_key_that_is_printed_is_the_key_that_checks() -> None:
     assert accepted(made(decided()), PublicKey.from_pem(SIGNER.public.pem)) is not None
 
 
+@pytest.mark.must_have(24)
 def test_each_single_changed_byte_is_refused() -> None:
     data = made(decided())
     for place in range(len(data)):
