@@ -45,7 +45,7 @@ async def test_approve_in_slack_runs_the_call_once_and_repaints_the_card(it: Off
     async with it.shop.agent() as agent, asyncio.TaskGroup() as group:
         called = group.create_task(agent.call("pay", payment("Kai")))
         asked, card = await it.asked("Kai")
-        assert actions(card) == ["approve", "deny", "edit", "view", "open"]
+        assert actions(card) == ["approve", "deny", "edit", "view", "open", "more"]
         assert '"to": "Kai"' in str(card.blocks)
         assert it.shop.seen("Kai") == 0
         assert (await it.press("ada", card, "approve")).acked
