@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from approvals.break_glass import BreakGlass
@@ -25,13 +25,22 @@ from gateway.callers import Callers
 log = logging.getLogger(__name__)
 
 REFRESH_SECONDS = 0.5
+Clock = Callable[[], datetime]
+
+
+def current_time() -> datetime:
+    """The time by this machine's clock."""
+    return datetime.now(UTC)
 
 
 class Switches:
     """The freezes in force, and the pauses of agents."""
 
-    def __init__(self, stops: Stops, break_glass: BreakGlass, bus: Bus, callers: Callers) -> None:
+    def __init__(
+        self, stops: Stops, break_glass: BreakGlass, bus: Bus, callers: Callers, *, clock: Clock = current_time
+    ) -> None:
         self._stops, self._break_glass, self._bus, self._callers = stops, break_glass, bus, callers
+        self._clock = clock
         self._freezes: tuple[Freeze, ...] = ()
         self._openings: tuple[Opening, ...] = ()
         self._reading = asyncio.Lock()
@@ -39,7 +48,7 @@ class Switches:
     def why(self, agent: str, server: str) -> Stop | None:
         """What stops an agent's calls to a server now; a freeze comes before a pause."""
         if self._freezes:
-            freeze = freeze_of(self._freezes, agent=agent, server=server, now=datetime.now(UTC))
+            freeze = freeze_of(self._freezes, agent=agent, server=server, now=self._clock())
             if freeze is not None:
                 return freeze
         return Pause(agent=agent) if self._callers.paused(agent) else None
@@ -50,16 +59,16 @@ class Switches:
 
     def bypasses(self, server: str) -> bool:
         """Do calls to a server that need approval run without it now?"""
-        return bool(self._openings) and opening_for(self._openings, server=server, now=datetime.now(UTC)) is not None
+        return bool(self._openings) and opening_for(self._openings, server=server, now=self._clock()) is not None
 
     def openings(self) -> Sequence[Opening]:
         """The openings of break-glass that are in force, the oldest first."""
-        now = datetime.now(UTC)
+        now = self._clock()
         return [opening for opening in self._openings if opening.is_open(now)]
 
     def freezes(self) -> Sequence[Freeze]:
         """The freezes in force, the oldest first."""
-        now = datetime.now(UTC)
+        now = self._clock()
         return [freeze for freeze in self._freezes if freeze.holds(now)]
 
     async def run(self) -> None:
@@ -90,7 +99,7 @@ class Switches:
     async def _refresh(self) -> None:
         before = (self._freezes, self._openings)
         self._freezes, self._openings = tuple(await self._stops.standing()), tuple(await self._break_glass.standing())
-        now = datetime.now(UTC)
+        now = self._clock()
         if any(not freeze.holds(now) for freeze in self._freezes):
             await self._stops.end_due()
         if any(not (opening.is_open(now) or opening.waits(now)) for opening in self._openings):

@@ -48,7 +48,9 @@ def process_of(at: House) -> Process:
 
     around = Surroundings(servers=lambda: ["binance"], targets=list, url="https://placet.test/stops", settle=settle)
     stops, glass = Stops(at.desk, around), BreakGlass(at.desk, around, lambda: Mode.ALERT)
-    made = Process(stops=stops, glass=glass, switches=Switches(stops, glass, at.desk.bus, Callers(at.db, at.desk.bus)))
+    callers = Callers(at.db, at.desk.bus)
+    switches = Switches(stops, glass, at.desk.bus, callers, clock=lambda: at.clock.now)
+    made = Process(stops=stops, glass=glass, switches=switches)
     return made
 
 
