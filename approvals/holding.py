@@ -1,6 +1,7 @@
 """What waits while people have quiet hours, and how they are reminded: who is at a place, and what it is told there.
 
-A place of one person is a mail address, or `@address` in Slack. Channels are told at once, without waking anybody.
+A place of one person is a mail address (their browsers go by it, too), or `@address` in Slack. Channels are told at
+once, without waking anybody.
 Reminders and digests are rows that `alerts` tells; what they are about is read again when they are told.
 """
 
@@ -14,7 +15,7 @@ from approvals.room import Room
 from approvals.storage.messages import MessageRow
 
 BATCH = 200
-TOLD = ("slack", "email")
+TOLD = ("slack", "email", "push")
 """Channels that carry reminders: those where a person is waiting for a card, not a program."""
 
 

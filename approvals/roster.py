@@ -71,6 +71,7 @@ class Roster:
             self._permit(tx, actor, "remove people", key)
             if not tx.people.remove(key):
                 raise NotFound(what="person", name=email)
+            tx.browsers.forget_all(key)
             _note(tx, "person.removed", key, actor)
 
         await self._db.write(work)

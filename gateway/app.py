@@ -59,6 +59,7 @@ from gateway.pins import Pins
 from gateway.policy_page.routes import PolicyPage
 from gateway.protocol.headers import Allowed
 from gateway.protocol.patience import Hold
+from gateway.push import push_of
 from gateway.recording import Recorder
 from gateway.refusals import Refusals
 from gateway.relaying import Relaying
@@ -105,16 +106,18 @@ class Service:
         )
         self.desk.telling = telling_of(settings, self.directory)
         once = Once(db)
-        self.channels = channels_of(settings, Around(desk=self.desk, page=self.page, first=once.first))
+        self.push = push_of(settings, db, keys)
+        around = Around(desk=self.desk, page=self.page, first=once.first, push=self.push)
+        self.channels = channels_of(settings, around)
         self.slack = self.channels.slack
         self.outbox = Outbox(desk=self.desk, channels=self.channels.by_name, page=self.page)
         self.alerts, self.sweeper = Alerts(self.desk, self.channels.by_name), Sweeper(self.desk)
         self.agent_oauth = _agent_oauth(settings)
         self.callers = Callers(db, self.bus, self.agent_oauth)
         self.settings = settings
-        around = replace(surroundings_of(lambda: self.settings), settle=lambda: self.switches.settle())
-        self.stops = Stops(self.desk, around)
-        self.break_glass = BreakGlass(self.desk, around, lambda: self.settings.break_glass.mode)
+        stopping = replace(surroundings_of(lambda: self.settings), settle=lambda: self.switches.settle())
+        self.stops = Stops(self.desk, stopping)
+        self.break_glass = BreakGlass(self.desk, stopping, lambda: self.settings.break_glass.mode)
         self.switches = Switches(self.stops, self.break_glass, self.bus, self.callers)
         self.servers, self.catalog = Servers(), Catalog({}, compare=Pins(self.desk).compare)
         self.judge = Judge(settings.approvals.defaults)
@@ -316,11 +319,17 @@ class Service:
                 break_glass=self.break_glass,
                 settings=self.web,
                 version=self.version,
-                features={"servers": True, "policies": True, "slack": self.slack is not None},
+                features={
+                    "servers": True,
+                    "policies": True,
+                    "slack": self.slack is not None,
+                    "push": self.push is not None,
+                },
                 notices=self.status.notices,
                 links=lambda: self.settings.local_login,
                 endpoints=(
                     *self.console.endpoints(),
+                    *(self.push.endpoints() if self.push is not None else ()),
                     *ConsoleAgents(reloader=self.reloader, desk=self.desk).endpoints(),
                     *Proof(notary=self.notary).endpoints(),
                     *self.policy_page.endpoints(),

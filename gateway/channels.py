@@ -14,11 +14,13 @@ from aiohttp import web
 
 from approvals.channels import Channel
 from approvals.channels.email import EmailChannel, server_of
+from approvals.channels.push import PushChannel
 from approvals.channels.slack import SlackChannel, SlackConfig
 from approvals.channels.standard_webhooks import key_of
 from approvals.channels.webhook import Hook, WebhookChannel
 from approvals.channels.webhook_replies import Replies
 from approvals.desk import Desk
+from gateway.push import Push
 from gateway.settings import Settings, SlackSettings, WebhookSettings
 
 
@@ -29,6 +31,7 @@ class Around:
     desk: Desk
     page: Callable[[str], str]
     first: Callable[[str, datetime], Awaitable[bool]]
+    push: Push | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +53,8 @@ def channels_of(settings: Settings, around: Around) -> Channels:
         server = server_of(settings.email.smtp.get_secret_value())
         by_name["email"] = EmailChannel(server, sender=settings.email.sender)
     by_name |= _notify(settings)
+    if around.push is not None:
+        by_name["push"] = PushChannel(around.push.sender, around.push)
     replies = Replies(hooks, desk=around.desk, first=around.first)
     routes = (*(slack.routes() if slack is not None else ()), *replies.routes())
     return Channels(by_name=by_name, routes=routes, slack=slack)

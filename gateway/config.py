@@ -26,7 +26,7 @@ from approvals.filing import Caps
 from approvals.retention import Keep
 from approvals.storage.policies import PolicyVersion
 from gateway.config_asking import asking
-from gateway.config_channels import email_of, notify_of, webhooks_of
+from gateway.config_channels import email_of, notify_of, push_of, webhooks_of
 from gateway.config_checks import Checks
 from gateway.config_env import Expander
 from gateway.config_file import (
@@ -234,6 +234,7 @@ class _Loader:
             email=email_of(shape),
             webhooks=webhooks_of(shape),
             notify=notify_of(shape),
+            push=push_of(shape),
             local_login=shape.login.local,
             oidc=oidc_of(shape),
             agent_oauth=agent_oauth_of(shape),

@@ -16,7 +16,7 @@ from gateway.policy.routes import ApprovalDefaults, Asker, NobodyToAsk, askers, 
 from gateway.policy.source import Problem, nearest
 from gateway.settings import OidcSettings, Settings
 
-SECTIONS = {"slack": "slack", "email": "email", "webhook": "webhooks", "notify": "notify"}
+SECTIONS = {"slack": "slack", "email": "email", "webhook": "webhooks", "notify": "notify", "push": "push"}
 """The section of the configuration that a channel needs; the page needs none."""
 CHANNELS = ("web", *SECTIONS)
 
@@ -118,7 +118,7 @@ class Asking:
             return None
         if word not in self.channels:
             return f"the channel {channel!r} needs the section {SECTIONS[word]} in the configuration", None
-        if target and word in {"email", "notify"}:
+        if target and word in {"email", "notify", "push"}:
             return f"{channel!r} names a place, and {word} has none to choose", f"write {word} alone"
         if target and word == "webhook" and channel not in self.channels:
             known = sorted(one for one in self.channels if one.startswith("webhook:"))
@@ -139,7 +139,7 @@ def asking(settings: Settings, more_people: Iterable[Person]) -> Asking:
 
 
 def _configured(settings: Settings) -> frozenset[str]:
-    found = {name for name in ("slack", "email") if getattr(settings, name) is not None}
+    found = {name for name in ("slack", "email", "push") if getattr(settings, name) is not None}
     if settings.notify:
         found.add("notify")
     if settings.webhooks:

@@ -9,11 +9,12 @@ from urllib.parse import SplitResult, urlsplit
 
 from approvals.channels.email import is_address, server_of
 from approvals.channels.standard_webhooks import key_of
-from gateway.config_file import ConfigFile, EmailFile, WebhookFile
+from gateway.config_file import ConfigFile, EmailFile, PushFile, WebhookFile
 from gateway.policy.collecting import Collector, Path
-from gateway.settings import EmailSettings, NotifySettings, WebhookSettings
+from gateway.settings import EmailSettings, NotifySettings, PushSettings, WebhookSettings
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_HOST = re.compile(r"[a-z0-9][a-z0-9.-]{0,252}")
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -36,11 +37,19 @@ def notify_of(shape: ConfigFile) -> tuple[NotifySettings, ...]:
     return tuple(NotifySettings(key=sha256(text.encode()).hexdigest()[:8], url=url) for text, url in urls.items())
 
 
+def push_of(shape: ConfigFile) -> PushSettings | None:
+    """The section as settings."""
+    said = shape.push
+    return PushSettings(contact=said.contact, services=frozenset(said.services)) if said is not None else None
+
+
 def check_channels(checks: Collector, shape: ConfigFile) -> None:
     """Everything that can be wrong with these sections by themselves."""
     if shape.email is not None:
         _check_email(checks, shape.email)
     _check_notify(checks, shape)
+    if shape.push is not None:
+        _check_push(checks, shape.push)
     seen: set[str] = set()
     for index, hook in enumerate(shape.webhooks):
         path: Path = ("webhooks", index)
@@ -75,6 +84,22 @@ def _check_notify(checks: Collector, shape: ConfigFile) -> None:
     for index, url in enumerate(shape.notify):
         if not is_known(url.get_secret_value()):
             checks.problem(("notify", index), "Apprise knows no service for this address")
+
+
+def _check_push(checks: Collector, said: PushFile) -> None:
+    if said.contact is not None and not _is_contact(said.contact):
+        message = f"{said.contact!r} is nobody that a push service can write to"
+        checks.problem(("push", "contact"), message, "write mailto:ops@example.com, or an https address")
+    for index, host in enumerate(said.services):
+        if not _HOST.fullmatch(host):
+            message = f"{host!r} is no host name, in small letters and without scheme, port or path"
+            checks.problem(("push", "services", index), message)
+
+
+def _is_contact(text: str) -> bool:
+    kind, _, rest = text.partition(":")
+    parts = _split(text)
+    return is_address(rest) if kind == "mailto" else parts is not None and parts.scheme == "https"
 
 
 def _check_hook(checks: Collector, hook: WebhookFile, path: Path) -> None:

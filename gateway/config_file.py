@@ -229,6 +229,15 @@ class WebhookFile(Shape):
     may_decide: bool = Field(default=False, description="a signed reply may decide")
 
 
+class PushFile(Shape):
+    """Notifications in browsers (web push)."""
+
+    contact: Words | None = Field(None, description="mailto: or https:, whom a push service may write to")
+    services: list[Words] = Field(
+        default_factory=list, description="hosts of push services beside those of Chrome, Edge, Firefox and Safari"
+    )
+
+
 class OidcFile(Shape):
     """The identity provider that people sign in with (OpenID Connect)."""
 
@@ -322,3 +331,4 @@ class ConfigFile(Shape):
     email: EmailFile | None = None
     webhooks: list[WebhookFile] = Field(default_factory=list)
     notify: list[Secret] = Field(default_factory=list, description="addresses of Apprise; alerts with a link")
+    push: PushFile | None = Field(None, description="notifications in browsers; {} switches them on")

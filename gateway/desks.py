@@ -64,6 +64,9 @@ def routes_of(settings: Settings, directory: Directory) -> Routes:
                 return [(f"webhook:{name}", "") for name in hooks if target in ("", name)]
             case "notify":
                 return [(f"notify:{one.key}", "") for one in settings.notify]
+            case "push" if settings.push is not None:
+                ready = tx.browsers.people()
+                return [("push", one) for one in reviewers(terms, directory.people(tx)) if one in ready]
             case _:
                 return []
 

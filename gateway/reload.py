@@ -176,6 +176,7 @@ def _fixed(old: Settings, new: Settings) -> str | None:
         "slack": (old.slack, new.slack),
         "email": (old.email, new.email),
         "notify": (old.notify, new.notify),
+        "push": (old.push, new.push),
         "webhooks": (old.webhooks, new.webhooks),
         "agent_oauth": (old.agent_oauth, new.agent_oauth),
     }

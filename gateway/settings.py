@@ -202,6 +202,14 @@ class NotifySettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PushSettings:
+    """Notifications in browsers: whom a push service may write to, and services that are known beside the usual."""
+
+    contact: str | None = None
+    services: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FileStamp:
     """A file the settings were read from, as it was."""
 
@@ -237,6 +245,7 @@ class Settings:
     email: EmailSettings | None = None
     webhooks: tuple[WebhookSettings, ...] = ()
     notify: tuple[NotifySettings, ...] = ()
+    push: PushSettings | None = None
     local_login: bool = True
     oidc: OidcSettings | None = None
     agent_oauth: AgentOauthSettings | None = None

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from approvals.domain.model import ApprovalRequest
 from approvals.domain.terms import Escalation, Factor, OnTimeout, Terms
 
-EVERYWHERE = ("web", "slack", "email", "webhook", "notify")
+EVERYWHERE = ("web", "slack", "email", "webhook", "notify", "push")
 """The channels of a rule that names none."""
 NOBODY_ANSWERED = "nobody answered"
 NOBODY_REACHED = "nobody could be reached"

@@ -7,6 +7,7 @@ from approvals.storage.agents import Agents
 from approvals.storage.alerts import Alerts
 from approvals.storage.attention import Attention
 from approvals.storage.audit import Audit
+from approvals.storage.browsers import Browsers
 from approvals.storage.calls import Calls
 from approvals.storage.counters import Counters
 from approvals.storage.frame import Frame
@@ -76,6 +77,11 @@ class Tx(Frame):
     def audit(self) -> Audit:
         """The chain of everything that was done."""
         return Audit(self)
+
+    @property
+    def browsers(self) -> Browsers:
+        """Where people are notified."""
+        return Browsers(self)
 
     @property
     def counters(self) -> Counters:

@@ -106,6 +106,15 @@ async def static_file(request: web.Request) -> web.StreamResponse:
 
 
 @access(Access.OPEN)
+async def worker(request: web.Request) -> web.StreamResponse:
+    """The service worker. It stands at the root, because it may only speak for pages beside and below it."""
+    found = request.app[SHELF].file("sw.js")
+    if found is None:
+        raise web.HTTPNotFound
+    return _page(found, 200)
+
+
+@access(Access.OPEN)
 async def font_file(request: web.Request) -> web.StreamResponse:
     """A font, from the packages that ship them."""
     return _static(request, await request.app[SHELF].font(request.match_info["name"]))

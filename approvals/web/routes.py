@@ -348,6 +348,7 @@ PAGES: tuple[tuple[str, Handler], ...] = (
     ("/stops", pages.page),
     ("/insights", pages.page),
     ("/grants", pages.page),
+    ("/sw.js", pages.worker),
     ("/static/fonts/{name}", pages.font_file),
     ("/static/{name:.+}", pages.static_file),
 )

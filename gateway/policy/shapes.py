@@ -150,7 +150,9 @@ class ApprovalShape(Shape):
     escalate: list[EscalateShape] | None = Field(None, min_length=1)
     remind: Length | None = Field(None, description="people are reminded after this long, then after twice as long, …")
     channels: list[Words] | None = Field(
-        None, min_length=1, description='"web", "slack", "slack:#channel", "email", "webhook", "webhook:NAME", "notify"'
+        None,
+        min_length=1,
+        description='"web", "slack", "slack:#channel", "email", "webhook", "webhook:NAME", "notify", "push"',
     )
     edit: bool | None = None
     justification: Literal["off", "optional", "required"] | None = None

@@ -26,7 +26,7 @@ from approvals.web import routes
 from approvals.web.headers import set_headers
 from tests.fakes import console_directories as directories
 from tests.fakes import console_folds as folds
-from tests.fakes import console_grants, console_insights
+from tests.fakes import console_grants, console_insights, console_push
 from tests.fakes import console_policies as policies
 from tests.fakes import console_samples as samples
 from tests.fakes.console_directories import ME
@@ -35,7 +35,7 @@ from tests.fakes.console_samples import Json
 from tests.fakes.console_stops import Acts, StopRoutes, Stops
 
 STATIC = Path(__file__).parents[2] / "approvals" / "web" / "static"
-PAGES = [path for path, _ in routes.PAGES if not path.startswith("/static/")]
+PAGES = [path for path, _ in routes.PAGES if not path.startswith(("/static/", "/sw.js"))]
 CSRF = "csrf-of-this-session"
 HEARTBEAT_SECONDS = 5
 SIGN_IN = ("/api/v1/login", "/api/v1/login/oidc", "/api/v1/sign-in")
@@ -63,6 +63,7 @@ class ConsoleFake:
     people: list[Json] = field(default_factory=directories.people)
     stops: Stops = field(default_factory=Stops)
     grants: list[Json] = field(default_factory=list)
+    browsers: dict[str, Json] = field(default_factory=dict)
     before_save: str | None = None
     """What somebody else saves just before the next save arrives."""
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -151,6 +152,7 @@ def build(fake: ConsoleFake) -> web.Application:
     app.on_response_prepare.append(set_headers(https=False))
     for path in PAGES:
         app.router.add_get(path, _page)
+    app.router.add_get("/sw.js", _worker)
     app.router.add_get("/static/fonts/{name}", _font)
     app.router.add_get("/static/{name:.+}", _static)
     app.router.add_get("/api/v1/me", _me)
@@ -176,6 +178,7 @@ def build(fake: ConsoleFake) -> web.Application:
     Acts(fake).add(app)
     console_insights.Numbers(fake).add(app)
     console_grants.Routes(fake).add(app)
+    console_push.Routes(fake).add(app)
     app.router.add_get("/readyz", _ready)
     app.router.add_get("/{rest:(?!api/|static/).*}", _missing)
     return app
@@ -187,7 +190,7 @@ async def _session(request: web.Request, handler: Any) -> web.StreamResponse:
     if request.path.startswith("/api/") and request.path not in SIGN_IN:
         if not fake.signed_in:
             return problem(401, "unauthenticated", "Sign in.")
-        if request.method in {"POST", "PUT"} and request.headers.get("X-CSRF-Token") != CSRF:
+        if request.method in {"POST", "PUT", "DELETE"} and request.headers.get("X-CSRF-Token") != CSRF:
             return problem(403, "csrf", "The X-CSRF-Token of this session is missing or wrong. Load the page again.")
     try:
         answer: web.StreamResponse = await handler(request)
@@ -209,6 +212,10 @@ def _file(name: str, body: bytes, status: int = 200) -> web.Response:
 
 async def _page(_request: web.Request) -> web.Response:
     return _file("index.html", _FILES["index.html"])
+
+
+async def _worker(_request: web.Request) -> web.Response:
+    return _file("sw.js", _FILES["sw.js"])
 
 
 async def _missing(_request: web.Request) -> web.Response:

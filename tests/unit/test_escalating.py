@@ -132,7 +132,9 @@ def test_a_step_about_some_factors_leaves_the_others_alone() -> None:
     ("channels", "then"),
     [
         pytest.param(("slack",), ("slack", "slack:#urgent"), id="one-more"),
-        pytest.param((), ("web", "slack", "email", "webhook", "notify", "slack:#urgent"), id="one-more-than-all"),
+        pytest.param(
+            (), ("web", "slack", "email", "webhook", "notify", "push", "slack:#urgent"), id="one-more-than-all"
+        ),
     ],
 )
 def test_what_reaches_nobody_is_shown_elsewhere_too(channels: tuple[str, ...], then: tuple[str, ...]) -> None:

@@ -40,6 +40,9 @@ export const post = (path, body = {}) => send("POST", path, body);
 /** Put something in the place of what is there. */
 export const put = (path, body) => send("PUT", path, body);
 
+/** Take something away. */
+export const remove = (path, body = {}) => send("DELETE", path, body);
+
 async function send(method, path, body) {
   const headers = { "Content-Type": "application/json" };
   if (csrf) headers["X-CSRF-Token"] = csrf;

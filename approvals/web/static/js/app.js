@@ -3,6 +3,7 @@ import { Problem, whoAmI } from "./api.js";
 import { h, settleDown, show } from "./dom.js";
 import { bind, startKeys } from "./keys.js";
 import { startLive } from "./live.js";
+import { renewPush } from "./push.js";
 import { isSteward } from "./roles.js";
 import { banner, drawNotices, drawShell, frame } from "./shell.js";
 import { offered, pageAt } from "./sitemap.js";
@@ -24,6 +25,7 @@ async function start() {
   startKeys();
   goKeys(me);
   lookAtStops();
+  renewPush(me);
   if (Math.abs(skewSeconds()) > 30) {
     banner("clock", "info", `This device's clock is ${Math.abs(skewSeconds())} s off. Times here follow the server's.`);
   }

@@ -7,6 +7,7 @@ import { showKeys } from "./keys.js";
 import { navigation } from "./nav.js";
 import { awayButton, awayLine, maySay } from "./people/away.js";
 import { preference, prefer } from "./prefs.js";
+import { pushControl } from "./push.js";
 import { showBanners, stopControl } from "./stops/control.js";
 import { clock } from "./time.js";
 import { visible } from "./visible.js";
@@ -198,6 +199,7 @@ function openSettings(me) {
         ".",
       ),
       ownAbsence(me),
+      pushControl(me),
       choose(
         "theme",
         "Theme",
