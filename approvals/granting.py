@@ -117,7 +117,7 @@ def end(room: Room, grant_id: str, *, reviewer: PersonId) -> Grant | Refusal:
         return NotFound(what="grant")
     if not quorum.may_cancel(person, grant.origin):
         return NotAllowed(why="only its reviewers, the agent's owner and operators may take a grant back")
-    if not grant.holds(tx.now):
+    if not grant.stands(tx.now):
         return grant
     ended = tx.grants.end(grant, by=person.id)
     _noted(room, ended, Note.GRANT_ENDED, actor=person.id, detail={"grant": grant.id, "used": grant.used})

@@ -51,7 +51,11 @@ class Grant:
 
     def holds(self, now: datetime) -> bool:
         """Is there anything left of it?"""
-        return self.ended_at is None and now < self.until and self.uses_left > 0
+        return self.stands(now) and self.uses_left > 0
+
+    def stands(self, now: datetime) -> bool:
+        """May what it let through still be sent? So it may be taken back even when it is used up."""
+        return self.ended_at is None and now < self.until
 
     @property
     def uses_left(self) -> int:
@@ -140,7 +144,7 @@ def unfounded(grant: Grant, request: ApprovalRequest, people: Mapping[PersonId, 
 def still_stands(grant: Grant, request: ApprovalRequest, people: Mapping[PersonId, Person], now: datetime) -> bool:
     """Does a use that was taken for this request still let it run? What it took is not asked for twice."""
     taken = request.covered is not None and request.covered.grant == grant.id
-    in_force = grant.ended_at is None and now < grant.until and grant.origin.destroyed is None
+    in_force = grant.stands(now) and grant.origin.destroyed is None
     about_it = _of_something_else(grant.origin, request) is None and why_not_offered(request) is None
     inside = shapes.why_outside(grant.proposal, grant.origin.call.arguments, request.call.arguments) is None
     return taken and in_force and about_it and inside and unfounded(grant, request, people) is None

@@ -134,7 +134,7 @@ def written(one: Grant, seen_by: View) -> dict[str, Any]:
         "ended_by": one.ended_by,
         "in_force": holds,
         "idle": grants.unfounded(one, origin, seen_by.people) if holds else None,
-        "may_revoke": holds and quorum.may_cancel(seen_by.person, origin),
+        "may_revoke": one.stands(seen_by.now) and quorum.may_cancel(seen_by.person, origin),
         "redacted": not full,
     }
 

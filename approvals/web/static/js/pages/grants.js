@@ -23,7 +23,7 @@ export async function page(main, { onChange }) {
       const signature = JSON.stringify(grants);
       if (signature === drawn) return;
       drawn = signature;
-      show(body, head(), inForce(grants.filter((one) => one.in_force), look), before(grants.filter((one) => !one.in_force), more));
+      show(body, head(), inForce(grants.filter((one) => one.in_force), look), before(grants.filter((one) => !one.in_force), more, look));
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
       show(body, head(), h("p", { class: "problem", role: "alert" }, "The grants could not be loaded. ", bdi(error.message)));
@@ -95,17 +95,17 @@ function card(grant, look) {
   );
 }
 
-function before(grants, more) {
+function before(grants, more, look) {
   return part(
     "Before",
     grants.length
-      ? table("Grants before", COLUMNS, grants)
+      ? table("Grants before", columns(look), grants)
       : h("p", { class: "none", text: "No grant has ended yet." }),
     more ? h("p", { class: "muted", text: `The newest ${MOST} are shown.` }) : null,
   );
 }
 
-const COLUMNS = [
+const columns = (look) => [
   { name: "Call", cell: (one) => h("span", {}, bdi(one.tool, "mono"), h("span", { class: "muted" }, " on ", bdi(one.server))) },
   { name: "Agent", cell: (one) => bdi(one.agent) },
   { name: "Could vary", cell: varied, className: "wide" },
@@ -116,7 +116,14 @@ const COLUMNS = [
   {
     name: "Uses",
     className: "nowrap",
-    cell: (one) => h("button", { class: "button quiet", type: "button", text: "Its uses", on: { click: () => showUses(one.id) } }),
+    cell: (one) =>
+      h(
+        "span",
+        {},
+        h("button", { class: "button quiet", type: "button", text: "Its uses", on: { click: () => showUses(one.id) } }),
+        // Used up, yet what it let through last may not have been sent.
+        revokeButton(one, look),
+      ),
   },
 ];
 
