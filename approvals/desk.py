@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
 
-from approvals import deciding, editing, executing, expected, filing, handing, stopped, talking
+from approvals import deciding, editing, executing, expected, filing, grouping, handing, stopped, talking
 from approvals.attached import Attached
 from approvals.bus import Bus
 from approvals.directory import Directory
@@ -83,17 +83,17 @@ class Desk:
         """
         filing.check(what)
         request_id, caps, routes = self._new_id("req"), self._caps, self._routes
-        filed = await self.db.write(
-            lambda tx: filing.file_in(
-                tx,
-                what,
-                request_id=request_id,
-                caps=caps,
-                routes=routes,
-                holder=self.holder,
-                directory=self.directory,
+
+        def work(tx: Tx) -> Filed:
+            holder, directory = self.holder, self.directory
+            filed = filing.file_in(
+                tx, what, request_id=request_id, caps=caps, routes=routes, holder=holder, directory=directory
             )
-        )
+            if filed.kind is FiledAs.SAVED:
+                grouping.join(tx, filed.request, self.folding)
+            return filed
+
+        filed = await self.db.write(work)
         self.repeats.filed(what.call.server, what.call.tool)
         if not what.waiting or filed.kind not in (FiledAs.SAVED, FiledAs.JOINED):
             return filed

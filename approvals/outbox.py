@@ -16,15 +16,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from approvals import executing, holding
+from approvals import executing, grouping, holding
 from approvals.channels import Channel, Held, MessageRef, RetryLater, Undeliverable
 from approvals.desk import Desk
 from approvals.domain.card import Card, make_card
+from approvals.domain.folding import Folding, Way, likeness, way_of
+from approvals.domain.group_card import Group
 from approvals.domain.lifecycle import Record
 from approvals.domain.model import OPEN_STATES, ApprovalRequest, Person, PersonId, State
 from approvals.domain.quorum import Need
 from approvals.domain.redact import redact_text
 from approvals.errors import Unavailable
+from approvals.room import Room
 from approvals.storage.messages import DIGEST, Backlog, MessageRow
 from approvals.storage.tx import Tx
 
@@ -66,6 +69,8 @@ class _Telling:
     people: Mapping[PersonId, Person]
     history: list[Record]
     now: datetime
+    group: Group | None
+    leader: MessageRow | None
 
 
 class Outbox:
@@ -167,6 +172,9 @@ class Outbox:
         if await self._waits(row, telling.request):
             return
         card = await self._card(telling)
+        if row.follows is not None:
+            await self._follow(row, telling, channel, card)
+            return
         try:
             async with asyncio.timeout(SEND_SECONDS):
                 ref = await _show(channel, row, card)
@@ -179,7 +187,9 @@ class Outbox:
         except Exception as failed:  # noqa: BLE001 - the edge: a channel is somebody else's code
             await self._failed(row, card, failed)
         else:
-            await self._save(lambda tx: tx.messages.done(row.id, ref.data if ref else None, card.revision))
+            await self._save(
+                lambda tx: tx.messages.done(row.id, ref.data if ref else None, card.revision, round=row.round)
+            )
             self._note(row.channel, delivered=1)
 
     def _read(self, tx: Tx, row: MessageRow) -> _Telling | None:
@@ -194,6 +204,8 @@ class Outbox:
             people=room.named(request, history),
             history=history,
             now=tx.now,
+            group=_group(room, row, request, self._desk.folding),
+            leader=tx.messages.get(row.follows) if row.follows is not None else None,
         )
 
     async def _waits(self, row: MessageRow, request: ApprovalRequest) -> bool:
@@ -218,9 +230,41 @@ class Outbox:
     async def _hold(self, row: MessageRow, until: datetime) -> None:
         await self._save(lambda tx: tx.messages.hold(row.id, until))
 
+    async def _follow(self, row: MessageRow, telling: _Telling, channel: Channel, card: Card) -> None:
+        """What changed about a request whose card another one shows: that one is drawn anew."""
+        leader = telling.leader
+        if way_of(row.channel) is Way.IN_PLACE:
+            if leader is None or leader.state == "dead":
+                await self._save(lambda tx: tx.card_groups.stand_alone(row.id))
+                return
+            if leader.ref is None:
+                await self._try_again(row, self._back_off(row.attempts), "the card of its group is on its way")
+                return
+            if row.ref is not None and dict(row.ref) != DIGEST:
+                await self._take_back(row, telling, channel, card)
+
+        def passed_on(tx: Tx) -> None:
+            if leader is not None and leader.id != row.id:
+                tx.card_groups.nudge(leader.id, grouping.SETTLE)
+            tx.messages.done(row.id, None, card.revision, round=row.round)
+
+        await self._save(passed_on)
+
+    async def _take_back(self, row: MessageRow, telling: _Telling, channel: Channel, card: Card) -> None:
+        """Let a card that is out say where its call is shown from now on."""
+        fold = likeness(telling.request) or ""
+        folded = replace(card, folded_into=self._desk.folding.page(fold))
+        try:
+            async with asyncio.timeout(SEND_SECONDS):
+                await channel.revise(MessageRef(channel=row.channel, data=dict(row.ref or {})), folded)
+        except Exception as failed:  # noqa: BLE001 - the edge: its buttons decide that one call, which does no harm
+            log.info("card stays beside its group", extra={"card": row.id, "error": _first_line(failed)})
+            return
+        await self._save(lambda tx: tx.card_groups.taken_back(row.id))
+
     async def _card(self, telling: _Telling) -> Card:
         def make() -> Card:
-            return make_card(
+            card = make_card(
                 telling.request,
                 needs=telling.needs,
                 people=telling.people,
@@ -228,6 +272,7 @@ class Outbox:
                 now=telling.now,
                 history=telling.history,
             )
+            return replace(card, group=telling.group)
 
         # Redacting a megabyte takes long enough to be felt by every held call, so it is done beside the loop.
         return await asyncio.to_thread(make) if len(telling.request.call.arguments) > LONG_ARGUMENTS else make()
@@ -242,7 +287,7 @@ class Outbox:
         why = f"no answer within {SEND_SECONDS:.0f} s" if isinstance(failed, TimeoutError) else _first_line(failed)
         extra = {"card": row.id, "request": row.request_id, "channel": row.channel, "attempt": row.attempts + 1}
         log.warning("delivery failed", extra=extra | {"error": why})
-        if card.state not in OPEN_STATES and row.attempts + 1 >= GIVE_UP_ENDED_AFTER:
+        if card.state not in OPEN_STATES and _is_over(card) and row.attempts + 1 >= GIVE_UP_ENDED_AFTER:
             await self._give_up(row, why)
             return
         await self._try_again(row, self._back_off(row.attempts), why)
@@ -305,11 +350,20 @@ async def _show(channel: Channel, row: MessageRow, card: Card) -> MessageRef | N
     try:
         await channel.revise(MessageRef(channel=row.channel, data=dict(row.ref)), card)
     except Undeliverable:
-        if card.decided:
+        if _is_over(card):
             raise
         # The card is gone (somebody deleted it) while people still have to decide: they get another.
         return await channel.post(card, row.target)
     return None
+
+
+def _is_over(card: Card) -> bool:
+    return card.decided and (card.group is None or card.group.waiting == 0)
+
+
+def _group(room: Room, row: MessageRow, request: ApprovalRequest, folding: Folding) -> Group | None:
+    leads = row.follows is None and way_of(row.channel) is Way.IN_PLACE
+    return grouping.group_of(room, row.id, request, folding) if leads else None
 
 
 def _reaches_nobody(request: ApprovalRequest, rows: list[MessageRow]) -> bool:

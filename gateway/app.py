@@ -232,7 +232,7 @@ class Service:
         if self.agent_oauth is not None:
             self.agent_oauth.know(settings.agents)
         self.directory.replace(settings.people, settings.person_tokens, claim_rules(settings))
-        self.desk.folding = settings.approvals.folding
+        self.desk.folding = replace(settings.approvals.folding, page=lambda fold: self.web.link(f"/?fold={fold}"))
         self.directory.groups = settings.groups
         self.desk.reconfigure(
             caps=settings.approvals.caps,

@@ -16,7 +16,7 @@ from typing import Any
 from aiohttp import web
 
 from approvals.channels import Alert, Held, MessageRef, Undeliverable
-from approvals.channels.slack_blocks import Drawing, draw, draw_alert, draw_minimal
+from approvals.channels.slack_blocks import Drawing, draw_alert, draw_minimal
 from approvals.channels.slack_clicks import Clicks
 from approvals.channels.slack_client import SlackClient, SlackRefused
 from approvals.channels.slack_hours import SlackHours
@@ -28,7 +28,7 @@ from approvals.channels.slack_refusals import TOO_MUCH, never
 from approvals.channels.slack_signing import Signatures
 from approvals.channels.slack_socket import PING_SECONDS, Socket
 from approvals.channels.slack_submissions import Ack
-from approvals.channels.slack_telling import Telling
+from approvals.channels.slack_telling import Telling, drawing_of
 from approvals.desk import Desk
 from approvals.domain.card import Card
 from approvals.domain.model import Person
@@ -185,7 +185,7 @@ class SlackChannel:
 
     async def _send(self, method: str, card: Card, place: str, arguments: dict[str, Any]) -> dict[str, Any]:
         try:
-            return await self._try(method, place, draw(card), arguments)
+            return await self._try(method, place, drawing_of(card), arguments)
         except SlackRefused as refused:
             log.warning("slack refused the card", extra={"request": card.request_id, "error": refused.error})
         try:

@@ -17,10 +17,12 @@ from approvals.channels import slack_views as views
 from approvals.channels.slack_blocks import Reach
 from approvals.channels.slack_buttons import Action
 from approvals.channels.slack_door import VIA, Door
+from approvals.channels.slack_groups import REVIEW
 from approvals.channels.slack_parts import Json
 from approvals.channels.slack_payloads import Click, Command, Submission, Who
 from approvals.channels.slack_people import SlackPeople
 from approvals.channels.slack_reading import Reading, Seen
+from approvals.channels.slack_reviewing import Reviewing
 from approvals.channels.slack_submissions import RAISED_FOR, TRUSTED, Ack, Submissions, Then
 from approvals.channels.slack_telling import Telling, private
 from approvals.deciding import WHO_CANCELS
@@ -45,6 +47,7 @@ class Clicks:
         self._desk, self._people, self._reading, self._telling = desk, people, reading, telling
         self._door = Door(desk, people=people, reading=reading)
         self._submissions = Submissions(desk, self._door, telling)
+        self._reviewing = Reviewing(desk, reading=reading, telling=telling, door=self._door)
         self._pressed: dict[tuple[str, ...], None] = {}
 
     async def interactive(self, payload: Any) -> Ack:
@@ -55,12 +58,14 @@ class Clicks:
         """
         what = payloads.interaction(payload)
         if isinstance(what, Submission):
-            return await self._submissions.take(what)
+            reviewed = what.view.callback_id == REVIEW
+            return await (self._reviewing.sent_in(what) if reviewed else self._submissions.take(what))
         if what is None or what.action == Action.OPEN or self._came_before(what):
             return Ack()
         try:
             await self._door.person(what.who, what, ANSWERS.get(what.action))
-            return Ack(then=await self._pressed_what(what))
+            pressed = self._reviewing.pressed if what.action == REVIEW else self._pressed_what
+            return Ack(then=await pressed(what))
         except ConfirmNeeded as needed:
             return Ack(then=partial(self._ask_again, what, needed))
         except Refusal as refused:

@@ -45,6 +45,8 @@ class View:
     hash: str
     callback_id: str
     kept: Kept | None
+    shown: tuple[str, ...] = ()
+    """The ids of its blocks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,6 +238,7 @@ def _view(view: Any) -> View:
         hash=_text(view, "hash"),
         callback_id=str(view.get("callback_id") or ""),
         kept=kept(metadata) if isinstance(metadata, str) else None,
+        shown=tuple(str(block.get("block_id", "")) for block in view.get("blocks") or () if isinstance(block, dict)),
     )
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from approvals import grouping
 from approvals.channels.slack_views import LISTED
 from approvals.desk import Desk
 from approvals.domain import quorum
@@ -63,8 +64,10 @@ class Reading:
             if request is None or not (quorum.may_see(person, request) or binding == request.binding):
                 raise NotFound(what="request")
             rows = [row for row in tx.messages.for_request(request_id) if row.channel == self._channel]
+            # A card that follows another is shown by that one.
+            rows += [led for row in rows if row.follows and (led := tx.messages.get(row.follows)) is not None]
             kept = [row.ref for row in rows if row.ref is not None]
-            arriving = any(row.ref is None and row.state != "dead" for row in rows)
+            arriving = any(row.ref is None and row.state != "dead" and row.follows is None for row in rows)
             return Seen(
                 person=person,
                 request=request,
@@ -114,7 +117,9 @@ class Reading:
 
     def _card(self, tx: Tx, request: ApprovalRequest) -> Card:
         room, history = self._desk.room(tx), tx.requests.events(request.id)
-        return make_card(
+        ours = [row for row in tx.messages.for_request(request.id) if row.channel == self._channel]
+        leads = (grouping.group_of(room, row.id, request, self._desk.folding) for row in ours if row.follows is None)
+        card = make_card(
             request,
             needs=room.needs(request),
             people=room.named(request, history),
@@ -122,3 +127,4 @@ class Reading:
             now=tx.now,
             history=history,
         )
+        return replace(card, group=next(filter(None, leads), None))

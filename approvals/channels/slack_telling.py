@@ -10,6 +10,7 @@ import logging
 
 from approvals.channels import RetryLater
 from approvals.channels import slack_blocks as blocks
+from approvals.channels import slack_groups as groups
 from approvals.channels import slack_parts as parts
 from approvals.channels import slack_views as views
 from approvals.channels.slack_blocks import Drawing
@@ -17,6 +18,7 @@ from approvals.channels.slack_client import SlackClient, SlackDown, SlackRefused
 from approvals.channels.slack_parts import Json
 from approvals.channels.slack_payloads import Click
 from approvals.channels.slack_reading import Reading
+from approvals.domain.card import Card
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +106,7 @@ class Telling:
             card = await self._reading.card(click.request_id)
             if card is None or card.revision == shown:
                 return
-            if not await self._update(click, blocks.draw(card)):
+            if not await self._update(click, drawing_of(card)):
                 return
             shown = card.revision
 
@@ -124,6 +126,13 @@ class Telling:
             log.info("card could not be repainted", extra={"request": click.request_id, "error": str(err)})
             return False
         return True
+
+
+def drawing_of(card: Card) -> Drawing:
+    """A card as it is drawn: alone, for the calls it stands for, or as a word on where it is shown."""
+    if card.folded_into is not None:
+        return groups.draw_folded(card, card.folded_into)
+    return blocks.draw(card) if card.group is None else groups.draw_group(card, card.group)
 
 
 def private(text: str) -> Json:

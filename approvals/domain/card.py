@@ -17,6 +17,7 @@ from approvals.domain.answered import answered_in
 from approvals.domain.cancel_window import runs_at
 from approvals.domain.changes import changes, masked
 from approvals.domain.excerpt import result_excerpt
+from approvals.domain.group_card import Group
 from approvals.domain.hushing import hushed, hushed_ledger
 from approvals.domain.lifecycle import Record
 from approvals.domain.model import Answer, ApprovalRequest, Cause, Client, Person, PersonId, State, Vote
@@ -59,6 +60,7 @@ class Card:
     offer. `asks_expected`: it ran, and people are asked whether that was as expected; `expected_line` has what they
     said. `edits` are the changes that reviewers made, one a line; `editable` is the JSON to change, where that is on
     offer and everything of it can be shown. `can_be_pulled_back`: it is approved, has a cancel window, and has not run.
+    `group`: the card stands for these calls, its own among them. `folded_into`: the address of the group that shows it.
     """
 
     request_id: str
@@ -100,6 +102,8 @@ class Card:
     edits: tuple[str, ...] = ()
     editable: str | None = None
     can_be_pulled_back: bool = False
+    group: Group | None = None
+    folded_into: str | None = None
 
     @property
     def decided(self) -> bool:

@@ -9,8 +9,9 @@ been hidden in the values before they come here, so that a difference nobody may
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Final
 
 from approvals.domain import plain
@@ -36,9 +37,10 @@ ABSENT: Final = _Absent()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Folding:
-    """When similar requests become one: from so many that wait at once. None: never."""
+    """When similar requests become one: from so many that wait at once. None: never. `page`: the address of a group."""
 
     start: int | None = 3
+    page: Callable[[str], str] = field(default="/?fold={}".format, compare=False)
 
     def folds(self, count: int) -> bool:
         """Are so many enough?"""
@@ -46,6 +48,21 @@ class Folding:
 
 
 OFF = Folding(start=None)
+
+
+class Way(StrEnum):
+    """How a channel tells of requests that are alike."""
+
+    IN_PLACE = "in_place"
+    """One card becomes the card of them all."""
+    BY_NUMBER = "by_number"
+    """One line each time their number doubles."""
+
+
+def way_of(channel: str) -> Way | None:
+    """How a channel folds; None: each request is told by itself, as programs want it (webhooks)."""
+    kind = channel.partition(":")[0]
+    return {"slack": Way.IN_PLACE, "email": Way.BY_NUMBER, "notify": Way.BY_NUMBER}.get(kind)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

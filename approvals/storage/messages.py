@@ -25,7 +25,10 @@ DIGEST: Mapping[str, Any] = {"digest": True}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageRow:
-    """One card at one target. `ref` is the channel's own address of it, once it was posted."""
+    """One card at one target. `ref` is the channel's own address of it, once it was posted.
+
+    `follows`: the card that shows it, with others (`card_groups`); `round` counts what changed on such a card.
+    """
 
     id: str
     request_id: str
@@ -40,6 +43,8 @@ class MessageRow:
     held_at: datetime | None
     state: str
     error: str | None
+    follows: str | None = None
+    round: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,14 +117,15 @@ class Messages(Group):
         leased = update(messages).where(IS_QUEUED, messages.c.leased_until.is_not(None))
         self._run(leased.values(holder=None, leased_until=None))
 
-    def done(self, id: str, ref: Mapping[str, Any] | None, shown_revision: int) -> None:
-        """Note what a card shows now; it stays queued if a newer revision is wanted by now."""
+    def done(self, id: str, ref: Mapping[str, Any] | None, shown_revision: int, *, round: int = 0) -> None:
+        """Note what a card shows now; it stays queued if a newer revision, or round, is wanted by now."""
+        behind = or_(messages.c.wanted_revision > shown_revision, func.coalesce(messages.c.round, 0) > round)
         shown = func.coalesce(messages.c.shown_revision, 0)
         values = {
             "ref": dict(ref) if ref is not None else messages.c.ref,
             "shown_revision": case((shown > shown_revision, shown), else_=shown_revision),
             "shown_at": func.coalesce(messages.c.shown_at, self._tx.now_sql()),
-            "state": case((messages.c.wanted_revision > shown_revision, "queued"), else_="delivered"),
+            "state": case((behind, "queued"), else_="delivered"),
             "attempts": 0,
             "error": None,
             "holder": None,
@@ -163,6 +169,11 @@ class Messages(Group):
         """Give a card up for good."""
         values = {"state": "dead", "error": error, "holder": None, "leased_until": None}
         self._run(update(messages).where(messages.c.id == id).values(values))
+
+    def get(self, id: str) -> MessageRow | None:
+        """One card."""
+        row = self._run(select(messages).where(messages.c.id == id)).first()
+        return None if row is None else _message(row)
 
     def for_request(self, request_id: str) -> list[MessageRow]:
         """Every card of a request."""
@@ -222,4 +233,6 @@ def _message(row: Row[Any]) -> MessageRow:
         held_at=row.held_at,
         state=row.state,
         error=row.error,
+        follows=row.follows,
+        round=row.round or 0,
     )

@@ -62,6 +62,7 @@ from approvals.storage.tables import (
     requests,
     votes,
 )
+from approvals.storage.tables import messages as card_rows
 from approvals.storage.terms import terms_to_json
 from approvals.storage.vault import Cells, WrappedKey, has_words
 
@@ -219,6 +220,12 @@ class Requests(Group):
         """The requests that wait for people and are alike (`domain.folding`), oldest first."""
         keys = (requests.c.created_at, requests.c.id)
         return self._many(self._select().where(IS_PENDING, requests.c.fold == fold).order_by(*keys).limit(limit))
+
+    def following(self, leader: str, limit: int) -> list[ApprovalRequest]:
+        """The requests whose cards follow this one, oldest first."""
+        theirs = select(card_rows.c.request_id).where(card_rows.c.follows == leader, card_rows.c.id != leader)
+        found = self._select().where(requests.c.id.in_(theirs)).order_by(requests.c.created_at, requests.c.id)
+        return self._many(found.limit(limit))
 
     def count_alike(self, fold: str) -> int:
         """How many there are of them."""

@@ -167,7 +167,10 @@ messages = Table(
     Column("leased_until", Utc),
     Column("state", Text, CheckConstraint("state IN ('queued', 'delivered', 'dead')", name="state"), nullable=False),
     Column("error", FreeText),
+    Column("follows", Text),
+    Column("round", Integer),
     UniqueConstraint("request_id", "channel", "target"),
+    Index("ix_messages_follows", "follows"),
     Index("ix_messages_queued", "next_at", sqlite_where=IS_QUEUED, postgresql_where=IS_QUEUED),
     Index("ix_messages_dead", "request_id", sqlite_where=IS_DEAD, postgresql_where=IS_DEAD),
 )

@@ -9,6 +9,7 @@ from approvals.storage.attention import Attention
 from approvals.storage.audit import Audit
 from approvals.storage.browsers import Browsers
 from approvals.storage.calls import Calls
+from approvals.storage.card_groups import CardGroups
 from approvals.storage.counters import Counters
 from approvals.storage.frame import Frame
 from approvals.storage.grants import Grants
@@ -47,6 +48,11 @@ class Tx(Frame):
     def messages(self) -> Messages:
         """Cards and their delivery."""
         return Messages(self)
+
+    @property
+    def card_groups(self) -> CardGroups:
+        """Cards that stand for several requests."""
+        return CardGroups(self)
 
     @property
     def people(self) -> People:

@@ -15,6 +15,7 @@ from aiohttp import web
 from approvals.access import Access, access
 from approvals.domain import folding, quorum
 from approvals.domain.folding import ABSENT, Table
+from approvals.domain.hushing import hushed
 from approvals.domain.model import ApprovalRequest, State
 from approvals.domain.redact import redact_value
 from approvals.storage.tx import Tx
@@ -94,6 +95,7 @@ def _rows(requests: list[ApprovalRequest], made: Table, seen_by: View) -> list[d
 
 def _row(request: ApprovalRequest, cells: tuple[Any, ...], seen_by: View) -> dict[str, Any]:
     full, refused = quorum.may_see_in_full(seen_by.person, request), why_not(request, seen_by)
+    request = request if full else hushed(request)
     return {
         "id": request.id,
         "binding": request.binding if full else None,

@@ -1,0 +1,118 @@
+"""Calls that are alike in Slack: one card for all of them, a verdict for each, over the real desk and outbox."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from approvals.domain.folding import Folding
+from approvals.domain.model import ApprovalRequest, Factor, State
+from approvals.testing import samples
+from approvals.testing.slack import Message
+from tests.fakes.slack_office import Office, labels, office
+
+PAGE = "https://placet.example.com/?fold={}"
+
+
+@pytest.fixture
+async def at(sqlite_url: str) -> AsyncIterator[Office]:
+    async with office(sqlite_url, way="socket") as opened:
+        opened.at.desk.folding = Folding(start=3, page=PAGE.format)
+        yield opened
+
+
+async def settle(at: Office) -> None:
+    """Let the wait of the group pass, and bring every card up to date."""
+    await at.deliver()
+    at.at.clock.move(seconds=2)
+    await at.deliver()
+
+
+async def asked(at: Office, number: int, symbol: str = "BTCUSDT", **but: Any) -> ApprovalRequest:
+    at.at.clock.move(seconds=1)
+    return await at.at.file({"symbol": symbol, "quantity": number}, **but)
+
+
+async def storm(at: Office, count: int, **but: Any) -> list[ApprovalRequest]:
+    return [await asked(at, number, **but) for number in range(count)]
+
+
+def cards(at: Office) -> list[Message]:
+    return at.slack.messages("#money")
+
+
+async def test_the_third_call_makes_one_card_of_them_and_later_ones_are_not_posted(at: Office) -> None:
+    await storm(at, 2)
+    await at.deliver()
+    assert [labels(card)[0] for card in cards(at)] == ["Approve", "Approve"]
+    for n in range(2, 6):
+        await asked(at, n)
+    await settle(at)
+    first, second = cards(at)
+    assert labels(first) == ["Review 6 calls…", "Open the table"]
+    assert "symbol" in str(first.blocks)
+    assert "BTCUSDT" in str(first.blocks)
+    assert labels(second) == []
+    assert "shown with the calls that are like it" in str(second.blocks)
+
+
+async def test_each_call_of_the_card_gets_its_own_answer_and_one_that_joined_meanwhile_none(at: Office) -> None:
+    calls = await storm(at, 4)
+    await settle(at)
+    (card,) = cards(at)
+    await at.slack.press(at.people["ada"], card, "review")
+    modal = await at.slack.wait_for_modal(at.people["ada"])
+    late = await asked(at, 99)
+    await at.at.approve(calls[1], samples.BOB)
+    answers = {f"{one.id} {one.binding}": "deny" for one in calls[2:3]}
+    await at.slack.submit(modal, {**answers, "rest": "approve", "words": "Too many"})
+    told = at.slack.modal(at.people["ada"])
+    assert told is not None
+    assert "2 approved, 1 denied" in str(told.body)
+    assert "Not recorded" in str(told.body)
+    states = [(await at.at.now(one)).state for one in [*calls, late]]
+    assert states == [State.APPROVED, State.APPROVED, State.DENIED, State.APPROVED, State.PENDING]
+    assert (await at.at.now(calls[2])).votes[0].reason == "Too many"
+    await settle(at)
+    (card,) = cards(at)
+    assert labels(card) == ["Review 1 call…", "Open the table"]
+    assert "Denied by Ada" in str(card.blocks)
+    assert "Approved by Bob" in str(card.blocks)
+    await at.at.approve(late, samples.BOB)
+    await settle(at)
+    assert labels(card) == []
+    assert "Answered" in card.text
+
+
+async def test_who_may_decide_none_of_them_is_told_so(at: Office) -> None:
+    await storm(at, 3)
+    await settle(at)
+    await at.slack.press(at.people["eve"], cards(at)[0], "review")
+    await at.slack.wait_for(lambda: at.whispers("eve") or None)
+    assert at.slack.modal(at.people["eve"]) is None
+    assert at.whispers("eve") == ["None of these calls is yours to decide."]
+
+
+async def test_where_other_people_are_asked_or_folding_is_off_each_call_has_its_card(at: Office) -> None:
+    await storm(at, 2)
+    await asked(at, 30, terms=samples.terms(Factor(members=(samples.FINANCE,), count=2)))
+    at.at.desk.folding = Folding(start=None)
+    await asked(at, 50)
+    await settle(at)
+    assert [labels(card)[0] for card in cards(at)] == ["Approve"] * 4
+
+
+async def test_a_call_that_is_too_long_for_the_card_can_only_be_denied_in_it(at: Office) -> None:
+    await storm(at, 2)
+    await asked(at, 3, "X" * 200)
+    await settle(at)
+    await at.slack.press(at.people["ada"], cards(at)[0], "review")
+    modal = await at.slack.wait_for_modal(at.people["ada"])
+    rows = [block for block in modal.body["blocks"] if str(block.get("block_id", "")).startswith("req_")]
+    assert [[option["value"] for option in row["element"]["options"]] for row in rows] == [
+        ["approve", "deny"],
+        ["approve", "deny"],
+        ["deny"],
+    ]

@@ -1,0 +1,100 @@
+"""The card that stands for many calls, and its look in Slack: pure, whole, and within every limit of Slack."""
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from approvals.channels import slack_groups as groups
+from approvals.domain import quorum
+from approvals.domain.group_card import ENDED_SHOWN, ROWS, Group, lately_ended, make_group
+from approvals.domain.model import Answer, ApprovalRequest, State
+from approvals.domain.sentences import Telling
+from approvals.testing import samples
+from approvals.testing.channel_contract import HOSTILE
+from approvals.testing.slack.blocks import Surface, problems_in, weight
+from approvals.testing.slack.views import problems_in_view
+
+NOW = samples.NOW
+
+
+def call(number: int, arguments: Any, **but: Any) -> ApprovalRequest:
+    return samples.request(arguments, id=f"req_{number:026d}", created_at=NOW - timedelta(seconds=99 - number), **but)
+
+
+def group(*requests: ApprovalRequest) -> Group:
+    ended = [
+        Telling(request=one, needs=quorum.tally(one, samples.PEOPLE), names={"bob@example.com": "Bob"}, history=())
+        for one in lately_ended(requests, NOW)
+    ]
+    return make_group(requests, ended=ended, url="https://placet.example.com/?fold=fold_1", now=NOW)
+
+
+def denied(request: ApprovalRequest) -> ApprovalRequest:
+    vote = samples.vote(request, samples.BOB, Answer.DENY)
+    return replace(request, state=State.DENIED, votes=(vote,), decided_at=NOW)
+
+
+def test_what_waits_has_a_row_and_what_ended_a_line_that_names_who() -> None:
+    made = group(call(2, {"to": "b", "n": 2}), denied(call(3, {"to": "c", "n": 3})), call(1, {"to": "a", "n": 1}))
+    assert [(row.cells, row.whole) for row in made.rows] == [(("1", "a"), True), (("2", "b"), True)]
+    assert (made.columns, made.waiting, made.over) == (("n", "to"), 2, 1)
+    assert made.ended == ("claude-ada: Denied by Bob at 14:02 UTC via Slack",)
+
+
+def test_a_call_whose_time_is_up_waits_no_more_before_anybody_has_said_so() -> None:
+    made = group(call(1, {"n": 1}), call(2, {"n": 2}, expires_at=NOW))
+    assert (made.waiting, made.over) == (1, 1)
+
+
+def test_secrets_are_hidden_before_calls_are_compared() -> None:
+    made = group(call(1, {"password": "hunter1", "n": 1}), call(2, {"password": "hunter2", "n": 2}))
+    assert "hunter" not in repr(made)
+    assert (made.columns, made.hidden) == (("n",), True)
+    assert not any(groups.can_approve(made, row) for row in made.rows)
+
+
+def test_more_calls_than_there_is_room_for_are_counted() -> None:
+    made = group(*(call(n, {"n": n}) for n in range(ROWS + 5)))
+    assert (len(made.rows), made.more, made.waiting) == (ROWS, 5, ROWS + 5)
+    assert len(group(*(denied(call(n, {"n": n})) for n in range(20))).ended) == ENDED_SHOWN
+
+
+WIDE = [call(n, {f"k{m}": f"{n}-{m}" * 30 for m in range(15)}) for n in range(40)]
+STRANGE = [call(n, {"note": text, "n": n}) for n, text in enumerate(HOSTILE)]
+SAME = [call(n, {"n": 1}) for n in range(3)]
+OVER = [denied(call(n, {"n": n})) for n in range(30)]
+
+
+@pytest.mark.parametrize("calls", [WIDE, STRANGE, SAME, OVER], ids=["wide", "hostile", "the same", "ended"])
+def test_the_card_and_the_modal_keep_every_limit_of_slack(calls: list[ApprovalRequest]) -> None:
+    made = group(*calls)
+    card = samples.card(calls[0])
+    drawn = groups.draw_group(card, made)
+    assert problems_in(drawn.blocks, Surface.MESSAGE) == []
+    assert weight(drawn.blocks) <= 13_200
+    view = groups.review(card, made, made.rows, others=made.more)
+    assert problems_in_view(view) == []
+    assert "\u202e" not in json.dumps(view, ensure_ascii=False)
+
+
+def test_only_rows_that_were_shown_are_answered() -> None:
+    shown = ["what", f"req_a {'a' * 64}", f"req_b {'b' * 64}", f"req_c {'c' * 64}", "rest", "words"]
+    typed = {f"req_b {'b' * 64}": "deny", f"req_x {'d' * 64}": "approve", "words": "no"}
+    assert groups.answers(shown, typed) == [("req_b", "b" * 64, Answer.DENY)]
+    every = groups.answers(shown, {**typed, "rest": "approve"})
+    assert [(id, answer.value) for id, _, answer in every] == [
+        ("req_a", "approve"),
+        ("req_b", "deny"),
+        ("req_c", "approve"),
+    ]
+
+
+def test_what_destroys_is_not_approved_in_bulk_in_slack() -> None:
+    calls = [call(n, {"n": n}, risk="destructive") for n in range(3)]
+    made = group(*calls)
+    view = groups.review(samples.card(calls[0]), made, made.rows, others=0)
+    offered = [option["value"] for block in view["blocks"] for option in block.get("element", {}).get("options", ())]
+    assert set(offered) == {"deny"}
