@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from approvals.domain import group_card, plain
-from approvals.domain.folding import Folding, Way, likeness, way_of
+from approvals.domain.folding import Linked, Way, likeness, way_of
 from approvals.domain.group_card import Group
 from approvals.domain.model import ApprovalRequest, State
 from approvals.domain.sentences import Telling
@@ -25,7 +25,7 @@ MEMBERS_MOST = 100
 """A card with more is left as it is, and another one begun."""
 
 
-def join(tx: Tx, request: ApprovalRequest, folding: Folding) -> None:
+def join(tx: Tx, request: ApprovalRequest, folding: Linked) -> None:
     """Let the cards that a new request owes follow those of requests that are alike, where there are enough."""
     fold = likeness(request)
     if fold is None or folding.start is None or request.state is not State.PENDING:
@@ -38,7 +38,7 @@ def join(tx: Tx, request: ApprovalRequest, folding: Folding) -> None:
             _count(tx, request, row, fold, folding)
 
 
-def group_of(room: Room, leader: str, own: ApprovalRequest, folding: Folding) -> Group | None:
+def group_of(room: Room, leader: str, own: ApprovalRequest, folding: Linked) -> Group | None:
     """What a card shows that others follow; None for a card that stands alone."""
     tx = room.tx
     members = tx.requests.following(leader, MEMBERS_MOST + 1)
@@ -66,7 +66,7 @@ def _gather(tx: Tx, rows: list[Placed], start: int) -> None:
     tx.card_groups.nudge(leader, SETTLE)
 
 
-def _count(tx: Tx, request: ApprovalRequest, row: MessageRow, fold: str, folding: Folding) -> None:
+def _count(tx: Tx, request: ApprovalRequest, row: MessageRow, fold: str, folding: Linked) -> None:
     count, start = tx.requests.count_alike(fold), folding.start or 0
     if not folding.folds(count):
         return

@@ -20,7 +20,7 @@ from approvals import executing, grouping, holding
 from approvals.channels import Channel, Held, MessageRef, RetryLater, Undeliverable
 from approvals.desk import Desk
 from approvals.domain.card import Card, make_card
-from approvals.domain.folding import Folding, Way, likeness, way_of
+from approvals.domain.folding import Linked, Way, likeness, way_of
 from approvals.domain.group_card import Group
 from approvals.domain.lifecycle import Record
 from approvals.domain.model import OPEN_STATES, ApprovalRequest, Person, PersonId, State
@@ -361,7 +361,7 @@ def _is_over(card: Card) -> bool:
     return card.decided and (card.group is None or card.group.waiting == 0)
 
 
-def _group(room: Room, row: MessageRow, request: ApprovalRequest, folding: Folding) -> Group | None:
+def _group(room: Room, row: MessageRow, request: ApprovalRequest, folding: Linked) -> Group | None:
     leads = row.follows is None and way_of(row.channel) is Way.IN_PLACE
     return grouping.group_of(room, row.id, request, folding) if leads else None
 

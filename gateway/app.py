@@ -16,6 +16,7 @@ from approvals.break_glass import BreakGlass
 from approvals.bus import bus_for
 from approvals.desk import Desk
 from approvals.directory import Directory
+from approvals.domain.folding import Linked
 from approvals.notary import Notary
 from approvals.outbox import Outbox
 from approvals.retention import Retention
@@ -223,6 +224,10 @@ class Service:
         """The address of a request's page."""
         return self.web.link(f"/requests/{request_id}")
 
+    def group_page(self, fold: str) -> str:
+        """The address of the table of calls that are alike."""
+        return self.web.link(f"/?fold={fold}")
+
     async def apply(self, settings: Settings) -> None:
         """Put settings in force: agents, people, policies, servers."""
         self.settings = settings
@@ -232,7 +237,7 @@ class Service:
         if self.agent_oauth is not None:
             self.agent_oauth.know(settings.agents)
         self.directory.replace(settings.people, settings.person_tokens, claim_rules(settings))
-        self.desk.folding = replace(settings.approvals.folding, page=lambda fold: self.web.link(f"/?fold={fold}"))
+        self.desk.folding = Linked(start=settings.approvals.folding.start, page=self.group_page)
         self.directory.groups = settings.groups
         self.desk.reconfigure(
             caps=settings.approvals.caps,

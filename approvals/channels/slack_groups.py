@@ -11,7 +11,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from approvals.channels import slack_parts as parts
-from approvals.channels.slack_blocks import Action, Drawing, button_value
+from approvals.channels.slack_blocks import Drawing
+from approvals.channels.slack_buttons import Action, button_value
 from approvals.channels.slack_parts import Json
 from approvals.channels.slack_views import FREE_TEXT_MAX, WORDS, Kept
 from approvals.domain.card import Card

@@ -37,17 +37,23 @@ ABSENT: Final = _Absent()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Folding:
-    """When similar requests become one: from so many that wait at once. None: never. `page`: the address of a group."""
+    """When similar requests become one: from so many that wait at once. None: never."""
 
     start: int | None = 3
-    page: Callable[[str], str] = field(default="/?fold={}".format, compare=False)
 
     def folds(self, count: int) -> bool:
         """Are so many enough?"""
         return self.start is not None and count >= self.start
 
 
-OFF = Folding(start=None)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Linked(Folding):
+    """The same, with the address of each group's table."""
+
+    page: Callable[[str], str] = field(default="/?fold={}".format, compare=False)
+
+
+OFF = Linked(start=None)
 
 
 class Way(StrEnum):

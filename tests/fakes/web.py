@@ -25,7 +25,7 @@ from approvals.desk import Desk
 from approvals.directory import Directory
 from approvals.domain.break_glass import Mode
 from approvals.domain.fingerprint import make_call
-from approvals.domain.folding import Folding
+from approvals.domain.folding import Linked
 from approvals.domain.model import ApprovalRequest, Caller, Client, Person, PersonId, Role
 from approvals.domain.terms import Factor, Terms
 from approvals.filing import Caps, Filing
@@ -226,7 +226,7 @@ async def serving(
         caps=Caps(per_agent=1_000, per_tool=1_000),
         routes=lambda *_: [],
     )
-    desk.folding = Folding()
+    desk.folding = Linked()
     settings = WebSettings(
         public_url="https://placet.example.com" if https else url, heartbeat_seconds=heartbeat_seconds
     )

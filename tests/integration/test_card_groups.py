@@ -7,7 +7,7 @@ import pytest
 from approvals.alerts import Alerts
 from approvals.channels import Undeliverable
 from approvals.domain.card import Card
-from approvals.domain.folding import Folding
+from approvals.domain.folding import Linked
 from approvals.domain.model import ApprovalRequest
 from approvals.testing.recording import RecordingChannel
 from tests.fakes.desk import House, house
@@ -17,7 +17,7 @@ from tests.integration.test_outbox import Post, outbox
 @pytest.fixture
 async def post(database_url: str) -> AsyncIterator[Post]:
     async with house(database_url) as at:
-        at.desk.folding = Folding(start=3, page="https://placet.example.com/?fold={}".format)
+        at.desk.folding = Linked(start=3, page="https://placet.example.com/?fold={}".format)
         slack, mail = RecordingChannel(), RecordingChannel()
         route(at, "slack", "email")
         yield Post(at=at, outbox=outbox(at, slack=slack, email=mail), slack=slack, hook=mail)

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from approvals.domain.folding import Folding
-from approvals.domain.model import ApprovalRequest, Factor, State
+from approvals.domain.folding import Linked
+from approvals.domain.model import ApprovalRequest, State
+from approvals.domain.terms import Factor
 from approvals.testing import samples
 from approvals.testing.slack import Message
 from tests.fakes.slack_office import Office, labels, office
@@ -19,7 +20,7 @@ PAGE = "https://placet.example.com/?fold={}"
 @pytest.fixture
 async def at(sqlite_url: str) -> AsyncIterator[Office]:
     async with office(sqlite_url, way="socket") as opened:
-        opened.at.desk.folding = Folding(start=3, page=PAGE.format)
+        opened.at.desk.folding = Linked(start=3, page=PAGE.format)
         yield opened
 
 
@@ -98,7 +99,7 @@ async def test_who_may_decide_none_of_them_is_told_so(at: Office) -> None:
 async def test_where_other_people_are_asked_or_folding_is_off_each_call_has_its_card(at: Office) -> None:
     await storm(at, 2)
     await asked(at, 30, terms=samples.terms(Factor(members=(samples.FINANCE,), count=2)))
-    at.at.desk.folding = Folding(start=None)
+    at.at.desk.folding = Linked(start=None)
     await asked(at, 50)
     await settle(at)
     assert [labels(card)[0] for card in cards(at)] == ["Approve"] * 4
