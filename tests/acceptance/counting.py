@@ -65,13 +65,13 @@ class Shop:
 def shop(
     folder: Path, *, tools: Mapping[str, Any] = HELD, limits: Mapping[str, Any] | None = None, **config: Any
 ) -> Shop:
-    """A gateway that is not started yet. `limits` are settings of `approvals`."""
+    """A gateway that is not started yet, with a card for each call. `limits` are settings of `approvals`."""
     file = folder / "seen.jsonl"
     placet = Placet(
         folder,
         servers={"shop": server(file, **config.pop("server", {}))},
         policies={"shop": policy(tools)},
-        approvals={"reviewers": ["group:finance"], **(limits or {})},
+        approvals={"reviewers": ["group:finance"], "fold": {"from": "never"}, **(limits or {})},
         **config,
     )
     return Shop(placet=placet, ada=Reviewer(placet, placet.ada), bob=Reviewer(placet, placet.bob), file=file)

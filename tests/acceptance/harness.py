@@ -89,7 +89,7 @@ class Placet:
                     "slack": "U0BOB", "token_sha256": self.bob.sha256,
                 },
             },
-            "approvals": {"reviewers": ["group:finance"]},
+            "approvals": {"reviewers": ["group:finance"], "fold": {"from": "never"}},
             **config,
         }  # fmt: skip
         (folder / "policies").mkdir(exist_ok=True)
