@@ -69,7 +69,7 @@ async def postgres_url(postgres_cluster: postgres.Cluster) -> AsyncIterator[str]
     """The address of a PostgreSQL database of this test's own."""
     name = await postgres_cluster.new_database()
     yield postgres_cluster.url(name)
-    await postgres_cluster.drop(name)
+    await postgres_cluster.give_back(name)
 
 
 @pytest.fixture

@@ -26,6 +26,28 @@ PORT = 5432
 SETTINGS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=60")
 
 
+SHAPE = """
+SELECT (SELECT count(*) FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
+         WHERE relnamespace = 'public'::regnamespace),
+       (SELECT count(*) FROM pg_trigger),
+       (SELECT count(*) FROM pg_constraint),
+       (SELECT string_agg(proname, ',') FROM pg_proc WHERE pronamespace = 'public'::regnamespace)
+"""
+"""What of a database's schema a test could have changed, in numbers."""
+EMPTIED = """
+DO $$ DECLARE r record; BEGIN
+  SET LOCAL session_replication_role = replica;  -- Neither triggers nor references are asked.
+  FOR r IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version' LOOP
+    EXECUTE format('DELETE FROM %I', r.tablename);
+  END LOOP;
+  FOR r IN SELECT sequencename FROM pg_sequences WHERE schemaname = 'public' LOOP
+    EXECUTE format('ALTER SEQUENCE %I RESTART', r.sequencename);
+  END LOOP;
+END $$
+"""
+"""Every row away. A fortieth of the time that another database takes, and there is one for each of 1,600 tests."""
+
+
 class NoPostgres(Exception):
     """There is no server to test with."""
 
@@ -40,18 +62,47 @@ class Cluster:
         self.folder, self._binaries, self._user = folder, binaries, user
         self._numbers = itertools.count(1)
         self._migrated = False
+        self._spare: list[str] = []
+        self._shape: asyncpg.Record | None = None
 
     def url(self, database: str) -> str:
         """The database line for one database of this server."""
         return f"postgresql://postgres@localhost:{PORT}/{database}?host={quote(str(self.folder))}"
 
     async def new_database(self) -> str:
-        """Make a database that is at the newest schema; says its name."""
+        """Make a database that is at the newest schema, or take one that was emptied; says its name."""
+        if self._spare:
+            return self._spare.pop()
         if not self._migrated:
             await self.empty_database(TEMPLATE)
             await migrate.upgrade(self.url(TEMPLATE))
             self._migrated = True
         return await self._create(f"t{next(self._numbers)}", f"TEMPLATE {TEMPLATE}")
+
+    async def give_back(self, database: str) -> None:
+        """Empty a database for the next test, cut off who is still connected; or drop it, where it was altered."""
+        connection = await self.connect(database)
+        try:
+            await connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+            await connection.execute(EMPTIED)
+            shape = await connection.fetchrow(SHAPE)
+        finally:
+            await connection.close()
+        self._shape = self._shape or await self._template_shape()
+        if shape == self._shape:
+            self._spare.append(database)
+        else:
+            await self.drop(database)
+
+    async def _template_shape(self) -> asyncpg.Record:
+        template = await self.connect(TEMPLATE)
+        try:
+            return await template.fetchrow(SHAPE)
+        finally:
+            await template.close()
 
     async def empty_database(self, name: str | None = None) -> str:
         """Make a database with nothing in it; says its name."""
