@@ -28,9 +28,9 @@ def status_of(
 ) -> Status:
     switches: Any = SimpleNamespace(freezes=lambda: freezes, openings=lambda: openings)
     outbox: Any = SimpleNamespace(delivery_health=lambda: {"slack": health})
-    reloader: Any = SimpleNamespace(
-        difference=None, differing=(), not_taken={}, settings=SimpleNamespace(agents={}, servers={})
-    )
+    settings = SimpleNamespace(agents={}, servers={}, groups=SimpleNamespace(on_call={}))
+    reloader: Any = SimpleNamespace(difference=None, differing=(), not_taken={}, settings=settings)
+    crowding: Any = SimpleNamespace(texts=list)
     return Status(
         db=db,
         journal=Journal(db),
@@ -41,6 +41,7 @@ def status_of(
         slack_problem=lambda: None,
         switches=switches,
         alert_problem=lambda: None,
+        crowding=crowding,
     )
 
 
