@@ -34,6 +34,7 @@ from gateway.channels import Around, channels_of
 from gateway.console import Console
 from gateway.console_agents import ConsoleAgents
 from gateway.conversation import Conversations
+from gateway.crowding import Crowding, alerting_of
 from gateway.desks import holder, new_id, routes_of, surroundings_of, telling_of
 from gateway.edits import Edits
 from gateway.executor import Executor
@@ -164,6 +165,7 @@ class Service:
             work=work,
             tasks=Tasks(self.desk, work, self.page),
             refusals=Refusals(settings.approvals.refusals_per_minute),
+            crowding=Crowding(work, alerting_of(db, stopping)),
             showing=Showing(self.desk, work, state_key, self.page),
             switches=self.switches,
             holding=self._holding(settings),
@@ -196,6 +198,7 @@ class Service:
             slack_problem=lambda: self.slack.problem if self.slack is not None else None,
             switches=self.switches,
             alert_problem=lambda: self.alerts.problem,
+            crowding=self.parts.crowding,
         )
         self.console = Console(
             servers=self.servers,

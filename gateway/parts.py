@@ -9,6 +9,7 @@ from datetime import timedelta
 from approvals.desk import Desk
 from gateway.answering import Answering
 from gateway.conversation import Conversations
+from gateway.crowding import Crowding
 from gateway.executor import Executor
 from gateway.journal import Journal
 from gateway.judge import Judge
@@ -54,6 +55,7 @@ class Parts:
     work: Work
     tasks: Tasks
     refusals: Refusals
+    crowding: Crowding
     showing: Showing
     switches: Switches
     holding: Holding

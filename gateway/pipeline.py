@@ -61,6 +61,7 @@ async def handle_call(parts: Parts, visit: Visit) -> Called:
         return said if said is not None else await _judged(parts, visit, judgement)
     except QueueFull as full:
         visit.outcome = full.code
+        parts.crowding.note(full, agent=visit.caller.agent, server=visit.found.server.name, tool=visit.name)
         rule = judgement.ruling.rule
         raw = answers.queue_full(tool=visit.name, why=full.agent_text, rule=rule, retry_after=QUEUE_RETRY)
         return refused(parts, visit, full.code, raw)

@@ -18,6 +18,7 @@ from approvals.storage.engine import Database
 from approvals.storage.numbers import Change
 from approvals.storage.tx import Tx
 from approvals.web.parts import Notice
+from gateway.crowding import Crowding
 from gateway.health import Check
 from gateway.in_force import standings
 from gateway.journal import Journal
@@ -43,6 +44,7 @@ class Status:
     slack_problem: Callable[[], str | None]
     switches: Switches
     alert_problem: Callable[[], str | None]
+    crowding: Crowding
     _row: int = 0
     _reading: int = 0
 
@@ -91,6 +93,7 @@ class Status:
             for server in self.servers
             if server.upstream.trouble is not None
         ]
+        notices += [Notice(level="warning", text=text) for text in self.crowding.texts()]
         if (problem := self.alert_problem()) is not None:
             notices.append(Notice(level="error", text=f"An alert could not be posted to {problem}"))
         if (problem := self.slack_problem()) is not None:
