@@ -32,7 +32,7 @@ CLEO, DAN, ALMA, OTTO, AUDRA = (f"{name}@example.com" for name in ("cleo", "dan"
 PEOPLE: dict[str, dict[str, Any]] = {
     OWNER: {"name": "Olga", "roles": ["viewer"], "slack": "U0OLGA"},
     CLEO: {"name": "Cleo", "roles": ["reviewer"], "groups": ["security"]},
-    DAN: {"name": "Dan", "roles": ["reviewer"], "groups": ["oncall"]},
+    DAN: {"name": "Dan", "roles": ["reviewer"]},
     ALMA: {"name": "Alma", "roles": ["reviewer", "admin"], "groups": ["finance"]},
     OTTO: {"name": "Otto", "roles": ["operator"]},
     AUDRA: {"name": "Audra", "roles": ["auditor"]},
@@ -57,6 +57,9 @@ TOOLS: dict[str, Any] = {
     "climb": asks(timeout="1s", on_timeout="escalate", escalate=[{"to": ["group:oncall"], "timeout": "10m"}]),
     "lost": asks(channels=TO_VAULT),
     "found": asks(channels=TO_VAULT, escalate=[{"undelivered": True, "to": ["group:oncall"], "channels": ["web"]}]),
+    "hers_alone": asks(delegation=False),
+    "wipe_disk": {"approval": {"timeout": "14m"}},
+    "risk:destructive": asks(reviewers=["group:security"]),
     "alone": asks(execute_on_approve=True),
     "window": asks(cancel_window="30m"),
     "big": {
@@ -69,6 +72,7 @@ TOOLS: dict[str, Any] = {
         ],
     },
 }
+ON_CALL = f"shifts: [{{from: 2026-01-01T00:00, to: 2099-01-01T00:00, people: [{DAN}]}}]\n"
 HIRED = 30
 
 
@@ -182,15 +186,17 @@ async def open_company(
     post, port = Post(), free_port()
     keys = {who: person_token() for who in PEOPLE}
     fresh, almas = [agent_token() for _ in range(HIRED)], agent_token()
-    more = ",".join(tool for tool in TOOLS if tool not in {"pay", "hang", "read"})
+    more = ",".join(tool for tool in TOOLS if tool != "pay" and ":" not in tool)
     controller = Controller(post, hostname="127.0.0.1", port=port)
     controller.start()
+    (folder / "oncall.yaml").write_text(ON_CALL)
     try:
         async with closed_office(
             folder,
             tools=TOOLS,
             server={"env": {"MORE_TOOLS": more}},
             limits={"friction": {"mode": "tell"}, **(limits or {})},
+            oncall={"oncall": {"file": "oncall.yaml"}},
             email={"smtp": f"smtp://127.0.0.1:{port}", "from": "placet@example.com"},
             **config,
         ) as office:

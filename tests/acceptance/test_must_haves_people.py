@@ -113,21 +113,24 @@ async def test_13_who_is_asked_follows_from_the_call_and_from_who_makes_it(it: C
             group.create_task(agent.call("big", payment("small", 500))),
             group.create_task(agent.call("big", payment("large", 501))),
             group.create_task(other.call("note", payment("hers"))),
+            group.create_task(agent.call("wipe_disk", payment("risk"))),
         ]
         small = await it.ada.pending_of(to="small")
         large = await it.person(CLEO).pending_of(to="large")
         special = await it.person(DAN).pending_of(to="hers")
+        risky = await it.person(CLEO).pending_of(to="risk")
         assert [need["group"] for need in small["needs"]] == ["finance"]
         assert {need["group"] for need in large["needs"]} == {"finance", "security"}
         assert DAN in str(special["needs"])
-        for who, asked in ((it.ada, small), (it.person(CLEO), large), (it.person(DAN), special)):
-            await who.deny(asked, "seen")
+        assert (risky["risk"], risky["rule"]) == ("destructive", "/tools/risk:destructive/action")
+        for who, asked in ((ADA, small), (CLEO, large), (CLEO, risky), (DAN, special)):
+            await (it.ada if who == ADA else it.person(who)).deny(asked, "seen")
         assert {(await call).code for call in calls} == {"approval_denied"}
 
 
 @pytest.mark.must_have(14)
-async def test_14_no_answer_and_not_delivered_are_steps_of_their_own(it: Company) -> None:
-    dan = it.person(DAN)
+async def test_14_no_answer_and_not_delivered_are_steps_to_whoever_is_on_call(it: Company) -> None:
+    dan = it.person(DAN)  # whom the schedule names
     async with it.agent() as agent, asyncio.TaskGroup() as group:
         climbs = group.create_task(agent.call("climb", payment("silence")))
         found = group.create_task(agent.call("found", payment("no card")))
@@ -144,6 +147,8 @@ async def test_14_no_answer_and_not_delivered_are_steps_of_their_own(it: Company
 async def test_15_a_delegate_gets_what_waits_already_and_the_vote_names_both(it: Company) -> None:
     dan = it.person(DAN)
     async with it.agent() as agent, asyncio.TaskGroup() as group:
+        forbids = group.create_task(agent.call("hers_alone", payment("not moved")))
+        own = await it.ada.pending_of(to="not moved")
         held = group.create_task(agent.call("pay", payment("away")))
         asked = await it.ada.pending_of(to="away")
         assert (await dan.ask("GET", f"/api/v1/requests/{asked['id']}"))[0] == 404
@@ -151,6 +156,10 @@ async def test_15_a_delegate_gets_what_waits_already_and_the_vote_names_both(it:
         assert status == 200
         moved = await dan.pending_of(to="away")
         assert moved["may_decide"]
+        status, _ = await dan.decide(own, "approve")
+        assert status == 404, "its rule says `delegation: false`"
+        await it.bob.deny(own, "no")
+        assert (await forbids).code == "approval_denied"
         await dan.approve(moved)
         assert (await held).code == "approved"
         assert (await it.ada.ask("POST", f"/api/v1/people/{ADA}/back", {}))[0] == 204

@@ -33,6 +33,8 @@ def payment(to: str, amount: int) -> dict[str, Any]:
     return {"to": to, "amount": amount}
 
 
+@pytest.mark.must_have(21)
+@pytest.mark.pain(18)
 async def test_a_payment_is_trusted_within_its_shape_and_budget_until_that_is_taken_back(it: Shop) -> None:
     async with it.agent() as agent:
         first = await _approved(it, agent, payment("acme", 10), grant=GRANT)

@@ -25,6 +25,8 @@ def send(page: Page, words: str, typed: str) -> None:
 
 
 @STORM
+@pytest.mark.must_have(22)
+@pytest.mark.pain(18, 30)
 def test_a_storm_is_decided_row_by_row_and_what_joins_later_is_not(screen: Screen, console: RunningConsole) -> None:
     fake, page = console.fake, settled(screen, "/")
     rows = page.locator("a.row")

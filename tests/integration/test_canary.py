@@ -80,6 +80,8 @@ async def card_of(console: Console, request: ApprovalRequest) -> Card:
     )
 
 
+@pytest.mark.must_have(19)
+@pytest.mark.pain(15)
 async def test_a_secret_of_the_arguments_is_in_the_full_view_and_nowhere_else(
     sqlite_url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

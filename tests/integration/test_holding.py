@@ -126,6 +126,7 @@ async def test_a_channel_that_knows_of_do_not_disturb_is_asked_again_then(post: 
     assert len(post.mail.at(ADA.id)) == 1
 
 
+@pytest.mark.must_have(14)
 async def test_reminders_are_one_message_for_all_and_rarer_and_never_of_what_is_decided(post: Post) -> None:
     post.at.people(ADA)
     first = await post.at.file({"n": 1}, terms=REMINDING)
