@@ -43,7 +43,7 @@ async def test_01_the_record_is_durable_before_anybody_is_told(it: Company) -> N
             assert status == 200, body
             assert (await call).code == "approved"
 
-        gate = it.office.slack.hold("chat.postMessage")
+        gate = it.office.slack.hold("chat.postMessage", where=lambda args: "durable" in str(args))
         async with asyncio.TaskGroup() as group:
             group.create_task(agent.lost_call("note", payment("durable")))
             async with asyncio.timeout(PATIENCE_SECONDS):

@@ -27,7 +27,7 @@ async def test_pain_05_a_click_that_came_too_late_is_told_so_and_shown_nowhere_a
     async with it.agent() as agent, asyncio.TaskGroup() as group:
         held = group.create_task(agent.call("brief", payment("late")))
         asked, card = await it.office.asked("late")
-        gate = it.office.slack.hold("chat.update")
+        gate = it.office.slack.hold("chat.update", where=lambda args: args["ts"] == card.ts)
         assert (await held).code == "approval_expired"
         # The card cannot be repainted yet: its buttons are still there, and decide nothing.
         await it.office.press("ada", card, "approve")
