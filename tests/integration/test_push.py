@@ -62,6 +62,7 @@ async def at(database: Database, tmp_path: Path) -> AsyncIterator[At]:
         yield At(console, push, outbox, phone)
 
 
+@pytest.mark.must_have(18)
 async def test_a_browser_is_told_what_waits_for_its_person_and_that_it_waits_no_longer(at: At) -> None:
     ada = await at.console.sign_in(ADA)
     made = await at.subscribe(ada)
