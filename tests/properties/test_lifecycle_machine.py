@@ -14,6 +14,7 @@ import json
 import shutil
 import tempfile
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -24,6 +25,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from approvals.absences import Absences
+from approvals.acting import Actor
 from approvals.desk import Desk
 from approvals.directory import Directory
 from approvals.domain import shapes
@@ -48,7 +51,7 @@ from approvals.domain.model import (
     ToolCall,
     Vote,
 )
-from approvals.domain.terms import Factor, OnTimeout
+from approvals.domain.terms import Escalation, Factor, OnTimeout
 from approvals.errors import PolicyRefuses, Refusal
 from approvals.filing import FiledAs
 from approvals.grants import Grants
@@ -62,8 +65,11 @@ from approvals.testing.samples import ADA, BOB, CARL, DORA, EVE, FINANCE, NOW, S
 from tests.fakes.desk import LEASE, Clock, decision, filing, make_desk, returned
 from tests.fakes.keys import VAULT
 
+MACHINE = Actor(id="cli:machine", via="cli")
 CROWD = (ADA, BOB, CARL, DORA, EVE)
 WINDOW = timedelta(seconds=30)
+TO_SECURITY = Escalation(after=timedelta(minutes=5), to=(SECURITY,))
+TO_ONCALL = Escalation(to=("group:oncall",), timeout=timedelta(minutes=10))
 TERMS = (
     samples.terms(),
     samples.terms(Factor(members=(FINANCE,), count=2)),
@@ -71,6 +77,9 @@ TERMS = (
     samples.terms(four_eyes=True),
     samples.terms(on_timeout=OnTimeout.ALLOW),
     samples.terms(on_timeout=OnTimeout.ESCALATE),
+    samples.terms(escalate=(TO_SECURITY, TO_ONCALL), on_timeout=OnTimeout.ESCALATE),
+    samples.terms(Factor(members=(FINANCE,), count=2), escalate=(TO_SECURITY,)),
+    samples.terms(delegation=False),
     samples.terms(cancel_window=WINDOW),
     samples.terms(Factor(members=(FINANCE,), count=2), edit=False),
     samples.terms(grants="always"),
@@ -219,6 +228,10 @@ class DeskMachine(RuleBasedStateMachine):
         self.executed: list[ApprovalRequest] = []
         self.own: dict[str, bytes] = {}
         self.granted: dict[str, Trusted] = {}
+        self.gone: dict[PersonId, tuple[PersonId, datetime]] = {}
+        """Who is away, with their delegate, and until when."""
+        self.spoke: dict[tuple[str, PersonId, str], tuple[PersonId, ...]] = {}
+        """For whom somebody could speak at the moment of their vote, by request, voter and binding."""
         self.stands = {"freeze": NOW, "glass": NOW}
         self.ended: dict[str, State] = {}
         self.running: list[tuple[Desk, str]] = []
@@ -272,7 +285,12 @@ class DeskMachine(RuleBasedStateMachine):
         if isinstance(result, Refusal):
             assert self.do(self.desks[0].get(request_id)).binding == request.binding
             return
-        assert _counts(self.people[by.id], request)
+        if result.votes:
+            self._spoke(result, by)
+        else:
+            # Whose own agent's call became one with four eyes has said what it should be, and no more.
+            assert result.binding != request.binding
+            assert _counts(self.people[by.id], request, self._absent(by))
         assert result.call.arguments == given.arguments
         if result.binding != request.binding:
             assert request.terms.edit
@@ -288,8 +306,8 @@ class DeskMachine(RuleBasedStateMachine):
             if not isinstance(result, Refusal):
                 assert not stale
                 assert request.state is State.PENDING
-                assert self.clock.now < request.expires_at
-                assert _counts(self.people[by.id], request)
+                assert self.clock.now < request.expires_at or request.terms.escalate
+                self._spoke(result, by)
                 assert result.state is not State.DENIED or answer is Answer.DENY
                 assert answer is Answer.DENY or not self._stands("freeze")
 
@@ -304,10 +322,17 @@ class DeskMachine(RuleBasedStateMachine):
             request = self.do(self.desks[0].get(request_id))
             given = decision(request, by, grant=_up_to(most, uses))
             result = self.do(self.desks[1].decide(request_id, given))
-            if isinstance(result, Refusal) or result.state is not State.APPROVED:
+            if isinstance(result, Refusal):
+                continue
+            self._spoke(result, by)
+            if result.state is not State.APPROVED:
                 continue
             for made in self.do(self.db.read(lambda tx: tx.grants.of_request(request_id))):
-                counting = [vote for vote in result.votes if _counts(self.people[vote.reviewer], result)]
+                counting = [
+                    vote
+                    for vote in result.votes
+                    if _counts(self.people[vote.reviewer], result, self._for(result, vote))
+                ]
                 assert {vote.grant for vote in counting} == {made.proposal}
                 self.granted[made.id] = Trusted(
                     until=self.clock.now + TRUSTED_FOR, most=most, uses=uses, by=made.given_by
@@ -407,6 +432,51 @@ class DeskMachine(RuleBasedStateMachine):
         self.people[who.id] = replace(who, groups=frozenset(groups))
         self.directory.replace(self.people, {})
 
+    @rule(who=st.sampled_from(CROWD), to=st.sampled_from(CROWD), minutes=st.sampled_from([3, 20]), back=st.booleans())
+    def leave(self, who: Person, to: Person, minutes: int, back: bool) -> None:
+        """Somebody goes away and names who decides meanwhile, or comes back."""
+        acts, until = Absences(self.desks[0]), self.clock.now + timedelta(minutes=minutes)
+        if back:
+            if not isinstance(self.do(acts.end(who.id, actor=MACHINE)), Refusal):
+                self.gone.pop(who.id)
+        elif not isinstance(self.do(acts.begin(who.id, until=until, to=to.id, actor=MACHINE)), Refusal):
+            assert who.id != to.id
+            self.gone[who.id] = (to.id, until)
+
+    @rule(
+        target=asked,
+        number=st.integers(3, 9),
+        given=st.sampled_from(TERMS),
+        crowd=st.permutations(CROWD),
+        pause=st.sampled_from([0.0, 6.0, 16.0]),
+        back=st.booleans(),
+    )
+    def delegated_story(self, number: int, given: Any, crowd: list[Person], pause: float, back: bool) -> str:
+        """Asked, one goes, time passes, all say yes, the absent one comes back, and it runs or not."""
+        request_id = self._file(number, given, waiting=True)
+        self.leave(crowd[0], crowd[1], 20, back=False)
+        self.time_passes(minutes=pause, sweeps=pause > 10)
+        self.decide(request_id, [(one, Answer.APPROVE) for one in crowd[1:]], stale=False)
+        if back:
+            self.leave(crowd[0], crowd[1], 20, back=True)
+        self.execute(request_id, desk=number % 2, settles=True)
+        return request_id
+
+    def _spoke(self, result: ApprovalRequest, by: Person) -> None:
+        """A vote was taken: it must have counted by what is so now, and that is kept."""
+        absent = self._absent(by)
+        self.spoke[result.id, by.id, result.binding] = tuple(one.id for one in absent)
+        assert result.votes[-1].reviewer == by.id
+        assert set(result.votes[-1].on_behalf) <= {one.id for one in absent}
+        assert _counts(self.people[by.id], result, absent)
+
+    def _absent(self, by: Person) -> list[Person]:
+        """Whom somebody stands for now."""
+        return [self.people[one] for one, (to, until) in self.gone.items() if to == by.id and self.clock.now < until]
+
+    def _for(self, request: ApprovalRequest, vote: Vote) -> list[Person]:
+        return [self.people[one] for one in self.spoke.get((request.id, vote.reviewer, vote.binding), ())]
+
     @rule(what=st.sampled_from(["freeze", "glass"]), minutes=st.sampled_from([5, 30]), on=st.booleans())
     def switch(self, what: str, minutes: int, on: bool) -> None:
         """Everything is frozen, or break-glass is open, for a while; or that is ended."""
@@ -443,6 +513,8 @@ class DeskMachine(RuleBasedStateMachine):
         assert all(run.binding == request.binding and run.call == request.call for run in runs)
         assert (request.edited_from or request.call.arguments) == self.own[request.id]
         assert request.edited_from != request.call.arguments
+        assert events.count(Event.ESCALATED) <= 2
+        assert events.count(Event.ESCALATED) + len(request.terms.escalate) <= 2
         silence = Event.DEFAULTED in events
         assert not silence or request.terms.on_timeout is OnTimeout.ALLOW
         assert not runs or silence or {Event.QUORUM_MET, Event.BYPASSED, Event.COVERED} & set(events)
@@ -456,7 +528,8 @@ class DeskMachine(RuleBasedStateMachine):
             return self._stands("glass")
         if claimed.ground is Ground.GRANT:
             return self._granted_now(claimed)
-        if not claimed.votes or not _met(claimed, self.people):
+        spoken = {vote.reviewer: self._for(claimed, vote) for vote in claimed.votes}
+        if not claimed.votes or not _met(claimed, self.people, spoken):
             return claimed.terms.on_timeout is OnTimeout.ALLOW
         return all(vote.answer is Answer.APPROVE for vote in claimed.votes)
 
@@ -505,21 +578,39 @@ def _follows_the_table(rows: list[Record]) -> None:
         state = row.after
 
 
-def _counts(person: Person, request: ApprovalRequest) -> bool:
-    """Said here again, in other words than the code's: may this person's word count?"""
-    if request.terms.four_eyes and person.id == request.caller.owner:
-        return False
-    groups = {f"group:{name}" for name in person.groups}
-    return any(groups & set(factor.members) for factor in request.terms.factors)
-
-
-def _met(request: ApprovalRequest, people: dict[PersonId, Person]) -> bool:
-    yes = {v.reviewer for v in request.votes if v.answer is Answer.APPROVE and v.binding == request.binding}
-    counted = [people[who] for who in yes if _counts(people[who], request)]
-    return all(
-        sum(any(f"group:{name}" in factor.members for name in person.groups) for person in counted) >= factor.count
-        for factor in request.terms.factors
+def _places(person: Person, request: ApprovalRequest, factor: Factor, absent: Sequence[Person]) -> set[PersonId]:
+    """Said here again, in other words than the code's: in whose place may this person's word count?"""
+    owner, four_eyes = request.caller.owner, request.terms.four_eyes
+    if four_eyes and person.id == owner:
+        return set()
+    lent = (
+        []
+        if person.id == owner or not request.terms.delegation
+        else [a for a in absent if not (four_eyes and a.id == owner)]
     )
+    return {one.id for one in (person, *lent) if {f"group:{name}" for name in one.groups} & set(factor.members)}
+
+
+def _counts(person: Person, request: ApprovalRequest, absent: Sequence[Person] = ()) -> bool:
+    return any(_places(person, request, factor, absent) for factor in request.terms.factors)
+
+
+def _met(
+    request: ApprovalRequest, people: dict[PersonId, Person], spoken: Mapping[PersonId, Sequence[Person]] = {}
+) -> bool:
+    """By trying everything: can so many voters each take a place of their own, factor by factor?"""
+    yes = {v.reviewer for v in request.votes if v.answer is Answer.APPROVE and v.binding == request.binding}
+
+    def fits(factor: Factor) -> bool:
+        choices = [_places(people[who], request, factor, spoken.get(who, ())) for who in yes]
+        choices = [one for one in choices if one]
+        return any(
+            len(set(taken)) == factor.count
+            for some in itertools.combinations(choices, factor.count)
+            for taken in itertools.product(*some)
+        )
+
+    return all(map(fits, request.terms.factors))
 
 
 TestDeskMachine = DeskMachine.TestCase
