@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
+from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
@@ -72,7 +73,10 @@ async def timeline(request: web.Request) -> web.StreamResponse:
 async def decide(request: web.Request) -> web.StreamResponse:
     """Approve or deny exactly the call whose binding is named."""
     sent = await body.read(request, DecisionIn)
-    return await act(request, lambda parts, id_, visitor: parts.desk.decide(id_, _decision(sent, visitor)))
+    parts, visitor, id_ = request.app[PARTS], request[VISITOR], request.match_info["id"]
+    if not _ID.fullmatch(id_):
+        raise problems.unseen(visitor.person, "request")
+    return answer(request, await _decided(parts, visitor, id_, _decision(sent, visitor)))
 
 
 @access(Access.PERSON)
@@ -158,14 +162,26 @@ async def _refusing(parts: WebParts, visitor: Visitor, done: Awaitable[ApprovalR
 
 async def _one_of_many(parts: WebParts, visitor: Visitor, item: BulkItemIn, batch: str) -> Raw:
     try:
-        if await parts.desk.get(item.id, visitor.person) is None:
-            raise problems.unseen(visitor.person, "request")
-        after = await _refusing(parts, visitor, parts.desk.decide(item.id, _decision(item, visitor, batch)))
+        shaped = await _decided(parts, visitor, item.id, _decision(item, visitor, batch))
     except Problem as problem:
         members = {**problem.extra, "id": item.id, "status": problem.status, "code": problem.code}
         shown = {} if problem.request is None else {"request": Raw(problem.request)}
         return join({**members, "detail": problem.detail, **shown})
-    return join({"id": item.id, "status": 200, "request": await _shaped(parts, visitor, after)})
+    return join({"id": item.id, "status": 200, "request": shaped})
+
+
+async def _decided(parts: WebParts, visitor: Visitor, id_: str, decision: Decision) -> Raw:
+    """Decide, and the request as it then stands. The desk keeps the vote of whoever names the binding of a request that
+    they may not see; they are told what everybody is told who may not see it.
+    """
+    is_seen = await parts.desk.get(id_, visitor.person) is not None
+    try:
+        after = await _refusing(parts, visitor, parts.desk.decide(id_, decision))
+    except Problem as problem:
+        if is_seen or problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise
+        raise problems.unseen(visitor.person, "request") from None
+    return await _shaped(parts, visitor, after)
 
 
 async def _shaped(parts: WebParts, visitor: Visitor, found: ApprovalRequest) -> Raw:

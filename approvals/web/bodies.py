@@ -30,10 +30,18 @@ def _some_words(text: str) -> str:
 
 
 Text = Annotated[str, Field(max_length=MAX_TEXT), AfterValidator(_no_control_characters)]
-Words = Annotated[Text, Field(min_length=1), AfterValidator(_some_words)]
+Words = Annotated[Text, AfterValidator(_some_words), Field(json_schema_extra={"minLength": 1})]
 Length = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,5}[smhd]$", description="A duration: `30s`, `15m`, `2h`, `7d`.")]
 Name = Annotated[Text, Field(max_length=128)]
-Reason = Annotated[Text, Field(description="Free text; the agent gets it quoted, as data, never as instructions.")]
+Reason = Annotated[
+    str,
+    Field(
+        json_schema_extra={"maxLength": MAX_TEXT},
+        description="Free text; the agent gets it quoted, as data, never as instructions.",
+    ),
+]
+"""Why somebody decides so. The desk judges it, because a vote with a bad reason is refused on record."""
+PeoplesNote = Annotated[Text, Field(description="Free text for people; the agent never gets it.")]
 
 
 class Model(BaseModel):

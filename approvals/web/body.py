@@ -76,7 +76,7 @@ def validate(value: Any, model: type[M]) -> M:
         return model.model_validate(value, strict=True)
     except ValidationError as err:
         errors = [
-            {"field": _pointer(one["loc"]), "detail": one["msg"]}
+            {"field": _pointer(one["loc"]), "detail": one["msg"].removeprefix("Value error, ")}
             for one in err.errors(include_url=False, include_context=False, include_input=False)[:MAX_ERRORS]
         ]
         first = errors[0]

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
 
-from approvals.web.bodies import Length, Model, Reason, RequestIdText, StateName, Time, Words
+from approvals.web.bodies import Length, Model, PeoplesNote, Reason, RequestIdText, StateName, Time, Words
 from approvals.web.grant_models import CoveredOut, GrantIn, GrantOut
 from approvals.web.models_insights import ConfirmOut, ExpectationOut
 from approvals.web.models_talk import CommentOut, QuestionOut
@@ -75,7 +75,7 @@ class ExtendIn(Model):
 class CancelIn(Model):
     """Take the call back before it runs."""
 
-    note: Reason | None = None
+    note: PeoplesNote | None = None
 
 
 class ResolveIn(Model):

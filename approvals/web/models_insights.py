@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from approvals.web.bodies import Model, Reason, Time
+from approvals.web.bodies import Model, PeoplesNote, Time
 
 Seconds = Annotated[float | None, Field(description="Null where nothing was measured.")]
 Rate = Annotated[float | None, Field(description="From 0 to 1; null of nothing.")]
@@ -16,7 +16,7 @@ class ExpectedIn(Model):
     """Whether what came of a call was what this person expected."""
 
     as_expected: bool
-    note: Reason | None = None
+    note: PeoplesNote | None = None
 
 
 class ExpectationOut(Model):

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from approvals.web.bodies import Length, Model, Reason, Text, Time, Words
+from approvals.web.bodies import Length, Model, PeoplesNote, Text, Time, Words
 
 Member = Annotated[Text, Field(min_length=3, max_length=256, description="`group:NAME` or an address.")]
 
@@ -57,7 +57,7 @@ class ReassignIn(Model):
         description="Only this one of `needs`, counted from 0. Without it: all that you speak for; for an operator who "
         "speaks for none, all there are.",
     )
-    note: Reason | None = None
+    note: PeoplesNote | None = None
 
 
 class SnoozeIn(Model):

@@ -123,7 +123,10 @@ async def test_groups_run_out_and_the_vote_says_to_sign_in_again(house: Office, 
     with pytest.raises(NotAllowed, match="sign in again"):
         await house.console.desk.decide(request.id, from_a_card)
     acts = await house.console.db.read(lambda tx: tx.audit.newest(action="request.vote_refused"))
-    assert [entry.act.detail["code"] for entry in acts] == ["not_allowed"]
+    assert [(entry.act.via, entry.act.detail["code"]) for entry in acts] == [
+        ("slack", "not_allowed"),
+        ("web", "not_allowed"),
+    ]
     again = await _enter(house, ZOE, "approvers")
     assert (await _approve(house, again))[1].status == 200
 
