@@ -143,7 +143,7 @@ async def _write(write: Callable[[str], object], lines: AsyncIterator[str], head
 
 def _lines(file: Path) -> list[Entry | Checkpoint]:
     try:
-        with file.open(encoding="utf-8") as stream:
+        with file.open(encoding="utf-8", newline="\n") as stream:
             return list(read_lines(stream, str(file)))
     except (OSError, ValueError) as err:
         fail(str(err))
@@ -167,7 +167,8 @@ def _missing(walk: _Walk, heads: Sequence[Checkpoint], key: PublicKey) -> list[s
 
 def _signed(one: Checkpoint, key: PublicKey) -> bool:
     try:
-        return key.checks(head_bytes(one.seq, one.head, one.at), bytes.fromhex(one.signature))
+        signature = bytes.fromhex(one.signature)
+        return signature.hex() == one.signature and key.checks(head_bytes(one.seq, one.head, one.at), signature)
     except ValueError:
         return False
 

@@ -14,9 +14,11 @@ from approvals.domain.hushing import Hush, hush_of
 from approvals.domain.model import ApprovalRequest
 from approvals.domain.redact import redact_value
 from approvals.errors import Unreadable
+from approvals.notary import line as checkpoint_line
 from approvals.signing import PublicKey, Signer
 from approvals.storage.engine import Database
 from approvals.storage.tx import Tx
+from gateway.cli.audit_formats import json_line
 from gateway.cli.common import USAGE, fail
 from gateway.keys import load, signer_of
 from gateway.settings import Settings
@@ -96,19 +98,23 @@ async def every_checkpoint(db: Database) -> list[Checkpoint]:
 
 
 def read_lines(lines: Iterable[str], file: str) -> Iterator[Entry | Checkpoint]:
-    """The entries and signed heads of an exported chain.
+    """The entries and signed heads of an exported chain. Each line has one form, so that no byte of it can change.
 
     Raises:
-        ValueError: a line is neither, and which.
+        ValueError: a line is neither, or not in that form, and which.
     """
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
             value = json.loads(line)
-            yield _checkpoint(value) if value["kind"] == "checkpoint" else _entry(value)
-        except (ValueError, KeyError, TypeError, AttributeError) as err:
+            one = _checkpoint(value) if value["kind"] == "checkpoint" else _entry(value)
+            again = checkpoint_line(one) if isinstance(one, Checkpoint) else json_line(one)
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as err:
             raise ValueError(f"{file}:{number}: this is no line of an exported audit ({err})") from None
+        if line.removesuffix("\n") != again:
+            raise ValueError(f"{file}:{number}: this line is not byte for byte as it was exported")
+        yield one
 
 
 def _entry(value: dict[str, Any]) -> Entry:

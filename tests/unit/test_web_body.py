@@ -3,7 +3,7 @@
 import pytest
 
 from approvals.web import body
-from approvals.web.models import BulkIn, DecisionIn, ExtendIn
+from approvals.web.models import BulkIn, CancelIn, DecisionIn, ExtendIn
 from approvals.web.models_talk import CommentIn
 from approvals.web.problems import Problem
 
@@ -61,9 +61,6 @@ def test_a_body_of_escaped_quotes_is_judged_in_one_pass() -> None:
         pytest.param({"decision": True, "binding": "b"}, "decision", id="a boolean"),
         pytest.param({"decision": "deny", "binding": 7}, "binding", id="a binding that is a number"),
         pytest.param({"decision": "deny", "binding": "b" * 129}, "binding", id="a long binding"),
-        pytest.param({"decision": "deny", "binding": "b", "reason": "r" * 501}, "reason", id="a long reason"),
-        pytest.param({"decision": "deny", "binding": "b", "reason": "\x1b[2J"}, "reason", id="terminal control"),
-        pytest.param({"decision": "deny", "binding": "b", "reason": "\ud800"}, "reason", id="half a surrogate pair"),
         pytest.param({"binding": "b"}, "decision", id="no decision"),
         pytest.param(["decision"], "body", id="not an object"),
     ],
@@ -72,6 +69,21 @@ def test_a_wrong_member_is_a_422_that_names_it(value: object, field: str) -> Non
     with pytest.raises(Problem) as caught:
         body.validate(value, DecisionIn)
     assert (caught.value.status, caught.value.extra["field"]) == (422, field)
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        pytest.param("r" * 501, id="a long note"),
+        pytest.param("\x1b[2J", id="terminal control"),
+        pytest.param("\ud800", id="half a surrogate pair"),
+    ],
+)
+def test_words_are_short_and_plain(note: str) -> None:
+    with pytest.raises(Problem) as caught:
+        body.validate({"note": note}, CancelIn)
+    assert (caught.value.status, caught.value.extra["field"]) == (422, "note")
+    assert "Value error" not in caught.value.detail
 
 
 def test_a_wrong_member_deep_down_is_named_by_its_pointer_and_its_value_is_not_echoed() -> None:
