@@ -12,8 +12,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from approvals import attending, editing, granting, raised, stopped
-from approvals.domain import quorum, raising, schedule
+from approvals.domain import decoys, quorum, raising, schedule
 from approvals.domain.audit import Act
+from approvals.domain.decoys import Seen
 from approvals.domain.happening import Event, Happened
 from approvals.domain.lifecycle import NoSuchArrow, ending
 from approvals.domain.model import (
@@ -65,6 +66,8 @@ def decide(room: Room, request_id: str, decision: Decision, judged: Judged = Non
     )
     if refused or request is None:
         return _on_record(room, request, decision, refused) if refused else NotFound(what="request")
+    if request.decoy is not None:
+        return _seen(room, request, person, decision)
     edited = editing.edit(room, request, replace(decision, reviewer=person.id), judged)
     if isinstance(edited, Refusal):
         return _on_record(room, request, decision, edited)
@@ -74,8 +77,41 @@ def decide(room: Room, request_id: str, decision: Decision, judged: Judged = Non
     return _vote(room, edited, person, decision)
 
 
+def _seen(room: Room, request: ApprovalRequest, person: Person, decision: Decision) -> ApprovalRequest:
+    """An answer to a decoy: it is kept and disclosed, and leads to nothing else."""
+    seen = decoys.seen(decision, request)
+    room.tx.decoys.answered(request, person.id, seen)
+    room.tx.did(
+        "decoy.answered",
+        person.id,
+        subject=f"request:{request.id}",
+        via=decision.via,
+        seen=seen.value,
+        rule=request.rule,
+    )
+    if seen is Seen.CHANGED:
+        return room.move(request, Happened(event=Event.DISCLOSED, actor=person.id, note="wanted other arguments"))
+    vote, denied = _cast(room, request, person, decision), seen is Seen.DENIED
+    enough = not denied and quorum.met(room.needs(replace(request, votes=(*request.votes, vote))))
+    event = Event.VETOED if denied else Event.DISCLOSED if enough else Event.VOTED
+    return room.move(request, Happened(event=event, actor=person.id, vote=vote))
+
+
 def _vote(room: Room, request: ApprovalRequest, person: Person, decision: Decision) -> ApprovalRequest:
-    vote = Vote(
+    vote = _cast(room, request, person, decision)
+    denied = vote.answer is Answer.DENY
+    enough = not denied and quorum.met(room.needs(replace(request, votes=(*request.votes, vote))))
+    event = Event.VETOED if denied else Event.QUORUM_MET if enough else Event.VOTED
+    after = room.move(request, Happened(event=event, actor=person.id, vote=vote))
+    attending.keep(room.tx, after, decision)
+    if enough:
+        raised.put(room.tx, after, room.voters(after), actor=person.id)
+        granting.give(room, after, actor=person.id)
+    return after
+
+
+def _cast(room: Room, request: ApprovalRequest, person: Person, decision: Decision) -> Vote:
+    return Vote(
         reviewer=person.id,
         answer=decision.answer,
         binding=request.binding,
@@ -87,15 +123,6 @@ def _vote(room: Room, request: ApprovalRequest, person: Person, decision: Decisi
         grant=decision.grant,
         on_behalf=tuple(absent.id for absent in quorum.represented(person, request)),
     )
-    denied = vote.answer is Answer.DENY
-    enough = not denied and quorum.met(room.needs(replace(request, votes=(*request.votes, vote))))
-    event = Event.VETOED if denied else Event.QUORUM_MET if enough else Event.VOTED
-    after = room.move(request, Happened(event=event, actor=person.id, vote=vote))
-    attending.keep(room.tx, after, decision)
-    if enough:
-        raised.put(room.tx, after, room.voters(after), actor=person.id)
-        granting.give(room, after, actor=person.id)
-    return after
 
 
 def turned_away(room: Room, request_id: str, decision: Decision, refused: Refusal) -> None:

@@ -59,6 +59,7 @@ class Desk:
         self.db, self.bus, self.directory, self.holder = db, bus, directory, holder
         self._new_id, self._caps, self._routes = new_id, caps, routes
         self.edits: Edits | None = None
+        self.on_filed: Callable[[Tx, Filed], None] = lambda _tx, _filed: None
         self.attached = Attached(db, holder)
         self.repeats = Repeats(db)
 
@@ -91,6 +92,7 @@ class Desk:
             )
             if filed.kind is FiledAs.SAVED:
                 grouping.join(tx, filed.request, self.folding)
+            self.on_filed(tx, filed)
             return filed
 
         filed = await self.db.write(work)

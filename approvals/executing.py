@@ -24,7 +24,7 @@ def claim(room: Room, request_id: str, *, binding: str, lease: timedelta, holder
     request = room.load(request_id)
     if request is None:
         return NotFound(what="request")
-    if request.state is not State.APPROVED:
+    if request.state is not State.APPROVED or request.decoy is not None:
         return NotClaimable(state=request.state, request=request)
     if binding != request.binding:
         return StaleBinding(request=request)

@@ -139,7 +139,7 @@ def file_in(
         found = _existing(tx, key, filing)
         if found is not None:
             return found if opening is None else _passed(tx, found, opening)
-        request = _request(filing, request_id, key, tx.now)
+        request = request_of(filing, request_id, key, tx.now)
         grant = granting.covering(room, request) if opening is None else None
         full = _over_cap(tx, filing, caps) if opening is None and grant is None else None
         if full is not None:
@@ -208,7 +208,8 @@ def _over_cap(tx: Tx, filing: Filing, caps: Caps) -> QueueFull | None:
     return None
 
 
-def _request(filing: Filing, request_id: str, key: str, now: datetime) -> ApprovalRequest:
+def request_of(filing: Filing, request_id: str, key: str, now: datetime) -> ApprovalRequest:
+    """The request of a filing, as it begins."""
     return ApprovalRequest(
         id=RequestId(request_id),
         call=filing.call,

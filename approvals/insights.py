@@ -17,6 +17,7 @@ from approvals.domain.fatigue import Finding, OfReviewer, OfRule
 from approvals.domain.model import Answer, Cause, Ground, Person, Role, State
 from approvals.domain.numbers import Count, Times
 from approvals.storage import numbers as stored
+from approvals.storage.decoys import Score
 from approvals.storage.numbers import Decided, Ended, Period, Said, Took
 from approvals.storage.requests import Query
 from approvals.storage.tx import Tx
@@ -51,6 +52,7 @@ class Reviewer:
     busiest: int
     times: Times
     level: int
+    decoys: Score
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,6 +201,8 @@ def _reviewers(tx: Tx, period: Period, friction: Friction, decided: Sequence[Dec
     theirs: defaultdict[str, list[Decided]] = defaultdict(list)
     for row in decided:
         theirs[row.person].append(row)
+    scores = tx.decoys.scores(period.start, period.end, server=period.server, person=period.person)
+    theirs.update({person: [] for person in scores if person not in theirs})
     most = sorted(theirs, key=lambda person: (-sum(row.number for row in theirs[person]), person))[:LISTED]
     return [
         Reviewer(
@@ -209,6 +213,7 @@ def _reviewers(tx: Tx, period: Period, friction: Friction, decided: Sequence[Dec
             busiest=busiest.get(person, 0),
             times=numbers.times(numbers.together(waited[person])),
             level=_level(tx, friction, person),
+            decoys=scores.get(person, Score()),
         )
         for person in most
     ]

@@ -80,6 +80,9 @@ class Room:
         return step.after
 
     def _tell_owner(self, step: Step, actor: str) -> None:
+        if step.after.decoy is not None:
+            # No call of their agent's.
+            return
         owner = outcomes.owner_to_tell(step.before, step.after, actor)
         places = [] if owner is None else self.telling.owners(self.tx, owner)
         if places:

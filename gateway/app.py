@@ -14,6 +14,7 @@ from approvals.access import Access, access
 from approvals.alerts import Alerts
 from approvals.break_glass import BreakGlass
 from approvals.bus import bus_for
+from approvals.decoys import Planter
 from approvals.desk import Desk
 from approvals.directory import Directory
 from approvals.domain.folding import Linked
@@ -107,6 +108,7 @@ class Service:
             routes=routes_of(settings, self.directory),
         )
         self.desk.telling = telling_of(settings, self.directory)
+        self.planter = Planter(self.desk, new_id)
         once = Once(db)
         self.push = push_of(settings, db, keys)
         around = Around(desk=self.desk, page=self.page, first=once.first, push=self.push)
@@ -254,6 +256,7 @@ class Service:
         self.journal.recorder = self.recorder if settings.recording.arguments else None
         self.sweeper.keep = settings.recording.keep
         self.retention.keep = settings.retention
+        self.planter.settings = settings.decoys
         self.notary.file = settings.checkpoints
         agents = {name: agent.policies for name, agent in settings.agents.items() if agent.policies}
         await self.fleet.apply(settings.servers, agents)
@@ -281,6 +284,7 @@ class Service:
             "journal": self.journal.run,
             "notary": self.notary.run,
             "retention": self.retention.run,
+            "decoys": self.planter.run,
             "limits": self.limits.run,
             "recover": lambda: self.executor.recover(self.work.start, closing=lambda: self.parts.closing),
             "keep-alive": inbound.run,

@@ -26,7 +26,7 @@ from approvals.filing import Caps
 from approvals.retention import Keep
 from approvals.storage.policies import PolicyVersion
 from gateway.config_asking import asking
-from gateway.config_channels import email_of, notify_of, push_of, webhooks_of
+from gateway.config_channels import decoys_of, email_of, notify_of, push_of, webhooks_of
 from gateway.config_checks import Checks
 from gateway.config_env import Expander
 from gateway.config_file import (
@@ -220,6 +220,7 @@ class _Loader:
             approvals=_approvals(shape.approvals),
             recording=_recording(shape.recording),
             retention=Keep(arguments=shape.retention.arguments, calls=shape.retention.calls),
+            decoys=decoys_of(shape),
             break_glass=BreakGlassSettings(mode=Mode(shape.break_glass.mode)),
             checkpoints=self.folder / shape.audit.checkpoints if shape.audit.checkpoints else None,
             slack=SlackSettings(

@@ -9,6 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from approvals.channels.email import is_address, server_of
 from approvals.channels.standard_webhooks import key_of
+from approvals.domain.decoys import Decoys, Template
 from gateway.config_file import ConfigFile, EmailFile, PushFile, WebhookFile
 from gateway.policy.collecting import Collector, Path
 from gateway.settings import EmailSettings, NotifySettings, PushSettings, WebhookSettings
@@ -41,6 +42,13 @@ def push_of(shape: ConfigFile) -> PushSettings | None:
     """The section as settings."""
     said = shape.push
     return PushSettings(contact=said.contact, services=frozenset(said.services)) if said is not None else None
+
+
+def decoys_of(shape: ConfigFile) -> Decoys:
+    """The section as settings."""
+    said = shape.decoys
+    known = (Template(server=t.server, tool=t.tool, argument=t.argument, value=t.value) for t in said.templates)
+    return Decoys(rate=said.rate, templates=tuple(known))
 
 
 def check_channels(checks: Collector, shape: ConfigFile) -> None:

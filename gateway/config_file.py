@@ -6,7 +6,7 @@ editors know them; `config` refuses a file that uses them. Checks across section
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema
 
@@ -298,6 +298,26 @@ class RecordingFile(Shape):
     keep: Length | None = Field(default=None, description="how long they are kept")
 
 
+class DecoyTemplateFile(Shape):
+    """A change that is known to be bad."""
+
+    server: Words = "*"
+    tool: Words
+    argument: Words = Field(description="of the tool, by its name")
+    value: Any = Field(description="what it is in a decoy")
+
+
+class DecoysFile(Shape):
+    """Tests of attention: requests that are plainly bad and can never run, put among real ones."""
+
+    rate: Annotated[float, Field(ge=0, le=0.2)] = Field(
+        default=0.0, description="the share of real requests that one follows; 0 is off"
+    )
+    templates: list[DecoyTemplateFile] = Field(
+        default_factory=list, description="tried before the changes that we know"
+    )
+
+
 class RetentionFile(Shape):
     """How long things are kept before they are destroyed. Without it, for ever."""
 
@@ -323,6 +343,7 @@ class ConfigFile(Shape):
     approvals: ApprovalsFile = Field(default_factory=ApprovalsFile)
     recording: RecordingFile = Field(default_factory=RecordingFile)
     retention: RetentionFile = Field(default_factory=RetentionFile)
+    decoys: DecoysFile = Field(default_factory=DecoysFile)
     break_glass: BreakGlassFile = Field(default_factory=BreakGlassFile)
     audit: AuditFile = AuditFile()
     slack: SlackFile | None = None

@@ -34,6 +34,7 @@ class Snapshot(Collector):
     policies: Sequence[Standing] = ()
     frozen: Sequence[str] = ()
     opened: Sequence[str] = ()
+    decoys: Mapping[str, int] = field(default_factory=dict)
 
     def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
         """The families, for the registry."""
@@ -67,7 +68,10 @@ class Snapshot(Collector):
         glass = GaugeMetricFamily("placet_break_glass", "Where calls run without approval.", labels=["scope"])
         for scope in self.opened:
             glass.add_metric([scope], 1)
-        yield from (opened, up, alone, sent, ended, differs, frozen, glass)
+        decoys = CounterMetricFamily("placet_decoys", "Tests of attention, by what reviewers did.", labels=["seen"])
+        for seen, count in self.decoys.items():
+            decoys.add_metric([seen], count)
+        yield from (opened, up, alone, sent, ended, differs, frozen, glass, decoys)
         yield GaugeMetricFamily(
             "placet_oldest_pending_seconds", "How long the oldest pending one waits.", self.oldest_pending_seconds
         )

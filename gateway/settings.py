@@ -19,6 +19,7 @@ from pydantic import SecretStr
 from approvals.domain.attention import Friction
 from approvals.domain.break_glass import Mode
 from approvals.domain.claims import ClaimRules
+from approvals.domain.decoys import OFF, Decoys
 from approvals.domain.folding import Folding
 from approvals.domain.model import Person, PersonId
 from approvals.domain.rota import Groups
@@ -239,6 +240,7 @@ class Settings:
     groups: Groups = field(default_factory=Groups)
     recording: RecordingSettings = field(default_factory=RecordingSettings)
     retention: Keep = field(default_factory=Keep)
+    decoys: Decoys = OFF
     break_glass: BreakGlassSettings = field(default_factory=BreakGlassSettings)
     checkpoints: Path | None = None
     slack: SlackSettings | None = None

@@ -124,6 +124,7 @@ class Status:
             for name, health in self.outbox.delivery_health().items()
             for result, count in (("delivered", health.delivered), ("retried", health.retried), ("dead", health.dead))
         }
+        snapshot.decoys = await self.db.read(lambda tx: tx.decoys.totals())
         while changes := await self.db.read(self._look):
             for change in changes:
                 snapshot.outcomes[change.after, change.cause or ""] += 1

@@ -114,7 +114,7 @@ def agreed(request: ApprovalRequest, people: Mapping[PersonId, Person]) -> tuple
 
 def may_be_given_after(request: ApprovalRequest) -> bool:
     """Was this request approved by votes, so that a grant can still be given of it?"""
-    return request.state in _DECIDED and request.ground is None
+    return request.state in _DECIDED and request.ground is None and request.decoy is None
 
 
 def why_not(grant: Grant, request: ApprovalRequest, people: Mapping[PersonId, Person], now: datetime) -> str | None:

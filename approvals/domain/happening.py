@@ -34,6 +34,7 @@ class Event(StrEnum):
     COVERED = "covered"
     BYPASSED = "bypassed"
     VETOED = "vetoed"
+    DISCLOSED = "disclosed"
     TIMED_OUT = "timed_out"
     UNDELIVERED = "undelivered"
     CANCELLED = "cancelled"
@@ -77,6 +78,19 @@ class Happened:
     note: str | None = None
 
 
+NEVER_OF_A_DECOY = frozenset(Event) - {
+    Event.VOTED,
+    Event.VETOED,
+    Event.DISCLOSED,
+    Event.EXTENDED,
+    Event.REASSIGNED,
+    Event.ASKED,
+    Event.TIMED_OUT,
+    Event.UNDELIVERED,
+    Event.CANCELLED,
+}
+"""A decoy is never approved, and so never claimed: everything that leads to a run, or is of one."""
+
 _MUST_CARRY = {
     Event.REASSIGNED: "factors",
     Event.ASKED: "question",
@@ -89,6 +103,8 @@ _MUST_CARRY = {
 
 def lacking(request: ApprovalRequest, happened: Happened, now: datetime) -> str | None:
     """What is missing for the event to be true, or None."""
+    if request.decoy is not None and happened.event in NEVER_OF_A_DECOY:
+        return "it is a decoy"
     field = _MUST_CARRY.get(happened.event)
     if field is not None:
         return None if getattr(happened, field) else f"no {field}"
@@ -119,6 +135,8 @@ def _lacking_beside(request: ApprovalRequest, happened: Happened) -> str | None:
         case Event.ANSWERED:
             asked = happened.answer and any(one.answer is None for one in request.questions)
             return None if asked else "no answer to a question that is open"
+        case Event.DISCLOSED:
+            return _not_disclosed(request, happened)
         case Event.RESOLVED:
             noted = happened.cause in {Cause.RESOLVED_RAN, Cause.RESOLVED_DID_NOT_RUN}
             return None if noted else "it does not say whether it ran"
@@ -130,6 +148,13 @@ def _not_a_vote_for(answer: Answer, request: ApprovalRequest, vote: Vote | None)
     if vote is None or vote.answer is not answer:
         return f"no vote to {answer}"
     return None if vote.binding == request.binding else "the vote is for another binding"
+
+
+def _not_disclosed(request: ApprovalRequest, happened: Happened) -> str | None:
+    if request.decoy is None:
+        return "it is no decoy"
+    # Whoever approved it with other arguments gave no vote for these.
+    return None if happened.vote is None else _not_a_vote_for(Answer.APPROVE, request, happened.vote)
 
 
 def _not_a_step_of(request: ApprovalRequest, happened: Happened) -> str | None:

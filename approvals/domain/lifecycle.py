@@ -4,10 +4,10 @@
 and commits the returned `Step` in one transaction. An arrow that is not in `TABLE` cannot happen.
 
 Theory. `pending` collects votes. A quorum, a default, a standing grant or break-glass make it `approved`; one
-denial makes it `denied`; silence makes it `expired`. `approved` is a right that has not been used:
-it is claimed once (`executing`), taken back (`cancelled`), or runs out (`expired`). `executing`
-ends in what the upstream said, or in `unknown` when nobody can say; `unknown` is never re-run by
-us, a person only notes what happened.
+denial makes it `denied`; silence makes it `expired`; a decoy is never approved, but disclosed (`cancelled`).
+`approved` is a right that has not been used: it is claimed once (`executing`), taken back (`cancelled`), or runs
+out (`expired`). `executing` ends in what the upstream said, or in `unknown` when nobody can say; `unknown` is never
+re-run by us, a person only notes what happened.
 """
 
 from __future__ import annotations
@@ -64,6 +64,7 @@ TABLE: Mapping[tuple[State, Event], State] = {
     (S.PENDING, Event.COVERED): S.APPROVED,
     (S.PENDING, Event.BYPASSED): S.APPROVED,
     (S.PENDING, Event.VETOED): S.DENIED,
+    (S.PENDING, Event.DISCLOSED): S.CANCELLED,
     (S.PENDING, Event.TIMED_OUT): S.EXPIRED,
     (S.PENDING, Event.UNDELIVERED): S.EXPIRED,
     (S.PENDING, Event.CANCELLED): S.CANCELLED,
@@ -165,6 +166,7 @@ _ENDED_BECAUSE = {
     Event.TIMED_OUT: Cause.TIMED_OUT,
     Event.UNDELIVERED: Cause.UNDELIVERED,
     Event.LAPSED: Cause.NOT_COLLECTED,
+    Event.DISCLOSED: Cause.DECOY,
 }
 
 
@@ -177,8 +179,9 @@ def _changes(request: ApprovalRequest, happened: Happened, now: datetime) -> dic
             return {"votes": _with(request.votes, happened.vote)}
         case Event.QUORUM_MET | Event.DEFAULTED | Event.COVERED | Event.BYPASSED:
             return _approved(request, happened, now)
-        case Event.VETOED:
-            return {"votes": _with(request.votes, happened.vote), "decided_at": now}
+        case Event.VETOED | Event.DISCLOSED:
+            cause = _ENDED_BECAUSE.get(happened.event)
+            return {"votes": _with(request.votes, happened.vote), "decided_at": now, "cause": cause}
         case Event.EDITED:
             return _edited(request, happened)
         case Event.ASKED | Event.ANSWERED:

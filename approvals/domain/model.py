@@ -70,6 +70,8 @@ class Cause(StrEnum):
     NO_ANSWER = "no_answer"
     SILENCE_ALLOWS = "silence_allows"
     BREAK_GLASS = "break_glass"
+    DECOY = "decoy"
+    """It was a test of attention."""
     RESOLVED_RAN = "resolved_ran"
     RESOLVED_DID_NOT_RUN = "resolved_did_not_run"
 
@@ -323,3 +325,5 @@ class ApprovalRequest:
     waiting: bool = False
     trace: tuple[Mapping[str, Any], ...] = ()
     over: tuple[Overrun, ...] = ()
+    decoy: str | None = None
+    """What is plainly bad about it, where it is a test of attention (`decoys`): such a request can never run."""

@@ -74,6 +74,7 @@ def statement(request: ApprovalRequest, *, salt: str, last: Entry) -> bytes:
         "severity": request.severity,
         "factors": [{"members": list(one.members), "count": one.count} for one in request.terms.factors],
         "four_eyes": request.terms.four_eyes,
+        **({} if request.decoy is None else {"decoy": request.decoy}),
         "ground": None if request.ground is None else request.ground.value,
         "grant": _grant(request.covered),
         "votes": [_vote(vote, salt, number) for number, vote in enumerate(request.votes)],

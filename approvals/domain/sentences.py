@@ -51,6 +51,13 @@ def needs_line(needs: Iterable[Need]) -> str:
 def status_line(telling: Telling) -> str:
     """What has happened to the request, in one sentence."""
     request = telling.request
+    return (
+        _disclosed(telling) if request.decoy is not None and request.state is not State.PENDING else _as_it_is(telling)
+    )
+
+
+def _as_it_is(telling: Telling) -> str:
+    request = telling.request
     match request.state:
         case State.PENDING:
             return _waiting(telling)
@@ -70,6 +77,20 @@ def status_line(telling: Telling) -> str:
             return f"{_approval(telling)}; {_failed(request)}"
         case State.UNKNOWN:
             return f"{_approval(telling)}; {_unknown(telling)}"
+
+
+def _disclosed(telling: Telling) -> str:
+    """A decoy that has ended: what it was, and who saw it."""
+    request, row = telling.request, actor_of(telling.history, Event.DISCLOSED)
+    changed = [telling.name(row.actor)] if row is not None and "decision" not in row.detail else []
+    said = [
+        *(f"{one} denied it: well seen" for one in _voters(telling, Answer.DENY)),
+        *(f"{one} wanted other arguments: well seen" for one in changed),
+        *(f"{one} approved it" for one in _voters(telling, Answer.APPROVE)),
+    ]
+    verdict = "; ".join(said) or "nobody answered it, which counts for nothing"
+    bad = plain.visible(redact_text(request.decoy or ""))
+    return f"This was a test of attention, and nothing would have run: {bad}. {verdict}"
 
 
 def _about_to_run(request: ApprovalRequest) -> str:

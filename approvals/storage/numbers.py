@@ -15,7 +15,7 @@ from sqlalchemy import Integer, Select, Subquery, cast, func, select
 from sqlalchemy.sql.expression import ColumnElement
 
 from approvals.storage.frame import Group
-from approvals.storage.tables import IS_CHANGE, IS_OPEN, IS_PENDING, events, requests
+from approvals.storage.tables import IS_CHANGE, IS_OPEN, IS_PENDING, IS_REAL, events, requests
 from approvals.storage.tables_attention import expectations, readings
 
 MOST = 200_000
@@ -122,7 +122,7 @@ class Numbers(Group):
         moved = (
             select(events.c.id, events.c.after, events.c.detail, events.c.at, requests.c.created_at)
             .join(requests, requests.c.id == events.c.request_id)
-            .where(events.c.id > row, IS_CHANGE, events.c.before != events.c.after)
+            .where(events.c.id > row, IS_CHANGE, events.c.before != events.c.after, IS_REAL)
             .order_by(events.c.id)
             .limit(limit)
         )
@@ -176,7 +176,7 @@ class Numbers(Group):
 
     def first_filed(self) -> datetime | None:
         """When the first request of all was filed."""
-        first: datetime | None = self._run(select(func.min(requests.c.created_at))).scalar_one()
+        first: datetime | None = self._run(select(func.min(requests.c.created_at)).where(IS_REAL)).scalar_one()
         return first
 
     def pending(self, server: str | None) -> tuple[int, datetime | None]:
@@ -221,7 +221,7 @@ class Numbers(Group):
     def _requests(self, period: Period) -> Subquery:
         names = ("server", "tool", "rule", "state", "cause", "ground", "created_at", "decided_at")
         found = select(*(requests.c[name] for name in names)).where(
-            requests.c.created_at >= period.start, requests.c.created_at < period.end
+            requests.c.created_at >= period.start, requests.c.created_at < period.end, IS_REAL
         )
         if period.person is not None:
             theirs = select(readings.c.request_id).where(readings.c.person == period.person)

@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 
 from approvals.domain.model import ApprovalRequest, PersonId, Question
 from approvals.storage.frame import Group
-from approvals.storage.tables import IS_PENDING, requests
+from approvals.storage.tables import IS_PENDING, IS_REAL, requests
 from approvals.storage.tables_talk import questions
 
 
@@ -59,5 +59,5 @@ class Questions(Group):
     def waits_for(self, agent: str) -> bool:
         """Has this agent a question to answer?"""
         theirs = select(requests.c.id).join(questions, questions.c.request_id == requests.c.id)
-        is_open = (questions.c.answered_at.is_(None), requests.c.agent == agent, IS_PENDING)
+        is_open = (questions.c.answered_at.is_(None), requests.c.agent == agent, IS_PENDING, IS_REAL)
         return self._run(theirs.where(*is_open).limit(1)).first() is not None

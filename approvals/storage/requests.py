@@ -56,6 +56,7 @@ from approvals.storage.tables import (
     IS_EXECUTING,
     IS_OPEN,
     IS_PENDING,
+    IS_REAL,
     IS_RETOLD,
     events,
     replicas,
@@ -248,7 +249,7 @@ class Requests(Group):
             func.count().filter(of_tool).label("of_tool"),
             func.count().label("in_all"),
         )
-        row = self._run(counts.where(IS_OPEN, IS_PENDING).select_from(requests)).one()
+        row = self._run(counts.where(IS_OPEN, IS_PENDING, IS_REAL).select_from(requests)).one()
         return (row.of_agent, row.of_tool, row.in_all)
 
     def count_alone(self, name: str) -> None:
@@ -261,12 +262,14 @@ class Requests(Group):
 
     def count_by_state(self) -> dict[State, int]:
         """How many requests are open, state by state."""
-        statement = select(requests.c.state, func.count().label("open")).where(IS_OPEN).group_by(requests.c.state)
+        statement = (
+            select(requests.c.state, func.count().label("open")).where(IS_OPEN, IS_REAL).group_by(requests.c.state)
+        )
         return {State(row.state): row.open for row in self._run(statement)}
 
     def oldest_pending(self) -> datetime | None:
         """When the request that has waited longest for people was filed."""
-        statement = select(func.min(requests.c.created_at)).where(IS_OPEN, IS_PENDING)
+        statement = select(func.min(requests.c.created_at)).where(IS_OPEN, IS_PENDING, IS_REAL)
         oldest: datetime | None = self._run(statement).scalar_one()
         return oldest
 
@@ -274,7 +277,7 @@ class Requests(Group):
         """Every (server, tool) with a request that is open, or ended `within` and was not told, or was denied."""
         of_tool = select(requests.c.server, requests.c.tool)
         lately = requests.c.changed_at > self._tx.time_ago(within)
-        found = union(of_tool.where(IS_OPEN), of_tool.where(IS_RETOLD, lately))
+        found = union(of_tool.where(IS_OPEN, IS_REAL), of_tool.where(IS_RETOLD, IS_REAL, lately))
         return frozenset((row.server, row.tool) for row in self._run(found))
 
     def events(self, id: str) -> list[Record]:

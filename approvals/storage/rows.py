@@ -66,6 +66,7 @@ def new_row(request: ApprovalRequest) -> dict[str, Any]:
         "created_at": request.created_at,
         "told_at": request.told_at,
         "shown_at": request.shown_at,
+        "decoy": request.decoy,
         **ruled(request),
         **changing(request),
     }
@@ -181,6 +182,7 @@ def request_from(
         waiting=bool(row.waiting),
         trace=tuple(texts[requests.c.trace] or ()),
         over=tuple(Overrun(**one) for one in texts[requests.c.over] or ()),
+        decoy=row.decoy,
     )
 
 

@@ -36,6 +36,8 @@ IS_QUEUED = text("state = 'queued'")
 IS_DEAD = text("state = 'dead'")
 IS_RETOLD = text("told_at IS NULL OR state = 'denied'")
 """The same call made again may be told of it: nobody was told yet, or a person said no."""
+IS_REAL = text("decoy IS NULL")
+"""It is no test of attention."""
 IS_KEPT = text("destroyed_at IS NULL AND state NOT IN ('pending', 'approved', 'executing')")
 """It has ended, and what was written in it can still be read."""
 IS_PLAIN = text("plain = 1")
@@ -96,6 +98,7 @@ requests = Table(
     Column("destroyed_by", Text),
     Column("waiting_holder", Text),
     Column("fold", Text),
+    Column("decoy", Text),
     Index("uq_requests_open_call", "call_key", unique=True, sqlite_where=IS_OPEN, postgresql_where=IS_OPEN),
     Index("ix_requests_call_key", "call_key", "created_at"),
     Index("ix_requests_next", "state", "next_at", sqlite_where=IS_PENDING, postgresql_where=IS_PENDING),

@@ -11,6 +11,7 @@ from approvals.storage.browsers import Browsers
 from approvals.storage.calls import Calls
 from approvals.storage.card_groups import CardGroups
 from approvals.storage.counters import Counters
+from approvals.storage.decoys import DecoyRows
 from approvals.storage.frame import Frame
 from approvals.storage.grants import Grants
 from approvals.storage.identities import Identities
@@ -103,6 +104,11 @@ class Tx(Frame):
     def grants(self) -> Grants:
         """Standing grants."""
         return Grants(self)
+
+    @property
+    def decoys(self) -> DecoyRows:
+        """Tests of attention."""
+        return DecoyRows(self)
 
     @property
     def calls(self) -> Calls:

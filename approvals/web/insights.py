@@ -15,6 +15,7 @@ from approvals.domain import numbers
 from approvals.domain.fatigue import Finding
 from approvals.domain.numbers import Count, Times
 from approvals.insights import Group, Insights, Reviewer
+from approvals.storage.decoys import Score
 from approvals.storage.numbers import Period
 from approvals.storage.tx import Tx
 from approvals.web.listing import one_each
@@ -138,7 +139,12 @@ def _reviewer(one: Reviewer, names: View) -> dict[str, Any]:
         "pace": _pace(one.decisions, one.too_fast),
         "busiest_hour": one.busiest,
         "friction": one.level,
+        "decoys": {"seen": one.decoys.seen, "missed": one.decoys.missed, "score": _score(one.decoys)},
     }
+
+
+def _score(decoys: Score) -> float | None:
+    return numbers.rate(decoys.seen, decoys.seen + decoys.missed)
 
 
 def _findings(found: Sequence[Finding], names: View) -> list[dict[str, Any]]:

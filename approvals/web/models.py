@@ -202,6 +202,9 @@ class RequestOut(Model):
     id: str
     state: StateName
     cause: str | None
+    decoy: str | None = Field(
+        description="What was plainly bad about it, where it was a test of attention; never said while it waits."
+    )
     ground: Literal["silence", "break_glass", "grant"] | None
     grant: CoveredOut | None = Field(description="The standing grant that spoke for it.")
     revision: int

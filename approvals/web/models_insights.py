@@ -96,6 +96,14 @@ class GroupOut(Model):
     outcomes: AnswersOut
 
 
+class DecoysOut(Model):
+    """Tests of attention: how many were seen through (denied, or approved with other arguments) and how many not."""
+
+    seen: int
+    missed: int
+    score: Rate
+
+
 class ReviewerOut(Model):
     """The numbers of one reviewer. `busiest_hour`: their most decisions within one hour.
 
@@ -111,6 +119,7 @@ class ReviewerOut(Model):
     pace: PaceOut
     busiest_hour: int
     friction: Literal[0, 1, 2]
+    decoys: DecoysOut
 
 
 class BarOut(Model):

@@ -115,6 +115,7 @@ def _what(request: ApprovalRequest, view: View, *, full: bool) -> dict[str, Any]
         "id": request.id,
         "state": request.state.value,
         "cause": request.cause.value if request.cause else None,
+        "decoy": request.decoy if request.state is not State.PENDING else None,
         "ground": request.ground.value if request.ground else None,
         "grant": _covered(request.covered, view),
         "revision": request.revision,

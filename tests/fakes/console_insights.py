@@ -69,6 +69,7 @@ def _reviewer(name: str, approved: int, denied: int, fast: int, p50: float, leve
         "pace": pace(decisions, fast),
         "busiest_hour": max(3, approved // 4),
         "friction": level,
+        "decoys": {"seen": 3, "missed": level, "score": round(3 / (3 + level), 4)},
     }
 
 

@@ -240,6 +240,7 @@ def test_the_operate_page_has_every_metric_with_its_labels() -> None:
     metrics.snapshot.outcomes["denied", ""] = 1
     metrics.snapshot.policies = [Standing(server="s", layer="p.yaml", in_force="a" * 64, on_disk=None)]
     metrics.snapshot.frozen = metrics.snapshot.opened = ["all"]
+    metrics.snapshot.decoys = {"denied": 1}
     metrics.calls.labels("s", "allow").inc()
     metrics.upstream_seconds.labels("s").observe(1)
     metrics.budgets.labels("c", "80").inc()

@@ -71,6 +71,7 @@ GOOD: dict[Event, dict[str, Any]] = {
     Event.COVERED: {"grant": GRANT},
     Event.BYPASSED: {"opening": OPENING, "actor": OPENING.by},
     Event.VETOED: {"vote": NO},
+    Event.DISCLOSED: {"vote": YES},
     Event.TIMED_OUT: {},
     Event.UNDELIVERED: {},
     Event.CANCELLED: {"cause": Cause.REVOKED},
@@ -91,8 +92,8 @@ def in_state(state: State, **changes: Any) -> ApprovalRequest:
     return replace(BASE, state=state, **changes)
 
 
-def test_the_life_has_nine_states_twenty_one_events_and_twenty_two_arrows() -> None:
-    assert (len(State), len(Event), len(TABLE)) == (9, 21, 22)
+def test_the_life_has_nine_states_twenty_two_events_and_twenty_three_arrows() -> None:
+    assert (len(State), len(Event), len(TABLE)) == (9, 22, 23)
     assert {event for _, event in TABLE} == set(Event)
     assert {state for state, _ in TABLE} == {*OPEN_STATES, State.UNKNOWN}
 
@@ -100,7 +101,7 @@ def test_the_life_has_nine_states_twenty_one_events_and_twenty_two_arrows() -> N
 @pytest.mark.parametrize("event", Event)
 @pytest.mark.parametrize("state", State)
 def test_every_pair_of_state_and_event_moves_along_its_arrow_or_is_refused(state: State, event: Event) -> None:
-    before = in_state(state)
+    before = in_state(state, decoy="bad" if event is Event.DISCLOSED else None)
     target = TABLE.get((state, event))
     if target is None:
         with pytest.raises(NoSuchArrow, match=f"{event} cannot happen while {state}"):

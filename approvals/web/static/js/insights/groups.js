@@ -82,6 +82,11 @@ export function ruleTable(rows, policies) {
   return groupTable("Rules", rows, { name: "Rule", cell });
 }
 
+const tested = (one) => (one.decoys?.seen ?? 0) + (one.decoys?.missed ?? 0);
+
+/** How many tests of attention somebody saw through. */
+const tests = (one) => (tested(one) ? `${one.decoys.seen} of ${tested(one)}` : h("span", { class: "muted", text: "–" }));
+
 const STEPS = ["Nothing more", "Confirms", "Types the tool's name"];
 
 /** The reviewers, with the meter and where it rises. */
@@ -104,6 +109,7 @@ export function reviewerTable(rows, friction) {
       { name: "Denied", className: "num", cell: (one) => number(one.denied) },
       { name: "Answered within, half · nine of ten", className: "drawn", cell: timesCell(longest) },
       { name: "Approved too fast", className: "drawn", cell: fast },
+      ...(rows.some(tested) ? [{ name: "Tests seen through", className: "num", cell: tests }] : []),
       { name: "Most in an hour", className: "num", cell: (one) => number(one.busiest_hour) },
       ...(friction.mode === "raise" ? [{ name: "To approve, now", cell: step }] : []),
     ],

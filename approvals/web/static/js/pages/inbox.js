@@ -228,6 +228,11 @@ function sheet(box) {
 function afterDecision(box, request) {
   box.rows.put(request);
   if (request.state === "pending") return;
+  if (request.decoy) {
+    // Whoever answered a test of attention is told so, and not led on to the next request.
+    box.place.querySelector(".request-title")?.focus({ preventScroll: true });
+    return;
+  }
   const choice = preference("after");
   if (choice === "back" && !wide.matches) window.history.back();
   if (choice === "stay" || !wide.matches) {

@@ -9,6 +9,7 @@ import { GROUNDS, STATES, TONES, causeWords, decidingVote, voterWords } from "..
 
 /** Who, what, when, why: the line that takes the place of the buttons. */
 export function verdict(request) {
+  if (request.decoy) return disclosed(request);
   const vote = decidingVote(request);
   const denied = request.state === "denied";
   const ranBadly = ["failed", "unknown"].includes(request.state);
@@ -40,6 +41,21 @@ export function verdict(request) {
       follow(request),
     ),
     vote?.reason ? reason(vote.reason) : null,
+  );
+}
+
+/** What a test of attention says once it is over: what it was, and what each did with it. */
+function disclosed(request) {
+  const did = (vote) => (vote.decision === "deny" ? "denied it: well seen" : "approved it");
+  return h(
+    "section",
+    { class: "verdict", "aria-label": "Decision" },
+    h("p", { class: "verdict-line" }, icon("clock"), h("strong", { text: "This was a test of attention" })),
+    h("p", { class: "verdict-more" }, "It was made of a real call, and nothing would have run. What was bad: ", bdi(request.decoy), "."),
+    request.votes.map((vote) => h("p", { class: "verdict-more" }, bdi(voterWords(vote), "strong"), ` ${did(vote)}.`)),
+    request.cause === "decoy" && !request.votes.some((vote) => vote.decision === "approve")
+      ? h("p", { class: "verdict-more", text: "Somebody wanted other arguments: well seen." })
+      : null,
   );
 }
 

@@ -1,0 +1,206 @@
+"""Decoys over real databases: planted among real requests, answered, disclosed, and in nobody's way."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from approvals import insights
+from approvals.decoys import Planter
+from approvals.domain.attention import Friction
+from approvals.domain.decoys import LATEST, OFF, STORM, Decoys
+from approvals.domain.model import Answer, ApprovalRequest, Cause, Role, Ruled, State
+from approvals.domain.quiet import Quiet
+from approvals.domain.terms import Factor
+from approvals.errors import NotClaimable, PolicyRefuses, Refusal
+from approvals.filing import Caps, FiledAs
+from approvals.storage.numbers import Period
+from approvals.storage.requests import Query
+from approvals.storage.tx import Tx
+from approvals.sweeper import Sweeper
+from approvals.testing import samples
+from approvals.testing.samples import ADA, BOB
+from tests.fakes.desk import House, decision, filing, house
+from tests.fakes.edits import Says
+
+SAME = Ruled(rule="/tools/new_order/action", policy_version="v1")
+OPERATOR = samples.person("otto", roles=(Role.OPERATOR,))
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """A desk that has a decoy follow every request."""
+
+    house: House
+    planter: Planter
+
+    async def planted(self) -> list[ApprovalRequest]:
+        """Let the time come; what waits then as a decoy."""
+        self.house.clock.move(minutes=LATEST.total_seconds() / 60)
+        await self.planter.plant()
+        query = Query(states=frozenset({State.PENDING}))
+        found = await self.house.db.read(lambda tx: tx.requests.search(query))
+        return [one for one in found if one.decoy is not None]
+
+    async def decoy(self) -> ApprovalRequest:
+        await self.house.file(terms=samples.terms(timeout=timedelta(hours=2)))
+        (one,) = await self.planted()
+        return one
+
+    def says(self, said: Ruled | Refusal) -> None:
+        self.house.desk.edits = Says(said)
+
+
+@pytest.fixture
+async def at(database_url: str) -> AsyncIterator[At]:
+    async with house(database_url, people={**samples.PEOPLE, OPERATOR.id: OPERATOR}, caps=Caps(per_agent=3)) as made:
+        numbers = itertools.count(900)
+        planter = Planter(made.desk, lambda kind: f"{kind}_{next(numbers):026d}", chance=lambda: 0.0)
+        planter.settings = Decoys(rate=0.1)
+        one = At(made, planter)
+        one.says(SAME)
+        yield one
+
+
+async def test_a_decoy_is_a_bad_copy_of_a_real_request_and_nothing_tells_it_apart(at: At) -> None:
+    real = await at.house.file(terms=samples.terms(timeout=timedelta(hours=2)), justification="please")
+    (decoy,) = await at.planted()
+    assert json.loads(decoy.call.arguments) == {"quantity": 150.0, "symbol": "BTCUSDT"}
+    same = replace(
+        decoy,
+        id=real.id,
+        call=real.call,
+        binding=real.binding,
+        call_key=real.call_key,
+        created_at=real.created_at,
+        expires_at=real.expires_at,
+        decoy=None,
+    )
+    assert same == real
+    assert await _places(at, real) == await _places(at, decoy) != []
+    (row,) = await at.house.ledger(decoy)
+    assert (row.actor, row.detail) == ("agent:claude-ada", {})
+    acts = [entry.act for entry in await at.house.db.read(lambda tx: tx.audit.entries())]
+    assert [(act.subject, act.detail["change"]) for act in acts if act.action == "decoy.planted"] == [
+        (f"request:{decoy.id}", decoy.decoy)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("answer", "state", "score"), [(Answer.DENY, State.DENIED, (1, 0)), (Answer.APPROVE, State.CANCELLED, (0, 1))]
+)
+async def test_an_answer_ends_it_and_is_the_reviewers_score(
+    at: At, answer: Answer, state: State, score: tuple[int, int]
+) -> None:
+    decoy = await at.decoy()
+    ended = await at.house.desk.decide(decoy.id, decision(decoy, ADA, answer=answer))
+    assert ended.state is state
+    assert ended.cause is (Cause.DECOY if answer is Answer.APPROVE else None)
+    with pytest.raises(NotClaimable):
+        await at.house.claim(ended)
+    found = await _insights(at)
+    (one,) = found.reviewers
+    assert (one.person, one.decisions, one.decoys.seen, one.decoys.missed) == (ADA.id, 0, *score)
+    assert found.count.asked == 1
+    assert sum((await at.house.db.read(lambda tx: tx.decoys.totals())).values()) == 1
+
+
+async def test_wanting_other_arguments_is_seeing_through_it(at: At) -> None:
+    decoy = await at.decoy()
+    ended = await at.house.desk.decide(
+        decoy.id, replace(decision(decoy, ADA), arguments=b'{"quantity":1,"symbol":"BTCUSDT"}')
+    )
+    assert (ended.state, ended.cause, ended.votes, ended.call) == (State.CANCELLED, Cause.DECOY, (), decoy.call)
+    assert (await _insights(at)).reviewers[0].decoys.seen == 1
+
+
+async def test_of_two_who_must_approve_each_has_a_score(at: At) -> None:
+    await at.house.file(terms=samples.terms(Factor(members=("group:finance",), count=2), timeout=timedelta(hours=2)))
+    (decoy,) = await at.planted()
+    assert (await at.house.approve(decoy, ADA)).state is State.PENDING
+    assert (await at.house.deny(decoy, BOB)).state is State.DENIED
+    scores = {one.person: one.decoys for one in (await _insights(at)).reviewers}
+    assert (scores[ADA.id].missed, scores[BOB.id].seen) == (1, 1)
+
+
+async def test_one_that_nobody_answers_counts_for_nobody(at: At) -> None:
+    decoy = await at.decoy()
+    at.house.clock.move(hours=3)
+    await Sweeper(at.house.desk).sweep()
+    ended = await at.house.now(decoy)
+    assert (ended.state, ended.cause) == (State.EXPIRED, Cause.TIMED_OUT)
+    assert (await _insights(at)).reviewers == []
+
+
+async def test_it_takes_no_place_and_no_call_of_the_agents_finds_it(at: At) -> None:
+    decoy = await at.decoy()
+    for number in range(2):
+        await at.house.file({"quantity": number + 2, "symbol": "X"})
+    counts = await at.house.db.read(
+        lambda tx: tx.requests.count_pending(agent="claude-ada", server="binance", tool="new_order")
+    )
+    assert counts == (3, 3, 3)
+    await at.house.deny(decoy)
+    same = await at.house.desk.file(filing(json.loads(decoy.call.arguments), agent="another"))
+    assert same.kind is FiledAs.SAVED
+    assert (await at.house.db.read(lambda tx: tx.requests.count_by_state())) == {State.PENDING: 4}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param(replace(SAME, rule="/tools/new_order/approve_if/1"), id="another-rule"),
+        pytest.param(replace(SAME, terms=samples.terms()), id="other-people"),
+        pytest.param(PolicyRefuses(rule="/x", why="too much"), id="refused"),
+    ],
+)
+async def test_where_the_policy_says_something_else_of_it_none_is_planted(at: At, said: Ruled | Refusal) -> None:
+    at.says(said)
+    await at.house.file()
+    assert await at.planted() == []
+    assert await at.house.db.read(lambda tx: tx.decoys.due(10)) == []
+
+
+async def test_one_at_a_time_never_in_a_storm_and_none_once_switched_off(at: At) -> None:
+    await at.decoy()
+    await at.house.file({"quantity": 7, "symbol": "X"})
+    assert len(await at.planted()) == 1
+    at.house.desk.reconfigure(caps=Caps(), routes=lambda *_: [])
+    (waiting,) = await at.planted()
+    await at.house.deny(waiting)
+    for number in range(STORM):
+        await at.house.file({"quantity": 20 + number, "symbol": "X"})
+    assert await at.planted() == []
+    at.planter.settings = OFF
+    await at.house.file({"quantity": 99, "symbol": "X"})
+    assert await at.planted() == []
+
+
+async def test_nobody_is_tested_in_quiet_hours(at: At) -> None:
+    await at.house.file()
+    at.house.people(replace(ADA, quiet=_now_quiet(at.house.clock.now)))
+    assert await at.planted() == []
+
+
+async def _places(at: At, request: ApprovalRequest) -> list[tuple[str, str]]:
+    rows = await at.house.db.read(lambda tx: tx.messages.for_request(request.id))
+    return [(row.channel, row.target) for row in rows]
+
+
+def _now_quiet(now: datetime) -> Quiet:
+    there = now.astimezone(ZoneInfo("UTC"))
+    return Quiet(start=time(there.hour), end=time((there.hour + 2) % 24))
+
+
+async def _insights(at: At) -> insights.Insights:
+    def look(tx: Tx) -> insights.Insights:
+        period = Period(start=samples.NOW - timedelta(hours=1), end=tx.now + timedelta(hours=1))
+        return insights.look(tx, OPERATOR, period, Friction())
+
+    return await at.house.db.read(look)
