@@ -15,6 +15,7 @@ from approvals import insights
 from approvals.decoys import Planter
 from approvals.domain.attention import Friction
 from approvals.domain.decoys import LATEST, OFF, STORM, Decoys
+from approvals.domain.fingerprint import make_call, of_tool
 from approvals.domain.model import Answer, ApprovalRequest, Cause, Role, Ruled, State
 from approvals.domain.quiet import Quiet
 from approvals.domain.terms import Factor
@@ -26,6 +27,12 @@ from approvals.storage.tx import Tx
 from approvals.sweeper import Sweeper
 from approvals.testing import samples
 from approvals.testing.samples import ADA, BOB
+from gateway.edits import Edits
+from gateway.judge import Judge
+from gateway.limits import Limits
+from gateway.policy.loaders import load_policy
+from gateway.policy.model import Policy
+from gateway.policy.routes import ApprovalDefaults
 from tests.fakes.desk import House, decision, filing, house
 from tests.fakes.edits import Says
 
@@ -204,3 +211,40 @@ async def _insights(at: At) -> insights.Insights:
         return insights.look(tx, OPERATOR, period, Friction())
 
     return await at.house.db.read(look)
+
+
+POLICY = """
+version: "1"
+default: deny
+tools:
+  pay:
+    approve_if:
+      - {conditions: [{path: args.amount, op: gt, value: 10}], approval: {reviewers: ["group:finance"]}}
+      - {conditions: [{path: args.amount, op: gt, value: 1000}], approval: {reviewers: ["group:cfo"]}}
+"""
+TOOL = {
+    "name": "pay",
+    "inputSchema": {"type": "object", "properties": {"to": {"type": "string"}, "amount": {"type": "number"}}},
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bank:
+    """The server, as far as it is judged."""
+
+    name: str = "bank"
+    policies: tuple[Policy, ...] = (load_policy(POLICY, "bank.yaml"),)
+
+
+async def test_the_policy_itself_chooses_which_change_asks_the_same_people(at: At) -> None:
+    fingerprint, db = of_tool(TOOL), at.house.db
+    await db.write(lambda tx: tx.pins.first("bank", "pay", fingerprint, TOOL))
+    at.house.desk.edits = Edits(
+        db=db, judge=Judge(ApprovalDefaults()), limits=Limits(db), server=lambda _agent, _name: Bank()
+    )
+    call = make_call(server="bank", tool="pay", arguments={"to": "acme", "amount": 50}, tool_fingerprint=fingerprint)
+    rule, version = "/tools/pay/approve_if/0", Bank().policies[0].version
+    await at.house.desk.file(filing(call=call, rule=rule, policy_version=version))
+    (decoy,) = await at.planted()
+    assert json.loads(decoy.call.arguments) == {"to": "hjtl", "amount": 50}
+    assert (decoy.rule, decoy.decoy) == (rule, "to is somebody else")
