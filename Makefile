@@ -9,7 +9,7 @@ PYTEST_ARGS ?=
 # A file of tests belongs to one worker; the quick ones come last and fill the gaps.
 WORKERS ?= -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup demo check test bench conformance fix lock schemas shots clean
+.PHONY: help setup demo check test machine bench conformance fix lock schemas shots clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -48,6 +48,10 @@ schemas: .venv/dev.stamp ## Write the generated files again (JSON Schemas, OpenA
 test: .venv/dev.stamp ## Install what the tests need, and run them all
 	bash tests/install.sh
 	$(BIN)/pytest -q $(WORKERS) $(PYTEST_ARGS)
+
+RUNS ?= 5000
+machine: .venv/dev.stamp ## Try every order of acts, edits, clocks and crashes: RUNS=5000 takes half an hour
+	$(BIN)/python -m tests.properties.desk_machine.long_run --runs $(RUNS) $(MACHINE_ARGS)
 
 bench: .venv/dev.stamp ## What judging a call costs, as ratios
 	$(BIN)/python -m tests.bench.policy

@@ -1,0 +1,152 @@
+"""The machine: whatever people, agents, processes and clocks can do to requests, in every order.
+
+What an act returns is held against what is so (`authority`), in both directions: nothing is taken that must not be, and
+nothing is refused that must be taken. What it wrote is judged row by row (`judged`), and shown truly (`surfaces`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.stateful import invariant, multiple, rule
+
+from approvals.domain.model import Answer
+from approvals.testing.samples import EVE
+from tests.properties.desk_machine.answers import (
+    WHO,
+    Answers,
+)
+from tests.properties.desk_machine.around import Around
+from tests.properties.desk_machine.facts import MINUTE
+from tests.properties.desk_machine.world import (
+    AGENTS,
+    FAY,
+    GUS,
+    PEOPLE,
+    SERVERS,
+    TERMS,
+    TRUSTED_FOR,
+)
+
+
+class DeskMachine(Around):
+    """The real desk over a real database, and people who come and go."""
+
+    # Whole lives, since single steps seldom line up
+
+    @rule(
+        target=Answers.asked,
+        agent=st.sampled_from(sorted(AGENTS)),
+        number=st.integers(0, 9),
+        terms=st.sampled_from(sorted(TERMS)),
+        yes=st.permutations(WHO),
+        between=st.sampled_from(
+            ["nothing", "edit", "gone", "delegate", "wait", "crash", "deny", "late", "freeze", "pause", "hand on"]
+        ),
+        after=st.sampled_from(["settle", "late", "crash", "look"]),
+    )
+    def life(self, agent: str, number: int, terms: str, yes: list[str], between: str, after: str) -> Any:
+        request_id = self.filed(agent, SERVERS[0], number, terms, waiting=True)
+        if not request_id:
+            return multiple()
+        first, second = yes[:2]
+        self.before_the_votes(request_id, between, first, second, number)
+        for by in yes[:4]:
+            self.say(request_id, by, Answer.APPROVE)
+        self.before_the_run(request_id, between, first, second, number)
+        self.execute(request_id, desk=number % 2, settles=after == "settle")
+        if after == "late":
+            self.time_passes(6, sweeps=True)
+            self.settle()
+        elif after == "crash":
+            self.crash()
+            self.sweep()
+        self.execute(request_id, desk=0, settles=False)
+        for who in (first, second):
+            self.world.become(who, PEOPLE[who])
+        return request_id
+
+    def before_the_votes(self, request_id: str, how: str, first: str, second: str, number: int) -> None:
+        """Something comes between the question and the answers."""
+        match how:
+            case "edit":
+                self.say(request_id, first, Answer.APPROVE)
+                self.edit(request_id, second, number % 3, None)
+            case "delegate":
+                self.goes_away(first, second, 2, later=False)
+            case "late":
+                self.time_passes(14, sweeps=False)
+                self.say(request_id, first, Answer.APPROVE)
+                self.time_passes(1.1, sweeps=False)
+            case "hand on":
+                self.reassign(request_id, first, (EVE.id, GUS.id), None)
+            case _:
+                pass
+
+    def before_the_run(self, request_id: str, how: str, first: str, second: str, number: int) -> None:
+        """Something comes between the answers and the execution."""
+        match how:
+            case "gone":
+                self.person_changes(first, 1 + number % 6)
+                self.person_changes(second, 1 + number % 4)
+            case "wait":
+                self.time_passes(0.6, sweeps=True)
+            case "crash":
+                self.crash()
+            case "deny":
+                self.say(request_id, first, Answer.DENY)
+            case "freeze":
+                self.freeze("all", FAY.id)
+                self.thaw("all")
+            case "pause":
+                self.pause(self.facts.cases[request_id].agent, on=True)
+            case _:
+                pass
+
+    @rule(
+        target=Answers.asked,
+        agent=st.sampled_from(sorted(AGENTS)),
+        number=st.integers(1, 9),
+        terms=st.sampled_from(["one", "two", "both", "trusting", "trusting both", "four eyes"]),
+        by=st.permutations(WHO),
+        between=st.sampled_from(["nothing", "gone", "taken back", "over", "delegate"]),
+    )
+    def trusting(self, agent: str, number: int, terms: str, by: list[str], between: str) -> Any:
+        """Approved with a grant by all who are asked, and then the next call of its shape."""
+        request_id = self.filed(agent, SERVERS[1], number, terms, waiting=True)
+        if not request_id:
+            return multiple()
+        if between == "delegate":
+            self.goes_away(by[1], by[0], 2, later=False)
+        for one in by[:4]:
+            self.say(request_id, one, Answer.APPROVE, trust=(9, 2))
+        follower = self.filed(agent, SERVERS[1], number - 1, terms, waiting=True)
+        if between == "gone":
+            self.person_changes(by[0], 1 + number % 6)
+        elif between == "taken back":
+            self.take_back(FAY.id, number)
+        elif between == "over":
+            self.time_passes(TRUSTED_FOR / MINUTE, sweeps=False)
+        if follower:
+            self.execute(follower, desk=0, settles=True)
+        self.world.become(by[0], PEOPLE[by[0]])
+        return follower or multiple()
+
+    # What must be so after each step
+
+    @invariant()
+    def what_is_shown_is_so(self) -> None:
+        self.steps += 1
+        for request_id in dict.fromkeys(self.lately):
+            self.world.look(self.facts.cases[request_id])
+        self.lately = self.lately[:1]
+
+    def teardown(self) -> None:
+        try:
+            self.deliver()
+            for case in self.facts.cases.values():
+                self.world.look(case)
+            self.world.whole_database()
+        finally:
+            self.world.close()
