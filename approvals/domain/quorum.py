@@ -27,10 +27,11 @@ class Need:
 
 
 def may_see(person: Person, request: ApprovalRequest) -> bool:
-    """May the person see that this request exists, and its card?"""
+    """May the person see that this request exists, and its card? Whoever voted may see how it ended."""
     if person.disabled:
         return False
-    return bool(person.roles & SEE_ALL) or _is_owner(person, request) or _is_routed_to(person, request)
+    voted = any(vote.reviewer == person.id for vote in request.votes)
+    return bool(person.roles & SEE_ALL) or voted or _is_owner(person, request) or _is_routed_to(person, request)
 
 
 def may_see_in_full(person: Person, request: ApprovalRequest) -> bool:

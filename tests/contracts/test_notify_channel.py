@@ -125,7 +125,7 @@ def test_a_service_is_named_without_telling_its_address(tmp_path: Path) -> None:
     file = tmp_path / "placet.yaml"
     file.write_text("notify: ['json://user:word@localhost/in', 'json://localhost/other']\n", encoding="utf-8")
     settings = load_config(file, {})
-    around: Any = SimpleNamespace(desk=None, page=str, first=None)
+    around: Any = SimpleNamespace(desk=None, page=str, first=None, push=None)
     names = list(channels_of(settings, around).by_name)
     routes = routes_of(settings, Directory({}, {}))
     nothing: Any = None

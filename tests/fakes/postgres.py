@@ -27,13 +27,14 @@ SETTINGS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_
 
 
 SHAPE = """
-SELECT (SELECT count(*) FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
+SELECT (SELECT string_agg(version_num, ',') FROM alembic_version),
+       (SELECT count(*) FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
          WHERE relnamespace = 'public'::regnamespace),
        (SELECT count(*) FROM pg_trigger),
        (SELECT count(*) FROM pg_constraint),
        (SELECT string_agg(proname, ',') FROM pg_proc WHERE pronamespace = 'public'::regnamespace)
 """
-"""What of a database's schema a test could have changed, in numbers."""
+"""What of a database's schema a test could have changed, in numbers, and the revision it is at."""
 EMPTIED = """
 DO $$ DECLARE r record; BEGIN
   SET LOCAL session_replication_role = replica;  -- Neither triggers nor references are asked.
@@ -89,6 +90,8 @@ class Cluster:
             )
             await connection.execute(EMPTIED)
             shape = await connection.fetchrow(SHAPE)
+        except asyncpg.PostgresError:
+            shape = None
         finally:
             await connection.close()
         self._shape = self._shape or await self._template_shape()

@@ -162,6 +162,14 @@ SEEING = [
 ]
 
 
+def test_whoever_voted_sees_how_it_ended_though_it_was_handed_on_since() -> None:
+    asked = samples.request()
+    voted = replace(asked, votes=(samples.vote(asked, EVE),))
+    assert not quorum.may_see(EVE, asked)
+    assert quorum.may_see(EVE, voted)
+    assert not quorum.may_see_in_full(EVE, voted)
+
+
 @pytest.mark.parametrize(("person", "sees", "in_full", "cancels"), SEEING)
 def test_who_sees_reads_in_full_and_may_cancel(person: Person, sees: bool, in_full: bool, cancels: bool) -> None:
     asked = samples.request(owner="owner@example.com")
