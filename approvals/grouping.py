@@ -49,7 +49,7 @@ def group_of(room: Room, leader: str, own: ApprovalRequest, folding: Linked) -> 
     for one in group_card.lately_ended(requests, tx.now):
         history = tx.requests.events(one.id)
         names = {str(id): plain.visible(person.label) for id, person in room.named(one, history).items()}
-        ended.append(Telling(request=one, needs=room.needs(one), names=names, history=tuple(history)))
+        ended.append(Telling(request=one, needs=room.needs(one), names=names, history=tuple(history), now=room.tx.now))
     fold = next((fold for one in requests if (fold := likeness(one))), "")
     return group_card.make_group(requests, ended=ended, url=folding.page(fold), now=tx.now)
 

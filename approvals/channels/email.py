@@ -214,9 +214,11 @@ def _facts(card: Card) -> list[tuple[str, str]]:
         ("Why the rule asks", card.rule_reason),
         ("Goes over", "; ".join(card.over) or None),
         ("What the agent says", card.justification),
+        *(("Changed by a reviewer", one) for one in card.edits),
         ("Needs", card.needs_line if card.answers else None),
         ("Decide before", _time(card.expires_at) if card.answers else None),
         ("Result", card.result_excerpt),
+        ("As expected?", card.expected_line),
         *(("Careful", warning) for warning in card.warnings),
     ]
     return [(name, said) for name, said in facts if said]

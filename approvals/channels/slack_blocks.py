@@ -18,6 +18,7 @@ from approvals.channels.slack_buttons import Action, button_value
 from approvals.channels.slack_parts import Json
 from approvals.domain.card import Card
 from approvals.domain.model import Answer, State
+from approvals.domain.sentences import ended_word
 
 ARGUMENT_CHARACTERS, ARGUMENT_LINES = 1_800, 16
 ENDED_CHARACTERS, ENDED_LINES = 600, 8
@@ -124,6 +125,8 @@ def facts(card: Card) -> Json:
             parts.fact("Needs", parts.words(parts.cut(card.needs_line or "a reviewer", NEEDS)), *_so_far(card))
         )
         lines.append(parts.fact("Until", parts.moment(card.expires_at)))
+        if card.turns:
+            lines.append(parts.fact("Since then", parts.words(parts.cut(card.turns, STATUS))))
     return parts.rich(*lines, block_id="facts")
 
 
@@ -285,6 +288,10 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
+def _ended(card: Card) -> str:
+    return ended_word(card.state, card.cause).capitalize()
+
+
 def _state_word(card: Card) -> str:
     match card.state:
         case State.PENDING:
@@ -296,12 +303,12 @@ def _state_word(card: Card) -> str:
         case State.SUCCEEDED:
             return "✓ Done"
         case State.FAILED:
-            return "✕ Failed"
+            return f"✕ {_ended(card)}"
         case State.UNKNOWN:
-            return "? Outcome unknown"
+            return f"? {_ended(card)}"
         case State.DENIED:
             return "✕ Denied"
         case State.EXPIRED:
-            return "– Expired"
+            return f"– {_ended(card)}"
         case State.CANCELLED:
             return "– Cancelled"

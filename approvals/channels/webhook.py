@@ -144,6 +144,7 @@ def _data(card: Card) -> dict[str, Any]:
         "arguments_cut": cut,
         "hidden_values": card.hidden,
         "warnings": list(card.warnings),
+        "edits": list(card.edits),
         "created_at": _stamp(card.created_at),
         "expires_at": _stamp(card.expires_at),
         "needs": card.needs_line,

@@ -23,7 +23,7 @@ from approvals.domain.lifecycle import Record
 from approvals.domain.model import Answer, ApprovalRequest, Cause, Client, Person, PersonId, State, Vote
 from approvals.domain.quorum import Need
 from approvals.domain.redact import Redactor
-from approvals.domain.sentences import Telling, needs_line, status_line
+from approvals.domain.sentences import Telling, ended_word, needs_line, status_line, turns_line
 
 JUSTIFICATION_SHOWN = 1_000
 LINE_SHOWN = 200
@@ -104,6 +104,8 @@ class Card:
     can_be_pulled_back: bool = False
     group: Group | None = None
     folded_into: str | None = None
+    turns: str | None = None
+    """Who else was asked, who changed it and who handed it on, while it waits."""
 
     @property
     def decided(self) -> bool:
@@ -128,7 +130,7 @@ def make_card(
     shown = plain.visible_lines(plain.pretty(redactor.value(redactor.places(arguments, request.terms.redact))))
     if request.destroyed is not None:
         shown = f"({request.destroyed})"
-    telling = Telling(request=request, needs=needs, names=_names(people), history=history)
+    telling = Telling(request=request, needs=needs, names=_names(people), history=history, now=now)
     open_now = request.state is State.PENDING and now < request.expires_at
     return Card(
         request_id=request.id,
@@ -136,7 +138,7 @@ def make_card(
         revision=request.revision,
         state=request.state,
         cause=request.cause,
-        headline=_headline(request),
+        headline=_headline(request, now),
         tool=_line(request.call.tool),
         server=_line(request.call.server),
         agent=_line(request.caller.agent),
@@ -156,6 +158,7 @@ def make_card(
         needs_line=needs_line(needs),
         answers=(Answer.APPROVE, Answer.DENY) if open_now else (),
         status_line=status_line(telling),
+        turns=turns_line(telling) if open_now else None,
         result_excerpt=result_excerpt(request.outcome),
         votes=_votes(request, people),
         waiting=request.waiting,
@@ -170,6 +173,19 @@ def make_card(
         editable=_editable(request, arguments, shown) if open_now else None,
         can_be_pulled_back=runs_at(request) is not None,
     )
+
+
+def status_of(
+    request: ApprovalRequest,
+    *,
+    needs: Iterable[Need],
+    people: Mapping[PersonId, Person],
+    now: datetime,
+    history: Iterable[Record] = (),
+) -> str:
+    """What has happened to a request, as its card says it, for a surface that shows nothing else of one."""
+    history, request = hushed_ledger(request, history), hushed(request)
+    return status_line(Telling(request=request, needs=tuple(needs), names=_names(people), history=history, now=now))
 
 
 def _expected(history: Iterable[Record], names: Mapping[str, str]) -> str | None:
@@ -201,18 +217,18 @@ def _raises(request: ApprovalRequest) -> tuple[str, ...]:
     return tuple(_line(f"{one.name}: {one.to} instead of {one.most} {one.words}") for one in request.over)
 
 
-def _headline(request: ApprovalRequest) -> str:
+def _headline(request: ApprovalRequest, now: datetime) -> str:
     what = f"{_line(request.call.tool)} on {_line(request.call.server)}"
     if answered_in(request.call) is not None:
         what = f"An answer in {what}"
     match request.state:
         case State.PENDING:
-            return f"{what} asks for approval"
+            return f"{what} asks for approval" if now < request.expires_at else f"{what}: time is up"
         case State.EXECUTING:
             return f"{what} is running"
-        case State.UNKNOWN:
-            return f"{what}: outcome unknown"
-        case State.APPROVED | State.DENIED | State.EXPIRED | State.CANCELLED | State.SUCCEEDED | State.FAILED:
+        case State.UNKNOWN | State.EXPIRED | State.FAILED:
+            return f"{what}: {ended_word(request.state, request.cause)}"
+        case State.APPROVED | State.DENIED | State.CANCELLED | State.SUCCEEDED:
             return f"{what}: {request.state.value}"
 
 

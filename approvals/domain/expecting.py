@@ -27,8 +27,8 @@ class Expectation:
 
 
 def is_asked(request: ApprovalRequest) -> bool:
-    """Is there an outcome to speak of? What was never sent has none."""
-    return request.state in RAN and request.cause is not Cause.UNSENT
+    """Is there an outcome to speak of? What was never sent has none, nor what did not run as a person noted."""
+    return request.state in RAN and request.cause not in {Cause.UNSENT, Cause.RESOLVED_DID_NOT_RUN}
 
 
 def answers(history: Iterable[Record]) -> tuple[Expectation, ...]:

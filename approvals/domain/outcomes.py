@@ -6,19 +6,28 @@ No word of an agent's or a reviewer's is in it, since it goes where nobody chose
 from __future__ import annotations
 
 from approvals.domain import plain
-from approvals.domain.model import OPEN_STATES, ApprovalRequest, Cause, PersonId, State
+from approvals.domain.model import OPEN_STATES, ApprovalRequest, Cause, Ground, PersonId, State
 
 _HOW = {
     State.DENIED: "was denied by a reviewer and did not run",
     State.EXPIRED: "was not decided in time and did not run",
     State.CANCELLED: "was cancelled and did not run",
-    State.SUCCEEDED: "was approved and ran",
-    State.FAILED: "was approved, and failed",
-    State.UNKNOWN: "was approved and sent, and no answer came",
+    State.SUCCEEDED: "{allowed} and ran",
+    State.FAILED: "{allowed} and ran, and the server answered with an error",
+    State.UNKNOWN: "{allowed} and sent, and no answer came",
 }
-_EXPIRED = {
+_BECAUSE = {
     Cause.UNDELIVERED: "reached no reviewer and did not run",
-    Cause.NOT_COLLECTED: "was approved, but its agent did not come back for it, so it did not run",
+    Cause.NOT_COLLECTED: "{allowed}, but its agent did not come back for it, so it did not run",
+    Cause.UNSENT: "{allowed}, but could not be sent and did not run",
+    Cause.RESOLVED_RAN: "{allowed} and sent, and no answer came; somebody noted that it ran",
+    Cause.RESOLVED_DID_NOT_RUN: "{allowed} and sent, and no answer came; somebody noted that it did not run",
+}
+_ALLOWED = {
+    None: "was approved",
+    Ground.SILENCE: "was allowed by silence",
+    Ground.BREAK_GLASS: "was let through by break-glass",
+    Ground.GRANT: "was covered by a standing grant",
 }
 
 
@@ -39,6 +48,8 @@ def owner_to_tell(before: ApprovalRequest, after: ApprovalRequest, actor: str) -
 def line(request: ApprovalRequest, *, url: str) -> str:
     """One sentence, and the address of the page."""
     call, caller = request.call, request.caller
-    how = _EXPIRED.get(request.cause) if request.state is State.EXPIRED and request.cause else None
+    how = (_BECAUSE.get(request.cause) if request.cause else None) or _HOW[request.state]
     what = f"{plain.visible(call.tool)} on {plain.visible(call.server)}"
-    return f"{what}, which {plain.visible(caller.agent)} asked for, {how or _HOW[request.state]}.\n{url}"
+    return (
+        f"{what}, which {plain.visible(caller.agent)} asked for, {how.format(allowed=_ALLOWED[request.ground])}.\n{url}"
+    )

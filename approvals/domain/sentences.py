@@ -30,6 +30,7 @@ class Telling:
     needs: tuple[Need, ...]
     names: Mapping[str, str]
     history: tuple[Record, ...]
+    now: datetime
 
     def name(self, actor: str) -> str:
         """The name to show for an actor of the ledger or a voter."""
@@ -93,6 +94,21 @@ def _disclosed(telling: Telling) -> str:
     return f"This was a test of attention, and nothing would have run: {bad}. {verdict}"
 
 
+_ENDED = {
+    Cause.UNDELIVERED: "undelivered",
+    Cause.NOT_COLLECTED: "not collected",
+    Cause.UNSENT: "not sent",
+    Cause.RESOLVED_RAN: "ran, somebody says",
+    Cause.RESOLVED_DID_NOT_RUN: "did not run, somebody says",
+}
+
+
+def ended_word(state: State, cause: Cause | None) -> str:
+    """How it ended, in a word or two, where one state has several ends that call for different things to be done."""
+    usual = "outcome unknown" if state is State.UNKNOWN else state.value
+    return _ENDED.get(cause, usual) if cause is not None else usual
+
+
 def _about_to_run(request: ApprovalRequest) -> str:
     at, waits = runs_at(request), f"waits until {_time(request.collect_by)} for its agent"
     if at is None:
@@ -101,9 +117,18 @@ def _about_to_run(request: ApprovalRequest) -> str:
     return f"runs at {moment} unless somebody pulls it back" if request.waiting else f"{waits}, from {moment} on"
 
 
+def turns_line(telling: Telling) -> str | None:
+    """What turns a call has taken that waits: who else was asked, who changed it, who handed it on, and when."""
+    turns = _escalated(telling) + _edited(telling) + _handed_on(telling)
+    return turns.removeprefix("; ") or None
+
+
 def _waiting(telling: Telling) -> str:
     request = telling.request
-    line = f"Waiting until {_time(request.expires_at)} for {_still_needed(telling.needs)}{_escalated(telling)}"
+    missing, until = _still_needed(telling.needs), _time(request.expires_at)
+    waits = telling.now < request.expires_at
+    line = f"Waiting until {until} for {missing}" if waits else f"Time was up at {until}, without {missing}"
+    line += _escalated(telling) + _edited(telling)
     yes = _voters(telling, Answer.APPROVE)
     line += f"; approved by {', '.join(yes)}" if yes else ""
     return line + _handed_on(telling)
@@ -123,7 +148,13 @@ def _handed_on(telling: Telling) -> str:
     if row is None:
         return ""
     note = row.detail.get("note")
-    return f"; handed on by {telling.name(row.actor)}" + (f" (“{_said(str(note))}”)" if note else "")
+    return f"; handed on by {telling.name(row.actor)} at {_time(row.at)}" + (f" (“{_said(str(note))}”)" if note else "")
+
+
+def _edited(telling: Telling) -> str:
+    """Who changed the call last: what they changed is on the card beside it."""
+    row = actor_of(telling.history, Event.EDITED)
+    return "" if row is None else f"; edited by {telling.name(row.actor)} at {_time(row.at)}"
 
 
 def _escalated(telling: Telling) -> str:
@@ -149,8 +180,15 @@ def _approval(telling: Telling) -> str:
         by = _and([telling.name(one) for one in request.covered.given_by])
         return f"Covered at {_time(request.decided_at)} by grant {request.covered.grant}, given by {by}"
     if request.ground is Ground.SILENCE or not request.votes:
-        return f"Approved by nobody at {_time(request.decided_at)}: the rule lets silence allow"
-    return _decision(telling, "Approved") + _raised(telling) + _granted(telling)
+        return _by_silence(telling)
+    return _decision(telling, "Approved") + _raised(telling) + _granted(telling) + _edited(telling)
+
+
+def _by_silence(telling: Telling) -> str:
+    at, yes = _time(telling.request.decided_at), _voters(telling, Answer.APPROVE)
+    if not yes:
+        return f"Approved by nobody at {at}: the rule lets silence allow"
+    return f"Approved by {_and(yes)} and by no others until {at}: the rule lets their silence allow"
 
 
 def _by_break_glass(telling: Telling) -> str:

@@ -143,6 +143,7 @@ def _what(request: ApprovalRequest, view: View, *, full: bool) -> dict[str, Any]
 
 def _how_it_stands(request: ApprovalRequest, view: View, *, full: bool) -> dict[str, Any]:
     refused = why_not(request, view)
+    open_now = request.state is State.PENDING and view.now < request.expires_at
     return {
         "created_at": moment(request.created_at),
         "expires_at": moment(request.expires_at),
@@ -155,10 +156,10 @@ def _how_it_stands(request: ApprovalRequest, view: View, *, full: bool) -> dict[
         "may_decide": request.state is State.PENDING and refused is None,
         "why_not": refused,
         "may_cancel": request.state in {State.PENDING, State.APPROVED} and quorum.may_cancel(view.person, request),
-        "may_reassign": request.state is State.PENDING and bool(handing_on.places(request, view.person)),
-        "fold": likeness(request) if request.state is State.PENDING else None,
+        "may_reassign": open_now and bool(handing_on.places(request, view.person)),
+        "fold": likeness(request) if open_now else None,
         "snoozed_until": moment(_snoozed_until(request, view)),
-        "may_edit": request.state is State.PENDING and request.terms.edit and answered_in(request.call) is None,
+        "may_edit": open_now and request.terms.edit and answered_in(request.call) is None,
         "redacted": not full,
         "waiting": request.waiting,
         "terms": _terms(request),
@@ -168,7 +169,7 @@ def _how_it_stands(request: ApprovalRequest, view: View, *, full: bool) -> dict[
             {"limit": o.name, "max": o.most, "to": o.to, "words": text_of(o.words, full=full)} for o in request.over
         ],
         "questions": [_question(one, view, full=full) for one in request.questions],
-        "may_raise": raising.offered(request),
+        "may_raise": open_now and raising.offered(request),
         "why_no_grant": grants.why_not_offered(request),
     }
 

@@ -6,9 +6,7 @@ The same desk, checks and ledger as the console and Slack; a decision names the 
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,16 +14,14 @@ from typing import Any
 
 import click
 
-from approvals.domain import changes
-from approvals.domain.changes import Change
 from approvals.domain.fingerprint import canonical
 from approvals.domain.model import Answer, ApprovalRequest, Decision, Person, State
-from approvals.domain.plain import visible_lines
 from approvals.storage.requests import Query
 from gateway.cli.common import DENIED, EXPIRED, USAGE, config_option, fail, json_option, run, say
 from gateway.cli.requests_confirm import confirming
 from gateway.cli.requests_expected import expected
-from gateway.cli.requests_shown import get
+from gateway.cli.requests_lines import edits, page
+from gateway.cli.requests_shown import get, told_lines, told_of
 from gateway.cli.requests_shown import shown as listed
 from gateway.cli.requests_talk import ask, cancel, comment, reassign, snooze
 from gateway.cli.session import Session, as_option, opened
@@ -81,7 +77,8 @@ def list_(
             person = await session.actor(actor)
             found = await session.desk.search(query, person)
             shown = await listed(session, found, person)
-        text = "\n".join(_line(request) for request in found) or "No requests here."
+            lines = await told_lines(session, found)
+        text = "\n".join(lines) or "No requests here."
         say({"requests": shown}, text, as_json=as_json)
 
     run(job)
@@ -101,7 +98,8 @@ def show(request_id: str, actor: str | None, config: Path | None, as_json: bool)
             request = await get(session, request_id, person)
             await session.desk.saw(request, person)
             (shown,) = await listed(session, [request], person)
-        say(shown, _page(request, shown), as_json=as_json)
+            (told,) = await told_of(session, [request])
+        say(shown, page(request, shown, told=told), as_json=as_json)
 
     run(job)
 
@@ -219,7 +217,8 @@ async def _watch(session: Session, person: Person, only: str | None, until: date
             if known.get(request.id) != request.revision:
                 known[request.id] = request.revision
                 (shown,) = await listed(session, [request], person)
-                say(shown, _line(request), as_json=as_json)
+                (text,) = await told_lines(session, [request])
+                say(shown, text, as_json=as_json)
         if only and found[0].state in SETTLED:
             return _exit_code(found[0])
         await asyncio.sleep(WATCH_SECONDS)
@@ -255,40 +254,10 @@ def _decide(request_id: str, said: Said, actor: str | None, config: Path | None,
             )
             request = await confirming(session.desk, request_id, decision)
             (shown,) = await listed(session, [request], person)
-        changed = [f"  {one.words()}" for one in _edits(shown)] if said.arguments is not None else []
+        changed = [f"  {one.words()}" for one in edits(shown)] if said.arguments is not None else []
         say(shown, "\n".join([f"{request.id} is {request.state}.", *changed]), as_json=as_json)
 
     run(job)
-
-
-def _line(request: ApprovalRequest) -> str:
-    left = request.expires_at - datetime.now(UTC)
-    when = f"{_span(left)} left" if request.state is State.PENDING else f"{request.cause or ''}"
-    what = f"{request.call.server}/{request.call.tool}"
-    return f"{request.id}  {request.state:<10} {what:<32} {request.caller.agent:<20} {when}".rstrip()
-
-
-def _page(request: ApprovalRequest, shown: Mapping[str, Any]) -> str:
-    arguments = visible_lines(json.dumps(shown["arguments"], indent=2, ensure_ascii=False))
-    if request.destroyed is not None:
-        arguments = str(request.destroyed)
-    facts = {
-        "state": f"{request.state}{f' ({request.cause})' if request.cause else ''}",
-        "tool": f"{request.call.server}/{request.call.tool}  ({request.risk}, {request.severity})",
-        "agent": f"{request.caller.agent}, for {request.caller.owner or 'nobody'}",
-        "rule": f"{request.rule}  {request.rule_reason or ''}".rstrip(),
-        **{f"goes over {one['limit']}": _over(one) for one in shown["over"]},
-        "decide by": f"{request.expires_at:%Y-%m-%d %H:%M:%S} UTC",
-        "binding": request.binding,
-    }
-    lines = [request.id, *(f"  {key:<10} {value}" for key, value in facts.items())]
-    for one in shown["questions"]:
-        lines.append(f"  {one['by']} asked: {visible_lines(one['question'])}")
-        lines.append(f"  the agent says, unverified: {visible_lines(one['answer'] or '(nothing yet)')}")
-    lines += [f"  {vote['decision']:<10} by {vote['reviewer']} via {vote['via']}" for vote in shown["votes"]]
-    changed = [f"    {one.words()}" for one in _edits(shown)]
-    lines += ["  edited, from what the agent asked", *changed] if changed else []
-    return "\n".join([*lines, "  arguments", *(f"    {line}" for line in arguments.splitlines())])
 
 
 def _arguments(body: bytes) -> bytes:
@@ -301,22 +270,6 @@ def _arguments(body: bytes) -> bytes:
         return canonical(value)
     except ValueError as err:
         fail(f"The arguments have no exact form ({err}).", USAGE)
-
-
-def _edits(shown: Mapping[str, Any]) -> tuple[Change, ...]:
-    """What reviewers changed, as the person may see it."""
-    return changes.read({"changes": shown["changes"]})
-
-
-def _over(one: Mapping[str, str]) -> str:
-    return f"{one['max']} {one['words']}; raised, it would be {one['to']}"
-
-
-def _span(left: timedelta) -> str:
-    seconds = max(0, int(left.total_seconds()))
-    return (
-        f"{seconds // 60}m{seconds % 60:02d}s" if seconds < 3600 else f"{seconds // 3600}h{seconds % 3600 // 60:02d}m"
-    )
 
 
 def _exit_code(request: ApprovalRequest) -> int:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from approvals.domain.card import status_of
 from approvals.domain.model import ApprovalRequest, Person
 from approvals.domain.quorum import named_in
 from approvals.errors import NotFound
 from approvals.storage.tx import Tx
 from approvals.web.shape import view, write
+from gateway.cli.requests_lines import line
 from gateway.cli.session import Session
 
 
@@ -34,3 +36,23 @@ async def shown(session: Session, requests: list[ApprovalRequest], person: Perso
         return [json.loads(write(request, seen)) for request in requests]
 
     return await session.db.read(work)
+
+
+async def told_of(session: Session, requests: list[ApprovalRequest]) -> list[str]:
+    """What has happened to each of them, as their cards say it."""
+    return await session.db.read(lambda tx: [_told(session, tx, one) for one in requests])
+
+
+async def told_lines(session: Session, requests: list[ApprovalRequest]) -> list[str]:
+    """A line for each of them."""
+
+    def work(tx: Tx) -> list[str]:
+        return [line(one, told=_told(session, tx, one), now=tx.now) for one in requests]
+
+    return await session.db.read(work)
+
+
+def _told(session: Session, tx: Tx, request: ApprovalRequest) -> str:
+    room, history = session.desk.room(tx), tx.requests.events(request.id)
+    people = room.named(request, history)
+    return status_of(request, needs=room.needs(request), people=people, now=tx.now, history=history)

@@ -192,7 +192,9 @@ def test_the_ledger_tells_that_silence_allowed_also_after_it_ran() -> None:
     step = advance(voted.after, allowed, NOW + timedelta(minutes=15))
     done = replace(step.after, state=State.SUCCEEDED, cause=None)
     line = samples.card(done, history=(filed(asked), voted.record, step.record)).status_line
-    assert line == "Approved by nobody at 14:17 UTC: the rule lets silence allow; ran, succeeded"
+    assert line == (
+        "Approved by Ada and by no others until 14:17 UTC: the rule lets their silence allow; ran, succeeded"
+    )
 
 
 def test_a_partial_quorum_says_who_is_still_awaited() -> None:

@@ -26,7 +26,9 @@ def call(number: int, arguments: Any, **but: Any) -> ApprovalRequest:
 
 def group(*requests: ApprovalRequest) -> Group:
     ended = [
-        Telling(request=one, needs=quorum.tally(one, samples.PEOPLE), names={"bob@example.com": "Bob"}, history=())
+        Telling(
+            request=one, needs=quorum.tally(one, samples.PEOPLE), names={"bob@example.com": "Bob"}, history=(), now=NOW
+        )
         for one in lately_ended(requests, NOW)
     ]
     return make_group(requests, ended=ended, url="https://placet.example.com/?fold=fold_1", now=NOW)

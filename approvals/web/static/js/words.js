@@ -43,6 +43,7 @@ const CAUSES = {
   policy_changed: "the policy changed",
   tool_changed: "the tool changed after the request was made",
   frozen: "a freeze was put on",
+  altered: "the saved call is not the one that was approved",
   withdrawn: "the server could not wait for it any longer",
   unsent: "nothing was sent to the upstream server",
   upstream_error: "the upstream server answered with an error",

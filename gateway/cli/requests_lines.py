@@ -1,0 +1,63 @@
+"""A request as a terminal shows it: in one line, and whole. Both say who did what, and when, as every card does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from approvals.domain import changes
+from approvals.domain.changes import Change
+from approvals.domain.model import ApprovalRequest, State
+from approvals.domain.plain import visible_lines
+
+
+def line(request: ApprovalRequest, *, told: str, now: datetime) -> str:
+    """One line; `told` is what has happened to it."""
+    left = request.expires_at - now
+    if request.state is State.PENDING and left > timedelta(0):
+        told = f"{_span(left)} left; {told}"
+    what = f"{request.call.server}/{request.call.tool}"
+    return f"{request.id}  {request.state:<10} {what:<32} {request.caller.agent:<20} {told}"
+
+
+def page(request: ApprovalRequest, shown: Mapping[str, Any], *, told: str) -> str:
+    """A request whole; `told` is what has happened to it."""
+    arguments = visible_lines(json.dumps(shown["arguments"], indent=2, ensure_ascii=False))
+    if request.destroyed is not None:
+        arguments = str(request.destroyed)
+    facts = {
+        "state": f"{request.state}{f' ({request.cause})' if request.cause else ''}",
+        "status": told,
+        "tool": f"{request.call.server}/{request.call.tool}  ({request.risk}, {request.severity})",
+        "agent": f"{request.caller.agent}, for {request.caller.owner or 'nobody'}",
+        "rule": f"{request.rule}  {request.rule_reason or ''}".rstrip(),
+        **{f"goes over {one['limit']}": _over(one) for one in shown["over"]},
+        "decide by": f"{request.expires_at:%Y-%m-%d %H:%M:%S} UTC",
+        "binding": request.binding,
+    }
+    lines = [request.id, *(f"  {key:<10} {value}" for key, value in facts.items())]
+    for one in shown["questions"]:
+        lines.append(f"  {one['by']} asked: {visible_lines(one['question'])}")
+        lines.append(f"  the agent says, unverified: {visible_lines(one['answer'] or '(nothing yet)')}")
+    lines += [f"  {vote['decision']:<10} by {vote['reviewer']} via {vote['via']}" for vote in shown["votes"]]
+    changed = [f"    {one.words()}" for one in edits(shown)]
+    lines += ["  edited, from what the agent asked", *changed] if changed else []
+    return "\n".join([*lines, "  arguments", *(f"    {line}" for line in arguments.splitlines())])
+
+
+def edits(shown: Mapping[str, Any]) -> tuple[Change, ...]:
+    """What reviewers changed, as the person may see it."""
+    return changes.read({"changes": shown["changes"]})
+
+
+def _over(one: Mapping[str, str]) -> str:
+    return f"{one['max']} {one['words']}; raised, it would be {one['to']}"
+
+
+def _span(left: timedelta) -> str:
+    seconds = max(0, int(left.total_seconds()))
+    return (
+        f"{seconds // 60}m{seconds % 60:02d}s" if seconds < 3600 else f"{seconds // 3600}h{seconds % 3600 // 60:02d}m"
+    )
