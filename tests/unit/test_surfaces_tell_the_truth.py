@@ -155,6 +155,10 @@ ROWS: Mapping[str, Row] = {
         says="no answer came, and it did not run, says Bob",
         history=did(Event.RESOLVED, BOB.id, State.UNKNOWN),
     ),
+    "a test of attention": Row(
+        request=replace(ENDED["cancelled"], cause=Cause.DECOY, decoy="it pays a stranger"),
+        says="This was a test of attention, and nothing would have run: it pays a stranger. nobody answered it",
+    ),
     "destroyed": Row(request=DESTROYED, says=f"{BY_ADA}; ran, succeeded"),
 }
 every_row = pytest.mark.parametrize("row", ROWS.values(), ids=list(ROWS))
