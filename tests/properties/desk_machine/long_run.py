@@ -1,7 +1,7 @@
 """Many runs of the machine: `python -m tests.properties.desk_machine.long_run --runs 5000 --processes 2`.
 
 A process makes its runs in lots, each from a seed of its own that is printed with what became of it. What a lot finds
-is told at the end, and the others go on. The same seed and sizes find the same again, and `--shortest` shrinks it.
+is told at the end, step by step, and the others go on; `--shortest` shrinks it first.
 """
 
 from __future__ import annotations

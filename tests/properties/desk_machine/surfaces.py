@@ -114,7 +114,10 @@ def _card(facts: Facts, case: Case, card: Card) -> None:
 def _sentence(facts: Facts, case: Case, said: str) -> None:
     """Who and when, whatever became of it."""
     if case.state == "pending":
-        assert said.startswith(f"Waiting until {_time(case.deadline)} for ")
+        waits = facts.now < case.deadline
+        assert said.startswith(
+            f"Waiting until {_time(case.deadline)} for " if waits else f"Time was up at {_time(case.deadline)}"
+        )
         assert all(facts.name(who) in said for who in case.yes)
         return
     if case.state == "denied":
