@@ -31,6 +31,14 @@ from tests.properties.desk_machine.world import (
     TRUSTED_FOR,
 )
 
+ANY = st.sampled_from(sorted(TERMS))
+LIFE: dict[str, Any] = {
+    "agent": st.sampled_from(sorted(AGENTS)),
+    "number": st.integers(0, 9),
+    "yes": st.permutations(WHO),
+    "after": st.sampled_from(["settle", "late", "crash", "look"]),
+}
+
 
 class DeskMachine(Around):
     """The real desk over a real database, and people who come and go."""
@@ -38,30 +46,29 @@ class DeskMachine(Around):
     # Whole lives, since single steps seldom line up
 
     @rule(
-        target=Answers.asked,
-        agent=st.sampled_from(sorted(AGENTS)),
-        number=st.integers(0, 9),
-        terms=st.sampled_from(sorted(TERMS)),
-        yes=st.permutations(WHO),
-        between=st.sampled_from(
-            [
-                "nothing",
-                "edit",
-                "edit",
-                "gone",
-                "delegate",
-                "wait",
-                "crash",
-                "deny",
-                "late",
-                "freeze",
-                "pause",
-                "hand on",
-            ]
-        ),
-        after=st.sampled_from(["settle", "late", "crash", "look"]),
+        target=Answers.asked, **LIFE, terms=ANY, between=st.sampled_from(["nothing", "wait", "crash", "deny", "late"])
     )
-    def life(self, agent: str, number: int, terms: str, yes: list[str], between: str, after: str) -> Any:
+    def life(self, between: str, **given: Any) -> Any:
+        return self.lived(between, **given)
+
+    @rule(target=Answers.asked, **LIFE, terms=st.sampled_from(["two", "both", "four eyes of two", "trusting both"]))
+    def edited_life(self, **given: Any) -> Any:
+        return self.lived("edit", **given)
+
+    @rule(target=Answers.asked, **LIFE, terms=ANY, between=st.sampled_from(["delegate", "delegate", "hand on"]))
+    def handed_life(self, between: str, **given: Any) -> Any:
+        return self.lived(between, **given)
+
+    @rule(target=Answers.asked, **LIFE, terms=ANY)
+    def doubted_life(self, **given: Any) -> Any:
+        return self.lived("gone", **given)
+
+    @rule(target=Answers.asked, **LIFE, terms=ANY, between=st.sampled_from(["freeze", "pause"]))
+    def stopped_life(self, between: str, **given: Any) -> Any:
+        return self.lived(between, **given)
+
+    def lived(self, between: str, agent: str, number: int, terms: str, yes: list[str], after: str) -> Any:
+        """Asked, approved by those who may, run, with something in between."""
         request_id = self.filed(agent, SERVERS[0], number, terms, waiting=True)
         if not request_id:
             return multiple()
@@ -80,6 +87,7 @@ class DeskMachine(Around):
             self.crash()
             self.sweep()
         self.execute(request_id, desk=0, settles=False)
+        self.pause(agent, on=False)
         for who in (first, second):
             self.world.become(who, PEOPLE[who])
         return request_id
