@@ -99,8 +99,6 @@ def why_not(request: ApprovalRequest, decision: Decision) -> Refusal | None:
         return Invalid(field="raise", why="a changed call may go over other limits; approve it first without a raise")
     if decision.grant is not None:
         return Invalid(field="grant", why="a grant speaks for a call that was read; change the call first without one")
-    if decision.grant is not None:
-        return Invalid(field="grant", why="a changed call is another; approve it first, then grant calls like it")
     return None
 
 

@@ -101,7 +101,10 @@ def test_the_pages_stand_in_a_bar_at_the_foot_of_a_phone(screens: Screens, width
     expect(page.get_by_role("button", name="Keys")).to_be_hidden()
 
 
-@pytest.mark.parametrize(("width", "hidden"), [(390, ["Policies", "People", "Stops"]), (1280, ["Stops"])])
+@pytest.mark.parametrize(
+    ("width", "hidden"),
+    [(390, ["Policies", "People", "Stops", "Grants", "Insights"]), (1280, ["Stops", "Grants", "Insights"])],
+)
 def test_what_does_not_fit_in_the_bar_stands_under_more(screens: Screens, width: int, hidden: list[str]) -> None:
     page = settled(screens(width=width, height=760), "/history")
     page.get_by_role("button", name="More", exact=True).press("Enter")

@@ -356,7 +356,7 @@ def test_an_admin_adds_changes_and_removes_a_person(admin: RunningConsole, scree
 def test_who_stands_in_the_configuration_is_changed_there(admin: RunningConsole, screen: Screen) -> None:
     admin.fake.me = {**admin.fake.me, "id": "root@example.com"}
     page = settled(screen, "/people?id=you@example.com")
-    expect(page.locator("main").get_by_role("button")).to_have_text(["Sign-in link…"])
+    expect(page.locator("main").get_by_role("button")).to_have_text(["Sign-in link…", "Away…"])
     expect(page.locator(".facts")).to_contain_text("which is where to change it")
 
 

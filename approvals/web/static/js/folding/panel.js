@@ -256,7 +256,8 @@ async function send(panel) {
   try {
     const results = await sendMarked(panel.group, rows);
     if (!results || !panel.alive) return;
-    results.forEach((result, at) => rows[at].answered(result));
+    // The table may have been drawn anew meanwhile: the answer belongs to the row that stands there now.
+    results.forEach((result, at) => panel.rows.get(rows[at].id).answered(result));
     const done = results.filter((result) => result.status === 200).length;
     announce(`${done} recorded, ${results.length - done} not.`);
     panel.decided();
