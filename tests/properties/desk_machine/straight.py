@@ -6,6 +6,7 @@ The statements, the transactions and the chain of the audit are the real ones; t
 from __future__ import annotations
 
 import asyncio
+import atexit
 import functools
 import shutil
 import tempfile
@@ -37,7 +38,9 @@ def template() -> Path:
 @functools.cache
 def folder() -> Path:
     """Where this process keeps its databases: in memory, where the system has such a place."""
-    return Path(tempfile.mkdtemp(prefix="placet-machine-", dir=MEMORY if MEMORY.is_dir() else None))
+    made = tempfile.mkdtemp(prefix="placet-machine-", dir=MEMORY if MEMORY.is_dir() else None)
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    return Path(made)
 
 
 def fresh() -> Path:
