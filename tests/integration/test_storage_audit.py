@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from approvals.domain.audit import Act, Entry, flaws
+from approvals.domain.audit import Act, Checkpoint, Entry, flaws
 from approvals.domain.stops import LONGEST
+from approvals.notary import Notary
+from approvals.signing import Signer
 from approvals.storage.engine import Database
+from approvals.storage.tables_audit import audit, checkpoints
 from approvals.storage.tx import Tx
+from tests.fakes.keys import VAULT
+
+SIGNER = Signer(seed=b"s" * 32, salt_key=b"k" * 32)
+COLUMNS = {table.name: table.c.keys() for table in (audit, checkpoints)}
 
 
 async def whole(db: Database) -> list[Entry]:
@@ -85,3 +94,45 @@ async def test_details_can_be_destroyed_and_the_chain_still_verifies(database: D
 
 def _about(tx: Tx, request: str) -> Act:
     return Act(action="request.vetoed", actor="ada", at=tx.now, request=request, detail={"reason": f"of {request}"})
+
+
+@pytest.mark.parametrize("change", ["UPDATE checkpoints SET signature = 'x'", "DELETE FROM checkpoints"])
+async def test_signed_heads_refuse_to_be_rewritten(database: Database, change: str) -> None:
+    signed = await _signed(database)
+    with pytest.raises(DBAPIError, match="append-only"):
+        await database.write(lambda tx: tx.conn.execute(text(change)))
+    assert await database.read(lambda tx: tx.audit.last_checkpoint()) == signed
+
+
+@pytest.mark.postgres
+async def test_postgresql_refuses_to_empty_the_signed_heads_too(postgres_url: str) -> None:
+    async with Database.opened(postgres_url, VAULT) as db:
+        await _signed(db)
+        with pytest.raises(DBAPIError, match="append-only"):
+            await db.write(lambda tx: tx.conn.execute(text("TRUNCATE checkpoints")))
+
+
+async def test_whoever_comes_second_to_the_same_head_signs_nothing(database: Database) -> None:
+    signed = await _signed(database)
+    assert await database.write(lambda tx: tx.audit.sign(replace(signed, key="another"))) is False
+    assert await database.read(lambda tx: tx.audit.last_checkpoint()) == signed
+
+
+@pytest.mark.parametrize("table", ["audit", "checkpoints"])
+async def test_sqlite_replaces_no_row_by_an_insert(sqlite_url: str, table: str) -> None:
+    async with Database.opened(sqlite_url, VAULT) as db:
+        signed = await _signed(db)
+        names = COLUMNS[table]
+        values = ("'eve'" if name in {"actor", "key"} else name for name in names)
+        change = f"INSERT OR REPLACE INTO {table} ({', '.join(names)}) SELECT {', '.join(values)} FROM {table}"
+        with suppress(IntegrityError):
+            await db.write(lambda tx: tx.conn.execute(text(change)))
+        assert len(await whole(db)) == 1
+        assert await db.read(lambda tx: tx.audit.last_checkpoint()) == signed
+
+
+async def _signed(db: Database) -> Checkpoint:
+    await db.write(lambda tx: tx.did("test.act", "cli:test"))
+    signed = await Notary(db, SIGNER).sign()
+    assert signed is not None
+    return signed
