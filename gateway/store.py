@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from approvals.errors import Unreadable
-from approvals.storage import migrate
 from approvals.storage.engine import Database
 from approvals.storage.sqlite import Part
 from approvals.storage.vault import Masters, Vault
@@ -34,6 +33,8 @@ class Store:
         Raises:
             Refusal: the database cannot be opened, or there is something to seal and no keys.
         """
+        from approvals.storage import migrate  # brings Alembic: a tenth of a second that only this pays
+
         return await migrate.upgrade(self.url, self.vault())
 
     def opened(self) -> AbstractAsyncContextManager[Database]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 from collections.abc import Mapping
+from types import ModuleType
 from typing import Any
 
 import click
@@ -27,7 +29,7 @@ class LazyGroup(click.Group):
         """Import the module of one command."""
         if cmd_name not in self._table:
             return None
-        command = importlib.import_module(self._table[cmd_name][0]).command
+        command = _imported(self._table[cmd_name][0]).command
         if not isinstance(command, click.Command):
             raise TypeError(f"{self._table[cmd_name][0]}.command is not a click command")
         return command
@@ -36,3 +38,13 @@ class LazyGroup(click.Group):
         """List the commands from the table, without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in self._table.items()])
+
+
+def _imported(module: str) -> ModuleType:
+    # What modules make stays for good: looking through it for garbage, again and again, is a sixth of a start.
+    gc.disable()
+    try:
+        return importlib.import_module(module)
+    finally:
+        gc.freeze()
+        gc.enable()
