@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from approvals import executing, grouping, holding
+from approvals import executing, grouping, holding, similar
 from approvals.channels import Channel, Held, MessageRef, RetryLater, Undeliverable
 from approvals.desk import Desk
 from approvals.domain.card import Card, make_card
@@ -70,6 +70,7 @@ class _Telling:
     history: list[Record]
     now: datetime
     group: Group | None
+    earlier: str | None
     leader: MessageRow | None
 
 
@@ -197,14 +198,16 @@ class Outbox:
         if request is None:
             return None
         room = self._desk.room(tx)
-        history = tx.requests.events(request.id)
+        history, group = tx.requests.events(request.id), _group(room, row, request, self._desk.folding)
+        alone = row.follows is None and group is None
         return _Telling(
             request=request,
             needs=room.needs(request),
             people=room.named(request, history),
             history=history,
             now=tx.now,
-            group=_group(room, row, request, self._desk.folding),
+            group=group,
+            earlier=similar.on_card(tx, request, row.channel) if alone else None,
             leader=tx.messages.get(row.follows) if row.follows is not None else None,
         )
 
@@ -272,7 +275,7 @@ class Outbox:
                 now=telling.now,
                 history=telling.history,
             )
-            return replace(card, group=telling.group)
+            return replace(card, group=telling.group, earlier=telling.earlier)
 
         # Redacting a megabyte takes long enough to be felt by every held call, so it is done beside the loop.
         return await asyncio.to_thread(make) if len(telling.request.call.arguments) > LONG_ARGUMENTS else make()

@@ -215,6 +215,7 @@ def _facts(card: Card) -> list[tuple[str, str]]:
         ("Goes over", "; ".join(card.over) or None),
         ("What the agent says", card.justification),
         *(("Changed by a reviewer", one) for one in card.edits),
+        ("Calls of this tool before", card.earlier if card.answers else None),
         ("Needs", card.needs_line if card.answers else None),
         ("Decide before", _time(card.expires_at) if card.answers else None),
         ("Result", card.result_excerpt),

@@ -125,6 +125,8 @@ def facts(card: Card) -> Json:
             parts.fact("Needs", parts.words(parts.cut(card.needs_line or "a reviewer", NEEDS)), *_so_far(card))
         )
         lines.append(parts.fact("Until", parts.moment(card.expires_at)))
+        if card.earlier:
+            lines.append(parts.fact("Asked before", parts.words(parts.cut(card.earlier, STATUS))))
         if card.turns:
             lines.append(parts.fact("Since then", parts.words(parts.cut(card.turns, STATUS))))
     return parts.rich(*lines, block_id="facts")

@@ -106,6 +106,8 @@ class Card:
     folded_into: str | None = None
     turns: str | None = None
     """Who else was asked, who changed it and who handed it on, while it waits."""
+    earlier: str | None = None
+    """How calls of this tool were decided before, in numbers, while it waits (`similar.on_card`)."""
 
     @property
     def decided(self) -> bool:

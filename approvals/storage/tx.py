@@ -12,6 +12,7 @@ from approvals.storage.calls import Calls
 from approvals.storage.card_groups import CardGroups
 from approvals.storage.counters import Counters
 from approvals.storage.decoys import DecoyRows
+from approvals.storage.earlier import EarlierRows
 from approvals.storage.frame import Frame
 from approvals.storage.grants import Grants
 from approvals.storage.identities import Identities
@@ -44,6 +45,11 @@ class Tx(Frame):
     def requests(self) -> Requests:
         """Approval requests and their ledger."""
         return Requests(self)
+
+    @property
+    def earlier(self) -> EarlierRows:
+        """What was decided before about calls of a tool."""
+        return EarlierRows(self)
 
     @property
     def messages(self) -> Messages:

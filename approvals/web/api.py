@@ -43,7 +43,7 @@ Act = Callable[[WebParts, str, Visitor], Awaitable[ApprovalRequest]]
 @access(Access.PERSON)
 async def show(request: web.Request) -> web.StreamResponse:
     """One request."""
-    found = await _visible(request)
+    found = await visible(request)
     parts, visitor = request.app[PARTS], request[VISITOR]
     shaped = await _shaped(parts, visitor, found)
     await parts.desk.saw(found, visitor.person)
@@ -53,7 +53,7 @@ async def show(request: web.Request) -> web.StreamResponse:
 @access(Access.PERSON)
 async def timeline(request: web.Request) -> web.StreamResponse:
     """Everything that happened to a request."""
-    found = await _visible(request)
+    found = await visible(request)
     parts, person = request.app[PARTS], request[VISITOR].person
 
     def look(tx: Tx) -> bytes:
@@ -131,7 +131,8 @@ async def expect(request: web.Request) -> web.StreamResponse:
     )
 
 
-async def _visible(request: web.Request) -> ApprovalRequest:
+async def visible(request: web.Request) -> ApprovalRequest:
+    """The request of the path, if whoever asks may see it."""
     id_ = request.match_info["id"]
     found = None
     if _ID.fullmatch(id_):
@@ -143,7 +144,7 @@ async def _visible(request: web.Request) -> ApprovalRequest:
 
 async def act(request: web.Request, what: Act) -> web.Response:
     """Do one thing to a request this person may see, and answer with the request as it then stands."""
-    found = await _visible(request)
+    found = await visible(request)
     parts, visitor = request.app[PARTS], request[VISITOR]
     after = await _refusing(parts, visitor, what(parts, found.id, visitor))
     return answer(request, await _shaped(parts, visitor, after))

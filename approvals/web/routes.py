@@ -25,6 +25,7 @@ from approvals.web import (
     models_folds,
     models_insights,
     models_people,
+    models_similar,
     models_stops,
     models_talk,
     models_when,
@@ -33,6 +34,7 @@ from approvals.web import (
     people,
     raise_models,
     raises,
+    similar,
     stops,
     talk,
 )
@@ -64,6 +66,13 @@ API: tuple[Endpoint, ...] = (
     ),
     Endpoint(method="GET", path=ONE, handler=api.show, gives=models.RequestOut, refuses=(404,)),
     Endpoint(method="GET", path=f"{ONE}/timeline", handler=api.timeline, gives=models.TimelineOut, refuses=(404,)),
+    Endpoint(
+        method="GET",
+        path=f"{ONE}/similar",
+        handler=similar.show_similar,
+        gives=models_similar.SimilarOut,
+        refuses=(404,),
+    ),
     Endpoint(
         method="POST",
         path="/api/v1/requests/decisions",

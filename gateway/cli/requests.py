@@ -23,6 +23,7 @@ from gateway.cli.requests_expected import expected
 from gateway.cli.requests_lines import edits, page
 from gateway.cli.requests_shown import get, told_lines, told_of
 from gateway.cli.requests_shown import shown as listed
+from gateway.cli.requests_similar import before, before_lines
 from gateway.cli.requests_talk import ask, cancel, comment, reassign, snooze
 from gateway.cli.session import Session, as_option, opened
 from gateway.policy.durations import duration
@@ -99,7 +100,9 @@ def show(request_id: str, actor: str | None, config: Path | None, as_json: bool)
             await session.desk.saw(request, person)
             (shown,) = await listed(session, [request], person)
             (told,) = await told_of(session, [request])
-        say(shown, page(request, shown, told=told), as_json=as_json)
+            similar = await before(session, request, person)
+        text = "\n".join([page(request, shown, told=told), *before_lines(similar)])
+        say({**shown, "similar": similar}, text, as_json=as_json)
 
     run(job)
 

@@ -14,7 +14,7 @@ import pytest_asyncio
 from mcp import MCPError
 
 from approvals.testing.slack import Message
-from tests.acceptance.company import ADA, AUDRA, OTTO, OWNER, Company, open_company, payment
+from tests.acceptance.company import ADA, AUDRA, DAN, OTTO, OWNER, Company, open_company, payment
 from tests.acceptance.harness import PATIENCE_SECONDS
 from tests.acceptance.office import CHANNEL, actions
 
@@ -127,6 +127,35 @@ async def test_20_the_card_says_who_asks_for_whom_why_and_how_bad_it_could_be(it
         ):
             assert word in shown, word
         assert (asked["justification"], asked["arguments"]) == ("Ticket 77", payment("context"))
+        await it.ada.deny(asked, "seen")
+        await held
+
+
+@pytest.mark.must_have(20)
+async def test_20_whoever_is_asked_sees_how_calls_like_it_were_decided_before(it: Company) -> None:
+    async with it.agent() as agent, asyncio.TaskGroup() as group:
+        for amount, answer in ((3, "approve"), (900, "deny")):
+            held = group.create_task(agent.call("pay", payment("before", amount)))
+            asked = await it.ada.pending_of(to="before", amount=amount)
+            status, body = await it.ada.decide(asked, answer, reason=f"{amount} <b>it is</b>")
+            assert status == 200, body
+            await held
+        held = group.create_task(agent.call("pay", payment("before", 4)))
+        asked = await it.ada.pending_of(to="before", amount=4)
+        status, found = await it.ada.ask("GET", f"/api/v1/requests/{asked['id']}/similar")
+        assert status == 200
+        rows = [(one["verdict"], one["reason"], one["likeness"]["differs"]) for one in found["earlier"][:2]]
+        assert rows == [("denied", "900 <b>it is</b>", ["amount"]), ("approved", "3 <b>it is</b>", ["amount"])]
+        (of_to,) = (one for one in found["same"] if one["argument"] == "to")
+        assert (of_to["approved"], of_to["denied"]) == (1, 1)
+        card = str((await it.office.card(asked)).blocks)
+        assert "Asked before" in card
+        assert f"of the last {found['decided']} decided by people" in card
+        assert "it is" not in card
+        shown, _ = await it.placet.cli("requests", "show", asked["id"])
+        assert found["summary"] in shown
+        assert "denied by ada@example.com (“900 <b>it is</b>”); 1 of 2 arguments equal; differs in amount" in shown
+        assert (await it.person(DAN).ask("GET", f"/api/v1/requests/{asked['id']}/similar"))[0] == 404
         await it.ada.deny(asked, "seen")
         await held
 

@@ -79,6 +79,24 @@ async def test_every_transition_revises_the_card_in_place(post: Post) -> None:
     assert shown.card.status_line == "Approved by Ada at 14:02 UTC via the web page; ran, succeeded"
 
 
+async def test_a_card_says_how_calls_of_its_tool_were_decided_while_people_are_asked(post: Post) -> None:
+    first = await post.at.file()
+    await post.deliver()
+    await post.at.deny(first)
+    asked = await post.at.file({"quantity": 2})
+    await post.deliver()
+    await post.at.approve(asked)
+    await post.deliver()
+    of = {card.request_id: [] for card in post.slack.at(SLACK)}  # type: ignore[var-annotated]
+    for message in post.slack.messages.values():
+        of[message.card.request_id] += [card.earlier for card in message.cards]
+    assert of == {
+        first.id: ["No earlier decision of this tool.", None],
+        asked.id: ["Denied 1 of the last 1 decided by people.", None],
+    }
+    assert {card.earlier for message in post.hook.messages.values() for card in message.cards} == {None}
+
+
 async def test_what_happened_meanwhile_is_told_by_one_revision(post: Post) -> None:
     asked = await post.at.file()
     await post.deliver()
