@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from approvals import stopped
 from approvals.domain import group_card, plain
 from approvals.domain.folding import Linked, Way, likeness, way_of
 from approvals.domain.group_card import Group
@@ -51,7 +52,9 @@ def group_of(room: Room, leader: str, own: ApprovalRequest, folding: Linked) -> 
         names = {str(id): plain.visible(person.label) for id, person in room.named(one, history).items()}
         ended.append(Telling(request=one, needs=room.needs(one), names=names, history=tuple(history), now=room.tx.now))
     fold = next((fold for one in requests if (fold := likeness(one))), "")
-    return group_card.make_group(requests, ended=ended, url=folding.page(fold), now=tx.now)
+    return group_card.make_group(
+        requests, ended=ended, url=folding.page(fold), now=tx.now, stops=stopped.everything(tx)
+    )
 
 
 def _gather(tx: Tx, rows: list[Placed], start: int) -> None:

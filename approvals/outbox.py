@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from approvals import executing, grouping, holding, similar
+from approvals import executing, grouping, holding, similar, stopped
 from approvals.channels import Channel, Held, MessageRef, RetryLater, Undeliverable
 from approvals.desk import Desk
 from approvals.domain.card import Card, make_card
@@ -69,6 +69,7 @@ class _Telling:
     people: Mapping[PersonId, Person]
     history: list[Record]
     now: datetime
+    stopped: str | None
     group: Group | None
     earlier: str | None
     leader: MessageRow | None
@@ -206,6 +207,7 @@ class Outbox:
             people=room.named(request, history),
             history=history,
             now=tx.now,
+            stopped=stopped.why(tx, request),
             group=group,
             earlier=similar.on_card(tx, request, row.channel) if alone else None,
             leader=tx.messages.get(row.follows) if row.follows is not None else None,
@@ -274,6 +276,7 @@ class Outbox:
                 url=self._page(telling.request.id),
                 now=telling.now,
                 history=telling.history,
+                stopped=telling.stopped,
             )
             return replace(card, group=telling.group, earlier=telling.earlier)
 

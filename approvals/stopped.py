@@ -7,20 +7,38 @@ waiting through a freeze or a pause; it can be denied, but neither people nor si
 from __future__ import annotations
 
 from approvals.domain import schedule
+from approvals.domain.folding import IN_PLACE
 from approvals.domain.happening import Event, Happened
 from approvals.domain.model import ApprovalRequest, Cause
-from approvals.domain.stops import told
+from approvals.domain.stops import AGENT, SERVER, Pause, Stop, Stops, told
 from approvals.storage.tx import Tx
 
 
 def why(tx: Tx, request: ApprovalRequest) -> str | None:
     """Why the call of a request may not be let run now, as a clause; None if it may."""
+    stop = _stop_of(tx, request)
+    return None if stop is None else told(stop)
+
+
+def everything(tx: Tx) -> Stops:
+    """All that is stopped now, for whoever shows many requests."""
+    return Stops(freezes=tuple(tx.switches.in_force(tx.now)), paused=tx.agents.paused())
+
+
+def repaint(tx: Tx, scope: str) -> None:
+    """Ask for the cards of what waits under a scope anew, since what they offer has changed."""
+    agent = scope.removeprefix(AGENT) if scope.startswith(AGENT) else None
+    server = scope.removeprefix(SERVER) if scope.startswith(SERVER) else None
+    tx.card_groups.redraw(IN_PLACE, agent=agent, server=server)
+
+
+def _stop_of(tx: Tx, request: ApprovalRequest) -> Stop | None:
     agent, server = request.caller.agent, request.call.server
     freeze = tx.switches.freeze_of(agent=agent, server=server)
     if freeze is not None:
-        return told(freeze)
+        return freeze
     row = tx.agents.get(agent)
-    return f"the agent {agent} is paused" if row is not None and row.paused_at is not None else None
+    return Pause(agent=agent, at=row.paused_at) if row is not None and row.paused_at is not None else None
 
 
 def due(tx: Tx, request: ApprovalRequest) -> Happened | None:

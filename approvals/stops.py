@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from approvals import stopped
 from approvals.acting import Actor, permit
 from approvals.deciding import words
 from approvals.desk import Desk
@@ -76,6 +77,7 @@ class Stops:
             self._check(tx, scope)
             freeze = tx.switches.freeze(scope, reason=why, by=actor.id, at=tx.now, until=tx.now + lasts, via=actor.via)
             ended = _end_approved(room, freeze)
+            stopped.repaint(tx, scope)
             self._tell(tx, alerting.frozen(freeze, ended=ended, url=self._around.url))
             return freeze, ended
 
@@ -137,6 +139,7 @@ class Stops:
     def _over(self, tx: Tx, freeze: Freeze) -> None:
         # A yes that crossed with the beginning of the freeze was not found then, and must not run now.
         _end_approved(self._desk.room(tx), freeze)
+        stopped.repaint(tx, freeze.scope)
         self._tell(tx, alerting.thawed(freeze, url=self._around.url))
 
     def _tell(self, tx: Tx, text: str) -> None:

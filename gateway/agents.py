@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from approvals import tokens
+from approvals import stopped, tokens
 from approvals.acting import Actor, permit
 from approvals.desk import Desk
 from approvals.domain.happening import Event, Happened
 from approvals.domain.model import Cause, PersonId, State
+from approvals.domain.stops import scope_of
 from approvals.errors import Invalid, NotFound
 from approvals.room import Room
 from approvals.stops import end_every
@@ -134,6 +135,7 @@ class Agents:
             self._permit(tx, actor, "pause agents")
             if _existing(tx, name).paused_at is None:
                 tx.agents.pause(name, tx.now)
+                stopped.repaint(tx, scope_of(agent=name))
                 _note(tx, "agent.paused", name, actor)
 
         await self.desk.db.write(work)
@@ -149,6 +151,7 @@ class Agents:
             self._permit(tx, actor, "resume agents")
             if _existing(tx, name).paused_at is not None:
                 tx.agents.resume(name)
+                stopped.repaint(tx, scope_of(agent=name))
                 _note(tx, "agent.resumed", name, actor)
 
         await self.desk.db.write(work)

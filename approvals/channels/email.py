@@ -217,6 +217,7 @@ def _facts(card: Card) -> list[tuple[str, str]]:
         *(("Changed by a reviewer", one) for one in card.edits),
         ("Calls of this tool before", card.earlier if card.answers else None),
         ("Needs", card.needs_line if card.answers else None),
+        ("Cannot be approved now", card.stopped),
         ("Decide before", _time(card.expires_at) if card.answers else None),
         ("Result", card.result_excerpt),
         ("As expected?", card.expected_line),

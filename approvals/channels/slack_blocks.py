@@ -51,6 +51,7 @@ def draw(card: Card) -> Drawing:
     if card.decided:
         blocks.append(status(card))
     blocks.append(facts(card))
+    blocks += stopped(card)
     blocks += said_by_agent(card, limit=JUSTIFICATION)
     blocks += talked(card)
     blocks += warnings(card, most=WARNINGS, limit=WARNING)
@@ -136,6 +137,14 @@ def status(card: Card) -> Json:
     """What has happened, naming who and when."""
     said = parts.line(parts.words(parts.cut(card.status_line, STATUS), "bold"))
     return parts.rich(said, parts.line(parts.link(card.url, "Open the call")), block_id="status")
+
+
+def stopped(card: Card) -> list[Json]:
+    """What keeps the call from being approved now, and what can be done all the same."""
+    if card.stopped is None:
+        return []
+    said = f"{card.stopped}. It cannot be approved until that ends; it can be denied."
+    return [parts.rich(parts.fact("Stopped", parts.words(parts.cut(said, STATUS))), block_id="stopped")]
 
 
 def talked(card: Card) -> list[Json]:
@@ -269,15 +278,17 @@ def _buttons(card: Card) -> Json:
     if where is Reach.PAGE:
         page = parts.link_button(Action.OPEN, "Read and decide on the page", card.url, style="primary")
         return parts.actions(page, buttons.deny_button(card), view, buttons.menu(card), block_id="answers")
-    approve = buttons.approve_button(card)
+    approve = [buttons.approve_button(card)]
     if where is Reach.FULL_CALL:
-        approve = parts.button(Action.APPROVE, "Approve…", value=button_value(card), style="primary")
+        approve = [parts.button(Action.APPROVE, "Approve…", value=button_value(card), style="primary")]
+    if Answer.APPROVE not in card.answers:
+        approve = []
     page = parts.link_button(Action.OPEN, "Open the page", card.url)
     raises = [buttons.raise_button(card)] if card.raises and where is Reach.CARD else []
     trust = [buttons.trust_button(card)] if card.trustable and where is Reach.CARD else []
     edit = buttons.edit_button(card)
     return parts.actions(
-        approve, *raises, *trust, buttons.deny_button(card), *edit, view, page, buttons.menu(card), block_id="answers"
+        *approve, *raises, *trust, buttons.deny_button(card), *edit, view, page, buttons.menu(card), block_id="answers"
     )
 
 

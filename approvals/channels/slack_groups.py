@@ -55,7 +55,11 @@ def review(card: Card, group: Group, rows: Sequence[GroupRow], *, others: int) -
     deny_only = card.risk == "destructive"
     blocks = [parts.section(_opening(card, group, others, deny_only=deny_only), block_id="what"), *_common(group)]
     blocks += [_row(group, at, row, deny_only=deny_only) for at, row in enumerate(rows, 1)]
-    rest = [("deny", "Deny them")] if deny_only else [("approve", "Approve them"), ("deny", "Deny them")]
+    rest = (
+        [("deny", "Deny them")]
+        if deny_only or all(row.stopped for row in rows)
+        else [("approve", "Approve them"), ("deny", "Deny them")]
+    )
     blocks.append(
         _choice(REST, "The calls above that have no answer of their own", rest, hint="Nothing: they wait on.")
     )
@@ -110,6 +114,9 @@ def _facts(card: Card, group: Group) -> Json:
     if agents:
         lines.append(parts.fact("Agents", parts.words(parts.cut(", ".join(agents), FACT))))
         lines.append(parts.fact("First ends", parts.moment(min(row.expires_at for row in group.rows))))
+    if stops := dict.fromkeys(row.stopped for row in group.rows if row.stopped is not None):
+        said = f"{'; '.join(stops)}. What that stops cannot be approved until it ends."
+        lines.append(parts.fact("Stopped", parts.words(parts.cut(said, LABEL))))
     if group.over:
         lines.append(parts.fact("So far", parts.words(f"{_calls(group.over)} no longer waiting")))
     return parts.rich(*lines, block_id="facts")
@@ -159,10 +166,13 @@ def _row(group: Group, at: int, row: GroupRow, *, deny_only: bool) -> Json:
     facts = [f"{name} {text}" for name, text in zip(group.columns, row.cells, strict=True)]
     label = parts.cut(f"{at}. {' · '.join([*facts, row.agent])}", LABEL)
     readable = can_approve(group, row) and len(group.common) <= COMMON_SHOWN and not label.endswith("…")
-    options = [("deny", "Deny")] if deny_only or not readable else [("approve", "Approve"), ("deny", "Deny")]
+    is_denied_only = deny_only or not readable or row.stopped is not None
+    options = [("deny", "Deny")] if is_denied_only else [("approve", "Approve"), ("deny", "Deny")]
     hint = f"says, unverified: {row.says}" if row.says else ""
     if not readable:
         hint = "Not all of it fits here: approve it on the page. " + hint
+    if row.stopped is not None:
+        hint = f"{row.stopped}: it cannot be approved until that ends. {hint}"
     return _choice(f"{row.request_id} {row.binding}", label, options, hint=hint)
 
 

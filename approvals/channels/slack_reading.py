@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from approvals import grouping
+from approvals import grouping, stopped
 from approvals.channels.slack_views import LISTED
 from approvals.desk import Desk
 from approvals.domain import quorum
@@ -126,5 +126,6 @@ class Reading:
             url=self._page(request.id),
             now=tx.now,
             history=history,
+            stopped=stopped.why(tx, request),
         )
         return replace(card, group=next(filter(None, leads), None))

@@ -17,6 +17,7 @@ from approvals.channels import slack_parts as parts
 from approvals.channels.slack_buttons import Action
 from approvals.channels.slack_parts import Json
 from approvals.domain.card import Card
+from approvals.domain.model import Answer
 
 FULL_CALL, DENY, EDIT, NOTICE, HOME = "full_call", "deny", "edit", "notice", "home"
 CONFIRM, CONFIRM_RAISE, CONFIRM_TRUST, UNEXPECTED = "confirm", "confirm_raise", "confirm_trust", "unexpected"
@@ -86,7 +87,7 @@ def full_call(card: Card, page: int = 0, *, note: str | None = None) -> Json:
         text = f"Slack cannot show the last {missing:,} characters. Read and decide this call on the page."
         body.append(parts.section(text, block_id="rest"))
     body += _turning(page, len(shown))
-    decides = last and whole and not card.decided
+    decides = last and whole and Answer.APPROVE in card.answers
     body += _answers(card, decides=decides)
     metadata = Kept(request_id=card.request_id, binding=card.binding, page=page, decides=decides).text()
     return parts.modal("Full call", body, callback_id=FULL_CALL, metadata=metadata)
@@ -234,6 +235,7 @@ def _opening(card: Card) -> list[Json]:
     return [
         *top,
         blocks.facts(card),
+        *blocks.stopped(card),
         *blocks.said_by_agent(card, limit=3_000),
         *blocks.warnings(card, most=40, limit=1_000),
         *blocks.edits(card),

@@ -162,6 +162,7 @@ def _data(card: Card) -> dict[str, Any]:
             for vote in card.votes
         ],
         "answers": [answer.value for answer in card.answers],
+        "stopped": card.stopped,
         "url": card.url,
     }
 

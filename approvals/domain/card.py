@@ -26,7 +26,7 @@ from approvals.domain.redact import Redactor
 from approvals.domain.sentences import Telling, ended_word, needs_line, status_line, turns_line
 
 JUSTIFICATION_SHOWN = 1_000
-LINE_SHOWN = 200
+LINE_SHOWN, STOP_SHOWN = 200, 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +104,8 @@ class Card:
     can_be_pulled_back: bool = False
     group: Group | None = None
     folded_into: str | None = None
+    stopped: str | None = None
+    """What keeps the call from being approved now: it can only be denied."""
     turns: str | None = None
     """Who else was asked, who changed it and who handed it on, while it waits."""
     earlier: str | None = None
@@ -123,8 +125,12 @@ def make_card(
     url: str,
     now: datetime,
     history: Iterable[Record] = (),
+    stopped: str | None = None,
 ) -> Card:
-    """The card of a request as it is now; its ledger adds who took it back and when it ended."""
+    """The card of a request as it is now; its ledger adds who took it back and when it ended.
+
+    `stopped` says what keeps calls like it from running, as a clause.
+    """
     needs, history = tuple(needs), hushed_ledger(request, history)
     request = hushed(request)
     redactor = Redactor()
@@ -134,6 +140,7 @@ def make_card(
         shown = f"({request.destroyed})"
     telling = Telling(request=request, needs=needs, names=_names(people), history=history, now=now)
     open_now = request.state is State.PENDING and now < request.expires_at
+    approvable = open_now and stopped is None
     return Card(
         request_id=request.id,
         binding=request.binding,
@@ -158,7 +165,8 @@ def make_card(
         created_at=request.created_at,
         expires_at=request.expires_at,
         needs_line=needs_line(needs),
-        answers=(Answer.APPROVE, Answer.DENY) if open_now else (),
+        answers=_answers(stopped) if open_now else (),
+        stopped=_line(stopped, STOP_SHOWN) if open_now and stopped else None,
         status_line=status_line(telling),
         turns=turns_line(telling) if open_now else None,
         result_excerpt=result_excerpt(request.outcome),
@@ -166,13 +174,13 @@ def make_card(
         waiting=request.waiting,
         url=url,
         over=tuple(_line(f"{one.name}: {one.most} {one.words}") for one in request.over),
-        raises=_raises(request) if open_now else (),
-        trustable=open_now and grants.why_not_offered(request) is None,
+        raises=_raises(request) if approvable else (),
+        trustable=approvable and grants.why_not_offered(request) is None,
         questions=_questions(request, people),
         asks_expected=expecting.is_asked(request),
         expected_line=_expected(history, _names(people)),
         edits=_edits(request, arguments),
-        editable=_editable(request, arguments, shown) if open_now else None,
+        editable=_editable(request, arguments, shown) if approvable else None,
         can_be_pulled_back=runs_at(request) is not None,
     )
 
@@ -188,6 +196,10 @@ def status_of(
     """What has happened to a request, as its card says it, for a surface that shows nothing else of one."""
     history, request = hushed_ledger(request, history), hushed(request)
     return status_line(Telling(request=request, needs=tuple(needs), names=_names(people), history=history, now=now))
+
+
+def _answers(stopped: str | None) -> tuple[Answer, ...]:
+    return (Answer.APPROVE, Answer.DENY) if stopped is None else (Answer.DENY,)
 
 
 def _expected(history: Iterable[Record], names: Mapping[str, str]) -> str | None:

@@ -65,10 +65,14 @@ class Way(StrEnum):
     """One line each time their number doubles."""
 
 
+IN_PLACE = frozenset({"slack"})
+"""Channels that bring a card up to date where it is."""
+
+
 def way_of(channel: str) -> Way | None:
     """How a channel folds; None: each request is told by itself, as programs want it (webhooks)."""
     kind = channel.partition(":")[0]
-    return {"slack": Way.IN_PLACE, "email": Way.BY_NUMBER, "notify": Way.BY_NUMBER}.get(kind)
+    return {**dict.fromkeys(IN_PLACE, Way.IN_PLACE), "email": Way.BY_NUMBER, "notify": Way.BY_NUMBER}.get(kind)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,15 +16,17 @@ from approvals.domain.hushing import hushed, hushed_ledger
 from approvals.domain.model import ApprovalRequest, State
 from approvals.domain.redact import Redactor, redact_text
 from approvals.domain.sentences import Telling, status_line
+from approvals.domain.stops import NO_STOPS, Stop, Stops, told
 
 ROWS, COLUMNS = 30, 8
-CELL, COMMON, NAME, SAYS = 60, 200, 60, 150
+CELL, COMMON, NAME, SAYS, STOP = 60, 200, 60, 150, 300
 ENDED_SHOWN = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupRow:
-    """One call. `whole`: its cells, and what it has in common with the others, are shown uncut."""
+    """One call. `whole`: its cells, and what it has in common with the others, are shown uncut. `stopped`: what
+    keeps it from being approved now."""
 
     request_id: str
     binding: str
@@ -33,6 +35,7 @@ class GroupRow:
     whole: bool
     says: str | None
     expires_at: datetime
+    stopped: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +59,9 @@ class Group:
         return len(self.rows) + self.more
 
 
-def make_group(requests: Sequence[ApprovalRequest], *, ended: Iterable[Telling], url: str, now: datetime) -> Group:
+def make_group(
+    requests: Sequence[ApprovalRequest], *, ended: Iterable[Telling], url: str, now: datetime, stops: Stops = NO_STOPS
+) -> Group:
     """The group of these requests as it is now; `ended` are the last of those that have ended."""
     waiting = sorted((one for one in requests if _waits(one, now)), key=lambda one: (one.created_at, one.id))
     shown, redactor = waiting[:ROWS], Redactor()
@@ -67,7 +72,10 @@ def make_group(requests: Sequence[ApprovalRequest], *, ended: Iterable[Telling],
     return Group(
         common=tuple((path, text) for path, text, _ in common),
         columns=tuple(_name(path) for path in table.columns),
-        rows=tuple(_row(one, cells, whole=whole) for one, cells in zip(shown, table.rows, strict=True)),
+        rows=tuple(
+            _row(one, cells, whole=whole, stop=stops.of(agent=one.caller.agent, server=one.call.server, now=now))
+            for one, cells in zip(shown, table.rows, strict=True)
+        ),
         more=len(waiting) - len(shown),
         over=len(requests) - len(waiting),
         ended=tuple(_ended(one) for one in ended),
@@ -87,7 +95,7 @@ def _waits(request: ApprovalRequest, now: datetime) -> bool:
     return request.state is State.PENDING and now < request.expires_at
 
 
-def _row(request: ApprovalRequest, values: tuple[object, ...], *, whole: bool) -> GroupRow:
+def _row(request: ApprovalRequest, values: tuple[object, ...], *, whole: bool, stop: Stop | None) -> GroupRow:
     request = hushed(request)
     cells = [folding.cell(value, CELL) for value in values]
     said = request.justification
@@ -100,6 +108,7 @@ def _row(request: ApprovalRequest, values: tuple[object, ...], *, whole: bool) -
         whole=whole and all(all_of_it for _, all_of_it in cells),
         says=says,
         expires_at=request.expires_at,
+        stopped=None if stop is None else plain.shorten(plain.visible(redact_text(told(stop))), STOP),
     )
 
 

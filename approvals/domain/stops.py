@@ -7,8 +7,8 @@ still looks. Who may stop things, and what stopping does, is not here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from approvals.domain.plain import clock_time, visible
@@ -37,13 +37,32 @@ class Freeze:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pause:
-    """An agent whose calls are refused until somebody resumes it."""
+    """An agent whose calls are refused until somebody resumes it. `at`: since when, where that is known."""
 
     agent: str
+    at: datetime | None = None
 
 
 Stop = Freeze | Pause
 """Why the calls of an agent to a server are not let through now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stops:
+    """Everything that is stopped: the freezes, and since when agents are paused."""
+
+    freezes: tuple[Freeze, ...] = ()
+    paused: Mapping[str, datetime] = field(default_factory=dict)
+
+    def of(self, *, agent: str, server: str, now: datetime) -> Stop | None:
+        """What an agent's calls to a server meet; a freeze comes before a pause."""
+        freeze = freeze_of(self.freezes, agent=agent, server=server, now=now)
+        if freeze is not None:
+            return freeze
+        return Pause(agent=agent, at=self.paused[agent]) if agent in self.paused else None
+
+
+NO_STOPS = Stops()
 
 
 def scope_of(*, agent: str | None = None, server: str | None = None) -> str:
@@ -70,10 +89,12 @@ def named(scope: str) -> str:
     return f"{kind} {name}" if name else "every agent"
 
 
-def told(freeze: Freeze) -> str:
-    """A freeze as a clause for people: who, what, until when, why."""
-    ends = clock_time(freeze.until)
-    return f"{freeze.by} has frozen {named(freeze.scope)} until {ends} (“{visible(freeze.reason)}”)"
+def told(stop: Stop) -> str:
+    """A stop as a clause for people: who, what, until when, why."""
+    if isinstance(stop, Pause):
+        return f"the agent {stop.agent} is paused"
+    ends = clock_time(stop.until)
+    return f"{stop.by} has frozen {named(stop.scope)} until {ends} (“{visible(stop.reason)}”)"
 
 
 def freeze_of(freezes: Iterable[Freeze], *, agent: str, server: str, now: datetime) -> Freeze | None:

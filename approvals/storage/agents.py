@@ -88,6 +88,11 @@ class Agents(Group):
         """Every agent, by name."""
         return [_agent(row) for row in self._run(select(agents).order_by(agents.c.name).limit(MAX_AGENTS))]
 
+    def paused(self) -> dict[str, datetime]:
+        """The agents that are paused, and since when."""
+        held = select(agents.c.name, agents.c.paused_at).where(agents.c.paused_at.is_not(None)).limit(MAX_AGENTS)
+        return {row.name: row.paused_at for row in self._run(held)}
+
     def pause(self, name: str, at: datetime) -> bool:
         """Refuse the agent's calls until it is resumed. False: there is no such agent."""
         return self._set(name, paused_at=at)

@@ -6,7 +6,7 @@ them, so that one that comes while the leader is being sent is not lost.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -74,6 +74,20 @@ class CardGroups(Group):
             "state": "queued",
         }
         self._run(update(messages).where(messages.c.id == leader, messages.c.state != "dead").values(values))
+
+    def redraw(self, channels: Collection[str], *, agent: str | None, server: str | None) -> None:
+        """Ask for the cards anew that show what waits of an agent or to a server (None: of any)"""
+        of = [] if agent is None else [requests.c.agent == agent]
+        of += [] if server is None else [requests.c.server == server]
+        shown = func.coalesce(messages.c.follows, messages.c.id)
+        waiting = select(shown).join(requests, requests.c.id == messages.c.request_id).where(_PENDING, *of)
+        anew = {
+            "round": func.coalesce(messages.c.round, 0) + 1,
+            "next_at": case((IS_QUEUED, messages.c.next_at), else_=self._tx.now),
+            "state": "queued",
+        }
+        theirs = (messages.c.channel.in_(sorted(channels)), messages.c.state != "dead")
+        self._run(update(messages).where(messages.c.id.in_(waiting), *theirs).values(anew))
 
     def taken_back(self, id: str) -> None:
         """A card that follows is no longer shown by itself."""

@@ -99,7 +99,13 @@ def vote(of: ApprovalRequest, by: Person, answer: Answer = Answer.APPROVE, **cha
     return replace(made, **changes)
 
 
-def card(of: ApprovalRequest | None = None, *, history: tuple[Record, ...] = (), now: datetime = NOW) -> Card:
+def card(
+    of: ApprovalRequest | None = None,
+    *,
+    history: tuple[Record, ...] = (),
+    now: datetime = NOW,
+    stopped: str | None = None,
+) -> Card:
     """The card of a request, as the outbox would make it."""
     shown = of or request()
     return make_card(
@@ -109,4 +115,5 @@ def card(of: ApprovalRequest | None = None, *, history: tuple[Record, ...] = (),
         url=f"https://placet.example.com/requests/{shown.id}",
         now=now,
         history=history,
+        stopped=stopped,
     )

@@ -24,7 +24,7 @@ from approvals.web.api import step_for
 from approvals.web.models import MAX_BULK
 from approvals.web.parts import PARTS, WebParts
 from approvals.web.sessions import VISITOR, Visitor
-from approvals.web.shape import View, answer, dumps, moment, needed, text_of, view, why_not
+from approvals.web.shape import View, answer, dumps, may_approve, moment, needed, stop_of, text_of, view, why_not
 
 ROWS_MOST = MAX_BULK
 """What can be decided at once; the oldest come first."""
@@ -109,6 +109,8 @@ def _row(request: ApprovalRequest, cells: tuple[Any, ...], seen_by: View) -> dic
         "needs": [needed(need) for need in quorum.tally(request, seen_by.people)],
         "waiting": request.waiting,
         "may_decide": request.state is State.PENDING and refused is None,
+        "may_approve": may_approve(request, seen_by),
         "why_not": refused,
+        "stopped": stop_of(request, seen_by),
         "cells": [None if value is ABSENT else {"value": value} for value in cells],
     }

@@ -14,6 +14,7 @@ from pydantic import ConfigDict, Field
 from approvals.web.bodies import Length, Model, PeoplesNote, Reason, RequestIdText, StateName, Time, Words
 from approvals.web.grant_models import CoveredOut, GrantIn, GrantOut
 from approvals.web.models_insights import ConfirmOut, ExpectationOut
+from approvals.web.models_stops import StopOut
 from approvals.web.models_talk import CommentOut, QuestionOut
 from approvals.web.models_when import AwayOut
 from approvals.web.raise_models import OverrunOut, RaiseOut
@@ -240,7 +241,13 @@ class RequestOut(Model):
     needs: list[NeedOut]
     votes: list[VoteOut]
     may_decide: bool
+    may_approve: bool = Field(
+        description="False where `may_decide` is, and while its call is stopped: then only a denial counts."
+    )
     why_not: str | None
+    stopped: StopOut | None = Field(
+        description="The freeze or pause that keeps it from being approved, while it waits."
+    )
     may_cancel: bool
     may_reassign: bool
     snoozed_until: Time | None = Field(description="Until then it is hidden from the queue of whoever asks.")

@@ -9,6 +9,7 @@ from pydantic import Field
 from approvals.web.bodies import Model, Time
 from approvals.web.models import NeedOut
 from approvals.web.models_insights import ConfirmOut
+from approvals.web.models_stops import StopOut
 
 
 class CommonOut(Model):
@@ -39,7 +40,9 @@ class FoldRowOut(Model):
     needs: list[NeedOut]
     waiting: bool
     may_decide: bool
+    may_approve: bool
     why_not: str | None
+    stopped: StopOut | None
     cells: list[CellOut | None]
 
 

@@ -34,6 +34,18 @@ class FreezeOut(Model):
     ended_by: str | None
 
 
+class StopOut(Model):
+    """What keeps a waiting call from being approved: a freeze, or a pause of its agent (then without a name)."""
+
+    kind: Literal["freeze", "pause"]
+    scope: str
+    by: str | None
+    name: str | None
+    reason: str | None
+    at: Time | None
+    until: Time | None
+
+
 class FreezesOut(Model):
     """What is frozen now, the oldest first, and the last freezes, the newest first."""
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from aiohttp import web
 
+from approvals import stopped
 from approvals.directory import Directory
 from approvals.domain import escalating, grants, handing_on, quorum, raising, redact, shapes
 from approvals.domain.answered import answered_in
@@ -27,6 +28,7 @@ from approvals.domain.grants import Covered
 from approvals.domain.hushing import hushed
 from approvals.domain.model import ApprovalRequest, Outcome, Person, PersonId, Question, State, Vote
 from approvals.domain.snoozing import Snooze
+from approvals.domain.stops import NO_STOPS, Pause, Stop, Stops, scope_of
 from approvals.domain.terms import Steps
 from approvals.storage.tx import Tx
 
@@ -37,12 +39,14 @@ class Raw(bytes):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """For whom an answer is written, when, the people it names, and what that person has put out of their sight."""
+    """For whom an answer is written, when, the people it names, what that person has put out of their sight, and what
+    is stopped."""
 
     person: Person
     people: Mapping[PersonId, Person]
     now: datetime
     snoozed: Mapping[str, Snooze] = field(default_factory=dict)
+    stops: Stops = NO_STOPS
 
     def name(self, actor: str) -> str:
         """The name to show for a person's address, or the actor as it stands."""
@@ -54,9 +58,11 @@ def view(
     tx: Tx, directory: Directory, person: Person, ids: Iterable[str], *, snoozed: Mapping[str, Snooze] | None = None
 ) -> View:
     """A view that knows the people of these addresses; what is no address is passed over."""
+    stops = stopped.everything(tx)
+    ids = (*ids, *(one.by for one in stops.freezes))
     found = (directory.person(tx, one) for one in dict.fromkeys(ids) if "@" in one)
     people = {one.id: one for one in found if one is not None}
-    return View(person=person, people=people, now=tx.now, snoozed=snoozed or {})
+    return View(person=person, people=people, now=tx.now, snoozed=snoozed or {}, stops=stops)
 
 
 def write(request: ApprovalRequest, view: View, more: Mapping[str, Any] | None = None) -> Raw:
@@ -154,7 +160,9 @@ def _how_it_stands(request: ApprovalRequest, view: View, *, full: bool) -> dict[
         "needs": [needed(need) for need in quorum.tally(request, view.people)],
         "votes": [_vote(vote, view, full=full) for vote in request.votes],
         "may_decide": request.state is State.PENDING and refused is None,
+        "may_approve": may_approve(request, view),
         "why_not": refused,
+        "stopped": stop_of(request, view),
         "may_cancel": request.state in {State.PENDING, State.APPROVED} and quorum.may_cancel(view.person, request),
         "may_reassign": open_now and bool(handing_on.places(request, view.person)),
         "fold": likeness(request) if open_now else None,
@@ -181,6 +189,35 @@ def why_not(request: ApprovalRequest, view: View) -> str | None:
     if view.now >= request.expires_at:
         return "its time has run out"
     return quorum.why_not(view.person, request)
+
+
+def may_approve(request: ApprovalRequest, view: View) -> bool:
+    """Would this person's approval be taken now? What is stopped can only be denied."""
+    return request.state is State.PENDING and why_not(request, view) is None and _stop(request, view) is None
+
+
+def stop_of(request: ApprovalRequest, view: View) -> dict[str, Any] | None:
+    """What keeps a request that waits from being approved by anybody now."""
+    stop = _stop(request, view)
+    if request.state is not State.PENDING or stop is None:
+        return None
+    if isinstance(stop, Pause):
+        scope, by, reason, until = scope_of(agent=stop.agent), None, None, None
+    else:
+        scope, by, reason, until = stop.scope, stop.by, stop.reason, stop.until
+    return {
+        "kind": "pause" if isinstance(stop, Pause) else "freeze",
+        "scope": scope,
+        "by": by,
+        "name": None if by is None else view.name(by),
+        "reason": reason,
+        "at": moment(stop.at),
+        "until": moment(until),
+    }
+
+
+def _stop(request: ApprovalRequest, view: View) -> Stop | None:
+    return view.stops.of(agent=request.caller.agent, server=request.call.server, now=view.now)
 
 
 def _snoozed_until(request: ApprovalRequest, view: View) -> datetime | None:

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from approvals.domain import changes
+from approvals.domain import changes, stops
 from approvals.domain.changes import Change
 from approvals.domain.model import ApprovalRequest, State
-from approvals.domain.plain import visible_lines
+from approvals.domain.plain import visible, visible_lines
 
 
 def line(request: ApprovalRequest, *, told: str, now: datetime) -> str:
@@ -33,6 +33,7 @@ def page(request: ApprovalRequest, shown: Mapping[str, Any], *, told: str) -> st
         "tool": f"{request.call.server}/{request.call.tool}  ({request.risk}, {request.severity})",
         "agent": f"{request.caller.agent}, for {request.caller.owner or 'nobody'}",
         "rule": f"{request.rule}  {request.rule_reason or ''}".rstrip(),
+        **({"stopped": _stopped(shown["stopped"])} if shown["stopped"] else {}),
         **{f"goes over {one['limit']}": _over(one) for one in shown["over"]},
         "decide by": f"{request.expires_at:%Y-%m-%d %H:%M:%S} UTC",
         "binding": request.binding,
@@ -50,6 +51,13 @@ def page(request: ApprovalRequest, shown: Mapping[str, Any], *, told: str) -> st
 def edits(shown: Mapping[str, Any]) -> tuple[Change, ...]:
     """What reviewers changed, as the person may see it."""
     return changes.read({"changes": shown["changes"]})
+
+
+def _stopped(stop: Mapping[str, Any]) -> str:
+    scope = stops.named(stop["scope"])
+    if stop["kind"] == "pause":
+        return f"{scope} is paused; it can be denied, not approved"
+    return visible(f"{stop['by']} has frozen {scope} (“{stop['reason']}”); it can be denied, not approved")
 
 
 def _over(one: Mapping[str, str]) -> str:

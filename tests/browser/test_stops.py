@@ -186,8 +186,27 @@ def test_under_a_freeze_a_request_can_be_denied_and_not_approved(console: Runnin
     expect(page.locator(".decision-why")).to_contain_text("Server payments is frozen until")
     expect(approve).to_have_attribute("aria-disabled", "true")
     expect(deny).not_to_have_attribute("aria-disabled", "true")
+    banner = page.locator(".request .stopped")
+    expect(banner).to_contain_text("Server payments has been frozen since")
+    expect(banner).to_contain_text("by Ben (ben@example.com): “Upgrade”. Approving is not possible until that ends")
+    expect(page.get_by_role("button", name="Change the arguments…")).to_have_count(0)
     tell(console, console.fake.stops.freezes.clear)
     expect(page.locator(".decision-why")).not_to_contain_text("frozen")
+    expect(banner).to_have_count(0)
+    expect(page.get_by_role("button", name="Change the arguments…")).to_be_visible()
+
+
+def test_while_its_agent_is_paused_a_request_can_be_denied_and_not_approved(
+    console: RunningConsole, screen: Screen
+) -> None:
+    at = datetime.now(UTC).isoformat()
+    pause = {"kind": "pause", "scope": "agent:claude-ada", "by": None, "name": None, "reason": None, "until": None}
+    console.fake.requests[request_id(1)].update(stopped={**pause, "at": at}, may_approve=False)
+    page = settled(screen, f"/requests/{request_id(1)}")
+    expect(page.locator(".request .stopped")).to_contain_text("Agent claude-ada has been paused since")
+    expect(page.locator(".decision-why")).to_contain_text("Until somebody resumes it you can deny this")
+    expect(page.get_by_role("button", name="Approve and run")).to_have_attribute("aria-disabled", "true")
+    expect(page.get_by_role("button", name="Deny and tell")).not_to_have_attribute("aria-disabled", "true")
 
 
 @pytest.mark.parametrize("scenario", ["hostile"])

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from email.message import EmailMessage
 from typing import Any
 
@@ -16,6 +16,7 @@ import pytest
 
 from approvals.channels import email, webhook
 from approvals.channels.slack_blocks import draw
+from approvals.channels.slack_views import full_call, kept
 from approvals.domain import outcomes
 from approvals.domain.card import Card
 from approvals.domain.destroyed import Destroyed, DestroyedBy
@@ -23,6 +24,7 @@ from approvals.domain.grants import Covered
 from approvals.domain.happening import Event
 from approvals.domain.lifecycle import Note, Record
 from approvals.domain.model import Answer, ApprovalRequest, Cause, Ground, Outcome, Person, State
+from approvals.domain.stops import Freeze, Pause, Stop, Stops, told
 from approvals.domain.terms import Factor
 from approvals.testing import samples
 from approvals.testing.channel_contract import ended_requests
@@ -33,12 +35,14 @@ from gateway.cli.requests_lines import line, page
 ENDED = ended_requests()
 ASKED = samples.request(owner="eve@example.com", given=samples.terms(Factor(members=(FINANCE,), count=2), edit=True))
 LATER = NOW + timedelta(minutes=3)
+APPROVING = frozenset({"approve", "raise", "trust", "edit"})
 DECIDING = frozenset({"approve", "raise", "trust", "deny", "edit", "more"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A request with its ledger, and what every surface has to say of it. `pull`: it can be pulled back."""
+    """A request with its ledger, and what every surface has to say of it. `pull`: it can be pulled back. `stop`: what
+    keeps it from being approved."""
 
     request: ApprovalRequest
     says: str
@@ -46,11 +50,19 @@ class Row:
     waits: bool = False
     pull: bool = False
     minutes: int = 3
+    stop: Stop | None = None
 
     @property
     def card(self) -> Card:
         """Its card at the moment of the row."""
-        return samples.card(self.request, history=self.history, now=NOW + timedelta(minutes=self.minutes))
+        return samples.card(
+            self.request, history=self.history, now=self.now, stopped=told(self.stop) if self.stop else None
+        )
+
+    @property
+    def now(self) -> datetime:
+        """The moment of the row."""
+        return NOW + timedelta(minutes=self.minutes)
 
 
 def did(event: Event | Note, by: str, after: State = State.PENDING, **detail: Any) -> tuple[Record, ...]:
@@ -82,6 +94,18 @@ ROWS: Mapping[str, Row] = {
     "pending": Row(request=ASKED, says="Waiting until 14:17 UTC for 2 of finance", waits=True),
     "one of two approved": Row(
         request=replace(ASKED, votes=(samples.vote(ASKED, ADA),)), says="for 1 of finance; approved by Ada", waits=True
+    ),
+    "waits in a freeze": Row(
+        request=ASKED,
+        says="Waiting until 14:17 UTC for 2 of finance",
+        waits=True,
+        stop=Freeze(scope="all", reason="odd payments", by=BOB.id, at=NOW, until=NOW + timedelta(hours=1)),
+    ),
+    "waits while its agent is paused": Row(
+        request=ASKED,
+        says="Waiting until 14:17 UTC for 2 of finance",
+        waits=True,
+        stop=Pause(agent="claude-ada", at=NOW),
     ),
     "time is up": Row(request=ASKED, says="Time was up at 14:17 UTC, without 2 of finance", minutes=15),
     "edited": Row(request=EDITED, says="edited by Ada at 14:05 UTC", history=did(Event.EDITED, ADA.id), waits=True),
@@ -197,15 +221,18 @@ def in_a_webhook(card: Card) -> dict[str, Any]:
 
 def in_rest(row: Row, person: Person = BOB) -> dict[str, Any]:
     """The request as REST gives it to a person."""
-    now = NOW + timedelta(minutes=row.minutes)
-    shown: dict[str, Any] = json.loads(write(row.request, View(person=person, people=samples.PEOPLE, now=now)))
+    freezes = (row.stop,) if isinstance(row.stop, Freeze) else ()
+    paused = {row.stop.agent: NOW} if isinstance(row.stop, Pause) else {}
+    stops = Stops(freezes=freezes, paused=paused)
+    view = View(person=person, people=samples.PEOPLE, now=row.now, stops=stops)
+    shown: dict[str, Any] = json.loads(write(row.request, view))
     return shown
 
 
 def in_a_terminal(row: Row) -> tuple[str, str]:
     """The line and the page of the command line."""
-    now, told = NOW + timedelta(minutes=row.minutes), row.card.status_line
-    return line(row.request, told=told, now=now), page(row.request, in_rest(row), told=told)
+    status = row.card.status_line
+    return line(row.request, told=status, now=row.now), page(row.request, in_rest(row), told=status)
 
 
 @every_row
@@ -235,6 +262,40 @@ def test_a_decision_is_offered_only_while_one_can_be_given(row: Row) -> None:
     assert rest["may_decide"] == row.waits
     assert not row.waits or rest["may_edit"]
     assert row.waits or not (rest["may_edit"] or rest["may_reassign"] or rest["may_raise"])
+
+
+@every_row
+def test_an_approval_is_offered_only_while_one_would_be_taken(row: Row) -> None:
+    card, rest = row.card, in_rest(row)
+    can = row.waits and row.stop is None
+    assert bool(in_slack(card)[1] & APPROVING) == can
+    assert ("approve" in in_a_webhook(card)["answers"]) == can
+    assert rest["may_approve"] == can
+    assert bool(rest["stopped"]) == (row.waits and row.stop is not None)
+
+
+@pytest.mark.parametrize("kind", ["waits in a freeze", "waits while its agent is paused"])
+def test_what_is_stopped_can_be_denied_and_every_surface_says_what_stops_it(kind: str) -> None:
+    row = ROWS[kind]
+    card, rest = row.card, in_rest(row)
+    assert row.stop is not None
+    said, buttons = in_slack(card)
+    assert f"{told(row.stop)}. It cannot be approved until that ends; it can be denied." in said
+    assert {"deny", "view", "more"} <= buttons
+    assert told(row.stop) in in_a_mail(card)
+    assert in_a_webhook(card)["stopped"] == told(row.stop)
+    assert rest["may_decide"]
+    assert (rest["stopped"]["kind"], rest["stopped"]["at"]) == (
+        "pause" if isinstance(row.stop, Pause) else "freeze",
+        "2026-11-24T14:02:00.000Z",
+    )
+    assert "it can be denied, not approved" in in_a_terminal(row)[1]
+
+
+def test_the_last_page_of_the_full_call_approves_nothing_that_is_stopped() -> None:
+    stopped, free = (full_call(ROWS[one].card) for one in ("waits in a freeze", "pending"))
+    decides = [one is not None and one.decides for one in (kept(view["private_metadata"]) for view in (stopped, free))]
+    assert decides == [False, True]
 
 
 @every_row

@@ -5,6 +5,7 @@
 import { Problem, get } from "../api.js";
 import { announce, h, show } from "../dom.js";
 import { icon, semaphore } from "../icons.js";
+import { watchStops } from "../stops/state.js";
 import { visible, bdi } from "../visible.js";
 import { callsWords, countsWords } from "./group.js";
 import { foldRow, valueView } from "./row.js";
@@ -15,7 +16,11 @@ export function openFold(place, id, { open, decided = () => {} }) {
   const panel = { place, id, open, decided, rows: new Map(), group: null, fresh: [], alive: true, sending: false };
   show(place, h("p", { class: "muted loading", text: "Loading the calls…" }));
   panel.refresh = () => refresh(panel);
-  panel.close = () => (panel.alive = false);
+  const unwatch = watchStops(() => panel.group && panel.refresh());
+  panel.close = () => {
+    panel.alive = false;
+    unwatch();
+  };
   // What one open request can do and a group cannot.
   for (const act of ["flip", "act", "change"]) panel[act] = () => {};
   panel.press = (answer) => pressRow(panel, answer);
@@ -97,7 +102,7 @@ function takeFresh(panel) {
 
 function addRow(panel, data) {
   const { columns, left_out: leftOut } = panel.group;
-  const row = foldRow(data, columns, { leftOut, changed: () => fillIn(panel), open: panel.open });
+  const row = foldRow(data, columns, { server: panel.group.server, leftOut, changed: () => fillIn(panel), open: panel.open });
   panel.rows.set(data.id, row);
   return row;
 }

@@ -3,6 +3,7 @@
  * a press on it or on "all shown"; it keeps the binding it was shown with, and that is what is sent.
  */
 import { h, show } from "../dom.js";
+import { whyStopped } from "../request/stopped.js";
 import { ago, countdown, now } from "../time.js";
 import { bdi, brief } from "../visible.js";
 import { STATES, causeWords, decidingVote, quorumShort, voterWords } from "../words.js";
@@ -11,8 +12,8 @@ const SHOWN = 240;
 const SHORT = 28;
 
 /** Make the row. Hooks: `changed()` after a mark, `open(id)`. */
-export function foldRow(data, columns, { leftOut, changed, open }) {
-  const row = { id: data.id, data, columns, leftOut, changed, open, verdict: null, result: null, ended: null };
+export function foldRow(data, columns, { server, leftOut, changed, open }) {
+  const row = { id: data.id, data, columns, server, leftOut, changed, open, verdict: null, result: null, ended: null };
   row.element = h("tr", { role: "row", data: { id: data.id } });
   row.reason = h("input", { class: "input", maxlength: "500", placeholder: "Reason", "aria-label": "Reason" });
   row.deny = verdictButton(row, "deny", "Deny");
@@ -44,6 +45,8 @@ function closed(row, answer) {
   if (row.result || row.ended) return "It is not waiting for you any more.";
   if (Date.parse(data.expires_at) <= now()) return "Its time is up.";
   if (!data.may_decide) return data.why_not ? `You may not decide this: ${data.why_not}.` : "You may not decide this.";
+  const stopped = answer === "approve" && whyStopped({ ...data, server: row.server, state: "pending" });
+  if (stopped) return stopped;
   if (answer === "approve" && !whole(row)) return "Not all of this call fits here: open it, read it, and approve it there.";
   return "";
 }

@@ -5,13 +5,12 @@
 import { post } from "../api.js";
 import { announce, h, show } from "../dom.js";
 import { icon } from "../icons.js";
-import { freezeOf } from "../stops/state.js";
-import { whatText } from "../stops/words.js";
-import { countdown, exact, now } from "../time.js";
+import { countdown, now } from "../time.js";
 import { approveWords, destructive, effectWords, highRisk } from "../words.js";
 import { linesOf } from "../json_lines.js";
 import { askApproval, askDenial } from "./ask.js";
 import { askRaise, mayRaise } from "./raise.js";
+import { whyStopped } from "./stopped.js";
 import { askTrust, mayTrust } from "./trust.js";
 
 const LONG_LINES = 40;
@@ -105,8 +104,8 @@ function closed({ request, hooks }) {
 
 /** Why approving alone is closed, or "". */
 function unread(bar) {
-  const freeze = freezeOf(bar.request);
-  if (freeze) return `${whatText(freeze)} is frozen until ${exact(freeze.until)}. Until then you can deny this, not approve it.`;
+  const stopped = whyStopped(bar.request);
+  if (stopped) return stopped;
   if (bar.hooks.unread()) return "Open what is folded in the arguments first; then you can approve.";
   return bar.read ? "" : "Read the arguments to the end first; then you can approve.";
 }

@@ -7,6 +7,7 @@ import { Problem, get } from "../api.js";
 import { argumentsView } from "../arguments.js";
 import { announce, h, show } from "../dom.js";
 import { semaphore } from "../icons.js";
+import { watchStops } from "../stops/state.js";
 import { bar } from "../time.js";
 import { bdi, visible } from "../visible.js";
 import { STATES, TONES, isAnswer } from "../words.js";
@@ -24,6 +25,7 @@ import { raisesView } from "./raise.js";
 import { outcomeView, verdict } from "./record.js";
 import { rawViews } from "./raw.js";
 import { saidView } from "./said.js";
+import { stopOf, stoppedView } from "./stopped.js";
 import { timelineView } from "./timeline.js";
 
 const LOOK_MS = 5_000;
@@ -33,10 +35,12 @@ export function openPanel(place, id, { me, loaded = () => {}, decided = () => {}
   const panel = { place, id, me, request: null, text: "", binding: null, decided, loaded, notice: null, open: true };
   show(place, h("p", { class: "muted loading", text: "Loading the request…" }));
   panel.refresh = () => refresh(panel);
+  const unwatch = watchStops(() => stopsChanged(panel));
   const timer = window.setInterval(() => look(panel), LOOK_MS);
   panel.close = () => {
     panel.open = false;
     window.clearInterval(timer);
+    unwatch();
     panel.bar?.stop();
     panel.edit?.stop();
   };
@@ -47,6 +51,13 @@ export function openPanel(place, id, { me, loaded = () => {}, decided = () => {}
   panel.press = (answer) => panel.bar?.press(answer, true);
   panel.ready = panel.refresh();
   return panel;
+}
+
+/** What is known of stops changed: show that at once, then ask what the server says of this request. */
+function stopsChanged(panel) {
+  if (panel.request?.state !== "pending") return;
+  fillIn(panel);
+  panel.refresh();
 }
 
 /** Whether the agent waits is no event of the ledger, yet it changes what approving does: an unchanged answer is a 304. */
@@ -98,7 +109,7 @@ function absent(panel, error) {
 function draw(panel) {
   const slot = (name) => h("div", { class: `slot slot-${name}` });
   panel.slots = Object.fromEntries(
-    ["head", "said", "verdict", "outcome", "expected", "raises", "grants", "changed", "args", "why", "timeline", "raw", "needs", "acts", "rail", "decision"].map((name) => [
+    ["head", "said", "stopped", "verdict", "outcome", "expected", "raises", "grants", "changed", "args", "why", "timeline", "raw", "needs", "acts", "rail", "decision"].map((name) => [
       name,
       slot(name),
     ]),
@@ -107,7 +118,7 @@ function draw(panel) {
   panel.article = h(
     "article",
     { class: "request", "aria-label": "Request" },
-    h("div", { class: "request-main" }, s.head, s.said, s.verdict, s.outcome, s.expected, s.raises, s.grants, s.changed, s.args, s.why, s.timeline, s.raw),
+    h("div", { class: "request-main" }, s.head, s.said, s.stopped, s.verdict, s.outcome, s.expected, s.raises, s.grants, s.changed, s.args, s.why, s.timeline, s.raw),
     h(
       "aside",
       { class: "request-rail", "aria-label": "Evidence" },
@@ -132,6 +143,7 @@ function fillIn(panel) {
   panel.article.dataset.state = request.state;
   show(slots.head, head(request));
   show(slots.said, panel.notice ? h("p", { class: "problem", role: "status" }, visible(panel.notice)) : null);
+  show(slots.stopped, stoppedView(request));
   show(slots.verdict, pending ? null : verdict(request));
   show(slots.outcome, request.outcome ? outcomeView(request) : null);
   show(slots.expected, expectedView(request, { me, done: (newer) => accept(panel, newer, { redraw: true }) }));
@@ -151,6 +163,7 @@ function fillIn(panel) {
   show(slots.changed, changedView(request));
   if (panel.edit && (panel.edit.binding !== request.binding || !mayEdit(request))) endEdit(panel);
   if (panel.binding !== request.binding || !panel.args) drawArguments(panel);
+  else if (panel.canEdit !== canEdit(request) && !panel.edit) showArguments(panel);
   show(slots.why, justification(request), saidView(request), whyHeld(request, me.features));
   show(slots.needs, needs(request));
   show(slots.rail, evidence(request));
@@ -174,8 +187,12 @@ function drawArguments(panel) {
   showArguments(panel);
 }
 
+/** An editor that is open stays through a stop, and what was typed with it; none is opened meanwhile. */
+const canEdit = (request) => mayEdit(request) && !stopOf(request);
+
 function showArguments(panel) {
-  const change = mayEdit(panel.request)
+  panel.canEdit = canEdit(panel.request);
+  const change = panel.canEdit
     ? h("button", { class: "button args-edit", type: "button", text: "Change the arguments…", on: { click: panel.change } })
     : null;
   show(panel.slots.args, panel.args.element, change, panel.end);
@@ -183,7 +200,7 @@ function showArguments(panel) {
 
 /** Put the editor in the place of the arguments, and its buttons in that of the decision. */
 function startEdit(panel) {
-  if (panel.edit || !panel.request || !mayEdit(panel.request)) return;
+  if (panel.edit || !panel.request || !canEdit(panel.request)) return;
   panel.bar?.stop();
   panel.bar = null;
   panel.edit = editView(panel.request, {

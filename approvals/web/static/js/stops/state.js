@@ -13,10 +13,11 @@ const state = { freezes: [], recent: [], openings: [], past: [], mode: "never", 
 const listeners = new Set();
 let timer = 0;
 
-/** Call `listener(state)` now, if anything is known, and at each change. */
+/** Call `listener(state)` now, if anything is known, and at each change, until what this returns is called. */
 export function watchStops(listener) {
   listeners.add(listener);
   if (state.known) listener(state);
+  return () => listeners.delete(listener);
 }
 
 /** Ask the server. What cannot be read stays as it was: a lost answer ends no freeze. */
