@@ -167,6 +167,14 @@ class Unavailable(Refusal):
     for_agent = "The gateway could not save this call, so it did not run. Try again in a minute."
 
 
+class Damaged(Refusal):
+    """The database, or a row of it, is not as it was written. Field: why, a clause."""
+
+    code, http_status = "damaged", 500
+    for_people = "The database is damaged: {why}. Restore it from your backup, see docs/operate.md."
+    for_agent = "The gateway could not read what it has saved, so nothing ran. Tell your user."
+
+
 class Unreadable(Refusal):
     """What is sealed cannot be opened: its master key is not at hand, or it was changed. Field: what."""
 

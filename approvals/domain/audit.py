@@ -19,6 +19,8 @@ START = "0" * 64
 """What the first entry names as the one before it."""
 _ENTRY, _DETAIL, _HEAD = b"placet/audit/1\x00", b"placet/audit-detail/1\x00", b"placet/checkpoint/1\x00"
 SALT_BYTES = 16
+UNHASHABLE = (ValueError, TypeError, RecursionError)
+"""What has no canonical form, is of another kind or too deep: it was never hashed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +133,7 @@ def flaws(entries: Iterable[Entry], *, after: int = 0, head: str = START) -> Ite
 def _is_itself(entry: Entry) -> bool:
     try:
         return entry_hash(entry.act, entry.seq, entry.prev, entry.detail_sha256) == entry.hash
-    except ValueError:  # what has no canonical form was never hashed
+    except UNHASHABLE:
         return False
 
 
@@ -139,7 +141,7 @@ def _is_committed(detail: Mapping[str, Any], salt: str, committed: str) -> bool:
     try:
         # Hex has one form here: in capitals it would be the same salt, and another file.
         return bytes.fromhex(salt).hex() == salt and commitment(detail, salt) == committed
-    except ValueError:
+    except UNHASHABLE:
         return False
 
 

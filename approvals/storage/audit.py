@@ -87,9 +87,11 @@ class Audit(Group):
         alone = fresh.on_conflict_do_nothing(index_elements=["seq"]).returning(checkpoints.c.seq)
         return self._run(alone).first() is not None
 
-    def checkpoints(self, *, after: int = 0, limit: int = MAX_LIST) -> Sequence[Checkpoint]:
+    def checkpoints(self, *, after: int = 0, until: int | None = None, limit: int = MAX_LIST) -> Sequence[Checkpoint]:
         """Signed heads, oldest first."""
         found = select(checkpoints).where(checkpoints.c.seq > after).order_by(checkpoints.c.seq)
+        if until is not None:
+            found = found.where(checkpoints.c.seq <= until)
         return [Checkpoint(**row) for row in self._run(found.limit(_bounded(limit))).mappings()]
 
     def last_checkpoint(self) -> Checkpoint | None:
@@ -140,7 +142,9 @@ def _row(entry: Entry, recorded: Recorded) -> dict[str, Any]:
 def _entry(row: RowMapping, cells: Cells | None) -> Entry:
     at: datetime = row["at"]
     salt, words = row["salt"], {}
-    if cells is not None and row["words"] is not None:
+    if row["words"] is not None and (salt is not None or row["request_id"] is None):
+        salt = NO_SALT  # words hold their salt, and are of a request
+    elif cells is not None and row["words"] is not None:
         try:
             opened = cells.open(audit.c.words, row["words"])
             salt, words = opened["salt"], opened["words"]

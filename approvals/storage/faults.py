@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from approvals.errors import Unavailable
+from approvals.errors import Damaged, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +34,19 @@ SQLITE_PASSING = frozenset(
 )
 
 
+DAMAGED = ("XX001", "XX002")
+"""SQLSTATEs of PostgreSQL: data corrupted, index corrupted."""
+SQLITE_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+
+
+def is_damage(error: BaseException) -> bool:
+    """Is the file of the database broken, or none of a database?"""
+    if not isinstance(error, DBAPIError):
+        return False
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    return getattr(error.orig, "sqlstate", None) in DAMAGED or (code is not None and code & 0xFF in SQLITE_DAMAGED)
+
+
 def is_passing(error: BaseException) -> bool:
     """Would the same work stand a chance a moment later?"""
     if isinstance(error, DBAPIError):
@@ -49,14 +62,17 @@ def is_passing(error: BaseException) -> bool:
 
 @contextmanager
 def unavailable_if_passing(doing: str) -> Iterator[None]:
-    """Turn a passing failure inside into Unavailable.
+    """Turn a passing failure inside into Unavailable, and a broken file into Damaged.
 
     Raises:
         Unavailable: the database could not do it now.
+        Damaged: it is broken, or no database.
     """
     try:
         yield
     except Exception as error:
+        if is_damage(error):
+            raise Damaged(why=first_line(error)) from error
         if not is_passing(error):
             raise
         log.warning("database unavailable", extra={"doing": doing, "error": first_line(error)})

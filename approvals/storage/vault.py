@@ -143,7 +143,7 @@ class Vault:
         nonce, body = key.wrapped[:_NONCE_BYTES], key.wrapped[_NONCE_BYTES:]
         try:
             return AESGCM(self._masters[key.master]).decrypt(nonce, body, _KEY + b"\x00" + subject.encode())
-        except InvalidTag:
+        except (InvalidTag, ValueError):  # ValueError: it is too short to have been sealed
             raise Unreadable(what=f"the key of {subject}") from None
 
     def _load(self) -> None:

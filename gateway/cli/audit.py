@@ -9,12 +9,22 @@ from pathlib import Path
 
 import click
 
-from approvals.domain.audit import START, Checkpoint, Entry, Flaw, flaws, head_bytes
+from approvals.domain.audit import START, UNHASHABLE, Checkpoint, Entry, Flaw, flaws, head_bytes
 from approvals.notary import line as checkpoint_line
 from approvals.signing import PublicKey
+from approvals.storage import damage
+from approvals.storage.damage import Damage
 from gateway.cli.audit_formats import csv_header, csv_line, json_line, ocsf
 from gateway.cli.common import FAILED, config_option, fail, json_option, run, say
-from gateway.cli.proofs import every_checkpoint, every_entry, every_outgoing, public_key, read_lines, signer_for
+from gateway.cli.proofs import (
+    as_it_is,
+    every_checkpoint,
+    every_outgoing,
+    public_key,
+    read_lines,
+    signer_for,
+    store_for,
+)
 from gateway.cli.session import opened
 
 FLAWS_SHOWN = 20
@@ -27,22 +37,36 @@ def command() -> None:
 
 @dataclass(slots=True, kw_only=True)
 class _Walk:
-    """What was seen on the way along the chain. `hashes` are those of the entries that a signed head names."""
+    """What was seen on the way along the chain. `hashes` are those of the entries that a signed head names.
+
+    `head` is None behind an entry that cannot be read: what follows it may name any.
+    """
 
     wanted: frozenset[int]
     count: int = 0
     seq: int = 0
-    head: str = START
+    head: str | None = START
     found: list[Flaw] = field(default_factory=list)
-    hashes: dict[int, str] = field(default_factory=dict)
+    hashes: dict[int, str | None] = field(default_factory=dict)
+    unchecked: int = 0
 
-    def see(self, entry: Entry) -> None:
+    def see(self, entry: Entry | Damage) -> None:
         """Look at the next entry."""
-        if len(self.found) < FLAWS_SHOWN:
-            self.found += flaws([entry], after=self.seq, head=self.head)
-        self.count, self.seq, self.head = self.count + 1, entry.seq, entry.hash
+        if isinstance(entry, Damage):
+            self._find(Flaw(seq=self.seq + 1 if entry.seq is None else entry.seq, what=entry.what))
+        else:
+            self._find(*flaws([entry], after=self.seq, head=entry.prev if self.head is None else self.head))
+            self.unchecked += entry.salt is None
+        if entry.seq is None:
+            return
+        self.count, self.seq = self.count + 1, entry.seq
+        self.head = None if isinstance(entry, Damage) else entry.hash
         if entry.seq in self.wanted:
-            self.hashes[entry.seq] = entry.hash
+            self.hashes[entry.seq] = self.head
+
+    def _find(self, *found: Flaw) -> None:
+        if len(self.found) < FLAWS_SHOWN:
+            self.found += found
 
 
 @command.command()
@@ -65,21 +89,22 @@ def verify(file: Path | None, key_file: Path | None, kept: Path | None, config: 
     """
     outside = _kept(kept)
 
-    async def of_database() -> tuple[_Walk, list[Checkpoint], PublicKey]:
-        async with opened(config) as session:
-            key = public_key(key_file) if key_file is not None else signer_for(session.settings).public
-            heads = [*await every_checkpoint(session.db), *outside]
-            walk = _Walk(wanted=frozenset(one.seq for one in heads))
-            async for entry in every_entry(session.db):
+    async def of_database() -> tuple[_Walk, list[Checkpoint | Damage], PublicKey]:
+        store = store_for(config)
+        key = public_key(key_file) if key_file is not None else signer_for(store.keys_file).public
+        async with as_it_is(store) as db:
+            heads = [*[one async for one in damage.heads(db)], *outside]
+            walk = _walk(heads)
+            async for entry in damage.entries(db):
                 walk.see(entry)
         return walk, heads, key
 
-    async def of_file() -> tuple[_Walk, list[Checkpoint], PublicKey]:
+    async def of_file() -> tuple[_Walk, list[Checkpoint | Damage], PublicKey]:
         if file is None or key_file is None:
             fail("To verify a file, give --key with the public key (`placet receipt key` prints it).")
         key = public_key(key_file)
-        heads = [*(one for one in _lines(file) if isinstance(one, Checkpoint)), *outside]
-        walk = _Walk(wanted=frozenset(one.seq for one in heads))
+        heads: list[Checkpoint | Damage] = [*(one for one in _lines(file) if isinstance(one, Checkpoint)), *outside]
+        walk = _walk(heads)
         for one in _lines(file):
             if isinstance(one, Entry):
                 walk.see(one)
@@ -153,10 +178,16 @@ def _kept(file: Path | None) -> list[Checkpoint]:
     return [] if file is None else [one for one in _lines(file) if isinstance(one, Checkpoint)]
 
 
-def _missing(walk: _Walk, heads: Sequence[Checkpoint], key: PublicKey) -> list[str]:
+def _walk(heads: Sequence[Checkpoint | Damage]) -> _Walk:
+    return _Walk(wanted=frozenset(one.seq for one in heads if one.seq is not None))
+
+
+def _missing(walk: _Walk, heads: Sequence[Checkpoint | Damage], key: PublicKey) -> list[str]:
     found = []
     for one in heads:
-        if one.key != key.id or not _signed(one, key):
+        if isinstance(one, Damage):
+            found.append(one.what if one.seq is None else f"the signed head of entry {one.seq}: {one.what}")
+        elif one.key != key.id or not _signed(one, key):
             found.append(f"the signed head of entry {one.seq} is not signed by this key")
         elif one.seq > walk.seq:
             found.append(f"entry {one.seq} was signed, and the chain ends at {walk.seq}: its end is missing")
@@ -169,16 +200,17 @@ def _signed(one: Checkpoint, key: PublicKey) -> bool:
     try:
         signature = bytes.fromhex(one.signature)
         return signature.hex() == one.signature and key.checks(head_bytes(one.seq, one.head, one.at), signature)
-    except ValueError:
+    except UNHASHABLE:
         return False
 
 
-def _report(walk: _Walk, heads: Sequence[Checkpoint], missing: Sequence[str], *, as_json: bool) -> None:
-    last = max((one.seq for one in heads), default=0)
+def _report(walk: _Walk, heads: Sequence[Checkpoint | Damage], missing: Sequence[str], *, as_json: bool) -> None:
+    last = max((one.seq for one in heads if isinstance(one, Checkpoint)), default=0)
     value = {
         "unchanged": not walk.found,
         "complete": not missing,
         "entries": walk.count,
+        "unchecked_details": walk.unchecked,
         "head": walk.head,
         "signed_heads": len(heads),
         "signed_until": last,
@@ -187,6 +219,7 @@ def _report(walk: _Walk, heads: Sequence[Checkpoint], missing: Sequence[str], *,
     }
     lines = [
         f"{walk.count} entries, {len(heads)} signed heads.",
+        *([f"{walk.unchecked} details were destroyed or hidden, and are not checked."] if walk.unchecked else []),
         "Unchanged: every entry follows the one before it." if not walk.found else "CHANGED:",
         *(f"  entry {flaw.seq}: {flaw.what}" for flaw in walk.found),
         (f"Complete up to entry {last}, the last that was signed." if heads else "Nothing was signed yet.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -10,9 +9,8 @@ from pathlib import Path
 import click
 
 from approvals.storage import migrate, url
-from gateway.cli.common import USAGE, config_file, config_option, fail, json_option, run, say
-from gateway.config import ConfigErrors, store_of
-from gateway.store import Store
+from gateway.cli.common import USAGE, config_option, fail, json_option, run, say
+from gateway.cli.proofs import store_for
 
 
 @click.group()
@@ -25,7 +23,7 @@ def command() -> None:
 @json_option
 def upgrade(config: Path | None, as_json: bool) -> None:
     """Bring the schema to this version; `placet serve` does it by itself."""
-    applied = run(_store(config).upgrade)
+    applied = run(store_for(config).upgrade)
     text = f"The schema is at {migrate.head()}" + ("." if applied else " already.")
     say({"applied": applied, "revision": migrate.head()}, text, as_json=as_json)
 
@@ -36,7 +34,7 @@ def upgrade(config: Path | None, as_json: bool) -> None:
 @json_option
 def backup(file: Path, config: Path | None, as_json: bool) -> None:
     """Copy the SQLite database to FILE, consistent, while the service runs."""
-    path = url.parse(_store(config).url).path
+    path = url.parse(store_for(config).url).path
     if path is None:
         fail("This database is PostgreSQL: back it up with pg_dump.", USAGE)
     if file.exists():
@@ -50,10 +48,3 @@ def backup(file: Path, config: Path | None, as_json: bool) -> None:
         f"{file}: {size} bytes. Keep placet.keys with your secrets.",
         as_json=as_json,
     )
-
-
-def _store(config: Path | None) -> Store:
-    try:
-        return store_of(config_file(config), os.environ)
-    except ConfigErrors as err:
-        fail(str(err))

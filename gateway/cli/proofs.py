@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterable, Iterator
+import os
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +19,31 @@ from approvals.domain.redact import redact_value
 from approvals.errors import Unreadable
 from approvals.notary import line as checkpoint_line
 from approvals.signing import PublicKey, Signer
+from approvals.storage import damage, migrate, url
 from approvals.storage.engine import Database
 from approvals.storage.tx import Tx
 from gateway.cli.audit_formats import json_line
-from gateway.cli.common import USAGE, fail
+from gateway.cli.common import USAGE, config_file, fail
+from gateway.config import ConfigErrors, store_of
 from gateway.keys import load, signer_of
-from gateway.settings import Settings
+from gateway.store import Store
 
 PAGE = 1_000
 
 
-def signer_for(settings: Settings) -> Signer:
-    """Who signs for the installation of a configuration."""
+def signer_for(keys_file: Path) -> Signer:
+    """Who signs for the installation."""
     try:
-        return signer_of(load(settings.keys_file))
+        return signer_of(load(keys_file))
     except (OSError, ValueError) as err:
+        fail(str(err))
+
+
+def store_for(config: Path | None) -> Store:
+    """The database of a configuration, without the rest of it."""
+    try:
+        return store_of(config_file(config), os.environ)
+    except ConfigErrors as err:
         fail(str(err))
 
 
@@ -42,28 +55,37 @@ def public_key(file: Path) -> PublicKey:
         fail(f"{file}: {err}. `placet receipt key` prints the key of an installation.", USAGE)
 
 
-async def every_entry(db: Database) -> AsyncIterator[Entry]:
-    """The chain of the database, oldest first, a page at a time."""
-    after = 0
-    while page := await db.read(lambda tx, a=after: tx.audit.entries(after=a, limit=PAGE)):  # type: ignore[misc]
-        for entry in page:
-            yield entry
-        after = page[-1].seq
+@asynccontextmanager
+async def as_it_is(store: Store) -> AsyncIterator[Database]:
+    """The database as it stands, for who looks for damage: nothing is made in it, or brought up to date."""
+    path = url.parse(store.url).path
+    if path is not None and not path.is_file():
+        fail(f"There is no database {path}.")
+    async with store.opened() as db:
+        revision, wanted = await damage.revision(db), migrate.head()
+        if revision is None:
+            fail("This is no database of Placet, or its table alembic_version is missing or damaged.")
+        if revision != wanted:
+            fail(f"The database is at revision {revision}, and this Placet reads {wanted}: see `placet db upgrade`.")
+        yield db
 
 
 async def every_outgoing(db: Database) -> AsyncIterator[Entry]:
     """The chain as it may leave: what the arguments of a request hide, or what looks like a secret, is hidden.
 
     A detail in which something was hidden goes without its salt, so that the chain still verifies.
+
+    Raises:
+        Damaged: an entry cannot be read.
     """
     after = 0
-    while page := await db.read(lambda tx, a=after: _outgoing(tx, a)):  # type: ignore[misc]
+    while page := await damage.reading(db, partial(_outgoing, after=after)):
         for entry in page:
             yield entry
         after = page[-1].seq
 
 
-def _outgoing(tx: Tx, after: int) -> list[Entry]:
+def _outgoing(tx: Tx, *, after: int) -> list[Entry]:
     page = tx.audit.entries(after=after, limit=PAGE)
     hushes: dict[str, Hush] = {}
     for id in {entry.act.request for entry in page if entry.act.request is not None and entry.act.detail}:
@@ -88,13 +110,19 @@ def _hidden(entry: Entry, hush: Hush) -> Entry:
 
 
 async def every_checkpoint(db: Database) -> list[Checkpoint]:
-    """Every signed head of the database, oldest first."""
+    """Every signed head of the database, oldest first.
+
+    Raises:
+        Damaged: one cannot be read.
+    """
     found: list[Checkpoint] = []
-    after = 0
-    while page := await db.read(lambda tx, a=after: tx.audit.checkpoints(after=a, limit=PAGE)):  # type: ignore[misc]
+    while page := await damage.reading(db, partial(_heads, after=found[-1].seq if found else 0)):
         found += page
-        after = page[-1].seq
     return found
+
+
+def _heads(tx: Tx, *, after: int) -> Sequence[Checkpoint]:
+    return tx.audit.checkpoints(after=after, limit=PAGE)
 
 
 def read_lines(lines: Iterable[str], file: str) -> Iterator[Entry | Checkpoint]:

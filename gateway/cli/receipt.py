@@ -37,7 +37,7 @@ def show(request_id: str, opening: bool, config: Path | None) -> None:
                 raise NotFound(what="request", name=request_id)
             if not receipt.has_receipt(request):
                 fail(f"{request_id} has not been decided, so there is nothing to certify.")
-            signer = signer_for(session.settings)
+            signer = signer_for(session.settings.keys_file)
             if opening and request.destroyed is not None:
                 fail(f"What was written in {request_id} was {request.destroyed}. Its receipt is still there.")
             if opening:
@@ -80,7 +80,7 @@ def key(config: Path | None) -> None:
 
     async def job() -> str:
         async with opened(config) as session:
-            return signer_for(session.settings).public.pem
+            return signer_for(session.settings.keys_file).public.pem
 
     click.echo(run(job), nl=False)
 

@@ -16,7 +16,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, Inspector, inspect, text
 from sqlalchemy.exc import DBAPIError
 
-from approvals.errors import Invalid
+from approvals.errors import Damaged, Invalid
 from approvals.storage import migrate
 from approvals.storage.engine import Database, Tx
 from approvals.storage.schema import METADATA
@@ -144,7 +144,7 @@ async def test_postgresql_refuses_to_empty_the_ledger_too(postgres_url: str) -> 
 async def test_a_file_that_is_no_database_is_told_apart_from_a_busy_one(tmp_path: Path) -> None:
     path = tmp_path / "letter.db"
     path.write_text("Dear Ada, this is not a database. " * 100)
-    with pytest.raises(DBAPIError, match="not a database"):
+    with pytest.raises(Damaged, match="not a database"):
         await migrate.upgrade(f"sqlite:///{path}")
     with pytest.raises(sqlite3.DatabaseError):
         sqlite3.connect(path).execute("SELECT 1 FROM sqlite_master")
