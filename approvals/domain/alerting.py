@@ -6,11 +6,9 @@ where it is ended.
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from approvals.domain import break_glass, stops
 from approvals.domain.break_glass import Opening
-from approvals.domain.plain import clock_time, visible
+from approvals.domain.plain import clock_time, spelled, visible
 from approvals.domain.schedule import CLOCK
 from approvals.domain.stops import Freeze
 
@@ -36,7 +34,7 @@ def asked(opening: Opening, *, url: str) -> str:
     """Somebody wants break-glass opened, and a second person is needed."""
     until = clock_time(opening.confirm_until or opening.at)
     return (
-        f"Break-glass asked for: {break_glass.named(opening.scope)}, by {opening.by}, for {_length(opening.lasts)}.\n"
+        f"Break-glass asked for: {break_glass.named(opening.scope)}, by {opening.by}, for {spelled(opening.lasts)}.\n"
         f"Reason: {visible(opening.reason)}\n"
         f"It opens when another operator or admin confirms it before {until}. {url}"
     )
@@ -60,8 +58,3 @@ def closed(opening: Opening, *, url: str) -> str:
         return f"Break-glass was not opened: {what} ({why}).\n{url}"
     why = "its time is over" if opening.ended_by == CLOCK else f"closed by {opening.ended_by}"
     return f"Break-glass is closed: {what} ({why}).\nOpened by {break_glass.who(opening)}. {url}"
-
-
-def _length(lasts: timedelta) -> str:
-    hours, minutes = divmod(round(lasts.total_seconds() / 60), 60)
-    return " ".join([f"{hours} h"] * bool(hours) + [f"{minutes} min"] * bool(minutes or not hours))

@@ -11,7 +11,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from approvals.domain.fingerprint import canonical
@@ -39,7 +39,7 @@ def visible(text: str) -> str:
     """One line of text with everything invisible spelled out, line breaks too."""
     if text.isprintable() and not _HIDDEN_EXTRA.search(text):
         return text
-    return "".join(char if _is_plain(char) else _spelled(char) for char in text)
+    return "".join(char if _is_plain(char) else _code_point(char) for char in text)
 
 
 def visible_lines(text: str) -> str:
@@ -50,6 +50,12 @@ def visible_lines(text: str) -> str:
 def clock_time(at: datetime) -> str:
     """How a moment is written in a sentence."""
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def spelled(length: timedelta) -> str:
+    """How a length of time is written in a sentence, to the minute: `24 h`, `1 h 30 min`."""
+    hours, minutes = divmod(round(length.total_seconds() / 60), 60)
+    return " ".join([f"{hours} h"] * bool(hours) + [f"{minutes} min"] * bool(minutes or not hours))
 
 
 def shorten(text: str, limit: int) -> str:
@@ -115,7 +121,7 @@ def _is_plain(char: str) -> bool:
     return char.isprintable() and not _HIDDEN_EXTRA.match(char)
 
 
-def _spelled(char: str) -> str:
+def _code_point(char: str) -> str:
     return f"⟦U+{ord(char):04X}⟧"
 
 

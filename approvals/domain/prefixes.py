@@ -2,7 +2,8 @@
 
 Pure. `https://a.example` is also how `https://a.example.evil.org` begins, `/srv/data` how `/srv/data-of-others` does,
 and `/srv/data/` how `/srv/data/../../etc/shadow` does. So a prefix ends where a part ends, and what follows it is made
-of plain characters only: nothing that is encoded, quoted, composed, or climbs. What is refused here is asked about.
+of plain characters only: nothing that is encoded, quoted, composed, or climbs. Letters of any script are plain. What is
+refused here is asked about.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ def why_not(prefix: str, text: str) -> str | None:
     kind = kind_of(text)
     if not text.startswith(prefix):
         return "this call's own value does not begin with it"
+    if text == prefix:
+        return "this call's own value is nothing but the prefix; name the part of it that more may follow"
     if not LEAST <= len(prefix) <= LONGEST:
         return f"a prefix has {LEAST} to {LONGEST} characters"
     if kind is Kind.ADDRESS and not (_ADDRESS.match(prefix) and prefix.endswith("/")):
@@ -56,12 +59,13 @@ def why_not(prefix: str, text: str) -> str | None:
 def follows(prefix: str, text: str) -> bool:
     """Does the text begin with the prefix, and go on in the same kind of thing, plainly?
 
+    What is below a folder is not the folder itself: something must follow.
     The prefix must be one that `why_not` lets through for some text of the same kind.
     """
     if not text.startswith(prefix):
         return False
     rest, in_path = text[len(prefix) :], kind_of(prefix) is not Kind.WORD
-    if unicodedata.normalize("NFKC", rest) != rest:
+    if not rest or unicodedata.normalize("NFKC", rest) != rest:
         # A server that normalises would see other characters: a full-width slash becomes one.
         return False
     if not all(_is_plain(char, _IN_PATHS if in_path else _PLAIN) for char in rest):

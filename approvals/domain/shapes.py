@@ -17,6 +17,7 @@ from typing import Any
 
 from approvals.domain import prefixes
 from approvals.domain.fingerprint import canonical
+from approvals.domain.plain import spelled
 
 PLACES_MAX, VALUES_MAX, TEXT_MAX = 50, 50, 1_000
 LEAST = timedelta(minutes=1)
@@ -132,7 +133,7 @@ def check(proposal: Proposal, arguments: bytes, limits: Limits) -> None:
         TooWide: naming the place.
     """
     if not LEAST <= proposal.lasts <= limits.longest:
-        raise TooWide("for", f"from a minute to {limits.longest}")
+        raise TooWide("for", f"from a minute to {spelled(limits.longest)}")
     if not 1 <= proposal.uses <= limits.most_uses:
         raise TooWide("uses", f"from 1 to {limits.most_uses}")
     base = json.loads(arguments)
@@ -140,15 +141,20 @@ def check(proposal: Proposal, arguments: bytes, limits: Limits) -> None:
         why = _unfit(matcher, _at(base, place))
         if why is not None:
             raise TooWide(f"arguments{place}", why)
-    if proposal.budget is not None and amount_of(_at(base, proposal.budget.argument)) is None:
-        raise TooWide("budget/argument", "this call has no amount there")
-    if proposal.budget is not None and proposal.budget.most <= 0:
-        raise TooWide("budget/max", "must be more than nothing")
+    if proposal.budget is not None:
+        _check_budget(proposal.budget, base)
     if base and not _bounded(proposal, base):
         raise TooWide("arguments", "every argument may be anything; bound at least one of them")
     differs = why_outside(proposal, arguments, arguments)
     if differs is not None:
         raise TooWide("arguments", f"it does not cover this very call: {differs}")
+
+
+def _check_budget(budget: Budget, base: Any) -> None:
+    if amount_of(_at(base, budget.argument)) is None:
+        raise TooWide("budget/argument", "this call has no amount there")
+    if budget.most <= 0:
+        raise TooWide("budget/max", "must be more than nothing")
 
 
 def why_outside(proposal: Proposal, base: bytes, given: bytes) -> str | None:
@@ -195,7 +201,7 @@ def _matcher(place: str, said: Mapping[str, Any]) -> Matcher:
         case {"prefix": str() as text, **rest} if not rest:
             return Prefix(text=text)
         case {"range": {"max": high, **low}, **rest} if not rest and set(low) <= {"min"}:
-            bounds = _number(place, low.get("min", 0)), _number(place, high)
+            bounds = _number(f"arguments{place}", low.get("min", 0)), _number(f"arguments{place}", high)
             if bounds[0] > bounds[1]:
                 raise TooWide(f"arguments{place}", "the range is empty: min is more than max")
             return Range(low=bounds[0], high=bounds[1])
@@ -203,7 +209,7 @@ def _matcher(place: str, said: Mapping[str, Any]) -> Matcher:
             return OneOf(values=_values(place, values))
         case {"any": True, **rest} if not rest:
             return Anything()
-    raise TooWide(f"arguments{place}", "say one of prefix, range (with max), one_of, or any: true")
+    raise TooWide(f"arguments{place}", "say one of prefix, range (with max), one_of (with values), or any: true")
 
 
 def _values(place: str, values: list[Any]) -> tuple[bytes, ...]:

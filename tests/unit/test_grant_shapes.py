@@ -41,6 +41,7 @@ FILES = {"/path": {"prefix": "/srv/data/"}}
         pytest.param({"/to": {"one_of": ["acme", "bolt"]}}, {"to": "bolt"}, id="another-of-the-set"),
         pytest.param({"/memo": {"any": True}}, {"memo": "anything; at all"}, id="any-text"),
         pytest.param(FILES, {"path": "/srv/data/sub/b-2.txt"}, id="below-the-folder"),
+        pytest.param(FILES, {"path": "/srv/data/\u0434\u0430\u043d\u043d\u044b\u0435.txt"}, id="letters-of-any-script"),
         pytest.param({"/deep/x/0": {"any": True}}, {"deep": {"x": [7]}}, id="a-place-inside-a-list"),
     ],
 )
@@ -81,6 +82,7 @@ def test_a_call_inside_the_shape_is_covered(loosened: dict[str, Any], changes: d
         pytest.param({"/memo": {"any": True}}, {"memo": 5}, "/memo is outside", id="any-of-another-type"),
         pytest.param({"/memo": {"any": True}}, {"memo": {"a": 1}}, "/memo is outside", id="any-is-single"),
         pytest.param(FILES, {"path": "/srv/data"}, "/path is outside", id="the-folder-itself"),
+        pytest.param(FILES, {"path": "/srv/data/"}, "/path is outside", id="the-bare-folder"),
         pytest.param(FILES, {"path": "/srv/database/x"}, "/path is outside", id="a-folder-that-begins-so"),
         pytest.param(FILES, {"path": "/srv/data/../../etc/shadow"}, "/path is outside", id="up-and-away"),
         pytest.param(FILES, {"path": "/srv/data/a/../../x"}, "/path is outside", id="up-further-down"),
@@ -147,6 +149,13 @@ def test_an_address_elsewhere_is_outside(given: str) -> None:
         pytest.param(
             {"/path": {"prefix": "/srv/da"}}, PAYMENT, "arguments/path", "ends with a slash", id="half-a-name"
         ),
+        pytest.param(
+            {"/path": {"prefix": "/srv/data/"}},
+            {"path": "/srv/data/", "n": 1},
+            "arguments/path",
+            "nothing but the prefix",
+            id="the-bare-folder",
+        ),
         pytest.param({"/path": {"prefix": "///"}}, PAYMENT, "arguments/path", "begin with it", id="only-slashes"),
         pytest.param({"/path": {"prefix": "/etc/"}}, PAYMENT, "arguments/path", "begin with it", id="another-folder"),
         pytest.param(
@@ -207,6 +216,19 @@ def test_bounds_past_the_limits_are_refused(changes: dict[str, Any], field: str)
 
 
 @pytest.mark.parametrize(
+    ("most", "said"),
+    [
+        (timedelta(hours=24), "from a minute to 24 h$"),
+        (timedelta(minutes=90), "from a minute to 1 h 30 min$"),
+        (timedelta(minutes=5), "from a minute to 5 min$"),
+    ],
+)
+def test_how_long_a_grant_may_last_is_said_as_people_say_it(most: timedelta, said: str) -> None:
+    with pytest.raises(TooWide, match=said):
+        shapes.check(proposal(for_seconds=90_000), canonical(PAYMENT), Limits(longest=most))
+
+
+@pytest.mark.parametrize(
     "said",
     [
         {},
@@ -229,8 +251,9 @@ def test_bounds_past_the_limits_are_refused(changes: dict[str, Any], field: str)
     ],
 )
 def test_what_is_no_matcher_is_refused(said: dict[str, Any]) -> None:
-    with pytest.raises(TooWide, match="/amount"):
+    with pytest.raises(TooWide) as refused:
         proposal({"/amount": said})
+    assert refused.value.field == "arguments/amount"
 
 
 def test_a_call_without_arguments_needs_no_bound() -> None:

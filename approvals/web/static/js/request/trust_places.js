@@ -19,10 +19,10 @@ export function leaves(value, at = "") {
 /** Is it a number, or a decimal written as a text? */
 export const isAmount = (value) => typeof value === "number" || (typeof value === "string" && DECIMAL.test(value));
 
-/** The prefix to offer for a text: its folder, or what stands before its last part. */
+/** The prefix to offer for a text: its folder, or what stands before its last part; something must follow it. */
 export function prefixOf(text) {
-  const inPath = text.includes("/");
-  const cut = inPath ? text.lastIndexOf("/") : Math.max(...[..."/:-_=#"].map((end) => text.slice(0, -1).lastIndexOf(end)));
+  const [inPath, before] = [text.includes("/"), text.slice(0, -1)];
+  const cut = inPath ? before.lastIndexOf("/") : Math.max(...[..."/:-_=#"].map((end) => before.lastIndexOf(end)));
   const prefix = text.slice(0, cut + 1);
   return prefix.length >= 3 && !(!inPath && text.includes("@")) ? prefix : "";
 }
