@@ -215,15 +215,19 @@ class Desk:
             lambda room: expected.say(room, request_id, person=person, as_expected=as_expected, words=words, via=via)
         )
 
-    async def claim(self, request_id: str, *, binding: str, lease: timedelta) -> ApprovalRequest:
-        """Take the right to execute, once.
+    async def claim(
+        self, request_id: str, *, binding: str, lease: timedelta, session: str | None = None
+    ) -> ApprovalRequest:
+        """Take the right to execute, once. `session` is that of the client who waits for it.
 
         Raises:
             NotFound, StaleBinding, Unavailable.
             NotClaimable: it is not approved (any more); `request` is what it is now.
         """
         return await self._act(
-            lambda room: executing.claim(room, request_id, binding=binding, lease=lease, holder=self.holder)
+            lambda room: executing.claim(
+                room, request_id, binding=binding, lease=lease, holder=self.holder, session=session
+            )
         )
 
     async def prolong(self, request_id: str, by: timedelta) -> bool:

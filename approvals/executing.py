@@ -19,8 +19,13 @@ from approvals.errors import NotClaimable, NotFound, StaleBinding
 from approvals.room import Result, Room
 
 
-def claim(room: Room, request_id: str, *, binding: str, lease: timedelta, holder: str) -> Result:
-    """Take the right to execute, once; or end the request if it may not run any more."""
+def claim(
+    room: Room, request_id: str, *, binding: str, lease: timedelta, holder: str, session: str | None = None
+) -> Result:
+    """Take the right to execute, once; or end the request if it may not run any more.
+
+    `session` is that of the client who waits for it, None if nobody does.
+    """
     request = room.load(request_id)
     if request is None:
         return NotFound(what="request")
@@ -37,6 +42,9 @@ def claim(room: Room, request_id: str, *, binding: str, lease: timedelta, holder
             # It may run once its agent is resumed, if its time has not run out by then.
             return NotClaimable(state=request.state, request=request)
         wrong = Cause.REVOKED if agent.revoked_at is not None else None
+    if wrong is None and granting.is_anothers(room, request, session):
+        # It may run when the session that its grant is bound to comes for it; when that ends, it ends.
+        return NotClaimable(state=request.state, request=request)
     if wrong is not None:
         ended = room.move(request, Happened(event=Event.CANCELLED, actor=schedule.CLOCK, cause=wrong))
         return NotClaimable(state=ended.state, request=ended)

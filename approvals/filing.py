@@ -149,17 +149,25 @@ def file_in(
                 raise full
             return found
         if tx.requests.insert(request, filed(request)):
-            if filing.terms.remind is not None:
-                tx.reminders.plan(request.id, tx.now + filing.terms.remind)
-            if filing.waiting:
-                tx.requests.set_waiting(request.id, holder)
-            tx.touch(request.id)
+            _note_beside(tx, filing, request.id, holder)
             if grant is not None:
                 return Filed(kind=FiledAs.SAVED, request=granting.cover(room, request, grant))
             tx.messages.announce(request.id, routes(tx, filing.terms), request.revision, tx.now)
             saved = Filed(kind=FiledAs.SAVED, request=request)
             return saved if opening is None else _passed(tx, saved, opening)
     raise Conflict
+
+
+def _note_beside(tx: Tx, filing: Filing, request_id: str, holder: str) -> None:
+    """What is kept of a new request beside its row."""
+    caller = filing.caller
+    if caller.session is not None:
+        tx.agent_sessions.seen(caller.session, agent=caller.agent, holder=holder)
+    if filing.terms.remind is not None:
+        tx.reminders.plan(request_id, tx.now + filing.terms.remind)
+    if filing.waiting:
+        tx.requests.set_waiting(request_id, holder)
+    tx.touch(request_id)
 
 
 def _passed(tx: Tx, filed: Filed, opening: Opening) -> Filed:

@@ -15,7 +15,7 @@ from approvals.domain.happening import Event, Happened
 from approvals.domain.lifecycle import Note, note
 from approvals.domain.model import Answer, ApprovalRequest, Person, PersonId
 from approvals.domain.schedule import CLOCK
-from approvals.domain.shapes import Proposal, TooWide
+from approvals.domain.shapes import Proposal, Scope, TooWide
 from approvals.errors import Invalid, NotAllowed, NotFound, Refusal, StaleBinding
 from approvals.room import Room
 
@@ -36,6 +36,8 @@ def refused(room: Room, request: ApprovalRequest, answer: Answer, proposal: Prop
         shapes.check(proposal, request.call.arguments, room.grant_limits)
     except TooWide as wide:
         return Invalid(field=f"grant/{wide.field}", why=wide.why)
+    if (why := _no_session(room, request, proposal)) is not None:
+        return Invalid(field="grant/scope", why=why)
     call = request.call
     if len(room.tx.grants.in_force(agent=request.caller.agent, server=call.server, tool=call.tool)) >= IN_FORCE_MAX:
         return Invalid(field="grant", why=f"{IN_FORCE_MAX} are in force for this agent and tool; revoke some first")
@@ -47,6 +49,8 @@ def give(room: Room, request: ApprovalRequest, *, actor: str) -> None:
     voters = room.voters(request)
     proposal, why = grants.agreed(request, voters)
     if proposal is not None:
+        why = _no_session(room, request, proposal, lock=True)
+    if proposal is not None and why is None:
         by = tuple(dict.fromkeys(vote.reviewer for vote in quorum.counted(request, voters)))
         _put(room, request, proposal, by, actor=actor)
     elif why is not None:
@@ -74,6 +78,8 @@ def give_after(room: Room, request_id: str, *, reviewer: PersonId, binding: str,
     grant = _grant(room, request, proposal, (person.id,))
     if grants.unfounded(grant, request, {person.id: person}) is not None:
         return NotAllowed(why="the rule asks for more people than you; give the grant with the approval, all of you")
+    if (why := _no_session(room, request, proposal, lock=True)) is not None:
+        return Invalid(field="grant/scope", why=why)
     return _put(room, request, proposal, (person.id,), actor=person.id)
 
 
@@ -109,6 +115,24 @@ def still_stands(room: Room, request: ApprovalRequest) -> bool:
     return grant is not None and grants.still_stands(grant, request, _givers(room, grant), room.tx.now)
 
 
+def is_anothers(room: Room, request: ApprovalRequest, session: str | None) -> bool:
+    """Was the request covered by a grant that is bound to another session than the one that wants to run it?"""
+    grant = room.tx.grants.get(request.covered.grant) if request.covered is not None else None
+    return grant is not None and grant.session is not None and grant.session != session
+
+
+def session_over(room: Room, key: str) -> int:
+    """A session of an agent is over, and with it whatever is bound to it; says how many grants."""
+    if not room.tx.agent_sessions.end(key):
+        return 0
+    bound = room.tx.grants.of_session(key)
+    for grant in bound:
+        ended = room.tx.grants.end(grant, by=CLOCK)
+        detail = {"grant": grant.id, "used": grant.used, "note": "the session it was bound to is over"}
+        _noted(room, ended, Note.GRANT_ENDED, actor=CLOCK, detail=detail)
+    return len(bound)
+
+
 def end(room: Room, grant_id: str, *, reviewer: PersonId) -> Grant | Refusal:
     """Take a grant back; one that is over stays as it is."""
     tx = room.tx
@@ -132,6 +156,7 @@ def _put(room: Room, request: ApprovalRequest, proposal: Proposal, by: tuple[Per
         "given_by": list(by),
         "until": grant.until.isoformat(),
         "uses": proposal.uses,
+        "grant_scope": proposal.scope.value,
         "proposal": shapes.written(proposal),
     }
     _noted(room, grant, Note.GRANT_GIVEN, actor=actor, detail=detail)
@@ -147,7 +172,18 @@ def _grant(room: Room, request: ApprovalRequest, proposal: Proposal, by: tuple[P
         given_by=by,
         at=room.tx.now,
         until=room.tx.now + proposal.lasts,
+        session=grants.session_of(proposal, request),
     )
+
+
+def _no_session(room: Room, request: ApprovalRequest, proposal: Proposal, *, lock: bool = False) -> str | None:
+    session = request.caller.session
+    if proposal.scope is not Scope.SESSION:
+        return None
+    if session is None:
+        return grants.why_no_session(request)
+    known = room.tx.agent_sessions.is_open(session, lock=lock)
+    return None if known else "the session in which it was made is over, and a grant bound to it would cover nothing"
 
 
 def _noted(room: Room, grant: Grant, event: Note, *, actor: str, detail: Mapping[str, object]) -> None:

@@ -6,7 +6,7 @@ and admins. It counts from the commit on, in every process: the claim of a cover
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -89,6 +89,25 @@ class Grants:
             NotFound, NotAllowed, Unavailable.
         """
         return await self._done(lambda tx: granting.end(self._desk.room(tx), grant_id, reviewer=person))
+
+    async def session_over(self, key: str) -> int:
+        """A session of an agent is over: whatever was bound to it is, too. Says how many grants.
+
+        Raises:
+            Unavailable: it will be found to be over later.
+        """
+        if not await self._desk.db.read(lambda tx: tx.agent_sessions.is_open(key)):
+            return 0
+        return await self._desk.db.write(lambda tx: granting.session_over(self._desk.room(tx), key))
+
+    async def sessions_left(self, still: Collection[str]) -> int:
+        """Of the sessions of this process there are only these any more. Says how many grants ended.
+
+        Raises:
+            Unavailable.
+        """
+        gone = await self._desk.db.read(lambda tx: tx.agent_sessions.open_of(self._desk.holder)) - frozenset(still)
+        return sum([await self.session_over(key) for key in sorted(gone)])
 
     async def preview(self, request_id: str, *, person: Person, proposal: Proposal) -> Backtest:
         """What the proposal would have matched of the last calls of this tool by this agent.

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-from approvals import absences, holding
+from approvals import absences, granting, holding
 from approvals.desk import Desk
 from approvals.domain import schedule
 from approvals.domain.happening import Happened
@@ -28,6 +28,7 @@ TIDY_SECONDS = 300.0
 REMIND_SECONDS = 2.0
 FORGET_REPLICAS = timedelta(days=1)
 FORGET_ALERTS = timedelta(days=30)
+FORGET_SESSIONS = timedelta(days=7)
 
 
 class Sweeper:
@@ -68,8 +69,10 @@ class Sweeper:
         await self._db.write(lambda tx: holding.remind(self._desk.room(tx)))
 
     async def beat(self) -> None:
-        """Say that this process is alive."""
+        """Say that this process is alive, and look for what those that are not have left behind."""
         await self._db.write(lambda tx: tx.replicas.heartbeat(self._holder, tx.now))
+        if await self._db.read(lambda tx: tx.agent_sessions.left_behind()):
+            await self._db.write(self._end_sessions)
 
     async def tidy(self) -> None:
         """Delete what can never matter again: old sessions, links, counters, processes and recordings."""
@@ -84,6 +87,7 @@ class Sweeper:
         def left(tx: Tx) -> None:
             tx.requests.clear_waiting(self._holder)
             tx.replicas.leave(self._holder)
+            self._end_sessions(tx)
 
         await self._db.write(left)
 
@@ -126,6 +130,12 @@ class Sweeper:
             tx.messages.end_leases()
         tx.requests.clear_waiting(self._holder)
         tx.replicas.heartbeat(self._holder, tx.now)
+        self._end_sessions(tx)
+
+    def _end_sessions(self, tx: Tx) -> None:
+        """The sessions of agents live in memory: those of processes that are gone are over."""
+        for key in tx.agent_sessions.left_behind():
+            granting.session_over(self._desk.room(tx), key)
 
 
 def _due(tx: Tx) -> list[tuple[str, Happened]]:
@@ -141,3 +151,4 @@ def _tidy(tx: Tx) -> None:
     tx.absences.sweep()
     tx.reminders.sweep(tx.now - FORGET_REPLICAS)
     tx.alerts.sweep(tx.now - FORGET_ALERTS)
+    tx.agent_sessions.sweep(tx.now - FORGET_SESSIONS)

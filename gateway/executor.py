@@ -103,7 +103,7 @@ class Executor:
         try:
             checked = await self._check(server, request, via)
         except (Unsent, NoAnswer) as err:
-            return await self._cannot(server, request, str(err))
+            return await self._cannot(server, request, via, str(err))
         if isinstance(checked, Cause):
             return await self._cancel(request, checked)
         tool, judgement = checked
@@ -112,7 +112,7 @@ class Executor:
         if isinstance(taken, Exceeded):
             return taken
         try:
-            claimed = await self._claim(server, request)
+            claimed = await self._claim(server, request, via)
         except (NotClaimable, StaleBinding) as refused:
             await self._limits.release(taken)
             current: ApprovalRequest = refused.fields["request"]
@@ -201,15 +201,16 @@ class Executor:
         judgement = self._judge.again(server, tool, request, via.side.session if via.side is not None else "")
         return Cause.POLICY_CHANGED if self._judge.is_stricter(judgement, request) else (tool, judgement)
 
-    async def _claim(self, server: Server, request: ApprovalRequest) -> ApprovalRequest:
+    async def _claim(self, server: Server, request: ApprovalRequest, via: Via) -> ApprovalRequest:
         lease = timedelta(seconds=server.call_seconds) + LEASE_MARGIN
-        return await self._desk.claim(request.id, binding=request.binding, lease=lease)
+        session = via.side.session if via.side is not None else None
+        return await self._desk.claim(request.id, binding=request.binding, lease=lease, session=session)
 
-    async def _cannot(self, server: Server, request: ApprovalRequest, why: str) -> ApprovalRequest:
+    async def _cannot(self, server: Server, request: ApprovalRequest, via: Via, why: str) -> ApprovalRequest:
         """The server cannot be asked what its tools are now, so the call is not sent to it."""
         began = datetime.now(UTC)
         try:
-            claimed = await self._claim(server, request)
+            claimed = await self._claim(server, request, via)
         except (NotClaimable, StaleBinding) as refused:
             current: ApprovalRequest = refused.fields["request"]
             return current

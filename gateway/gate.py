@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -11,7 +12,8 @@ from datetime import UTC, datetime
 from approvals.domain import fingerprint
 from approvals.domain.answered import answered_in
 from approvals.domain.model import Caller, Cause
-from approvals.errors import Invalid, NotFound, Refusal
+from approvals.errors import Invalid, NotFound, Refusal, Unavailable
+from approvals.grants import Grants
 from gateway import heavy, own_tools
 from gateway.asking import Side, relayable
 from gateway.callers import Callers
@@ -91,8 +93,16 @@ class Gateway:
         return self._relaying.listen(caller, server, wants, session=session, capabilities=capabilities, hear=hear)
 
     async def left(self, session: str) -> None:
-        """A client's session is over."""
+        """A client's session is over, and the grants that were bound to it."""
+        with contextlib.suppress(Unavailable):
+            # What is missed here is noticed by `still_here`, and no call comes over the session meanwhile.
+            await Grants(self._parts.desk).session_over(session)
         await self._relaying.left(session)
+
+    async def still_here(self, sessions: frozenset[str]) -> None:
+        """Whatever other session of this process people were asked about is over."""
+        with contextlib.suppress(Unavailable):
+            await Grants(self._parts.desk).sessions_left(sessions)
 
     async def task(self, caller: Caller, task_id: str) -> bytes | RpcError:
         """A held call as a task."""

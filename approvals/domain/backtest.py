@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from approvals.domain import shapes
 from approvals.domain.model import ApprovalRequest, State
-from approvals.domain.shapes import Proposal
+from approvals.domain.shapes import Proposal, Scope
 
 LOOKED_AT = 200
 
@@ -55,6 +55,8 @@ def held_against(proposal: Proposal, model: ApprovalRequest, past: Iterable[Appr
             unreadable += 1
             continue
         looked_at += 1
+        if proposal.scope is Scope.SESSION and one.caller.session != model.caller.session:
+            continue
         asked = one.edited_from or one.call.arguments
         if shapes.why_outside(proposal, model.call.arguments, asked) is not None:
             continue

@@ -12,17 +12,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from enum import StrEnum
 
 from approvals.domain import quorum, shapes
 from approvals.domain.answered import answered_in
 from approvals.domain.model import Answer, ApprovalRequest, Person, PersonId, State, Vote
-from approvals.domain.shapes import Proposal
+from approvals.domain.shapes import Proposal, Scope
 
 NEVER, ALWAYS = "never", "always"
 BARRED = "barred"
 """`Terms.grants` where the rule offers grants, and the server itself calls the tool destructive."""
 _GRAVE = frozenset({"destructive", "financial"})
 _DECIDED = frozenset({State.APPROVED, State.EXECUTING, State.SUCCEEDED, State.FAILED, State.UNKNOWN})
+
+
+class End(StrEnum):
+    """Why a grant speaks for no more calls."""
+
+    TAKEN_BACK = "taken_back"
+    SESSION_OVER = "session_over"
+    TIME_OVER = "time_over"
+    USED_UP = "used_up"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +46,10 @@ class Covered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """One grant. `origin` is the request it was given with; `spent` is what its uses took of the budget."""
+    """One grant. `origin` is the request it was given with; `spent` is what its uses took of the budget.
+
+    `session` keys the session of the agent's client that it is bound to; None: it is bound to none.
+    """
 
     id: str
     origin: ApprovalRequest
@@ -48,6 +61,7 @@ class Grant:
     spent: Decimal = Decimal(0)
     ended_at: datetime | None = None
     ended_by: str | None = None
+    session: str | None = None
 
     def holds(self, now: datetime) -> bool:
         """Is there anything left of it?"""
@@ -56,6 +70,15 @@ class Grant:
     def stands(self, now: datetime) -> bool:
         """May what it let through still be sent? So it may be taken back even when it is used up."""
         return self.ended_at is None and now < self.until
+
+    def end(self, now: datetime) -> End | None:
+        """Why there is nothing left of it, None while there is."""
+        if self.ended_at is not None:
+            # People are known by their addresses; what no person ended has ended with its session.
+            return End.TAKEN_BACK if "@" in (self.ended_by or "") else End.SESSION_OVER
+        if now >= self.until:
+            return End.TIME_OVER
+        return None if self.uses_left > 0 else End.USED_UP
 
     @property
     def uses_left(self) -> int:
@@ -74,6 +97,29 @@ class Grant:
     def covered(self) -> Covered:
         """What a call that it speaks for keeps of it."""
         return Covered(grant=self.id, given_by=self.given_by, request=self.origin.id)
+
+
+def why_no_session(request: ApprovalRequest) -> str | None:
+    """Why no grant can be bound to the session in which this call was made; None if one can."""
+    if request.caller.session is not None:
+        return None
+    return (
+        "its agent has no session with Placet (its client speaks the stateless protocol), and no session is made up; "
+        "bound the grant by time and uses"
+    )
+
+
+def session_of(proposal: Proposal, request: ApprovalRequest) -> str | None:
+    """The session that a grant proposed with this request is bound to; None where it is bound to none.
+
+    Raises:
+        ValueError: it is to be bound to one, and there is none.
+    """
+    if proposal.scope is Scope.AGENT:
+        return None
+    if request.caller.session is None:
+        raise ValueError(f"{request.id} was made in no session")
+    return request.caller.session
 
 
 def why_not_offered(request: ApprovalRequest) -> str | None:
@@ -131,7 +177,7 @@ def outside(grant: Grant, request: ApprovalRequest, now: datetime) -> str | None
     why = why_not_offered(request)
     if why is not None:
         return why
-    return _of_something_else(grant.origin, request) or _out_of_shape(grant, request)
+    return _of_something_else(grant, request) or _out_of_shape(grant, request)
 
 
 def unfounded(grant: Grant, request: ApprovalRequest, people: Mapping[PersonId, Person]) -> str | None:
@@ -145,15 +191,17 @@ def still_stands(grant: Grant, request: ApprovalRequest, people: Mapping[PersonI
     """Does a use that was taken for this request still let it run? What it took is not asked for twice."""
     taken = request.covered is not None and request.covered.grant == grant.id
     in_force = grant.stands(now) and grant.origin.destroyed is None
-    about_it = _of_something_else(grant.origin, request) is None and why_not_offered(request) is None
+    about_it = _of_something_else(grant, request) is None and why_not_offered(request) is None
     inside = shapes.why_outside(grant.proposal, grant.origin.call.arguments, request.call.arguments) is None
     return taken and in_force and about_it and inside and unfounded(grant, request, people) is None
 
 
-def _of_something_else(origin: ApprovalRequest, request: ApprovalRequest) -> str | None:
-    was, now = origin.call, request.call
+def _of_something_else(grant: Grant, request: ApprovalRequest) -> str | None:
+    origin, was, now = grant.origin, grant.origin.call, request.call
     if (origin.caller.agent, was.server, was.tool) != (request.caller.agent, now.server, now.tool):
         return "it is for another agent or another tool"
+    if grant.session is not None and grant.session != request.caller.session:
+        return "it is for another session of its agent"
     if was.tool_fingerprint != now.tool_fingerprint:
         return "the tool has changed since it was given"
     if origin.rule != request.rule:

@@ -117,12 +117,14 @@ class Caller:
     """Who one call is for: the agent, the human behind it (or none), and its client.
 
     `credential` is what it was recognised by: the hash of a key of ours, or what outlives the one access token it sent.
-    Sessions are bound to it, and streams end with it. None: nobody asked for one.
+    Sessions are bound to it, and streams end with it. None: nobody asked for one. `session` keys the session of its
+    client that the call came over (a hash, never the id); None where the protocol has none.
     """
 
     agent: str
     owner: PersonId | None = None
     client: Client = field(default_factory=Client)
+    session: str | None = field(default=None, repr=False)
     credential: str | None = field(default=None, repr=False, compare=False)
 
 

@@ -17,6 +17,7 @@ from approvals.domain.lifecycle import Note, Record, actor_of, ending
 from approvals.domain.model import Answer, ApprovalRequest, Cause, Ground, State, Vote
 from approvals.domain.quorum import Need
 from approvals.domain.redact import redact_text
+from approvals.domain.shapes import Scope
 
 REASON_SHOWN = 500
 SURFACES = {"slack": "Slack", "web": "the web page", "cli": "the command line", "api": "the API"}
@@ -219,7 +220,8 @@ def _granted(telling: Telling) -> str:
         return "; no grant came of it"
     uses = int(made.detail["uses"])
     calls = "one more call" if uses == 1 else f"up to {uses} more calls"
-    return f", granting {calls} of its shape until {_time(datetime.fromisoformat(made.detail['until']))}"
+    only = " of this session" if made.detail.get("grant_scope") == Scope.SESSION else ""
+    return f", granting {calls} of its shape{only} until {_time(datetime.fromisoformat(made.detail['until']))}"
 
 
 def _decision(telling: Telling, word: str) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
+from enum import StrEnum
 from typing import Any
 
 from approvals.domain import prefixes
@@ -82,6 +83,15 @@ class Budget:
     most: Decimal
 
 
+class Scope(StrEnum):
+    """Which calls of the agent are meant."""
+
+    AGENT = "agent"
+    """All that it makes."""
+    SESSION = "session"
+    """Those that come over the session in which the granted call was made, until that session ends."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
     """What a reviewer proposes to grant. `places` are the loosened arguments by JSON Pointer, in their order.
@@ -93,10 +103,11 @@ class Proposal:
     lasts: timedelta
     uses: int
     budget: Budget | None = None
+    scope: Scope = Scope.AGENT
 
 
 def read(data: Mapping[str, Any]) -> Proposal:
-    """A proposal from its JSON: `arguments`, `for_seconds`, `uses`, `budget`.
+    """A proposal from its JSON: `arguments`, `for_seconds`, `uses`, `budget`, `scope`.
 
     Raises:
         TooWide: a place of it makes no sense by itself.
@@ -112,6 +123,7 @@ def read(data: Mapping[str, Any]) -> Proposal:
         budget=None
         if budget is None
         else Budget(argument=str(budget["argument"]), most=_number("budget/max", budget["max"])),
+        scope=Scope(data.get("scope", Scope.AGENT)),
     )
 
 
@@ -123,6 +135,7 @@ def written(proposal: Proposal) -> dict[str, Any]:
         "for_seconds": int(proposal.lasts.total_seconds()),
         "uses": proposal.uses,
         "budget": None if budget is None else {"argument": budget.argument, "max": plainly(budget.most)},
+        "scope": proposal.scope.value,
     }
 
 

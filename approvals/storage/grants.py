@@ -54,6 +54,11 @@ class Grants(Group):
         """What was given with one request."""
         return self._many(select(grants).where(grants.c.request_id == request_id).order_by(grants.c.at, grants.c.id))
 
+    def of_session(self, key: str) -> list[Grant]:
+        """What is bound to a session and was not ended, locked."""
+        mine = select(grants).where(IS_IN_FORCE, grants.c.session == key).order_by(grants.c.id)
+        return self._many(mine.with_for_update())
+
     def newest(
         self, *, limit: int, after: tuple[datetime, str] | None = None, holds_at: datetime | None = None
     ) -> list[Grant]:
@@ -105,6 +110,7 @@ class Grants(Group):
             spent=Decimal(row.spent),
             ended_at=row.ended_at,
             ended_by=row.ended_by,
+            session=row.session,
         )
 
     def _proposal(self, row: Row[Any], origin: ApprovalRequest) -> Proposal:
@@ -132,4 +138,5 @@ def _row(grant: Grant) -> dict[str, Any]:
         "spent": shapes.plainly(grant.spent),
         "ended_at": grant.ended_at,
         "ended_by": grant.ended_by,
+        "session": grant.session,
     }

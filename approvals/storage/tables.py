@@ -57,6 +57,7 @@ requests = Table(
     Column("owner", Text),
     Column("client_name", FreeText),
     Column("client_version", FreeText),
+    Column("session", Text),
     Column("arguments", Sealed("bytes"), nullable=False),
     Column("arguments_sha256", Text, nullable=False),
     Column("meta", Sealed("bytes"), nullable=False),

@@ -1,4 +1,8 @@
-"""The tables of standing grants, and of what each use took. What a grant is about stands in the request it came of."""
+"""The tables of standing grants, of what each use took, and of the sessions of agents that grants can be bound to.
+
+What a grant is about stands in the request it came of. A session is kept by its key, which is a hash of its id, from
+the first call in it that people were asked about.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +30,7 @@ grants = Table(
     Column("spent", Text, nullable=False),
     Column("ended_at", Utc),
     Column("ended_by", Text),
+    Column("session", Text),
     Index(
         "ix_grants_in_force",
         "agent",
@@ -36,6 +41,7 @@ grants = Table(
         postgresql_where=IS_IN_FORCE,
     ),
     Index("ix_grants_at", "at", "id"),
+    Index("ix_grants_session", "session", sqlite_where=IS_IN_FORCE, postgresql_where=IS_IN_FORCE),
 )
 
 grant_uses = Table(
@@ -45,4 +51,16 @@ grant_uses = Table(
     Column("grant_id", Text, ForeignKey("grants.id"), nullable=False),
     Column("at", Utc, nullable=False),
     Index("ix_grant_uses_grant", "grant_id", "at", "request_id"),
+)
+
+agent_sessions = Table(
+    "agent_sessions",
+    METADATA,
+    Column("key", Text, primary_key=True),
+    Column("agent", Text, nullable=False),
+    Column("holder", Text, nullable=False),
+    Column("seen_at", Utc, nullable=False),
+    Column("ended_at", Utc),
+    Index("ix_agent_sessions_open", "holder", sqlite_where=IS_IN_FORCE, postgresql_where=IS_IN_FORCE),
+    Index("ix_agent_sessions_ended", "ended_at"),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from approvals.storage.absences import Absences
+from approvals.storage.agent_sessions import AgentSessions
 from approvals.storage.agents import Agents
 from approvals.storage.alerts import Alerts
 from approvals.storage.attention import Attention
@@ -110,6 +111,11 @@ class Tx(Frame):
     def grants(self) -> Grants:
         """Standing grants."""
         return Grants(self)
+
+    @property
+    def agent_sessions(self) -> AgentSessions:
+        """Sessions of agents that people were asked about."""
+        return AgentSessions(self)
 
     @property
     def decoys(self) -> DecoyRows:

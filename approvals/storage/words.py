@@ -25,6 +25,7 @@ PLAIN = frozenset(
         "given_by",
         "given_with",
         "grant",
+        "grant_scope",
         "holder",
         "lease_until",
         "outcome",

@@ -49,6 +49,11 @@ class GrantIn(Model):
     lasts: Length = Field(alias="for", description="For how long; at most 24 hours unless configured otherwise.")
     uses: int = Field(default=1, ge=1, le=10_000, description="How many more calls.")
     budget: BudgetIn | None = None
+    scope: Literal["agent", "session"] = Field(
+        default="agent",
+        description="`session`: only calls over the session in which this call was made, until that session ends. "
+        "Refused where it was made in none (`why_no_grant_session`), and never widened.",
+    )
 
 
 class GrantGiveIn(Model):
@@ -84,7 +89,8 @@ class GrantPlaceOut(Model):
 class GrantOut(Model):
     """A standing grant. `shape` has every argument of the call it was given with, without values where `redacted`.
 
-    `idle` says why it speaks for no call just now though it is in force: its givers could not approve one.
+    `scope` is `session` where it is bound to one session of the agent's client. `idle` says why it speaks for no call
+    just now though it is in force: its givers could not approve one. `ended_why` says why it is not in force.
     """
 
     id: str
@@ -101,9 +107,11 @@ class GrantOut(Model):
     uses: int
     uses_left: int
     budget: GrantBudgetOut | None
+    scope: Literal["agent", "session"]
     shape: list[GrantPlaceOut]
     ended_at: Time | None
     ended_by: str | None
+    ended_why: Literal["taken_back", "session_over", "time_over", "used_up"] | None
     in_force: bool
     idle: str | None
     may_revoke: bool
@@ -173,6 +181,7 @@ def proposal_of(sent: GrantIn) -> Proposal:
         "for_seconds": body.length(sent.lasts) // timedelta(seconds=1),
         "uses": sent.uses,
         "budget": None if sent.budget is None else sent.budget.model_dump(),
+        "scope": sent.scope,
     }
     try:
         return shapes.read(said)

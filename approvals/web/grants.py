@@ -15,6 +15,7 @@ from approvals.domain import backtest, grant_words, grants, quorum, shapes
 from approvals.domain.backtest import Backtest
 from approvals.domain.grants import Grant
 from approvals.domain.model import ApprovalRequest
+from approvals.domain.shapes import Scope
 from approvals.errors import Refusal
 from approvals.grants import Grants, Told
 from approvals.storage.tx import Tx
@@ -126,12 +127,14 @@ def written(one: Grant, seen_by: View) -> dict[str, Any]:
             "max": shapes.plainly(budget.most),
             "left": shapes.plainly(one.budget_left),
         },
+        "scope": (Scope.AGENT if one.session is None else Scope.SESSION).value,
         "shape": [
             {"argument": place.argument, "kind": place.kind, "words": place.words}
             for place in (places if full else grant_words.without_values(places))
         ],
         "ended_at": moment(one.ended_at),
         "ended_by": one.ended_by,
+        "ended_why": one.end(seen_by.now),
         "in_force": holds,
         "idle": grants.unfounded(one, origin, seen_by.people) if holds else None,
         "may_revoke": one.stands(seen_by.now) and quorum.may_cancel(seen_by.person, origin),

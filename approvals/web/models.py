@@ -268,6 +268,7 @@ class RequestOut(Model):
     raises: list[RaiseOut] | None = Field(default=None, description="What came of that; not in lists.")
     comments: list[CommentOut] | None = Field(default=None, description="What people wrote; not in lists.")
     why_no_grant: str | None = Field(description="Why no approval of it may carry a standing grant; null: one may.")
+    why_no_grant_session: str | None = Field(description="Why no grant can be bound to the session it was made in.")
     grants: list[GrantOut] | None = Field(default=None, description="The grants given with it; not in lists.")
     missing: list[str] = Field(default=[], description="Why the people there are now could not approve; not in lists.")
     deliveries: list[DeliveryOut] | None = Field(default=None, description="Where its cards are; not in lists.")

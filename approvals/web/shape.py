@@ -179,6 +179,7 @@ def _how_it_stands(request: ApprovalRequest, view: View, *, full: bool) -> dict[
         "questions": [_question(one, view, full=full) for one in request.questions],
         "may_raise": open_now and raising.offered(request),
         "why_no_grant": grants.why_not_offered(request),
+        "why_no_grant_session": grants.why_no_session(request),
     }
 
 

@@ -18,6 +18,12 @@ from gateway.cli.common import config_option, json_option, run, say
 from gateway.cli.session import Session, as_option, opened
 
 MOST = 200
+ENDS = {
+    "taken_back": "taken back by {by}",
+    "session_over": "its session is over",
+    "time_over": "its time is over",
+    "used_up": "used up",
+}
 
 
 @click.group()
@@ -97,14 +103,13 @@ def _line(shown: Mapping[str, Any]) -> str:
     left = f"{shown['uses_left']} of {shown['uses']} calls left"
     if shown["budget"] is not None:
         left += f", {shown['budget']['left']} of {shown['budget']['max']} of {shown['budget']['argument']}"
-    return f"{shown['id']}  {what}: {left}, {_until(shown)}; by {', '.join(shown['names'])}, {shown['request']}"
+    only = "this session only, " if shown["scope"] == "session" else ""
+    return f"{shown['id']}  {what}: {left}, {only}{_until(shown)}; by {', '.join(shown['names'])}, {shown['request']}"
 
 
 def _until(shown: Mapping[str, Any]) -> str:
-    if shown["ended_at"] is not None:
-        return f"taken back by {shown['ended_by']}"
-    if not shown["in_force"]:
-        return "over"
+    if shown["ended_why"] is not None:
+        return ENDS[shown["ended_why"]].format(by=shown["ended_by"])
     return f"until {datetime.fromisoformat(shown['until']).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 

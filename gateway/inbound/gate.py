@@ -198,6 +198,10 @@ class Gate(Protocol):
         """The older-era client of this session key is gone for good."""
         ...
 
+    async def still_here(self, sessions: frozenset[str]) -> None:
+        """These are the session keys of all older-era clients there are: whatever else began here is over."""
+        ...
+
     async def task(self, caller: Caller, task_id: str) -> bytes | RpcError:
         """The task as it is now, as JSON text, for `tasks/get`; -32602 for a task that is not this caller's."""
         ...

@@ -131,14 +131,16 @@ class Inbound:
                     self.sweep()
                     if second % _EXPIRE_EVERY_TICKS == 0:
                         self.sessions.expire()
+                        await self._gate.still_here(frozenset(session.key for session in self.sessions))
             finally:
                 self._service = None
 
     def sweep(self) -> None:
-        """End what was waited for too long, and the standing streams of who may not come in any more."""
+        """End what was waited for too long, and the standing streams and sessions of who may not come in any more."""
         self.parked.sweep()
         self._streams.sweep()
         self._listening.sweep()
+        self.sessions.turn_out(self._gate.admits)
 
     async def close(self, _: object = None) -> None:
         """End the standing streams of both eras, each as its era says. Held calls are the gateway's to end."""

@@ -102,7 +102,11 @@ class Server:
         if session is None:
             self._standalone[visit.credential, visit.server, message.id] = line
         turn = Turn(
-            caller=replace(visit.caller, client=client_of(route, session)),
+            caller=replace(
+                visit.caller,
+                client=client_of(route, session),
+                session=session.key if session is not None else None,
+            ),
             server=visit.server,
             session=session,
             rpc_id=message.id,
@@ -150,7 +154,7 @@ class Server:
         said = await self._gate.hello(visit.caller, visit.server)
         version = route.version or LEGACY[0]
         session = self._sessions.open(
-            agent=visit.caller.agent,
+            caller=visit.caller,
             credential=visit.credential,
             server=visit.server,
             version=version,

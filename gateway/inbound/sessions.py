@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from approvals.domain.model import Client
+from approvals.domain.model import Caller, Client
 from gateway.inbound.feed import Feed
 from gateway.inbound.questions import Questions
 from gateway.protocol.classify import LEGACY
@@ -52,7 +52,7 @@ class SessionCaps:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Session:
-    """One client's session. `key` stands for it towards the gateway, which need not know the id.
+    """One client's session, opened by `caller`. `key` stands for it towards the gateway, which need not know the id.
 
     `lines` are its calls in flight by JSON-RPC id; `streams` numbers its event streams, of which `feeds` has those the
     client may come back for; `standing` is its one stream outside of calls; `uris` are the resources it subscribed to.
@@ -60,6 +60,7 @@ class Session:
 
     id: str
     key: str
+    caller: Caller
     credential: bytes
     server: str | None
     version: str
@@ -123,7 +124,7 @@ class Sessions:
     def open(
         self,
         *,
-        agent: str,
+        caller: Caller,
         credential: bytes,
         server: str | None,
         version: str,
@@ -141,7 +142,8 @@ class Sessions:
         session_id = secrets.token_urlsafe(24)
         session = Session(
             id=session_id,
-            key=session_key(agent, session_id),
+            key=session_key(caller.agent, session_id),
+            caller=caller,
             credential=credential,
             server=server,
             version=version,
@@ -185,6 +187,13 @@ class Sessions:
         """End every session that was idle for too long."""
         for session in [session for session in self._by_id.values() if self._is_stale(session)]:
             self.end(session)
+
+    def turn_out(self, admits: Callable[[Caller], bool]) -> None:
+        """End the idle sessions of whoever may not come in any more; what is under way is answered first."""
+        for mine in list(self._by_credential.values()):
+            if not admits(next(iter(mine.values())).caller):
+                for session in [session for session in mine.values() if not session.busy]:
+                    self.end(session)
 
     def _is_stale(self, session: Session) -> bool:
         return not session.busy and self._clock() - session.used_at > self._caps.idle_seconds

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mcp import Client
 
-from tests.acceptance.agents import Agent
+from tests.acceptance.agents import SOON_SECONDS, Agent, heard, sdk
 from tests.acceptance.counting import HELD, Shop, shop
 from tests.acceptance.harness import serving
 
@@ -67,4 +68,45 @@ async def _approved(it: Shop, agent: Agent, arguments: dict[str, Any], **more: A
         status, _ = await it.ada.decide(request, "approve", **more)
         assert status == 200
     assert not call.result().refused
+    return await it.ada.show(request["id"])
+
+
+@pytest.mark.must_have(21)
+async def test_a_grant_for_one_session_is_not_of_use_in_another_and_ends_with_it(it: Shop) -> None:
+    of_session = {"arguments": {"/amount": {"range": {"max": 20}}}, "for": "1h", "uses": 5, "scope": "session"}
+    async with sdk(it.placet, "shop", "legacy") as one:
+        first = await _called(it, one, payment("acme", 10), grant=of_session)
+        (given,) = first["grants"]
+        assert (given["scope"], given["ended_why"], first["why_no_grant_session"]) == ("session", None, None)
+        said = heard(await one.call_tool("pay", payment("acme", 11)))
+        assert (said.text, said.verdict["grant"]) == ("pay 11 to acme", given["id"])
+        # The second session of the same agent is asked about, whatever its call; so is a call without any session.
+        async with sdk(it.placet, "shop", "legacy") as two:
+            assert len((await _called(it, two, payment("acme", 12)))["votes"]) == 1
+        async with it.agent() as stateless:
+            asked = await _approved(it, stateless, payment("acme", 13))
+            assert "no session is made up" in asked["why_no_grant_session"]
+            body = {"request": asked["id"], "binding": asked["binding"], "grant": of_session}
+            status, refused = await it.ada.ask("POST", "/api/v1/grants", body)
+            assert (status, refused["field"]) == (422, "grant/scope")
+        assert heard(await one.call_tool("pay", payment("acme", 14))).verdict["grant"] == given["id"]
+        listed, _ = await it.placet.cli("grants", "list")
+        assert "3 of 5 calls left, this session only, until" in listed
+    # Its client has said goodbye, which counts within a second.
+    async with asyncio.timeout(SOON_SECONDS):
+        while (shown := (await it.ada.ask("GET", f"/api/v1/grants/{given['id']}"))[1])["in_force"]:
+            pass
+    assert (shown["ended_why"], shown["ended_by"]) == ("session_over", "placet")
+    listed, _ = await it.placet.cli("grants", "list", "--all")
+    assert "this session only, its session is over" in listed
+    assert it.seen("acme") == 5
+
+
+async def _called(it: Shop, client: Client, arguments: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """The same over a client of the session era."""
+    async with asyncio.TaskGroup() as group:
+        call = group.create_task(client.call_tool("pay", arguments))
+        (request,) = await it.ada.next_pending()
+        assert (await it.ada.decide(request, "approve", **more))[0] == 200
+    assert not heard(call.result()).refused
     return await it.ada.show(request["id"])

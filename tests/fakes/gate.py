@@ -76,6 +76,7 @@ class FakeGate:
     tasks: dict[str, bytes] = field(default_factory=dict)
     updates: list[tuple[str, bytes]] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
+    here: list[frozenset[str]] = field(default_factory=list)
     revoked: set[str] = field(default_factory=set)
     went: asyncio.Event = field(default_factory=asyncio.Event)
     release: asyncio.Event = field(default_factory=asyncio.Event)
@@ -143,6 +144,9 @@ class FakeGate:
         """As an upstream that tells everybody of a change."""
         for _, hear in self.listeners:
             hear(method, json.dumps(params or {}).encode())
+
+    async def still_here(self, sessions: frozenset[str]) -> None:
+        self.here.append(sessions)
 
     async def left(self, session: str) -> None:
         self.gone.append(session)

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from approvals.domain.model import Client
+from approvals.domain.model import Caller, Client
 from gateway.inbound.http import InboundSettings
 from gateway.inbound.sessions import SessionCaps
 from tests.fakes.gate import FakeGate, Served, served
@@ -78,7 +78,9 @@ async def test_the_total_is_capped_and_the_stale_make_room(server: Served, clock
     sessions = server.inbound.sessions
 
     def opened(credential: bytes) -> bool:
-        session = sessions.open(agent="ada", credential=credential, server=None, version="2025-11-25", client=Client())
+        session = sessions.open(
+            caller=Caller(agent="ada"), credential=credential, server=None, version="2025-11-25", client=Client()
+        )
         return session is not None
 
     assert all(opened(bytes([number])) for number in range(6))
@@ -86,3 +88,27 @@ async def test_the_total_is_capped_and_the_stale_make_room(server: Served, clock
     clock.now += 61
     assert opened(b"new")
     assert len(sessions) == 1
+
+
+async def test_a_call_says_which_session_it_came_over_by_a_hash(ada: Agent, gate: FakeGate) -> None:
+    seen = []
+    for _ in range(2):
+        await ada.initialize()
+        for _ in range(2):
+            await ada.post(rpc("tools/call", {"name": "echo", "arguments": {}}))
+        seen.append(ada.session)
+    keys = [caller.session for caller in gate.callers]
+    assert keys[0] == keys[1] != keys[2] == keys[3]
+    assert not {str(one) for one in seen} & {str(key) for key in keys}
+
+
+async def test_the_sessions_of_who_may_not_come_in_any_more_end(ada: Agent, gate: FakeGate, server: Served) -> None:
+    await ada.initialize()
+    (session,) = server.inbound.sessions
+    server.inbound.sweep()
+    assert len(server.inbound.sessions) == 1
+    gate.revoked.add("ada")
+    server.inbound.sweep()
+    await soon(gate.went)
+    assert gate.gone == [session.key]
+    assert len(server.inbound.sessions) == 0

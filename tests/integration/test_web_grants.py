@@ -89,6 +89,8 @@ async def test_a_rule_that_does_not_say_always_offers_no_grant_of_orders(console
         ({"arguments": {"/quantity": {"range": {"max": 1}}}}, "grant/arguments"),
         ({"budget": {"argument": "/symbol", "max": 5}}, "grant/budget/argument"),
         ({"more": 1}, "/grant/more"),
+        ({"scope": "session"}, "grant/scope"),
+        ({"scope": "everywhere"}, "/grant/scope"),
     ],
 )
 async def test_what_is_too_wide_is_named(console: Console, changes: dict[str, Any], field: str) -> None:

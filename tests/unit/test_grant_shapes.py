@@ -299,6 +299,8 @@ def test_a_proposal_is_read_as_it_was_written() -> None:
     assert shapes.read(shapes.written(one)) == one
     assert shapes.written(one)["budget"] == {"argument": "/amount", "max": "100.1"}
     assert one.lasts == timedelta(hours=1)
+    of_session = proposal(said, scope="session")
+    assert shapes.read(shapes.written(of_session)) == of_session != proposal(said)
     assert one != proposal(
         {**said, "/to": {"one_of": ["acme", 1, 1.5, None]}}, budget={"argument": "/amount", "max": 100.1}
     )

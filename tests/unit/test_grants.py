@@ -12,7 +12,7 @@ import pytest
 from approvals.domain import grants, shapes
 from approvals.domain.answered import ANSWER_TO
 from approvals.domain.fingerprint import make_call
-from approvals.domain.grants import Covered, Grant
+from approvals.domain.grants import Covered, End, Grant
 from approvals.domain.model import Answer, ApprovalRequest, Ground, Overrun, Person, Role, State
 from approvals.domain.terms import Factor
 from approvals.testing import samples
@@ -40,12 +40,56 @@ def call(quantity: Any = 5, *, given: Any = None, **changes: Any) -> ApprovalReq
     return replace(made, **changes)
 
 
+def over(session: str | None) -> Any:
+    """The caller of a call that came over this session."""
+    return replace(samples.caller(), session=session)
+
+
 def why(one: Grant, request: ApprovalRequest, people: Any = PEOPLE) -> str | None:
     return grants.why_not(one, request, people, LATER)
 
 
 def test_a_call_of_the_shape_is_covered() -> None:
     assert why(grant(), call()) is None
+
+
+@pytest.mark.parametrize(
+    ("bound", "session"),
+    [
+        pytest.param("a", "a", id="over-its-session"),
+        pytest.param(None, "a", id="bound-to-none-over-some-session"),
+        pytest.param(None, None, id="bound-to-none-over-none"),
+    ],
+)
+def test_a_call_over_the_session_of_a_grant_is_covered(bound: str | None, session: str | None) -> None:
+    assert why(grant(session=bound), call(caller=over(session))) is None
+
+
+def test_no_session_is_made_up_for_a_call_that_has_none() -> None:
+    of_session = proposal(scope="session")
+    request = call(caller=over(None))
+    assert "no session is made up" in str(grants.why_no_session(request))
+    with pytest.raises(ValueError, match="no session"):
+        grants.session_of(of_session, request)
+    request = call(caller=over("a"))
+    assert grants.why_no_session(request) is None
+    assert (grants.session_of(of_session, request), grants.session_of(proposal(), request)) == ("a", None)
+
+
+@pytest.mark.parametrize(
+    ("one", "end"),
+    [
+        pytest.param(grant(), None, id="in-force"),
+        pytest.param(grant(ended_at=NOW, ended_by=BOB.id), End.TAKEN_BACK, id="a-person-ended-it"),
+        pytest.param(grant(ended_at=NOW, ended_by="placet"), End.SESSION_OVER, id="nobody-ended-it"),
+        pytest.param(grant(until=LATER), End.TIME_OVER, id="its-time-has-run-out"),
+        pytest.param(grant(used=3), End.USED_UP, id="no-use-is-left"),
+        pytest.param(grant(used=3, ended_at=NOW, ended_by=BOB.id), End.TAKEN_BACK, id="used-up-and-taken-back"),
+    ],
+)
+def test_how_a_grant_ended_is_told_apart(one: Grant, end: End | None) -> None:
+    assert one.end(LATER) is end
+    assert one.holds(LATER) is (end is None)
 
 
 ANOTHER_TOOL = replace(call().call, tool_fingerprint="e" * 64)
@@ -66,6 +110,8 @@ ANOTHER_META = make_call(
         pytest.param(grant(ended_at=NOW, ended_by="x"), call(), "it is over", id="taken-back"),
         pytest.param(grant(), call(11), "outside of what was granted", id="out-of-its-shape"),
         pytest.param(grant(), call(caller=samples.caller("other")), "another agent", id="another-agent"),
+        pytest.param(grant(session="a"), call(caller=over("b")), "another session", id="another-session"),
+        pytest.param(grant(session="a"), call(caller=over(None)), "another session", id="no-session-at-all"),
         pytest.param(grant(), call(call=ANOTHER_TOOL), "has changed", id="the-tool-changed"),
         pytest.param(grant(), call(call=ANOTHER_META), "beside the arguments", id="other-meta"),
         pytest.param(grant(), call(rule="/tools/new_order/approve_if/0"), "another rule", id="another-rule-asks"),
@@ -190,6 +236,7 @@ def test_a_word_that_does_not_count_stands_in_no_grants_way() -> None:
         pytest.param(grant(used=3), True, id="its-last-use-is-this-one"),
         pytest.param(grant(used=1, ended_at=NOW, ended_by="x"), False, id="taken-back-since"),
         pytest.param(grant(used=1, until=LATER), False, id="its-time-has-run-out"),
+        pytest.param(grant(used=1, session="a"), False, id="another-session"),
         pytest.param(replace(grant(), id="grt_other"), False, id="another-grant"),
     ],
 )
