@@ -67,7 +67,7 @@ def decide(room: Room, request_id: str, decision: Decision, judged: Judged = Non
     if refused or request is None:
         return _on_record(room, request, decision, refused) if refused else NotFound(what="request")
     if request.decoy is not None:
-        return _seen(room, request, person, decision)
+        return _seen(room, request, person, decision, judged)
     edited = editing.edit(room, request, replace(decision, reviewer=person.id), judged)
     if isinstance(edited, Refusal):
         return _on_record(room, request, decision, edited)
@@ -77,8 +77,15 @@ def decide(room: Room, request_id: str, decision: Decision, judged: Judged = Non
     return _vote(room, edited, person, decision)
 
 
-def _seen(room: Room, request: ApprovalRequest, person: Person, decision: Decision) -> ApprovalRequest:
-    """An answer to a decoy: it is kept and disclosed, and leads to nothing else."""
+def _seen(room: Room, request: ApprovalRequest, person: Person, decision: Decision, judged: Judged) -> Result:
+    """An answer to a decoy: it is kept and disclosed, and leads to nothing else.
+
+    Raises:
+        Conflict: what other arguments would get was asked about another state of the request.
+    """
+    if (refused := editing.refused(request, decision, judged)) is not None:
+        # What no request would take is no answer, or trying it would tell a decoy apart.
+        return _on_record(room, request, decision, refused)
     seen = decoys.seen(decision, request)
     room.tx.decoys.answered(request, person.id, seen)
     room.tx.did(

@@ -159,7 +159,11 @@ class Desk:
         Raises:
             NotFound, NotAllowed, AlreadyDecided, Expired, Invalid, Unavailable.
         """
-        return await self._act(lambda room: talking.ask(room, request_id, by=by, via=via, text=text))
+        asked = await self._act(lambda room: talking.ask(room, request_id, by=by, via=via, text=text))
+        if asked.decoy is not None and asked.waiting:
+            # An agent that is held is given a question at once, and its hold ends with that.
+            await self.db.write(lambda tx: talking.given(tx, request_id))
+        return asked
 
     async def answer(self, request_id: str, *, agent: str, text: str) -> ApprovalRequest:
         """Take what the agent answers to the oldest question that is open.

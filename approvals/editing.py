@@ -102,19 +102,28 @@ def why_not(request: ApprovalRequest, decision: Decision) -> Refusal | None:
     return None
 
 
+def refused(request: ApprovalRequest, decision: Decision, found: Judged) -> Refusal | None:
+    """Why the edited call cannot be put in place of the other, as far as those say who were asked about it.
+
+    Raises:
+        Conflict: what the edited call would get was asked about another state of the request.
+    """
+    if edited_call(request, decision) is None:
+        return None
+    if found is None:
+        raise Conflict
+    return found if isinstance(found, Refusal) else None
+
+
 def edit(room: Room, request: ApprovalRequest, decision: Decision, found: Judged) -> ApprovalRequest | Refusal:
     """Put the edited call in place of the other; the request as it is then, where the decision edits anything.
 
     Raises:
         Conflict: what the edited call would get was asked about another state of the request.
     """
-    call = edited_call(request, decision)
-    if call is None:
-        return request
-    if isinstance(found, Refusal):
-        return found
-    if found is None:
-        raise Conflict
+    call, no = edited_call(request, decision), refused(request, decision, found)
+    if call is None or no is not None or not isinstance(found, Ruled):
+        return no or request
     binding = fingerprint.binding(
         request=request.id,
         agent=request.caller.agent,

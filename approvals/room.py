@@ -15,7 +15,7 @@ from approvals.domain import attention, outcomes, quorum
 from approvals.domain.attention import Friction
 from approvals.domain.happening import Happened
 from approvals.domain.lifecycle import Effect, Record, Step, advance
-from approvals.domain.model import ApprovalRequest, Person, PersonId
+from approvals.domain.model import ApprovalRequest, Person, PersonId, State
 from approvals.domain.shapes import WIDEST, Limits
 from approvals.domain.terms import Terms
 from approvals.errors import Conflict, Refusal
@@ -77,6 +77,9 @@ class Room:
             after = step.after
             self.tx.messages.announce(after.id, self.routes(self.tx, after.terms), after.revision, self.tx.now)
         self._tell_owner(step, happened.actor)
+        if step.after.decoy is not None and step.after.state is not State.PENDING:
+            # As with any other that has ended, its agent does not wait any more.
+            self.tx.requests.set_waiting(step.after.id, None)
         return step.after
 
     def _tell_owner(self, step: Step, actor: str) -> None:

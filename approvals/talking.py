@@ -16,6 +16,7 @@ from approvals.domain.plain import visible, visible_lines
 from approvals.domain.redact import redact_text
 from approvals.errors import Invalid, NotAllowed, NotFound, Refusal
 from approvals.room import Result, Room
+from approvals.storage.tx import Tx
 
 COMMENTS_MAX = 200
 QUESTIONS_MAX, OPEN_MAX = 10, 3
@@ -58,6 +59,12 @@ def ask(room: Room, request_id: str, *, by: PersonId, via: str, text: str) -> Re
         return refused or NotFound(what="request")
     asked = Question(by=person.id, via=via, at=room.tx.now, text=clean(text) or "")
     return room.move(request, Happened(event=Event.ASKED, actor=person.id, question=asked))
+
+
+def given(tx: Tx, request_id: str) -> None:
+    """The agent that waits is given what it was asked, which ends its hold. Decoys show as much."""
+    tx.questions.told(request_id, tx.now)
+    tx.requests.set_waiting(request_id, None)
 
 
 def answer(room: Room, request_id: str, *, agent: str, text: str) -> Result:

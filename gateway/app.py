@@ -256,7 +256,7 @@ class Service:
         self.journal.recorder = self.recorder if settings.recording.arguments else None
         self.sweeper.keep = settings.recording.keep
         self.retention.keep = settings.retention
-        self.planter.settings = settings.decoys
+        self.planter.settings, self.planter.hold = settings.decoys, settings.approvals.hold_plain
         self.notary.file = settings.checkpoints
         agents = {name: agent.policies for name, agent in settings.agents.items() if agent.policies}
         await self.fleet.apply(settings.servers, agents)

@@ -94,19 +94,19 @@ class ConsoleAgents:
         """End an agent for good, or one of its tokens, and its calls that were not sent."""
         sent = await body.read(request, RevokeIn)
         ended = await self._acts().revoke(_name(request), actor=actor_of(request[VISITOR]), token=sent.token)
-        return answer(request, dumps({"agent": await self._agent(_name(request)), "ended": ended}))
+        return answer(request, dumps({"agent": await self._agent(request, _name(request)), "ended": ended}))
 
     async def pause_agent(self, request: web.Request) -> web.StreamResponse:
         """Refuse an agent's calls until it is resumed; what waits for people goes on waiting."""
         await body.read(request, Empty)
         await self._acts().pause(_name(request), actor=actor_of(request[VISITOR]))
-        return answer(request, dumps(await self._agent(_name(request))))
+        return answer(request, dumps(await self._agent(request, _name(request))))
 
     async def resume_agent(self, request: web.Request) -> web.StreamResponse:
         """Take a paused agent's calls again."""
         await body.read(request, Empty)
         await self._acts().resume(_name(request), actor=actor_of(request[VISITOR]))
-        return answer(request, dumps(await self._agent(_name(request))))
+        return answer(request, dumps(await self._agent(request, _name(request))))
 
     def _acts(self) -> Agents:
         return agents_of(self.desk, self.reloader.settings)
@@ -114,17 +114,19 @@ class ConsoleAgents:
     async def _issued(self, request: web.Request, issued: Issued) -> web.StreamResponse:
         base = f"{self.reloader.settings.public_url}/mcp"
         shown = {
-            "agent": await self._agent(issued.agent),
+            "agent": await self._agent(request, issued.agent),
             "token": issued.token,
             "expires_at": moment(issued.expires_at),
             "url": f"{base}/{issued.servers[0]}" if len(issued.servers) == 1 else base,
         }
         return answer(request, dumps(shown))
 
-    async def _agent(self, name: str) -> dict[str, Any]:
+    async def _agent(self, request: web.Request, name: str) -> dict[str, Any]:
+        person = request[VISITOR].person
+
         def look(tx: Tx) -> dict[str, Any]:
             row = tx.agents.get(name)
-            return agent_body(row, tx.agents.tokens(name)) if row is not None else {}
+            return agent_body(row, tx.agents.tokens(name), person) if row is not None else {}
 
         return await self.desk.db.read(look)
 

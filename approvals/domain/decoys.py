@@ -7,21 +7,24 @@ in `happening` and `lifecycle`: it is never approved, so there is nothing to cla
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Any
 
 from approvals.domain.answered import answered_in
-from approvals.domain.model import Answer, ApprovalRequest, Decision
+from approvals.domain.model import Answer, ApprovalRequest, Decision, State
 from approvals.domain.terms import OnTimeout
 
 SOONEST, LATEST = timedelta(minutes=2), timedelta(minutes=20)
 """A decoy follows the request that it is made of after a time between these, so that nothing gives it away."""
+GIVEN_UP = timedelta(days=1)
+"""A plan that could not be carried out for so long after its time is dropped."""
 STORM = 5
 """With so many requests of a rule waiting, no decoy is put among them."""
 DEEPEST = 4
@@ -71,10 +74,14 @@ OFF = Decoys()
 
 
 def seen(decision: Decision, request: ApprovalRequest) -> Seen:
-    """What a decision did with a decoy."""
+    """What a decision did with a decoy. Other arguments with the bad change left in them are an approval of it."""
     if decision.answer is Answer.DENY:
         return Seen.DENIED
-    return Seen.APPROVED if decision.arguments in (None, request.call.arguments) else Seen.CHANGED
+    if decision.arguments in (None, request.call.arguments):
+        return Seen.APPROVED
+    wanted, bad = json.loads(decision.arguments or b"{}"), json.loads(request.call.arguments)
+    place = _place_of(bad, request.decoy or "")
+    return Seen.APPROVED if place is not None and _at(wanted, place) == _at(bad, place) else Seen.CHANGED
 
 
 def why_not(request: ApprovalRequest) -> str | None:
@@ -89,6 +96,37 @@ def why_not(request: ApprovalRequest) -> str | None:
     if terms.escalate or terms.on_timeout is not OnTimeout.DENY or terms.self_service:
         return "others than its reviewers would be asked, or silence would be taken for a word"
     return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is to be done with a request: a decoy made of it, or, if it is one, an end to its seeming agent's wait.
+
+    `left_at`: when the agent of the real request went away for the first time, as far as anybody saw.
+    """
+
+    request: str
+    due_at: datetime
+    left_at: datetime | None = None
+
+
+def hour_of(at: datetime) -> datetime:
+    """The hour a moment is in. Who can be tested sees no nearer when an agent last called."""
+    return at.replace(minute=0, second=0, microsecond=0)
+
+
+def waits_for(original: ApprovalRequest, plan: Plan, *, hold: timedelta) -> timedelta | None:
+    """For how long the agent of a decoy made of this request seems to wait: as its own would have; None is for ever.
+
+    `hold` is for how long any client is held.
+
+    An agent that waits still, minutes later, comes back each time. One that left without an answer had waited as long
+    as its client does, or as we hold; one that got an answer would have waited longer.
+    """
+    if original.waiting:
+        return None
+    waited = max(plan.left_at - original.created_at, timedelta()) if plan.left_at is not None else hold
+    return waited if original.state is State.PENDING or not waited else max(waited, hold)
 
 
 def delay(chance: float) -> timedelta:
@@ -132,7 +170,7 @@ def _worse(name: str, old: Any, risk: str) -> Iterator[tuple[Any, str]]:
     if isinstance(old, str) and old:
         yield from _worse_text(name, old, risk)
     elif isinstance(old, int | float) and not isinstance(old, bool) and _AMOUNT.search(name) and old:
-        yield old * TIMES, _MUCH
+        yield _times(old), _MUCH
 
 
 def _worse_text(name: str, old: str, risk: str) -> Iterator[tuple[str, str]]:
@@ -148,6 +186,12 @@ def _worse_text(name: str, old: str, risk: str) -> Iterator[tuple[str, str]]:
         yield _other(old), "is somebody else"
     elif risk in _RISKY and _PLACE.search(name):
         yield "*", "is everything there is"
+
+
+def _times(old: float) -> float:
+    """So many times as much, as somebody would write it: 19.99 becomes 1999, not 1998.9999999999998."""
+    much = Decimal(str(old)) * TIMES
+    return int(much) if much == much.to_integral_value() else float(much)
 
 
 def _other(old: str) -> str:
@@ -184,6 +228,23 @@ def _with(value: Any, path: Path, new: Any) -> Any:
     if isinstance(value, dict):
         return {**value, first: _with(value[str(first)], rest, new)}
     return [*value[: int(first)], _with(value[int(first)], rest, new), *value[int(first) + 1 :]]
+
+
+def _at(value: Any, path: Path) -> Any:
+    """What stands at a place; None where there is none."""
+    for part in path:
+        try:
+            value = value[part]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return value
+
+
+def _place_of(arguments: dict[str, Any], change: str) -> Path | None:
+    """Where the change stands whose words these are: a leaf, or an argument that a template names."""
+    places = [*((name,) for name in arguments), *(path for path, _ in _leaves(arguments, ()))]
+    named = [path for path in places if change.startswith(f"{_named(path)} ")]
+    return max(named, key=lambda path: len(_named(path)), default=None)
 
 
 def _named(path: Path) -> str:

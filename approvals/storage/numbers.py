@@ -15,7 +15,7 @@ from sqlalchemy import Integer, Select, Subquery, cast, func, select
 from sqlalchemy.sql.expression import ColumnElement
 
 from approvals.storage.frame import Group
-from approvals.storage.tables import IS_CHANGE, IS_OPEN, IS_PENDING, IS_REAL, events, requests
+from approvals.storage.tables import IS_CHANGE, IS_OPEN, IS_PENDING, IS_REAL, SEEMS_REAL, events, requests
 from approvals.storage.tables_attention import expectations, readings
 
 MOST = 200_000
@@ -221,7 +221,7 @@ class Numbers(Group):
     def _requests(self, period: Period) -> Subquery:
         names = ("server", "tool", "rule", "state", "cause", "ground", "created_at", "decided_at")
         found = select(*(requests.c[name] for name in names)).where(
-            requests.c.created_at >= period.start, requests.c.created_at < period.end, IS_REAL
+            requests.c.created_at >= period.start, requests.c.created_at < period.end, SEEMS_REAL
         )
         if period.person is not None:
             theirs = select(readings.c.request_id).where(readings.c.person == period.person)

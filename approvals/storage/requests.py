@@ -37,6 +37,7 @@ from approvals.domain.model import ApprovalRequest, State, Vote
 from approvals.domain.terms import Terms
 from approvals.storage import finding, messages
 from approvals.storage.data_keys import data_keys
+from approvals.storage.decoys import DecoyRows
 from approvals.storage.frame import Group
 from approvals.storage.questions import Questions
 from approvals.storage.rows import (
@@ -170,6 +171,8 @@ class Requests(Group):
         """Note which process holds the agent's connection; with `was`, only if that one held it until now."""
         held = true() if was is None else requests.c.waiting_holder == was
         self._run(update(requests).where(requests.c.id == id, held).values(waiting_holder=holder))
+        if holder is None:
+            DecoyRows(self._tx).left(id)
         self._tx.touch(id)
 
     def clear_waiting(self, holder: str) -> None:
@@ -261,15 +264,13 @@ class Requests(Group):
             self._run(select(func.pg_advisory_xact_lock(func.hashtextextended(name, COUNTING))))
 
     def count_by_state(self) -> dict[State, int]:
-        """How many requests are open, state by state."""
-        statement = (
-            select(requests.c.state, func.count().label("open")).where(IS_OPEN, IS_REAL).group_by(requests.c.state)
-        )
+        """How many requests are open, state by state; a decoy that waits is as any other."""
+        statement = select(requests.c.state, func.count().label("open")).where(IS_OPEN).group_by(requests.c.state)
         return {State(row.state): row.open for row in self._run(statement)}
 
     def oldest_pending(self) -> datetime | None:
         """When the request that has waited longest for people was filed."""
-        statement = select(func.min(requests.c.created_at)).where(IS_OPEN, IS_PENDING, IS_REAL)
+        statement = select(func.min(requests.c.created_at)).where(IS_OPEN, IS_PENDING)
         oldest: datetime | None = self._run(statement).scalar_one()
         return oldest
 

@@ -37,6 +37,8 @@ IS_DEAD = text("state = 'dead'")
 IS_RETOLD = text("told_at IS NULL OR state = 'denied'")
 """The same call made again may be told of it: nobody was told yet, or a person said no."""
 IS_REAL = text("decoy IS NULL")
+SEEMS_REAL = text("(decoy IS NULL OR state = 'pending')")
+"""What numbers count that people see: a decoy that waits is left in, or its being left out would tell it apart."""
 """It is no test of attention."""
 IS_KEPT = text("destroyed_at IS NULL AND state NOT IN ('pending', 'approved', 'executing')")
 """It has ended, and what was written in it can still be read."""

@@ -12,8 +12,10 @@ decoy_plans = Table(
     METADATA,
     Column("request_id", Text, ForeignKey("requests.id"), primary_key=True),
     Column("due_at", Utc, nullable=False, index=True),
+    Column("left_at", Utc),
 )
-"""A real request that a decoy is to be made of, and when."""
+"""A real request that a decoy is to be made of, when, and since when its agent is away; or a decoy whose agent is to
+seem away from then on."""
 
 decoy_answers = Table(
     "decoy_answers",

@@ -7,6 +7,7 @@ ever shows a token's hash, or a token twice; an agent's tokens are named by thei
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ from aiohttp import web
 
 from approvals.access import Access, access
 from approvals.domain.claims import Identity, until
+from approvals.domain.decoys import hour_of
 from approvals.domain.model import Person, PersonId, Role
 from approvals.domain.quiet import Quiet, quiet
 from approvals.errors import Invalid
@@ -32,6 +34,8 @@ from approvals.web.shape import answer, dumps, moment
 
 LISTS = frozenset({"agents", "people", "servers", "policies"})
 """The features that are pages of lists."""
+READS_ALL = frozenset({Role.ADMIN, Role.AUDITOR})
+"""Who reads the audit, which says which requests are tests of attention."""
 MAY_LIST = frozenset({Role.REVIEWER, Role.OPERATOR, Role.ADMIN, Role.AUDITOR})
 
 
@@ -124,7 +128,8 @@ async def unlink(request: web.Request) -> web.StreamResponse:
 async def list_agents(request: web.Request) -> web.StreamResponse:
     """Every agent with the person behind it and its tokens' prefixes."""
     _check_may_list(request[VISITOR].person)
-    agents = await request.app[PARTS].db.read(_agents)
+    person = request[VISITOR].person
+    agents = await request.app[PARTS].db.read(lambda tx: _agents(tx, person))
     return _list(request, "agents", agents, key="name")
 
 
@@ -222,12 +227,18 @@ def _claims(parts: WebParts, identity: Identity | None, now: datetime) -> dict[s
     }
 
 
-def _agents(tx: Tx) -> list[dict[str, Any]]:
-    return [agent_body(agent, tx.agents.tokens(agent.name)) for agent in tx.agents.list()]
+def _agents(tx: Tx, person: Person) -> list[dict[str, Any]]:
+    return [agent_body(agent, tx.agents.tokens(agent.name), person) for agent in tx.agents.list()]
 
 
-def agent_body(agent: AgentRow, tokens: Sequence[TokenRow]) -> dict[str, Any]:
-    """An agent as the contract shows it."""
+def agent_body(agent: AgentRow, tokens: Sequence[TokenRow], person: Person) -> dict[str, Any]:
+    """An agent as the contract shows it.
+
+    When it was last used is told to the hour but to those who read the audit: that no call came when a request did
+    would tell a reviewer that it is a test.
+    """
+    if not person.roles & READS_ALL:
+        tokens = [replace(one, last_used_at=one.last_used_at and hour_of(one.last_used_at)) for one in tokens]
     used = [token.last_used_at for token in tokens if token.last_used_at is not None]
     return {
         "name": agent.name,

@@ -10,7 +10,7 @@ from aiohttp import web
 from approvals.access import Access, access
 from approvals.domain import quorum
 from approvals.domain.audit import Entry, stamp
-from approvals.domain.model import Person, Role
+from approvals.domain.model import Person
 from approvals.domain.receipt import has_receipt
 from approvals.notary import Notary
 from approvals.storage.tx import Tx
@@ -18,12 +18,12 @@ from approvals.web import problems
 from approvals.web.bodies import Model
 from approvals.web.listing import limit_of, one_each, open_cursor, seal_cursor
 from approvals.web.parts import PARTS
+from approvals.web.people import READS_ALL
 from approvals.web.problems import Problem
 from approvals.web.routes import Endpoint
 from approvals.web.sessions import VISITOR
 from approvals.web.shape import answer, dumps
 
-READS_ALL = frozenset({Role.ADMIN, Role.AUDITOR})
 FILTERS = ("request", "actor", "action")
 
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -19,8 +20,9 @@ from approvals.domain.fingerprint import make_call, of_tool
 from approvals.domain.model import Answer, ApprovalRequest, Cause, Role, Ruled, State
 from approvals.domain.quiet import Quiet
 from approvals.domain.terms import Factor
-from approvals.errors import NotClaimable, PolicyRefuses, Refusal
+from approvals.errors import NotClaimable, PolicyRefuses, Refusal, Unfit
 from approvals.filing import Caps, FiledAs
+from approvals.storage.agents import AgentRow, TokenRow
 from approvals.storage.numbers import Period
 from approvals.storage.requests import Query
 from approvals.storage.tx import Tx
@@ -193,6 +195,126 @@ async def test_nobody_is_tested_in_quiet_hours(at: At) -> None:
     await at.house.file()
     at.house.people(replace(ADA, quiet=_now_quiet(at.house.clock.now)))
     assert await at.planted() == []
+
+
+def _agent_comes(tx: Tx) -> None:
+    tx.agents.upsert(AgentRow(name="claude-ada", owner=None, servers=(), source="added", created_at=tx.now))
+    tx.agents.add_token(TokenRow(hash="h", agent="claude-ada", prefix="plc", created_at=tx.now))
+    tx.agents.used("h", tx.now)
+
+
+async def _beats(at: At) -> None:
+    """The process that holds connections says that it lives."""
+    await at.house.db.write(lambda tx: tx.replicas.heartbeat("one", tx.now))
+
+
+async def _held(at: At, **changes: Any) -> ApprovalRequest:
+    """A real request whose agent waits."""
+    await _beats(at)
+    terms = samples.terms(Factor(members=("group:finance",), count=2), timeout=timedelta(hours=2))
+    return (await at.house.desk.file(filing(terms=terms, waiting=True, **changes))).request
+
+
+async def _decoy_of(at: At) -> ApprovalRequest:
+    at.house.clock.move(minutes=LATEST.total_seconds() / 60)
+    await _beats(at)
+    (decoy,) = await at.planted()
+    await _beats(at)
+    return await at.house.now(decoy)
+
+
+async def test_its_agent_waits_for_as_long_as_that_of_the_real_one_and_leaves(at: At) -> None:
+    real = await _held(at)
+    at.house.clock.move(seconds=210)
+    await at.house.desk.attached.detach(real.id)
+    decoy = await _decoy_of(at)
+    assert decoy.waiting
+    at.house.clock.move(seconds=209)
+    await _beats(at)
+    await at.planter.plant()
+    assert (await at.house.now(decoy)).waiting
+    at.house.clock.move(seconds=2)
+    await _beats(at)
+    await at.planter.plant()
+    assert not (await at.house.now(decoy)).waiting
+
+
+async def test_its_agent_is_given_a_question_as_one_that_is_held(at: At) -> None:
+    await _held(at)
+    decoy = await _decoy_of(at)
+    assert decoy.waiting
+    await at.house.desk.ask(decoy.id, by=ADA.id, via="web", text="why?")
+    asked = await at.house.now(decoy)
+    assert (asked.waiting, asked.questions[0].told_at) == (False, at.house.clock.now)
+    await at.house.desk.ask(decoy.id, by=ADA.id, via="web", text="are you there?")
+    assert (await at.house.now(decoy)).questions[1].told_at is None
+
+
+async def test_its_agent_goes_away_where_a_stop_sends_away_the_others(at: At) -> None:
+    await _held(at)
+    decoy = await _decoy_of(at)
+    await at.planter.let_go()
+    assert (await at.house.now(decoy)).waiting
+    await at.house.db.write(_agent_comes)
+    await at.house.db.write(lambda tx: tx.agents.pause("claude-ada", tx.now))
+    await at.planter.let_go()
+    assert not (await at.house.now(decoy)).waiting
+
+
+async def test_none_comes_while_its_agent_is_not_about(at: At) -> None:
+    await at.house.db.write(_agent_comes)
+    await at.house.file(terms=samples.terms(timeout=timedelta(hours=8)))
+    at.house.clock.move(hours=2)
+    assert await at.planted() == []
+    await at.house.db.write(lambda tx: tx.agents.used("h", tx.now))
+    assert len(await at.planted()) == 1
+
+
+async def test_a_plan_is_dropped_when_its_agent_stays_away(at: At) -> None:
+    await at.house.db.write(_agent_comes)
+    await at.house.file(terms=samples.terms(timeout=timedelta(hours=60)))
+    at.house.clock.move(hours=30)
+    assert await at.planted() == []
+    await at.house.db.write(lambda tx: tx.agents.used("h", tx.now))
+    assert await at.planted() == []
+
+
+async def test_what_was_handed_on_has_none_since_its_record_could_not_say_how(at: At) -> None:
+    real = await at.house.file(terms=samples.terms(timeout=timedelta(hours=2)))
+    await at.house.desk.reassign(real.id, by=ADA.id, to=(BOB.id,))
+    assert await at.planted() == []
+
+
+async def test_arguments_that_no_call_could_have_are_no_answer(at: At) -> None:
+    decoy = await at.decoy()
+    at.says(Unfit([("/quantity", "is no number")]))
+    wanted = replace(decision(decoy, ADA), arguments=b'{"quantity":"x","symbol":"BTCUSDT"}')
+    with pytest.raises(Unfit):
+        await at.house.desk.decide(decoy.id, wanted)
+    assert (await at.house.now(decoy)).state is State.PENDING
+    assert await at.house.db.read(lambda tx: tx.decoys.totals()) == {}
+
+
+async def test_an_edit_that_leaves_the_bad_change_is_an_approval_of_it(at: At) -> None:
+    decoy = await at.decoy()
+    arguments = json.loads(decoy.call.arguments) | {"symbol": "ETHUSDT"}
+    wanted = replace(decision(decoy, ADA), arguments=json.dumps(arguments).encode())
+    ended = await at.house.desk.decide(decoy.id, wanted)
+    assert (ended.state, [vote.reviewer for vote in ended.votes]) == (State.CANCELLED, [ADA.id])
+    assert (await _insights(at)).reviewers[0].decoys.missed == 1
+
+
+async def test_while_others_may_still_answer_it_no_number_tells_what_it_is(at: At) -> None:
+    await _held(at)
+    decoy = await _decoy_of(at)
+    assert (await at.house.approve(decoy, ADA)).state is State.PENDING
+    found = await _insights(at)
+    assert (found.reviewers, found.count.asked, found.waiting) == ([], 2, 2)
+    assert await at.house.db.read(lambda tx: tx.decoys.totals()) == {}
+    assert (await at.house.db.read(lambda tx: tx.requests.count_by_state())) == {State.PENDING: 2}
+    ended = await at.house.deny(decoy, BOB)
+    assert not (await at.house.now(ended)).waiting
+    assert (await _insights(at)).count.asked == 1
 
 
 async def _places(at: At, request: ApprovalRequest) -> list[tuple[str, str]]:

@@ -10,7 +10,19 @@ from typing import Any
 import pytest
 
 from approvals.domain.audit import Act, Entry
-from approvals.domain.decoys import LATEST, SOONEST, Decoys, Seen, Template, changes, delay, seen, why_not
+from approvals.domain.decoys import (
+    LATEST,
+    SOONEST,
+    Decoys,
+    Plan,
+    Seen,
+    Template,
+    changes,
+    delay,
+    seen,
+    waits_for,
+    why_not,
+)
 from approvals.domain.happening import NEVER_OF_A_DECOY, Event, Happened
 from approvals.domain.lifecycle import TABLE, NoSuchArrow, Unfounded, advance
 from approvals.domain.model import Answer, Cause, Claim, Decision, State
@@ -51,6 +63,34 @@ DECOY = samples.request(decoy="quantity is 100 times what was asked for before")
 def test_a_plainly_bad_change_is_found(risk: str, arguments: dict[str, Any], bad: dict[str, Any]) -> None:
     found = changes(samples.request(arguments, risk=risk), arguments, Decoys(), 0.0)
     assert [one.arguments for one in found] == [bad]
+
+
+@pytest.mark.parametrize(("amount", "much"), [(19.99, "1999"), (0.07, "7"), (1.234, "123.4"), (3, "300")])
+def test_an_amount_is_written_as_somebody_would(amount: float, much: str) -> None:
+    (bad,) = changes(samples.request({"amount": amount}), {"amount": amount}, Decoys(), 0.0)
+    assert json.dumps(bad.arguments["amount"]) == much
+
+
+@pytest.mark.parametrize(
+    ("original", "left_after", "lasts"),
+    [
+        pytest.param({"waiting": True}, 50, None, id="its-agent-comes-back-each-time"),
+        pytest.param({}, 210, 210, id="its-agent-left-when-its-hold-was-over"),
+        pytest.param({}, 3, 3, id="its-agent-gave-up-early"),
+        pytest.param({"state": State.DENIED, "decided_at": NOW}, 3, 50, id="its-agent-was-answered-before"),
+        pytest.param({"state": State.DENIED, "decided_at": NOW}, 90, 90, id="the-answer-came-late"),
+        pytest.param({}, None, 50, id="nobody-saw-it-leave"),
+        pytest.param({"state": State.DENIED, "decided_at": NOW}, 0, 0, id="its-agent-never-waited"),
+    ],
+)
+def test_its_agent_seems_to_wait_as_the_real_one_would(
+    original: dict[str, Any], left_after: int | None, lasts: int | None
+) -> None:
+    request = samples.request(created_at=NOW, **original)
+    left_at = None if left_after is None else NOW + timedelta(seconds=left_after)
+    plan = Plan(request=request.id, due_at=NOW, left_at=left_at)
+    found = waits_for(request, plan, hold=timedelta(seconds=50))
+    assert found == (None if lasts is None else timedelta(seconds=lasts))
 
 
 @pytest.mark.parametrize(
@@ -106,6 +146,8 @@ def test_it_comes_a_while_after() -> None:
         (Answer.APPROVE, None, Seen.APPROVED),
         (Answer.APPROVE, DECOY.call.arguments, Seen.APPROVED),
         (Answer.APPROVE, b'{"quantity":1}', Seen.CHANGED),
+        (Answer.APPROVE, b"{}", Seen.CHANGED),
+        (Answer.APPROVE, b'{"quantity":1.5,"symbol":"another"}', Seen.APPROVED),
         (Answer.DENY, b'{"quantity":1}', Seen.DENIED),
     ],
 )

@@ -81,6 +81,11 @@ export function ago(iso, className = "") {
   return h("time", { class: className, datetime: iso, title: exact(iso), data: { tick: "ago" } }, relative(iso));
 }
 
+/** When an agent last called: to the hour for most, whom the server tells no more. */
+export function lastUsed(iso) {
+  return iso?.endsWith(":00:00.000Z") ? h("time", { datetime: iso, text: `after ${exact(iso)}` }) : ago(iso);
+}
+
 /** A <time> that counts down. */
 export function countdown(iso, className = "") {
   return h("time", { class: className, datetime: iso, title: `ends ${exact(iso)}`, data: { tick: "left" } }, left(iso));

@@ -6,7 +6,7 @@ import { isSteward } from "../roles.js";
 import { setTitle } from "../shell.js";
 import { askFreeze } from "../stops/dialogs.js";
 import { table } from "../table.js";
-import { ago, exact, now } from "../time.js";
+import { ago, exact, lastUsed, now } from "../time.js";
 import { bdi } from "../visible.js";
 import { pauseAgent, resumeAgent, revokeAgent, revokeToken, rotateAgent } from "./acts.js";
 
@@ -71,7 +71,7 @@ function facts(agent) {
   return factsAcross([
     ["Owner", agent.owner ? bdi(agent.owner) : "nobody"],
     ["Servers", bdi(agent.servers.join(", ") || "none")],
-    ["Last call", ago(agent.last_used_at)],
+    ["Last call", lastUsed(agent.last_used_at)],
     ["Known from", agent.source === "config" ? "the configuration file" : "added while Placet ran"],
   ]);
 }
@@ -97,7 +97,7 @@ function tokens(agent, me, did) {
     { name: "Begins with", cell: (token) => bdi(`${token.prefix}…`, "mono") },
     { name: "Is", cell: tokenWords },
     { name: "Made", cell: (token) => ago(token.created_at) },
-    { name: "Last used", cell: (token) => ago(token.last_used_at) },
+    { name: "Last used", cell: (token) => lastUsed(token.last_used_at) },
     ...(may ? [{ name: "Revoke", cell: revoke }] : []),
   ];
   return h("section", { class: "stops-part", "aria-label": "Tokens" }, h("h2", { text: "Tokens" }), table("Tokens", columns, rows));

@@ -4,7 +4,7 @@ import { agentPage, standing, tokensInShort } from "../agents/one.js";
 import { directoryPage } from "../directory.js";
 import { h } from "../dom.js";
 import { isSteward } from "../roles.js";
-import { ago } from "../time.js";
+import { lastUsed } from "../time.js";
 import { bdi } from "../visible.js";
 
 const link = (name) => `/agents?name=${encodeURIComponent(name)}`;
@@ -36,7 +36,7 @@ export function page(main, context) {
       { name: "Servers", cell: (agent) => bdi((agent.servers ?? []).join(", ") || "none") },
       { name: "State", cell: standing },
       { name: "Tokens", cell: tokensInShort },
-      { name: "Last call", cell: (agent) => ago(agent.last_used_at) },
+      { name: "Last call", cell: (agent) => lastUsed(agent.last_used_at) },
       { name: "Known from", cell: (agent) => ({ config: "configuration" })[agent.source] ?? bdi(agent.source ?? "–") },
     ],
   });
