@@ -285,7 +285,7 @@ def _buttons(card: Card) -> Json:
         approve = []
     page = parts.link_button(Action.OPEN, "Open the page", card.url)
     raises = [buttons.raise_button(card)] if card.raises and where is Reach.CARD else []
-    trust = [buttons.trust_button(card)] if card.trustable and where is Reach.CARD else []
+    trust = [buttons.trust_button(card)] if card.trust is not None and where is Reach.CARD else []
     edit = buttons.edit_button(card)
     return parts.actions(
         *approve, *raises, *trust, buttons.deny_button(card), *edit, view, page, buttons.menu(card), block_id="answers"

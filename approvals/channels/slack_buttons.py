@@ -10,6 +10,7 @@ from enum import StrEnum
 from approvals.channels import slack_parts as parts
 from approvals.channels.slack_parts import Json
 from approvals.domain.card import Card
+from approvals.domain.shapes import Scope
 
 DANGEROUS = frozenset({"destructive", "financial"})
 
@@ -74,9 +75,10 @@ def raise_button(card: Card) -> Json:
 
 def trust_button(card: Card) -> Json:
     """Approve and let the same call run again, which always asks once more: it is about further calls, too."""
+    where = " in the session it works in now" if card.trust is Scope.SESSION else ""
     what = (
-        f"This call runs once, and for 15 minutes {card.agent} may make the very same call up to 5 more times without "
-        "asking. To let other calls like it run, approve on the page."
+        f"This call runs once, and for 15 minutes {card.agent} may make the very same call up to 5 more times{where} "
+        "without asking. To let other calls like it run, approve on the page."
     )
     sure = parts.confirm("Approve the same for 15 min?", what, "Approve and trust")
     return parts.button(Action.TRUST, "Approve, same for 15 min", value=button_value(card), confirm=sure)

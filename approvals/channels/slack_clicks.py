@@ -23,7 +23,7 @@ from approvals.channels.slack_payloads import Click, Command, Submission, Who
 from approvals.channels.slack_people import SlackPeople
 from approvals.channels.slack_reading import Reading, Seen
 from approvals.channels.slack_reviewing import Reviewing
-from approvals.channels.slack_submissions import RAISED_FOR, TRUSTED, Ack, Submissions, Then
+from approvals.channels.slack_submissions import RAISED_FOR, Ack, Submissions, Then, trusted
 from approvals.channels.slack_telling import Telling, private
 from approvals.deciding import WHO_CANCELS
 from approvals.desk import Desk
@@ -184,7 +184,7 @@ class Clicks:
             binding=click.binding,
             via=VIA,
             raise_for=RAISED_FOR if click.action == Action.RAISE else None,
-            grant=TRUSTED if click.action == Action.TRUST else None,
+            grant=trusted(seen.request) if click.action == Action.TRUST else None,
         )
         await self._desk.decide(click.request_id, decision)
 

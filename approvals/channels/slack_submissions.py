@@ -19,8 +19,9 @@ from approvals.channels.slack_payloads import Submission
 from approvals.channels.slack_telling import Telling
 from approvals.channels.slack_views import Kept
 from approvals.desk import Desk
+from approvals.domain import grants
 from approvals.domain.attention import YES
-from approvals.domain.model import Answer, Decision, Person
+from approvals.domain.model import Answer, ApprovalRequest, Decision, Person
 from approvals.domain.shapes import Proposal
 from approvals.editing import read_arguments
 from approvals.errors import ConfirmNeeded, Invalid, PolicyRefuses, Refusal, Unfit
@@ -28,8 +29,6 @@ from approvals.errors import ConfirmNeeded, Invalid, PolicyRefuses, Refusal, Unf
 ERROR = 500
 """Characters of what stands beside a field that is wrong."""
 RAISED_FOR = timedelta(hours=1)
-TRUSTED = Proposal(places=(), lasts=timedelta(minutes=15), uses=5)
-"""The very same call; what may vary is chosen on the page."""
 """What the button says."""
 Then = Callable[[], Awaitable[None]]
 Act = Callable[[Person], Awaitable[object]]
@@ -42,6 +41,11 @@ class Ack:
     body: Json | None = None
     then: Then | None = None
     late: Then | None = None
+
+
+def trusted(request: ApprovalRequest) -> Proposal:
+    """What the other button says: the very same call. What may vary is chosen on the page."""
+    return Proposal(places=(), lasts=timedelta(minutes=15), uses=5, scope=grants.narrowest(request))
 
 
 _FIELDS = {views.EDIT: views.ARGUMENTS, REASSIGN: slack_more.TO}
@@ -110,13 +114,14 @@ class Submissions:
         form = submission.view.callback_id
 
         async def approve(person: Person) -> None:
+            request = await self._desk.get(remembered.request_id) if form == views.CONFIRM_TRUST else None
             decision = Decision(
                 reviewer=person.id,
                 answer=Answer.APPROVE,
                 binding=remembered.binding,
                 via=VIA,
                 raise_for=RAISED_FOR if form == views.CONFIRM_RAISE else None,
-                grant=TRUSTED if form == views.CONFIRM_TRUST else None,
+                grant=None if request is None else trusted(request),
                 confirm=submission.typed.get(views.CONFIRM, YES),
             )
             await self._desk.decide(remembered.request_id, decision)
@@ -151,6 +156,8 @@ class Submissions:
         try:
             await act(await self._door.person(submission.who, remembered, answer))
         except Invalid as wrong:
+            if str(wrong.fields["field"]).startswith("grant"):
+                return self._refused(submission, wrong, title, told_late)
             return _wrong(field, str(wrong.fields["why"]))
         except (Unfit, PolicyRefuses) as wrong:
             return _wrong(field, _places(wrong))

@@ -24,6 +24,7 @@ from approvals.domain.model import Answer, ApprovalRequest, Cause, Client, Perso
 from approvals.domain.quorum import Need
 from approvals.domain.redact import Redactor
 from approvals.domain.sentences import Telling, ended_word, needs_line, status_line, turns_line
+from approvals.domain.shapes import Scope
 
 JUSTIFICATION_SHOWN = 1_000
 LINE_SHOWN, STOP_SHOWN = 200, 500
@@ -94,8 +95,8 @@ class Card:
     url: str
     over: tuple[str, ...] = ()
     raises: tuple[str, ...] = ()
-    trustable: bool = False
-    """May an approval let more calls like it run?"""
+    trust: Scope | None = None
+    """Which further calls like it an approval may let run; None where it may let none run."""
     questions: tuple[CardQuestion, ...] = ()
     asks_expected: bool = False
     expected_line: str | None = None
@@ -175,7 +176,7 @@ def make_card(
         url=url,
         over=tuple(_line(f"{one.name}: {one.most} {one.words}") for one in request.over),
         raises=_raises(request) if approvable else (),
-        trustable=approvable and grants.why_not_offered(request) is None,
+        trust=grants.narrowest(request) if approvable and grants.why_not_offered(request) is None else None,
         questions=_questions(request, people),
         asks_expected=expecting.is_asked(request),
         expected_line=_expected(history, _names(people)),

@@ -109,6 +109,11 @@ def why_no_session(request: ApprovalRequest) -> str | None:
     )
 
 
+def narrowest(request: ApprovalRequest) -> Scope:
+    """What a surface proposes that does not ask: its own session, where the call was made in one."""
+    return Scope.AGENT if request.caller.session is None else Scope.SESSION
+
+
 def session_of(proposal: Proposal, request: ApprovalRequest) -> str | None:
     """The session that a grant proposed with this request is bound to; None where it is bound to none.
 

@@ -220,7 +220,7 @@ def _granted(telling: Telling) -> str:
         return "; no grant came of it"
     uses = int(made.detail["uses"])
     calls = "one more call" if uses == 1 else f"up to {uses} more calls"
-    only = " of this session" if made.detail.get("grant_scope") == Scope.SESSION else ""
+    only = " and session" if made.detail.get("grant_scope") == Scope.SESSION else ""
     return f", granting {calls} of its shape{only} until {_time(datetime.fromisoformat(made.detail['until']))}"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -123,13 +123,14 @@ def filing(
     agent: str = "claude-ada",
     owner: str | None = None,
     call: ToolCall | None = None,
+    session: str | None = None,
     **changes: Any,
 ) -> Filing:
     """A filing of the sample call."""
     fields: dict[str, Any] = {"rule": "/tools/new_order/action", "policy_version": "v1"} | changes
     return Filing(
         call=call or samples.call(arguments),
-        caller=samples.caller(agent, owner),
+        caller=replace(samples.caller(agent, owner), session=session),
         terms=terms or samples.terms(),
         **fields,
     )

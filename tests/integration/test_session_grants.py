@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -42,8 +41,7 @@ def wanted(**changes: Any) -> Proposal:
 
 
 def call_in(session: str | None, amount: int, **changes: Any) -> Filing:
-    made = filing({"amount": amount, "to": "acme"}, **changes)
-    return replace(made, caller=replace(made.caller, session=session))
+    return filing({"amount": amount, "to": "acme"}, session=session, **changes)
 
 
 async def filed(home: House, session: str | None, amount: int, **changes: Any) -> ApprovalRequest:

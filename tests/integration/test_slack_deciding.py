@@ -473,3 +473,14 @@ async def test_approving_can_let_the_same_call_run_again_for_a_quarter_of_an_hou
     assert "via Slack, granting up to 5 more calls of its shape until 14:17 UTC" in card.text
     _, card = await at.asked({"n": 1}, risk="financial")
     assert "Approve, same for 15 min" not in labels(card)
+
+
+async def test_the_same_call_runs_again_only_in_its_session_where_there_is_one(at: Office) -> None:
+    asked, card = await at.asked(session="a" * 32)
+    button = next(one for one in card.blocks[-1]["elements"] if one["action_id"] == "trust")
+    assert "in the session it works in now without asking" in button["confirm"]["text"]["text"]
+    await at.slack.press(at.people["ada"], card, "trust")
+    [made] = await at.at.db.read(lambda tx: tx.grants.of_request(asked.id))
+    assert (made.session, made.given_by) == ("a" * 32, (samples.ADA.id,))
+    await at.deliver()
+    assert "granting up to 5 more calls of its shape and session until" in card.text

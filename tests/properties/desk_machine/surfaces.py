@@ -106,7 +106,7 @@ def _card(facts: Facts, case: Case, card: Card) -> None:
         assert said.startswith(f"{min(number, ask.count)} of {ask.count} of ")
     assert card.can_be_pulled_back is (case.state == "approved" and case.runs_from() is not None)
     assert card.editable is None or (answerable and case.terms.edit)
-    assert not card.trustable or (answerable and case.terms.grants != "never")
+    assert card.trust is None or (answerable and case.terms.grants != "never")
     assert f'"n": {case.number}' in card.arguments
     _sentence(facts, case, card.status_line)
 
