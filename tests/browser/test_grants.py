@@ -21,6 +21,7 @@ def test_a_call_is_approved_and_calls_like_it_are_trusted_until_that_is_taken_ba
     dialog = page.get_by_role("dialog", name="Approve and trust calls like this?")
     expect(dialog.get_by_role("listitem")).to_have_count(5)
     expect(dialog.get_by_role("status")).to_contain_text("Would have matched 3 of the last 88 calls")
+    expect(dialog.get_by_label("Only in the session this call came from")).to_be_checked()
     dialog.get_by_label("How amount may vary").select_option("range")
     dialog.get_by_label("Most of amount").fill("200")
     dialog.get_by_label("How to may vary").select_option("one_of")
@@ -48,8 +49,10 @@ def test_a_call_is_approved_and_calls_like_it_are_trusted_until_that_is_taken_ba
         "for": "3600s",
         "uses": 3,
         "budget": {"argument": "/amount", "max": "500"},
+        "scope": "session",
     }
     given = page.get_by_role("region", name="Standing grants")
+    expect(given).to_contain_text("This session only")
     expect(given).to_contain_text("3 of 3 calls left")
     given.get_by_role("link", name="Its uses").click()
     expect(page.get_by_role("dialog", name="What it let run")).to_contain_text("Nothing yet")
@@ -60,6 +63,7 @@ def test_a_call_is_approved_and_calls_like_it_are_trusted_until_that_is_taken_ba
     page.get_by_role("dialog").get_by_role("button", name="Take it back").click()
     expect(in_force.locator(".grant")).to_have_count(2)
     expect(page.get_by_role("region", name="Before", exact=True)).to_contain_text("taken back")
+    expect(page.get_by_role("region", name="Before", exact=True)).to_contain_text("its session ended")
     console.fake.grants.clear()
     screen.open("/grants")
     expect(in_force).to_contain_text("No grant is in force")
@@ -74,6 +78,8 @@ def test_what_somebody_proposed_stands_in_the_form_of_the_next_one(screen: Scree
     expect(dialog.get_by_label("Most of amount")).to_have_value("200")
     expect(dialog.get_by_label("How many more calls")).to_have_value("10")
     expect(dialog.get_by_label("At most in all")).to_have_value("500")
+    expect(dialog).to_contain_text("Not bound to one session: its agent has no session with Placet")
+    expect(dialog.get_by_role("radio")).to_have_count(0)
 
 
 def test_a_covered_call_says_whose_grant_spoke_for_it(screen: Screen) -> None:

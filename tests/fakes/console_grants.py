@@ -27,13 +27,19 @@ PROPOSED = {
     "for_seconds": 14_400,
     "uses": 10,
     "budget": {"argument": "/amount", "max": "500"},
+    "scope": "agent",
 }
+NO_SESSION = (
+    "its agent has no session with Placet (its client speaks the stateless protocol), and no session is made up; "
+    "bound the grant by time and uses"
+)
 
 
 def requests(start: datetime) -> list[Json]:
     """Calls that may be trusted: one that waits, one that somebody proposed to trust, and one that a grant let run."""
     trusted: Json = {"tool": "pay_invoice", "arguments": PAYMENT, "why_no_grant": None, "severity": "high"}
     two: Json = {
+        "why_no_grant_session": NO_SESSION,
         "needs": [{"group": "finance", "count": 2, "have": 1}],
         "votes": [{**vote(CLEO, "approve", start - timedelta(seconds=12)), "grant": PROPOSED}],
     }
@@ -62,6 +68,8 @@ def grant(number: int, start: datetime, **fields: Any) -> Json:
         "shape": SHAPE,
         "ended_at": None,
         "ended_by": None,
+        "ended_why": None,
+        "scope": "agent",
         "in_force": True,
         "idle": None,
         "may_revoke": True,
@@ -71,17 +79,18 @@ def grant(number: int, start: datetime, **fields: Any) -> Json:
 
 
 def grants(start: datetime) -> list[Json]:
-    """Two in force, one of them idle; one used up, one taken back."""
+    """Two in force, one of one session only, the other idle; one used up, one taken back, one whose session is over."""
     idle = "those who gave it are not enough to approve this call now"
     over: Json = {"in_force": False, "may_revoke": False}
     last = stamp(start - timedelta(hours=5))
     return [
-        grant(1, start),
+        grant(1, start, scope="session"),
         grant(
             2, start, idle=idle, given_by=[BEN, CLEO], names=["Ben", "Cleo"], budget=None, tool="send_mail", uses_left=1
         ),
-        grant(3, start, **over, uses_left=0, until=last),
-        grant(4, start, **over, until=last, ended_at=last, ended_by=BEN, shape=SHAPE[1:2]),
+        grant(3, start, **over, uses_left=0, until=last, ended_why="used_up"),
+        grant(4, start, **over, until=last, ended_at=last, ended_by=BEN, ended_why="taken_back", shape=SHAPE[1:2]),
+        grant(5, start, **over, ended_at=last, ended_by="placet", ended_why="session_over", scope="session"),
     ]
 
 
@@ -96,7 +105,7 @@ def given(request: Json, said: Json, at: datetime) -> Json:
         for name, value in request["arguments"].items()
     ]
     uses = {"uses": said["uses"], "uses_left": said["uses"]}
-    return grant(9, at, request=request["id"], shape=shape, **uses, at=stamp(at), budget=None)
+    return grant(9, at, request=request["id"], shape=shape, **uses, at=stamp(at), budget=None, scope=said["scope"])
 
 
 class Routes:
@@ -138,7 +147,8 @@ class Routes:
     async def _revoke(self, request: web.Request) -> web.Response:
         one = self._one(request)
         now = stamp(self._fake.clock())
-        one.update(ended_at=now, ended_by=self._fake.me["id"], in_force=False, may_revoke=False)
+        who = self._fake.me["id"]
+        one.update(ended_at=now, ended_by=who, ended_why="taken_back", in_force=False, may_revoke=False)
         return web.json_response(one)
 
     async def _preview(self, request: web.Request) -> web.Response:

@@ -109,6 +109,7 @@ def sample(number: int, start: datetime, *, age: float = 60, lasts: float = 900,
         "raises": [],
         "grant": None,
         "grants": [],
+        "why_no_grant_session": None,
         "why_no_grant": "it is a financial tool, and the rule does not say `grants: always`",
     }
     made = {**request, **fields}

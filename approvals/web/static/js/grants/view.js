@@ -42,10 +42,15 @@ export function leftWords(grant) {
 
 /** Until when, or how it ended. */
 export function endWords(grant) {
-  if (grant.ended_at) return ["taken back ", exact(grant.ended_at), " by ", bdi(grant.ended_by)];
-  if (grant.in_force) return [countdown(grant.until), `, until ${exact(grant.until)}`];
-  return grant.uses_left ? `over since ${exact(grant.until)}` : "used up";
+  if (grant.ended_why === "taken_back") return ["taken back ", exact(grant.ended_at), " by ", bdi(grant.ended_by)];
+  if (grant.ended_why === "session_over") return `its session ended ${exact(grant.ended_at)}`;
+  if (grant.ended_why === "used_up") return "used up";
+  if (grant.ended_why === "time_over") return `over since ${exact(grant.until)}`;
+  return [countdown(grant.until), `, until ${exact(grant.until)}`, grant.scope === "session" ? " or the end of its session" : null];
 }
+
+/** The word that marks a grant of one session. */
+export const scopeWords = (grant) => (grant.scope === "session" ? h("span", { class: "only", text: "This session only" }) : null);
 
 /** The names of those who gave it. */
 export const giverWords = (grant) =>
@@ -94,6 +99,7 @@ function line(grant, reload) {
   return h(
     "li",
     { class: grant.in_force ? "" : "over" },
+    scopeWords(grant),
     shapeView(grant),
     h("p", { class: "muted" }, leftWords(grant), "; ", endWords(grant), ". Given by ", giverWords(grant), "."),
     grant.idle ? h("p", { class: "held", text: `Just now it lets nothing run: ${grant.idle}.` }) : null,

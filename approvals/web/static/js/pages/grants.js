@@ -2,7 +2,7 @@
 import { Problem, address, get } from "../api.js";
 import { openDialog } from "../dialog.js";
 import { h, settleDown, show } from "../dom.js";
-import { endWords, giverWords, leftWords, placeWords, revokeButton, shapeView } from "../grants/view.js";
+import { endWords, giverWords, leftWords, placeWords, revokeButton, scopeWords, shapeView } from "../grants/view.js";
 import { setTitle } from "../shell.js";
 import { table } from "../table.js";
 import { ago } from "../time.js";
@@ -73,6 +73,7 @@ function card(grant, look) {
       h("h3", {}, bdi(grant.tool, "mono"), h("span", { class: "muted" }, " on ", bdi(grant.server), " for ", bdi(grant.agent))),
       h("p", { class: "grant-left" }, leftWords(grant), h("span", { class: "muted" }, "; ", endWords(grant))),
     ),
+    scopeWords(grant),
     shapeView(grant),
     grant.idle ? h("p", { class: "held", text: `Just now it lets nothing run: ${grant.idle}.` }) : null,
     h(
@@ -106,7 +107,7 @@ function before(grants, more, look) {
 }
 
 const columns = (look) => [
-  { name: "Call", cell: (one) => h("span", {}, bdi(one.tool, "mono"), h("span", { class: "muted" }, " on ", bdi(one.server))) },
+  { name: "Call", cell: (one) => h("span", {}, bdi(one.tool, "mono"), h("span", { class: "muted" }, " on ", bdi(one.server)), one.scope === "session" ? [" ", scopeWords(one)] : null) },
   { name: "Agent", cell: (one) => bdi(one.agent) },
   { name: "Could vary", cell: varied, className: "wide" },
   { name: "Used", cell: (one) => `${one.uses - one.uses_left} of ${one.uses}`, className: "nowrap" },

@@ -132,7 +132,7 @@ export function needs(request) {
       vote.raise_seconds
         ? h("span", { class: "sub", text: `and to raise the limit for ${span(vote.raise_seconds * 1000)}` })
         : null,
-      vote.grant ? h("span", { class: "sub", text: `and to trust ${vote.grant.uses} more calls of its shape` }) : null,
+      vote.grant ? h("span", { class: "sub", text: `and to trust ${vote.grant.uses} more calls of its shape${vote.grant.scope === "session" ? " in its session" : ""}` }) : null,
       vote.reason ? h("span", { class: "sub" }, "“", bdi(vote.reason), "”") : null,
     ),
   );

@@ -77,6 +77,7 @@ function fields(request, before, changed) {
   const uses = h("input", { class: "input", type: "number", min: "1", max: "100", value: String(before?.uses ?? 5) });
   uses.addEventListener("input", changed);
   const budget = budgetField(values, before?.budget, changed);
+  const scope = scopeField(request, before, changed);
   return {
     elements: [
       rows.length
@@ -89,13 +90,37 @@ function fields(request, before, changed) {
         h("label", { class: "field" }, h("span", { class: "label", text: "How many more calls" }), uses),
         budget.element,
       ),
+      scope.element,
     ],
     said: () => ({
       arguments: Object.fromEntries(rows.map((row) => [row.pointer, row.said()]).filter(([, said]) => said)),
       for: `${lasts.value}s`,
       uses: Number(uses.value) || 0,
       ...budget.said(),
+      ...scope.said(),
     }),
+  };
+}
+
+/** Calls of which of the agent's sessions: as narrow as it can be, unless somebody proposed otherwise. */
+function scopeField(request, before, changed) {
+  if (request.why_no_grant_session !== null)
+    return {
+      element: h("p", { class: "muted" }, "Not bound to one session: ", request.why_no_grant_session, "."),
+      said: () => ({ scope: "agent" }),
+    };
+  const name = `scope-${request.id}`;
+  const usual = before?.scope ?? "session";
+  const choice = (value, words) => {
+    const radio = h("input", { type: "radio", name, value, checked: value === usual });
+    radio.addEventListener("change", changed);
+    return [radio, h("label", { class: "choice" }, radio, words)];
+  };
+  const [, only] = choice("session", "Only in the session this call came from; it ends with that session");
+  const [every, all] = choice("agent", h("span", {}, "In all sessions of agent ", bdi(request.agent)));
+  return {
+    element: h("fieldset", { class: "trust-scope" }, h("legend", { class: "label", text: "Where" }), only, all),
+    said: () => ({ scope: every.checked ? "agent" : "session" }),
   };
 }
 
