@@ -179,7 +179,8 @@ def words(found: Similar) -> str:
     """The counts as one sentence: no argument, no name, no judgement."""
     said = [NONE_YET]
     if found.decided:
-        said = [f"{_counted(found.counts, PEOPLES)} of the last {found.decided} decided by people"]
+        among = ", the only one" if found.decided == 1 else f" of the last {found.decided}"
+        said = [f"{_counted(found.counts, PEOPLES)}{among} decided by people"]
         exactly = sum(found.exact.values())
         if exactly:
             said.append(f"{exactly} with exactly these arguments ({_counted(found.exact, PEOPLES)})")

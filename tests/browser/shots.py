@@ -181,6 +181,11 @@ def _mark_and_ask(page: Page) -> None:
     page.wait_for_selector("dialog[open]")
 
 
+def _earlier(page: Page) -> None:
+    page.wait_for_selector(".similar")
+    page.evaluate("document.querySelector('.similar').scrollIntoView({block: 'start'})")
+
+
 SHOTS = [
     Shot(name="inbox", path="/"),
     Shot(name="inbox-empty", path="/", scenario="empty"),
@@ -196,6 +201,9 @@ SHOTS = [
     Shot(name="request-early", path=_request(45), scenario="over"),
     Shot(name="request-hand-on", path=_request(1), before=_dialog("Hand on…")),
     Shot(name="request-snooze", path=_request(1), before=_dialog("Snooze…")),
+    Shot(name="request-earlier", path=_request(81), scenario="earlier", before=_earlier),
+    Shot(name="request-earlier-one", path=_request(82), scenario="earlier", before=_earlier),
+    Shot(name="request-earlier-none", path=_request(83), scenario="earlier", before=_earlier),
     Shot(name="request-quorum", path=_request(3)),
     Shot(name="request-hostile", path=_request(6)),
     Shot(name="request-everything-hostile", path=_request(1), scenario="hostile"),

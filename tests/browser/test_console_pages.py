@@ -445,6 +445,25 @@ def test_a_call_over_limits_can_be_approved_with_a_raise_and_the_raise_taken_bac
     expect(raised.get_by_role("button", name="Take the raise back")).to_have_count(1)
 
 
+@pytest.mark.parametrize("scenario", ["earlier"])
+def test_a_request_shows_how_calls_like_it_were_decided(screen: Screen) -> None:
+    page = settled(screen, f"/requests/{request_id(83)}")
+    section = page.get_by_role("region", name="Earlier calls")
+    expect(section).to_contain_text("No earlier decision of this tool.")
+    expect(section.get_by_role("listitem")).to_have_count(0)
+    page = settled(screen, f"/requests/{request_id(81)}")
+    expect(section).to_contain_text("Approved 7, denied 1 of the last 8 decided by people")
+    expect(section).to_contain_text("account 6 of 8 (approved 6)")
+    denied = section.get_by_role("listitem").filter(has_text="Denied by cleo@example.com")
+    expect(denied).to_contain_text("3 of 5 arguments equal; differs in account, note")
+    expect(denied).to_contain_text(
+        "“Not to an account we have never paid before; ask the supplier by telephone first.”"
+    )
+    expect(section).to_contain_text("What was decided before does not say that this call is right.")
+    denied.get_by_role("link", name="Denied").click()
+    expect(page).to_have_url(re.compile(f"/requests/{request_id(97)}$"))
+
+
 @pytest.mark.parametrize("scenario", ["over"])
 def test_where_several_decide_it_is_said_who_wants_the_raise(screen: Screen) -> None:
     page = settled(screen, f"/requests/{BOTH_MUST}")

@@ -2,7 +2,7 @@
 
 It exists so that pages can be looked at and tested without the rest. It keeps the shapes of contract.md 4 and the
 rules the pages rely on (binding, one winner, expiry, CSRF), nothing more. Run it by hand with
-`python -m tests.fakes.console_api [--scenario rich|empty|first|many|hostile|over|stopped|fast|storm] [--port N]`.
+`python -m tests.fakes.console_api [--scenario NAME] [--port N]`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from approvals.web import routes
 from approvals.web.headers import set_headers
 from tests.fakes import console_directories as directories
 from tests.fakes import console_folds as folds
-from tests.fakes import console_grants, console_insights, console_push
+from tests.fakes import console_grants, console_insights, console_push, console_similar
 from tests.fakes import console_policies as policies
 from tests.fakes import console_samples as samples
 from tests.fakes.console_directories import ME
@@ -81,6 +81,7 @@ class ConsoleFake:
             "hostile": samples.hostile(start),
             "over": samples.over(start),
             "trusted": console_grants.requests(start),
+            "earlier": console_similar.requests(start),
             "fast": console_insights.attended(samples.held(start) + samples.past(start), start),
             "storm": folds.storm(start),
             "stopped": samples.held(start) + samples.past(start) + samples.bypassed(start),
@@ -179,6 +180,7 @@ def build(fake: ConsoleFake) -> web.Application:
     console_insights.Numbers(fake).add(app)
     console_grants.Routes(fake).add(app)
     console_push.Routes(fake).add(app)
+    console_similar.Routes(fake).add(app)
     app.router.add_get("/readyz", _ready)
     app.router.add_get("/{rest:(?!api/|static/).*}", _missing)
     return app
@@ -450,7 +452,9 @@ def main() -> None:
     """Serve one scenario until interrupted."""
     options = argparse.ArgumentParser()
     options.add_argument(
-        "--scenario", default="rich", choices=["rich", "empty", "first", "many", "hostile", "over", "stopped", "fast"]
+        "--scenario",
+        default="rich",
+        choices=["rich", "empty", "first", "many", "hostile", "over", "stopped", "fast", "earlier"],
     )
     options.add_argument("--port", type=int, default=8643)
     chosen = options.parse_args()

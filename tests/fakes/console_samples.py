@@ -173,7 +173,10 @@ def ended(number: int, start: datetime, state: str, *, age: float, by: str | Non
     reason = fields.pop("reason", None)
     votes = [vote(by, "deny" if state == "denied" else "approve", decided, via="slack", reason=reason)] if by else []
     needs = [{"group": "finance", "count": 1, "have": 1 if by and state != "denied" else 0}]
-    base = sample(number, start, age=age, state=state, votes=votes, needs=needs, waiting=False, may_decide=False)
+    made = {name: fields.pop(name) for name in ("arguments",) if name in fields}
+    base = sample(
+        number, start, age=age, state=state, votes=votes, needs=needs, waiting=False, may_decide=False, **made
+    )
     return {**base, "decided_at": stamp(decided), "revision": 3, **fields}
 
 

@@ -92,7 +92,7 @@ async def test_a_card_says_how_calls_of_its_tool_were_decided_while_people_are_a
         of[message.card.request_id] += [card.earlier for card in message.cards]
     assert of == {
         first.id: ["No earlier decision of this tool.", None],
-        asked.id: ["Denied 1 of the last 1 decided by people.", None],
+        asked.id: ["Denied 1, the only one decided by people.", None],
     }
     assert {card.earlier for message in post.hook.messages.values() for card in message.cards} == {None}
 

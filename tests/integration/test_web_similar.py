@@ -120,7 +120,7 @@ async def test_what_was_destroyed_counts_by_its_end_alone(console: Console) -> N
     old = await past(console, ada, "deny", {"to": "x"}, "no")
     await console.db.write(lambda tx: tx.sealed.destroy(old, DestroyedBy.RETENTION))
     found = await look(console, ada, await console.file({"to": "x"}, agent="other"))
-    assert (found["summary"], found["earlier"]) == ("Denied 1 of the last 1 decided by people.", [])
+    assert (found["summary"], found["earlier"]) == ("Denied 1, the only one decided by people.", [])
 
 
 async def test_at_most_five_are_listed_however_many_there_are(console: Console) -> None:

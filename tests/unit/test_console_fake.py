@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 import pytest
 
 from approvals.web.models_insights import InsightsOut
+from approvals.web.models_similar import SimilarOut
 from gateway.policy_page import models
-from tests.fakes import console_insights
+from tests.fakes import console_insights, console_similar
 from tests.fakes import console_policies as fake
+from tests.fakes.console_api import ConsoleFake
 
 NOW = datetime(2026, 11, 24, 10, tzinfo=UTC)
 BOOKS = [
@@ -37,6 +39,13 @@ def test_what_the_fake_makes_of_a_text_is_what_the_service_makes_of_it(text: str
 def test_the_numbers_of_the_fake_have_the_shape_of_the_services(scenario: str) -> None:
     found = InsightsOut.model_validate(console_insights.insights(NOW, scenario))
     assert len(found.load) == 168
+
+
+@pytest.mark.parametrize("scenario", ["rich", "hostile", "over", "earlier"])
+def test_the_earlier_decisions_of_the_fake_have_the_shape_of_the_services(scenario: str) -> None:
+    rows = list(ConsoleFake.of(scenario, NOW).requests.values())
+    for row in rows:
+        SimilarOut.model_validate(console_similar.similar(row, rows))
 
 
 def test_what_the_fake_says_of_a_call_is_what_the_service_says() -> None:

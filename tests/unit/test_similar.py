@@ -76,7 +76,7 @@ def test_each_end_is_called_what_it_was(request_: ApprovalRequest, verdict: Verd
 
 SENTENCES: Mapping[str, tuple[tuple[ApprovalRequest, ...], str]] = {
     "nothing": ((), "No earlier decision of this tool."),
-    "one": ((APPROVED,), "Approved 1 of the last 1 decided by people; 1 with exactly these arguments (approved 1)."),
+    "one": ((APPROVED,), "Approved 1, the only one decided by people; 1 with exactly these arguments (approved 1)."),
     "both": (
         (APPROVED, ended(State.DENIED, {"account": "DE2"})),
         "Approved 1, denied 1 of the last 2 decided by people; 1 with exactly these arguments (approved 1).",
@@ -88,7 +88,7 @@ SENTENCES: Mapping[str, tuple[tuple[ApprovalRequest, ...], str]] = {
     "what waits is no decision": ((ASKED,), "No earlier decision of this tool."),
     "what was destroyed counts by its end": (
         (replace(DENIED, destroyed=GONE),),
-        "Denied 1 of the last 1 decided by people.",
+        "Denied 1, the only one decided by people.",
     ),
 }
 

@@ -25,6 +25,7 @@ import { raisesView } from "./raise.js";
 import { outcomeView, verdict } from "./record.js";
 import { rawViews } from "./raw.js";
 import { saidView } from "./said.js";
+import { similarView } from "./similar.js";
 import { stopOf, stoppedView } from "./stopped.js";
 import { timelineView } from "./timeline.js";
 
@@ -109,7 +110,7 @@ function absent(panel, error) {
 function draw(panel) {
   const slot = (name) => h("div", { class: `slot slot-${name}` });
   panel.slots = Object.fromEntries(
-    ["head", "said", "stopped", "verdict", "outcome", "expected", "raises", "grants", "changed", "args", "why", "timeline", "raw", "needs", "acts", "rail", "decision"].map((name) => [
+    ["head", "said", "stopped", "verdict", "outcome", "expected", "raises", "grants", "changed", "args", "why", "similar", "timeline", "raw", "needs", "acts", "rail", "decision"].map((name) => [
       name,
       slot(name),
     ]),
@@ -118,7 +119,7 @@ function draw(panel) {
   panel.article = h(
     "article",
     { class: "request", "aria-label": "Request" },
-    h("div", { class: "request-main" }, s.head, s.said, s.stopped, s.verdict, s.outcome, s.expected, s.raises, s.grants, s.changed, s.args, s.why, s.timeline, s.raw),
+    h("div", { class: "request-main" }, s.head, s.said, s.stopped, s.verdict, s.outcome, s.expected, s.raises, s.grants, s.changed, s.args, s.why, s.similar, s.timeline, s.raw),
     h(
       "aside",
       { class: "request-rail", "aria-label": "Evidence" },
@@ -169,6 +170,10 @@ function fillIn(panel) {
   show(slots.rail, evidence(request));
   show(slots.acts, actions(request, { me, done: (newer) => accept(panel, newer, { redraw: true }) }));
   show(slots.raw, rawViews(request));
+  if (panel.similarTo !== request.revision) {
+    panel.similarTo = request.revision;
+    similarView(request).then((view) => panel.open && panel.similarTo === request.revision && show(slots.similar, view));
+  }
   timelineView(request.id).then((view) => panel.open && show(slots.timeline, view));
   drawBar(panel, pending);
 }
