@@ -181,3 +181,12 @@ class Unreadable(Refusal):
     code, http_status = "unreadable", 500
     for_people = "Not readable: {what} cannot be opened. Restore placet.keys from your backup, or see docs/operate.md."
     for_agent = "The gateway could not read what it has saved of this call, so nothing ran. Tell your user."
+
+
+class KeysLost(Unreadable):
+    """There is no key file, though something is sealed. Fields: file, count of what it opened, masters (their ids)."""
+
+    for_people = (
+        "There is no key file {file}, and the database has {count} keys that only it can open (master {masters}). "
+        "Restore it from your backup. If no backup has it, `placet keys forget ID --yes` gives up what it sealed."
+    )

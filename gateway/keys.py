@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 KEY_BYTES = 32
 _LINE, _SEALING = "master: ", "sealing: "
+_MEND = "Restore it from your backup. If there is none, or nothing was kept yet, move it away"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +52,6 @@ def signer_of(keys: Keys) -> Signer:
     return Signer(seed=keys.for_purpose("receipts"), salt_key=keys.for_purpose("receipt-salts"))
 
 
-def load_or_make(path: Path) -> Keys:
-    """The installation's keys; made when there are none yet.
-
-    Raises:
-        ValueError: the file is not one of ours, or others can read it.
-        OSError: it cannot be read or written.
-    """
-    if not path.exists():
-        make(path)
-        log.info("keys made", extra={"file": str(path)})
-    return load(path)
-
-
 def load(path: Path) -> Keys:
     """The installation's keys, for who opens what another process has sealed: fresh ones would open nothing.
 
@@ -75,12 +63,12 @@ def load(path: Path) -> Keys:
         raise ValueError(f"there is no key file {path}; copy it from where the service runs, or say keys.file")
     if path.stat().st_mode & 0o077:
         raise ValueError(f"{path} can be read by others. Its keys seal what nobody else may open: chmod 600 {path}")
-    lines = path.read_text(encoding="ascii").splitlines()
+    lines = path.read_text(encoding="ascii", errors="replace").splitlines()
     sealing = tuple(_decoded(path, line.removeprefix(_SEALING)) for line in lines if line.startswith(_SEALING))
     for line in lines:
         if line.startswith(_LINE):
             return Keys(_decoded(path, line.removeprefix(_LINE)), sealing)
-    raise ValueError(f"{path} has no line that begins with '{_LINE.strip()}'. Restore it from your backup")
+    raise ValueError(f"{path} has no line that begins with '{_LINE.strip()}': it is empty or cut off. {_MEND}")
 
 
 def make(path: Path) -> None:
@@ -89,9 +77,8 @@ def make(path: Path) -> None:
     Raises:
         FileExistsError: there is one.
     """
-    handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    with os.fdopen(handle, "w", encoding="ascii") as stream:
-        stream.write(f"{_LINE}{base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()}\n")
+    _write(path, f"{_LINE}{base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()}\n")
+    log.info("keys made", extra={"file": str(path)})
 
 
 def add(path: Path) -> Keys:
@@ -107,19 +94,23 @@ def add(path: Path) -> Keys:
         fresh = base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
         beside = path.with_name(f".{path.name}.new")
         beside.unlink(missing_ok=True)
-        with os.fdopen(os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="ascii") as stream:
-            stream.write(f"{text}\n{_SEALING}{fresh}\n")
-            stream.flush()
-            os.fsync(stream.fileno())
+        _write(beside, f"{text}\n{_SEALING}{fresh}\n")
         beside.replace(path)
     return load(path)
+
+
+def _write(path: Path, text: str) -> None:
+    with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="ascii") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
 
 
 def _decoded(path: Path, text: str) -> bytes:
     try:
         key = base64.b64decode(text.strip(), validate=True)
     except binascii.Error as err:
-        raise ValueError(f"{path}: a key is not base64") from err
+        raise ValueError(f"{path}: a key is not base64. {_MEND}") from err
     if len(key) != KEY_BYTES:
-        raise ValueError(f"{path}: a key has {len(key)} bytes instead of {KEY_BYTES}")
+        raise ValueError(f"{path}: a key has {len(key)} bytes instead of {KEY_BYTES}. {_MEND}")
     return key

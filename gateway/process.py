@@ -18,7 +18,7 @@ from approvals.storage.engine import Database
 from approvals.storage.sqlite import sole_service
 from approvals.web.connections import Runner
 from gateway.app import Service
-from gateway.keys import Keys, load_or_make
+from gateway.keys import Keys
 from gateway.settings import Settings
 from gateway.work import Work
 
@@ -40,8 +40,8 @@ async def serve(
     """
     store = settings.store
     with sole_service(address.parse(store.url)):
-        keys = load_or_make(settings.keys_file)
         await store.upgrade()
+        keys = await store.keys()
         await _serve_over(await store.serving(), keys, settings, env, stop, ready)
 
 

@@ -5,15 +5,15 @@ Every command and the service open the database through here, so that none of th
 
 from __future__ import annotations
 
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from approvals.errors import Unreadable
+from approvals.errors import KeysLost, Unreadable
 from approvals.storage.engine import Database
 from approvals.storage.sqlite import Part
 from approvals.storage.vault import Masters, Vault
-from gateway.keys import load
+from gateway.keys import Keys, load, make
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +36,28 @@ class Store:
         from approvals.storage import migrate  # brings Alembic: a tenth of a second that only this pays
 
         return await migrate.upgrade(self.url, self.vault())
+
+    async def keys(self) -> Keys:
+        """The installation's keys; made where there are none, unless something is sealed already.
+
+        Raises:
+            KeysLost: there is no key file, and fresh keys would open nothing.
+            ValueError: the file cannot be read, is not one of ours, or others can read it.
+        """
+        try:
+            if not self.keys_file.exists():
+                await self._make_keys()
+            return load(self.keys_file)
+        except OSError as err:
+            raise ValueError(f"{self.keys_file} cannot be read or written: {err.strerror}") from err
+
+    async def _make_keys(self) -> None:
+        async with self.opened() as db:
+            masters = await db.read(lambda tx: tx.sealed.masters())
+        if masters:
+            raise KeysLost(file=self.keys_file, count=sum(masters.values()), masters=", ".join(sorted(masters)))
+        with suppress(FileExistsError):  # another replica was first
+            make(self.keys_file)
 
     def opened(self) -> AbstractAsyncContextManager[Database]:
         """The database for a command, open for the length of a block."""

@@ -34,10 +34,10 @@ def list_(config: Path | None, as_json: bool) -> None:
 
     async def job() -> None:
         async with opened(config) as session:
-            here = [id_of(key) for key in _load(session.settings.keys_file).masters.keys]
+            here = _here(session.settings.keys_file)
             counts = await session.db.read(lambda tx: tx.sealed.masters())
         rows = [
-            {"id": id, "keys": counts.get(id, 0), "here": id in here, "newest": id == here[-1]}
+            {"id": id, "keys": counts.get(id, 0), "here": id in here, "newest": id in here[-1:]}
             for id in (*here, *sorted(set(counts) - set(here)))
         ]
         say({"keys": rows}, "\n".join(map(_line, rows)), as_json=as_json)
@@ -85,26 +85,31 @@ def rotate(add_only: bool, config: Path | None, as_json: bool) -> None:
 def forget(id: str, yes: bool, config: Path | None, as_json: bool) -> None:
     """Give up a master key that is lost: what it sealed counts as destroyed, and the service starts again.
 
-    States, people, times and hashes stay, and the audit still verifies. Requests that wait cannot run any more.
+    States, people, times and hashes stay, and the audit still verifies. Requests that wait cannot run any more. Where
+    the whole key file is lost a new one is made.
     """
 
     async def job() -> None:
         async with opened(config) as session:
-            db = session.db
-            if db.vault.knows(id):
-                fail(f"{id} is not lost: it is in {session.settings.keys_file}.", USAGE)
+            db, file = session.db, session.settings.keys_file
+            if id in _here(file):
+                fail(f"{id} is not lost: it is in {file}.", USAGE)
             count = (await db.read(lambda tx: tx.sealed.masters())).get(id, 0)
             if not count:
                 fail(f"Nothing is sealed with a key {id}. `placet keys list` shows what is.", USAGE)
             if not yes:
                 fail(f"What {count} keys open would be unreadable for good. Say --yes if no backup has the key.", USAGE)
+            made = not file.exists()
+            if made:
+                keys.make(file)
             requests = 0
             while batch := await db.write(lambda tx: _destroyed(tx, id)):
                 requests += batch
             await db.write(partial(_forgotten, master=id, requests=requests))
             await db.scrub()
-        said = f"What was written in {requests} requests is destroyed."
-        say({"forgotten": id, "requests": requests}, said, as_json=as_json)
+        new = f" {file} is new: keep a copy of it." if made else ""
+        said = f"What was written in {requests} requests is destroyed.{new}"
+        say({"forgotten": id, "requests": requests, "made": made}, said, as_json=as_json)
 
     run(job)
 
@@ -126,9 +131,10 @@ def _rotated(tx: Tx, *, newest: str, moved: int) -> None:
     tx.did("keys.rotated", operator(), subject=f"key:{newest}", via="cli", moved=moved)
 
 
-def _load(file: Path) -> keys.Keys:
+def _here(file: Path) -> list[str]:
+    """The ids of the keys of the file, of which there are none where it is lost."""
     try:
-        return keys.load(file)
+        return [id_of(key) for key in keys.load(file).masters.keys] if file.exists() else []
     except (OSError, ValueError) as err:
         fail(str(err))
 

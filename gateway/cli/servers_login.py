@@ -13,7 +13,7 @@ from approvals.domain.model import Role
 from gateway.cli.common import DENIED, config_option, fail, json_option, run, say
 from gateway.cli.session import Session, as_option, opened
 from gateway.desks import holder
-from gateway.keys import load_or_make
+from gateway.keys import load
 from gateway.oauth.signin import SignIns
 from gateway.oauth.upstreams import UpstreamOauth
 
@@ -73,7 +73,7 @@ def _sign_ins(session: Session) -> SignIns:
         db=session.db,
         bus=bus_for(session.db),
         holder=holder(),
-        keys=lambda: load_or_make(settings.keys_file),
+        keys=lambda: load(settings.keys_file),
         run=lambda job: job,
     )
     return part.sign_ins(public_url=settings.public_url, servers=lambda: settings.servers)

@@ -21,7 +21,7 @@ from gateway.cli.common import USAGE, fail
 from gateway.cli.session import Session, opened
 from gateway.desks import holder
 from gateway.fleet import Authorize, upstream_of
-from gateway.keys import load_or_make
+from gateway.keys import load
 from gateway.oauth.upstreams import UpstreamOauth
 from gateway.policy.model import Policy
 from gateway.policy.source import MAX_CHARACTERS, SourceErrors
@@ -206,7 +206,7 @@ def _authorize(session: Session | None, work: Work) -> Authorize:
         db=session.db,
         bus=bus_for(session.db),
         holder=holder(),
-        keys=lambda: load_or_make(settings.keys_file),
+        keys=lambda: load(settings.keys_file),
         run=work.run,
     )
     return part.authorizer
