@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -24,6 +25,14 @@ def test_a_call_is_changed_checked_and_approved_where_it_is_read(screen: Screen)
     whole = area.input_value()
     area.fill(whole.replace('"note"', "note"))
     expect(page.locator(".edit .problems")).to_contain_text("Line 5")
+    keys = json.loads(whole)
+    moved = dict(reversed(keys.items()))
+    area.fill(json.dumps(moved, indent=4))
+    expect(page.get_by_role("status").filter(has_text="Nothing is changed yet")).to_be_visible()
+    expect(page.locator(".edit-diff .diff")).to_have_count(0)
+    area.fill(json.dumps({**moved, "amount": 9}))
+    expect(page.locator(".edit-diff .gone")).to_have_count(1)
+    expect(page.locator(".edit-diff .new")).to_have_count(1)
     area.fill(whole.replace("1250", '"125"'))
     expect(page.locator(".edit-diff")).to_contain_text('"amount": "125"')
     approve.click()

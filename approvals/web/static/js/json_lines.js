@@ -38,6 +38,15 @@ function childrenOf(value, pointer, depth) {
   });
 }
 
+/** The same value with the keys of its objects in the order in which they stand in another value; new keys come last. */
+export function inOrderOf(model, value) {
+  if (Array.isArray(value)) return value.map((item, at) => inOrderOf(Array.isArray(model) ? model[at] : null, item));
+  if (kindOf(value) !== "object") return value;
+  const known = kindOf(model) === "object" ? model : {};
+  const names = [...Object.keys(known).filter((name) => Object.hasOwn(value, name)), ...Object.keys(value).filter((name) => !Object.hasOwn(known, name))];
+  return Object.fromEntries(names.map((name) => [name, inOrderOf(Object.hasOwn(known, name) ? known[name] : null, value[name])]));
+}
+
 /** The lists worth a table: two or more objects with few keys. */
 export function listsOf(value) {
   const found = [];

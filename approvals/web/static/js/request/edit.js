@@ -5,6 +5,7 @@
 import { Problem, post } from "../api.js";
 import { announce, h, show } from "../dom.js";
 import { icon } from "../icons.js";
+import { inOrderOf } from "../json_lines.js";
 import { lineAt, readJson } from "../json_text.js";
 import { diffView } from "../policies/diff.js";
 import { editorView } from "../policies/editor.js";
@@ -77,10 +78,12 @@ function changed(e) {
   const wrong = read.problem ?? (isObject(read.value) ? "" : "Arguments are one JSON object.");
   e.view.mark(wrong ? [read.line ?? 1] : []);
   show(e.problems, wrong ? problemLine(e, read.line ?? 1, wrong) : null);
-  e.same = !wrong && written(read.value) === e.original;
+  // Keys have no order, as in the form that is judged and hashed: one that only moved is no change.
+  const now = wrong ? "" : written(inOrderOf(e.request.arguments, read.value));
+  e.same = !wrong && now === e.original;
   e.shut = wrong ? "It is not JSON yet." : e.same ? "Nothing is changed yet." : "";
   e.state.textContent = e.shut;
-  if (!wrong) show(e.diff, e.same ? null : diffView(e.original, written(read.value), ["what stands", "your change"]));
+  if (!wrong) show(e.diff, e.same ? null : diffView(e.original, now, ["what stands", "your change"]));
   drawButton(e);
 }
 
