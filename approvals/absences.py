@@ -13,7 +13,7 @@ from approvals.desk import Desk
 from approvals.domain import absent, quorum
 from approvals.domain.absent import Absence
 from approvals.domain.model import ApprovalRequest, Person, PersonId, Role, State
-from approvals.errors import Invalid, NotFound
+from approvals.errors import Invalid, NotFound, NotThere
 from approvals.room import Room
 from approvals.storage.requests import Query
 from approvals.storage.tx import Tx
@@ -71,7 +71,7 @@ class Absences:
             person = _whose(room, email, actor)
             before = tx.absences.of(person.id)
             if before is None or not tx.absences.end(person.id):
-                raise NotFound(what="absence", name=person.id)
+                raise NotThere(what="absence", name=f"of {person.id}")
             tx.did("person.back", actor.id, subject=f"person:{person.id}", via=actor.via, to=before.to)
             for request in _waiting_for(room, person):
                 tx.touch(request.id)

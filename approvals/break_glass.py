@@ -18,7 +18,7 @@ from approvals.domain.break_glass import CONFIRM_WITHIN, LONGEST, USUAL, Mode, O
 from approvals.domain.redact import redact_text
 from approvals.domain.schedule import CLOCK
 from approvals.domain.stops import SERVER
-from approvals.errors import Invalid, NotFound
+from approvals.errors import Invalid, NotThere
 from approvals.stops import LEAST, Surroundings
 from approvals.storage.tx import Tx
 
@@ -99,7 +99,7 @@ class BreakGlass:
 
         opening = await self._db.write(work)
         if opening is None:
-            raise NotFound(what="break-glass", name=f"of {named(scope)} that waits to be confirmed")
+            raise NotThere(what="break-glass", name=f"of {named(scope)} that waits to be confirmed")
         await self._around.settle()
         log.warning("break-glass", extra={"scope": scope, "by": opening.by, "confirmed_by": actor.id, "open": True})
         return opening
@@ -123,7 +123,7 @@ class BreakGlass:
 
         opening = await self._db.write(work)
         if opening is None:
-            raise NotFound(what="break-glass", name=f"of {named(scope)}")
+            raise NotThere(what="break-glass", name=f"of {named(scope)}")
         await self._around.settle()
         log.warning("break-glass closed", extra={"scope": scope, "by": actor.id})
         return opening

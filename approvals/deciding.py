@@ -45,7 +45,6 @@ from approvals.errors import (
 from approvals.room import Result, Room
 
 REASON_MAX = 500
-WHO_CANCELS = "only its reviewers, the agent's owner and operators may take a call back"
 EXTEND_MAX = timedelta(hours=24)
 LIFETIME_MAX = timedelta(days=7)
 
@@ -173,7 +172,7 @@ def extend(room: Room, request_id: str, reviewer: PersonId, by: timedelta) -> Re
         return refused or NotFound(what="request")
     why = quorum.why_no_authority(person, request)
     if why is not None and (person.disabled or Role.OPERATOR not in person.roles):
-        return NotAllowed(why=why)
+        return NotAllowed(what="give this more time", why=why)
     until = request.expires_at + by
     if by <= timedelta(0) or by > EXTEND_MAX:
         return Invalid(field="by", why="more than nothing and at most 24 hours at a time")
@@ -207,7 +206,7 @@ def resolve(room: Room, request_id: str, *, reviewer: PersonId, ran: bool, note:
         return refused or NotFound(what="request")
     why = quorum.why_no_authority(person, request)
     if why is not None and (person.disabled or Role.OPERATOR not in person.roles):
-        return NotAllowed(why=why)
+        return NotAllowed(what="say whether this ran", why=why)
     if request.state is not State.UNKNOWN:
         return Invalid(
             field="state", why=f"only a call of unknown outcome can be resolved, this one is {request.state}"
@@ -318,8 +317,13 @@ def _may_not_cancel(room: Room, request: ApprovalRequest | None, actor: str) -> 
     if not quorum.may_see(person, request):
         return NotFound(what="request")
     if not quorum.may_cancel(person, request):
-        return NotAllowed(why=WHO_CANCELS)
+        return may_not_take_back()
     return None
+
+
+def may_not_take_back() -> NotAllowed:
+    """What somebody is told who has no part in a call and wants it taken back."""
+    return NotAllowed(what="take this call back", why="only its reviewers, the agent's owner and operators may")
 
 
 def bad_text(field: str, text: str | None) -> Refusal | None:

@@ -92,9 +92,11 @@ def why_not(request: ApprovalRequest, decision: Decision) -> Refusal | None:
     if edited_call(request, decision) is None:
         return None
     if answered_in(request.call) is not None:
-        return NotAllowed(why="this is what was answered to a server's question, and it is approved as it is or denied")
+        return NotAllowed(
+            what="change this", why="it is what was answered to a server's question, and is approved as it is or denied"
+        )
     if not request.terms.edit:
-        return NotAllowed(why="its rule wants this call decided as it is (edit: false)")
+        return NotAllowed(what="change this", why="its rule wants this call decided as it is (edit: false)")
     if decision.raise_for is not None:
         return Invalid(field="raise", why="a changed call may go over other limits; approve it first without a raise")
     if decision.grant is not None:

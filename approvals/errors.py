@@ -42,6 +42,12 @@ class NotFound(Refusal):
         super().__init__(what=f"{what} like that" if name is None else f"{what} {name}")
 
 
+class NotThere(NotFound):
+    """It is not there, and whoever asks would see it if it were. Fields: what, name."""
+
+    for_people = "There is no {what}."
+
+
 class AlreadyDecided(Refusal):
     """Somebody else's decision was committed first. Fields: state, by, at, request."""
 
@@ -85,10 +91,13 @@ class ConfirmNeeded(Refusal):
 
 
 class NotAllowed(Refusal):
-    """The person may not do this. Field: why."""
+    """The person may not do this. Fields: what they tried, as a verb, and why not."""
 
     code, http_status = "not_allowed", 403
-    for_people = "You may not decide this: {why}."
+    for_people = "You may not {what}: {why}."
+
+    def __init__(self, *, why: str, what: str = "decide this") -> None:
+        super().__init__(why=why, what=what)
 
 
 class NotPermitted(Refusal):

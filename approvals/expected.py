@@ -18,7 +18,7 @@ def say(room: Room, request_id: str, *, person: str, as_expected: bool, words: s
     if request is None or not quorum.may_see(speaker, request):
         return NotFound(what="request")
     if not quorum.may_speak_of(speaker, request):
-        return NotAllowed(why="only its reviewers and the agent's owner say whether the outcome was as expected")
+        return NotAllowed(what="say whether this was as expected", why="only its reviewers and the agent's owner may")
     if not expecting.is_asked(request):
         return Invalid(field="state", why=f"there is no outcome to speak of: it is {request.state}, and nothing ran")
     refused = bad_text("note", words)

@@ -69,7 +69,7 @@ def give_after(room: Room, request_id: str, *, reviewer: PersonId, binding: str,
         return StaleBinding(request=request)
     why = quorum.why_no_authority(person, request)
     if why is not None:
-        return NotAllowed(why=why)
+        return NotAllowed(what="give this grant", why=why)
     if not grants.may_be_given_after(request):
         return Invalid(field="request", why="only a call that people have approved can be the model of a grant")
     wrong = refused(room, request, Answer.APPROVE, proposal)
@@ -77,7 +77,10 @@ def give_after(room: Room, request_id: str, *, reviewer: PersonId, binding: str,
         return wrong
     grant = _grant(room, request, proposal, (person.id,))
     if grants.unfounded(grant, request, {person.id: person}) is not None:
-        return NotAllowed(why="the rule asks for more people than you; give the grant with the approval, all of you")
+        return NotAllowed(
+            what="give this grant",
+            why="the rule asks for more people than you; give the grant with the approval, all of you",
+        )
     if (why := _no_session(room, request, proposal, lock=True)) is not None:
         return Invalid(field="grant/scope", why=why)
     return _put(room, request, proposal, (person.id,), actor=person.id)
@@ -140,7 +143,7 @@ def end(room: Room, grant_id: str, *, reviewer: PersonId) -> Grant | Refusal:
     if grant is None or not quorum.may_see(person, grant.origin):
         return NotFound(what="grant")
     if not quorum.may_cancel(person, grant.origin):
-        return NotAllowed(why="only its reviewers, the agent's owner and operators may take a grant back")
+        return NotAllowed(what="take this grant back", why="only its reviewers, the agent's owner and operators may")
     if not grant.stands(tx.now):
         return grant
     ended = tx.grants.end(grant, by=person.id)

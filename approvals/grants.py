@@ -122,7 +122,7 @@ class Grants:
             if request is None or not quorum.may_see(person, request):
                 return NotFound(what="request")
             if not quorum.may_see_in_full(person, request):
-                return NotAllowed(why="you may not read the arguments")
+                return NotAllowed(what="try a grant on this", why="you may not read the arguments")
             wrong = granting.refused(self._desk.room(tx), request, Answer.APPROVE, proposal)
             if wrong is not None:
                 return wrong

@@ -18,6 +18,8 @@ from approvals.domain.snoozing import Snooze
 from approvals.errors import Invalid, NotAllowed, NotFound, Refusal
 from approvals.room import Result, Room
 
+HAND_ON = "hand this on"
+
 
 def reassign(
     room: Room, request_id: str, *, by: PersonId, to: tuple[str, ...], factor: int | None, note: str | None
@@ -88,7 +90,8 @@ def _places(request: ApprovalRequest, person: Person, factor: int | None) -> fro
     if factor is not None and handing_on.may_steer(person, request):
         return frozenset({factor})
     if not mine:
-        return NotAllowed(why=quorum.why_no_authority(person, request) or "you speak for nobody who is asked")
+        why = quorum.why_no_authority(person, request) or "you speak for nobody who is asked"
+        return NotAllowed(what=HAND_ON, why=why)
     if factor is None:
         return mine
-    return frozenset({factor}) if factor in mine else NotAllowed(why="you speak for another group in it")
+    return frozenset({factor}) if factor in mine else NotAllowed(what=HAND_ON, why="you speak for another group in it")

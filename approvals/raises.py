@@ -71,7 +71,7 @@ def _end(room: Room, raise_id: str, person: Person) -> Listed | Refusal:
     if found is None or request is None or not quorum.may_see(current, request):
         return NotFound(what="raise")
     if not quorum.may_cancel(current, request):
-        return NotAllowed(why="only its reviewers, the agent's owner and operators may take a raise back")
+        return NotAllowed(what="take this raise back", why="only its reviewers, the agent's owner and operators may")
     if not found.holds(tx.now):
         return Listed(one=found, request=request)
     ended = tx.raises.end(found, at=tx.now, by=current.id)

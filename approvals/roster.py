@@ -13,7 +13,7 @@ from approvals import tokens
 from approvals.acting import ADMINS, Actor, permit
 from approvals.desk import Desk
 from approvals.domain.model import Person, PersonId
-from approvals.errors import Invalid, NotFound
+from approvals.errors import Invalid, NotThere
 from approvals.storage.people import LinkRow
 from approvals.storage.tx import Tx
 
@@ -70,7 +70,7 @@ class Roster:
         def work(tx: Tx) -> None:
             self._permit(tx, actor, "remove people", key)
             if not tx.people.remove(key):
-                raise NotFound(what="person", name=email)
+                raise NotThere(what="person", name=email)
             tx.browsers.forget_all(key)
             _note(tx, "person.removed", key, actor)
 
@@ -105,7 +105,7 @@ class Roster:
         def work(tx: Tx) -> None:
             permit(self._desk.room(tx), actor, "free accounts of the identity provider", roles=ADMINS)
             if not tx.identities.unlink(key):
-                raise NotFound(what="account of the identity provider", name=email)
+                raise NotThere(what="account of the identity provider", name=email)
             tx.people.end_sessions_of(key)
             _note(tx, "person.unlinked", key, actor)
 
@@ -122,7 +122,7 @@ class Roster:
             permit(self._desk.room(tx), actor, "make sign-in links", roles=ADMINS)
             person = self._directory.person(tx, email)
             if person is None or person.disabled:
-                raise NotFound(what="person", name=email)
+                raise NotThere(what="person", name=email)
             return make_login_link(tx, person.id, secrets.token_bytes(tokens.RANDOM_BYTES), by=actor)
 
         return await self._db.write(work)
@@ -153,7 +153,7 @@ def make_person_token(tx: Tx, person: PersonId, token_bytes: bytes, *, by: Actor
     """
     token = tokens.make(tokens.Kind.PERSON, token_bytes)
     if not tx.people.set_token(person, token.sha256):
-        raise NotFound(what="person", name=person)
+        raise NotThere(what="person", name=person)
     _note(tx, "person.token_made", person, by)
     return token.text
 

@@ -23,7 +23,7 @@ from approvals.domain.model import Cause, State
 from approvals.domain.redact import redact_text
 from approvals.domain.schedule import CLOCK
 from approvals.domain.stops import AGENT, LONGEST, SERVER, Freeze, named
-from approvals.errors import Invalid, NotFound
+from approvals.errors import Invalid, NotThere
 from approvals.room import Room
 from approvals.storage.requests import Query
 from approvals.storage.tx import Tx
@@ -106,7 +106,7 @@ class Stops:
 
         freeze = await self._db.write(work)
         if freeze is None:
-            raise NotFound(what="freeze", name=f"of {named(scope)}")
+            raise NotThere(what="freeze", name=f"of {named(scope)}")
         await self._around.settle()
         log.warning("freeze ended", extra={"scope": scope, "by": actor.id})
         return freeze

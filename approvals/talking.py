@@ -32,7 +32,9 @@ def comment(room: Room, request_id: str, *, by: PersonId, via: str, text: str) -
         return refused or NotFound(what="request")
     if not quorum.may_cancel(person, request):
         # Who may take a call back has a part in it; who only reads (viewer, auditor) leaves no trace in the ledger.
-        return NotAllowed(why="only its reviewers, the agent's owner and operators may write here; you may read it")
+        return NotAllowed(
+            what="comment on this", why="only its reviewers, the agent's owner and operators may; you can read it"
+        )
     said = sum(row.event is Note.COMMENTED for row in room.history(request))
     if said >= COMMENTS_MAX:
         return Invalid(field="text", why=f"there are {COMMENTS_MAX} comments already, which is as many as there can be")
@@ -85,7 +87,7 @@ def answer(room: Room, request_id: str, *, agent: str, text: str) -> Result:
 def _may_not_ask(person: Person, request: ApprovalRequest) -> Refusal | None:
     why = quorum.why_no_authority(person, request)
     if why is not None and (person.disabled or Role.OPERATOR not in person.roles):
-        return NotAllowed(why=why)
+        return NotAllowed(what="ask the agent about this", why=why)
     if answered_in(request.call) is not None:
         return Invalid(field="question", why="this is an answer to a server's question; its agent cannot be asked here")
     waiting = sum(one.answer is None for one in request.questions)

@@ -19,7 +19,7 @@ from approvals.desk import Desk
 from approvals.domain.happening import Event, Happened
 from approvals.domain.model import Cause, PersonId, State
 from approvals.domain.stops import scope_of
-from approvals.errors import Invalid, NotFound
+from approvals.errors import Invalid, NotThere
 from approvals.room import Room
 from approvals.stops import end_every
 from approvals.storage.agents import AgentRow, TokenRow
@@ -192,14 +192,14 @@ def _check(name: str, owner: str, servers: Collection[str], known: Collection[st
 def _existing(tx: Tx, name: str, *, lock: bool = False) -> AgentRow:
     row = tx.agents.get(name, lock=lock)
     if row is None:
-        raise NotFound(what="agent", name=repr(name))
+        raise NotThere(what="agent", name=repr(name))
     return row
 
 
 def _revoke_one(tx: Tx, name: str, prefix: str) -> None:
     live = [one for one in tx.agents.tokens(name) if one.prefix == prefix and one.live(tx.now)]
     if not live:
-        raise NotFound(what="token", name=f"{prefix!r} of {name!r} that is good")
+        raise NotThere(what="token", name=f"{prefix!r} of {name!r} that is good")
     for one in live:
         tx.agents.revoke_token(one.hash, tx.now)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from approvals.desk import Desk
 from approvals.domain.model import Cause, State
-from approvals.errors import Invalid, NotFound, Refusal
+from approvals.errors import Invalid, NotThere, Refusal
 from approvals.storage.pins import Pin
 from approvals.storage.requests import Query
 from approvals.storage.tx import Tx
@@ -71,7 +71,7 @@ async def accept(desk: Desk, server: str, tool: str, *, fingerprint: str | None,
     def work(tx: Tx) -> Pin:
         pin = tx.pins.of(server).get(tool)
         if pin is None:
-            raise NotFound(what="tool", name=f"{tool!r} of server {server!r}")
+            raise NotThere(what="tool", name=f"{tool!r} of server {server!r}")
         if not tx.pins.accept(server, tool, fingerprint or pin.seen_fingerprint, by):
             raise Invalid(field="fingerprint", why="the tool has changed again since you looked at it; look once more")
         return pin

@@ -19,7 +19,7 @@ from pydantic import Field
 from approvals.access import Access, access
 from approvals.channels.push import Subscribed
 from approvals.channels.web_push import ENDPOINT_MOST, Browser, Sender, browser_of
-from approvals.errors import Invalid, NotFound
+from approvals.errors import Invalid, NotThere
 from approvals.storage.engine import Database, Tx
 from approvals.web import body
 from approvals.web.bodies import Model, Text, Time
@@ -135,7 +135,7 @@ class Push:
         def work(tx: Tx) -> None:
             row = tx.browsers.one(id)
             if row is None or row.person != visitor.person.id or not tx.browsers.forget(id):
-                raise NotFound(what="browser", name=id)
+                raise NotThere(what="browser", name=id)
             tx.did("push.removed", row.person, subject=f"person:{row.person}", via=visitor.via, browser=id)
 
         await self.db.write(work)

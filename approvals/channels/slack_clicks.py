@@ -25,7 +25,7 @@ from approvals.channels.slack_reading import Reading, Seen
 from approvals.channels.slack_reviewing import Reviewing
 from approvals.channels.slack_submissions import RAISED_FOR, Ack, Submissions, Then, trusted
 from approvals.channels.slack_telling import Telling, private
-from approvals.deciding import WHO_CANCELS
+from approvals.deciding import may_not_take_back
 from approvals.desk import Desk
 from approvals.domain import quorum
 from approvals.domain.model import Answer, Cause, Decision, State
@@ -119,7 +119,9 @@ class Clicks:
                 return await self._form(click, seen)
             case Action.VIEW:
                 if not quorum.may_see(seen.person, seen.request):
-                    raise NotAllowed(why=quorum.why_no_authority(seen.person, seen.request) or "it is not yours")
+                    raise NotAllowed(
+                        what="read this", why=quorum.why_no_authority(seen.person, seen.request) or "it is not yours"
+                    )
                 await self._desk.saw(seen.request, seen.person)
                 return partial(self._telling.show, click, views.full_call(seen.card))
             case Action.EXPECTED | Action.UNEXPECTED | Action.PULL_BACK:
@@ -136,7 +138,7 @@ class Clicks:
     async def _after_the_decision(self, click: Click, seen: Seen) -> Then | None:
         if click.action == Action.PULL_BACK:
             if not quorum.may_cancel(seen.person, seen.request):
-                raise NotAllowed(why=WHO_CANCELS)
+                raise may_not_take_back()
             await self._desk.cancel(click.request_id, actor=seen.person.id, cause=Cause.CANCELLED_BY_PERSON)
             return None
         if click.action == Action.UNEXPECTED:
@@ -149,7 +151,9 @@ class Clicks:
         editing = click.action == Action.EDIT
         await self._may_decide(click, seen, Answer.APPROVE if editing else Answer.DENY)
         if editing and seen.card.editable is None:
-            raise NotAllowed(why=f"it cannot be changed in Slack. The page has all of it: {seen.card.url}")
+            raise NotAllowed(
+                what="change this here", why=f"it cannot be changed in Slack. The page has all of it: {seen.card.url}"
+            )
         form = views.edit(seen.card) if editing else views.deny(seen.card)
         return partial(self._telling.show, click, form, on_top=_is_in_modal(click))
 
@@ -157,7 +161,7 @@ class Clicks:
         await self._may_decide(click, seen, Answer.APPROVE)
         if click.view is not None:
             if click.view.kept is None or not click.view.kept.decides:
-                raise NotAllowed(why="only the last page of the full call approves")
+                raise NotAllowed(what="approve this here", why="only the last page of the full call approves")
             await self._decide(click, seen, Answer.APPROVE)
             return partial(self._show_result, click)
         match blocks.reach(seen.card):
@@ -167,13 +171,19 @@ class Clicks:
             case Reach.FULL_CALL:
                 return partial(self._telling.show, click, views.full_call(seen.card))
             case Reach.PAGE:
-                raise NotAllowed(why=f"it is too long to be read in Slack. Decide on the page: {seen.card.url}")
+                raise NotAllowed(
+                    what="approve this here",
+                    why=f"it is too long to be read in Slack. Decide on the page: {seen.card.url}",
+                )
 
     async def _approve_and_more(self, click: Click, seen: Seen) -> Then | None:
         await self._may_decide(click, seen, Answer.APPROVE)
         if click.view is not None or blocks.reach(seen.card) is not Reach.CARD:
             what = "a limit is raised" if click.action == Action.RAISE else "calls are trusted"
-            raise NotAllowed(why=f"{what} where the whole call is read. Decide on the page: {seen.card.url}")
+            raise NotAllowed(
+                what="approve this here",
+                why=f"{what} where the whole call is read. Decide on the page: {seen.card.url}",
+            )
         await self._decide(click, seen, Answer.APPROVE)
         return None
 

@@ -48,9 +48,9 @@ class SlackPeople:
             self._known[who.user] = known
         installation = await self._installation()
         if who.workspace != installation.team or not _is_ours(who.team, None, installation):
-            raise NotAllowed(why="your Slack account belongs to another workspace")
+            raise NotAllowed(what="do this", why="your Slack account belongs to another workspace")
         if known.why_not is not None:
-            raise NotAllowed(why=known.why_not)
+            raise NotAllowed(what="do this", why=known.why_not)
 
     async def _look_up(self, who: Who) -> str | None:
         installation = await self._installation()
@@ -58,7 +58,7 @@ class SlackPeople:
             said = await self._client.call("users.info", user=who.user)
         except (SlackRefused, SlackDown, RetryLater) as err:
             raise NotAllowed(
-                why=f"your Slack account could not be looked up ({err}); try again, or use the page"
+                what="do this", why=f"your Slack account could not be looked up ({err}); try again, or use the page"
             ) from None
         user = said.get("user")
         return why_not(user if isinstance(user, dict) else {}, who.user, installation)
@@ -67,7 +67,9 @@ class SlackPeople:
         try:
             return await self._client.installation()
         except (SlackRefused, SlackDown, RetryLater) as err:
-            raise NotAllowed(why=f"Slack could not be asked who we are ({err}); try again, or use the page") from None
+            raise NotAllowed(
+                what="do this", why=f"Slack could not be asked who we are ({err}); try again, or use the page"
+            ) from None
 
 
 def why_not(user: Mapping[str, Any], user_id: str, installation: Installation) -> str | None:

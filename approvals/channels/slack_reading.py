@@ -110,8 +110,9 @@ class Reading:
         person = self._desk.directory.by_slack(tx, user)
         if person is None:
             raise NotAllowed(
+                what="do this",
                 why=f"your Slack account {user} is not linked to a person. Whoever runs Placet can link it: "
-                f"placet people add EMAIL --slack {user}"
+                f"placet people add EMAIL --slack {user}",
             )
         return person
 

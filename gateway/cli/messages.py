@@ -8,7 +8,7 @@ import click
 
 from approvals.domain.model import Role
 from approvals.domain.plain import visible
-from approvals.errors import NotAllowed
+from approvals.errors import NotPermitted
 from approvals.storage.messages import MessageRow
 from approvals.storage.tx import Tx
 from approvals.web.letters import shown
@@ -53,7 +53,7 @@ def retry(id: str | None, every: bool, actor: str | None, config: Path | None, a
         async with opened(config) as session:
             person = await session.actor(actor)
             if not person.roles & {Role.OPERATOR, Role.ADMIN}:
-                raise NotAllowed(why="trying messages again takes the operator or admin role")
+                raise NotPermitted(what="try messages again", roles="operator or admin")
 
             def work(tx: Tx) -> list[str]:
                 ids = [row.id for row in _every(tx)] if id is None else [id]

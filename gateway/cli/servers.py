@@ -9,7 +9,7 @@ import click
 
 from approvals.domain.model import Role
 from approvals.domain.plain import visible
-from approvals.errors import NotAllowed
+from approvals.errors import NotPermitted
 from approvals.storage.pins import Pin
 from gateway.cli.common import USAGE, config_option, fail, json_option, run, say
 from gateway.cli.servers_health import Health, asked
@@ -89,7 +89,7 @@ def accept(
         async with opened(config) as session:
             person = await session.actor(actor)
             if not person.roles & {Role.OPERATOR, Role.ADMIN}:
-                raise NotAllowed(why="accepting a tool takes the operator or admin role")
+                raise NotPermitted(what="accept a tool", roles="operator or admin")
             pin = await accept_pin(session.desk, name, tool, fingerprint=fingerprint, by=person.id)
             shown = _tool(session, pin, listed=False)
         say(shown, f"{tool} of {name} is accepted as it is now.", as_json=as_json)

@@ -113,7 +113,7 @@ async def test_a_comment_is_kept_in_any_state_and_wakes_who_had_hidden_it(at: Ho
     row = (await at.ledger(denied))[-1]
     assert (row.event, row.actor, dict(row.detail)) == (Note.COMMENTED, BOB.id, {"note": "I agree", "via": "slack"})
     assert await at.now(denied) == denied
-    with pytest.raises(NotAllowed, match="you may read it"):
+    with pytest.raises(NotAllowed, match="you can read it"):
         await at.desk.comment(denied.id, by=VERA.id, via="web", text="Me too")
 
 
