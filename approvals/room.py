@@ -23,23 +23,23 @@ from approvals.storage.tx import Tx
 
 Routes = Callable[[Tx, Terms], list[tuple[str, str]]]
 """The (channel, target) pairs a request with these terms is announced on."""
-Owners = Callable[[Tx, PersonId], list[tuple[str, str]]]
-"""The (channel, target) pairs on which the human behind an agent is told how a call of it ended."""
+Places = Callable[[Tx, PersonId], list[tuple[str, str]]]
+"""The (channel, target) pairs on which one person is told how a call ended that they wait to hear of."""
 Result = ApprovalRequest | Refusal
 THREADED = frozenset({"slack"})
 """Channels whose cards have a thread of their own; their refs say where."""
 
 
-def nobody(_tx: Tx, _owner: PersonId) -> list[tuple[str, str]]:
-    """Owners are told nothing."""
+def nobody(_tx: Tx, _person: PersonId) -> list[tuple[str, str]]:
+    """People are told nothing."""
     return []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Telling:
-    """How owners are told; `page` makes the address of a request's page, `inbox` is that of what waits."""
+    """How people are told; `page` makes the address of a request's page, `inbox` is that of what waits."""
 
-    owners: Owners = nobody
+    people: Places = nobody
     page: Callable[[str], str] = str
     inbox: str = ""
 
@@ -76,18 +76,18 @@ class Room:
         if Effect.ANNOUNCE in step.effects:
             after = step.after
             self.tx.messages.announce(after.id, self.routes(self.tx, after.terms), after.revision, self.tx.now)
-        self._tell_owner(step, happened.actor)
+        self._tell_the_end(step, happened.actor)
         if step.after.decoy is not None and step.after.state is not State.PENDING:
             # As with any other that has ended, its agent does not wait any more.
             self.tx.requests.set_waiting(step.after.id, None)
         return step.after
 
-    def _tell_owner(self, step: Step, actor: str) -> None:
+    def _tell_the_end(self, step: Step, actor: str) -> None:
         if step.after.decoy is not None:
             # No call of their agent's.
             return
-        owner = outcomes.owner_to_tell(step.before, step.after, actor)
-        places = [] if owner is None else self.telling.owners(self.tx, owner)
+        people = outcomes.to_tell(step.before, step.after, actor)
+        places = [place for one in people for place in self.telling.people(self.tx, one)]
         if places:
             said = outcomes.line(step.after, url=self.telling.page(step.after.id))
             self.tx.alerts.owe(places, said, request=step.after.id)

@@ -197,7 +197,8 @@ class ApprovalsFile(Shape):
         default=False, description="list the tool placet_answer always; without it, to agents that are asked something"
     )
     tell_owner: bool = Field(
-        default=True, description="tell the human behind an agent how a call that waited for people ended"
+        default=True,
+        description="tell the human behind an agent, and whoever handed a request on, how it ended",
     )
     refusals_per_minute: Annotated[int, Field(ge=1)] = 60
     friction: FrictionFile = Field(default_factory=FrictionFile)

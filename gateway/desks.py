@@ -85,10 +85,10 @@ def in_person(terms: Terms, people: Mapping[PersonId, Person]) -> list[PersonId]
 
 
 def telling_of(settings: Settings, directory: Directory) -> Telling:
-    """How the human behind an agent is told what became of a call: in Slack where they are linked, else by mail."""
+    """How one person is told what became of a call: in Slack where they are linked, else by mail."""
 
-    def owners(tx: Tx, owner: PersonId) -> list[tuple[str, str]]:
-        person = directory.person(tx, owner) if settings.approvals.tell_owner else None
+    def places(tx: Tx, told: PersonId) -> list[tuple[str, str]]:
+        person = directory.person(tx, told) if settings.approvals.tell_owner else None
         if person is None or person.disabled:
             return []
         if settings.slack is not None and person.slack:
@@ -96,7 +96,7 @@ def telling_of(settings: Settings, directory: Directory) -> Telling:
         return [("email", person.id)] if settings.email is not None else []
 
     return Telling(
-        owners=owners,
+        people=places,
         page=lambda request_id: f"{settings.public_url}/requests/{request_id}",
         inbox=f"{settings.public_url}/",
     )

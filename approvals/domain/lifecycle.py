@@ -191,6 +191,7 @@ def _changes(request: ApprovalRequest, happened: Happened, now: datetime) -> dic
             return {
                 "terms": escalated(request.terms, happened.factors or request.terms.factors, happened.step),
                 "expires_at": happened.expires_at or request.expires_at,
+                "handed_by": _handed_by(request, happened),
             }
         case Event.TIMED_OUT | Event.UNDELIVERED | Event.LAPSED | Event.CANCELLED | Event.RESOLVED:
             return {"cause": _ENDED_BECAUSE.get(happened.event, happened.cause)}
@@ -198,6 +199,12 @@ def _changes(request: ApprovalRequest, happened: Happened, now: datetime) -> dic
             return {"claim": happened.claim, "cause": None}
         case Event.RETURNED | Event.RAISED | Event.LOST:
             return {"outcome": happened.outcome, "cause": happened.cause, "claim": None}
+
+
+def _handed_by(request: ApprovalRequest, happened: Happened) -> tuple[PersonId, ...]:
+    if happened.event is not Event.REASSIGNED:
+        return request.handed_by
+    return tuple(dict.fromkeys((*request.handed_by, PersonId(happened.actor))))
 
 
 def _approved(request: ApprovalRequest, happened: Happened, now: datetime) -> dict[str, Any]:

@@ -327,5 +327,7 @@ class ApprovalRequest:
     waiting: bool = False
     trace: tuple[Mapping[str, Any], ...] = ()
     over: tuple[Overrun, ...] = ()
+    handed_by: tuple[PersonId, ...] = ()
+    """Who has handed it on: they were asked once, and may see how it ended."""
     decoy: str | None = None
     """What is plainly bad about it, where it is a test of attention (`decoys`): such a request can never run."""

@@ -1,4 +1,6 @@
-"""What the human behind an agent is told when a call that waited for people has ended: how, and where to read more.
+"""What people are told when a call that waited for others has ended: the human behind the agent, and who handed it on.
+
+One sentence: how it ended, and where to read more.
 
 No word of an agent's or a reviewer's is in it, since it goes where nobody chose what may be shown.
 """
@@ -31,18 +33,19 @@ _ALLOWED = {
 }
 
 
-def owner_to_tell(before: ApprovalRequest, after: ApprovalRequest, actor: str) -> PersonId | None:
-    """Whom to tell that a step ended it: not who ended it themselves, and not of what the agent took back.
+def to_tell(before: ApprovalRequest, after: ApprovalRequest, actor: str) -> tuple[PersonId, ...]:
+    """Whom to tell that a step ended it: not who ended it or voted themselves, and not of what the agent took back.
 
     Nor of what a standing grant let run and went well: nobody waited for it.
     """
+    if before.state not in OPEN_STATES or after.state in OPEN_STATES or after.cause is Cause.CLIENT_CANCELLED:
+        return ()
+    if after.covered is not None and after.state is State.SUCCEEDED:
+        return ()
     owner = after.caller.owner
-    if owner is None or before.state not in OPEN_STATES or after.state in OPEN_STATES:
-        return None
-    owner = PersonId(owner.lower())
-    theirs = actor.lower() == owner or any(vote.reviewer == owner for vote in after.votes)
-    unasked = after.covered is not None and after.state is State.SUCCEEDED
-    return None if theirs or unasked or after.cause is Cause.CLIENT_CANCELLED else owner
+    waits = dict.fromkeys([*([PersonId(owner.lower())] if owner is not None else []), *after.handed_by])
+    know = {actor.lower(), *(vote.reviewer for vote in after.votes)}
+    return tuple(one for one in waits if one not in know)
 
 
 def line(request: ApprovalRequest, *, url: str) -> str:

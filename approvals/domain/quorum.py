@@ -27,11 +27,20 @@ class Need:
 
 
 def may_see(person: Person, request: ApprovalRequest) -> bool:
-    """May the person see that this request exists, and its card? Whoever voted may see how it ended."""
+    """May the person see that this request exists, and its card? Whoever had a part in it may see how it ended."""
     if person.disabled:
         return False
-    voted = any(vote.reviewer == person.id for vote in request.votes)
-    return bool(person.roles & SEE_ALL) or voted or _is_owner(person, request) or _is_routed_to(person, request)
+    return (
+        bool(person.roles & SEE_ALL)
+        or had_a_part(person, request)
+        or _is_owner(person, request)
+        or _is_routed_to(person, request)
+    )
+
+
+def had_a_part(person: Person, request: ApprovalRequest) -> bool:
+    """Has the person voted on it, or handed it on? They may read it, though others decide by now."""
+    return person.id in request.handed_by or any(vote.reviewer == person.id for vote in request.votes)
 
 
 def may_see_in_full(person: Person, request: ApprovalRequest) -> bool:
@@ -50,11 +59,10 @@ def may_cancel(person: Person, request: ApprovalRequest) -> bool:
 
 
 def may_speak_of(person: Person, request: ApprovalRequest) -> bool:
-    """May the person say whether the outcome was as expected? Whoever was asked or has voted, and the owner."""
+    """May the person say whether the outcome was as expected? Whoever was asked or had a part in it, and the owner."""
     if person.disabled:
         return False
-    voted = any(vote.reviewer == person.id for vote in request.votes)
-    return voted or _is_owner(person, request) or _is_routed_to(person, request)
+    return had_a_part(person, request) or _is_owner(person, request) or _is_routed_to(person, request)
 
 
 def why_not(person: Person, request: ApprovalRequest, answer: Answer | None = None) -> str | None:

@@ -96,6 +96,7 @@ def changing(request: ApprovalRequest) -> dict[str, Any]:
         "binding": request.binding,
         "fold": likeness(request),
         "terms": terms_to_json(request.terms),
+        "handed_by": list(request.handed_by) or None,
         "state": request.state.value,
         "cause": request.cause.value if request.cause else None,
         "revision": request.revision,
@@ -184,6 +185,7 @@ def request_from(
         waiting=bool(row.waiting),
         trace=tuple(texts[requests.c.trace] or ()),
         over=tuple(Overrun(**one) for one in texts[requests.c.over] or ()),
+        handed_by=tuple(PersonId(one) for one in row.handed_by or ()),
         decoy=row.decoy,
     )
 

@@ -102,6 +102,7 @@ requests = Table(
     Column("waiting_holder", Text),
     Column("fold", Text),
     Column("decoy", Text),
+    Column("handed_by", Json),
     Index("uq_requests_open_call", "call_key", unique=True, sqlite_where=IS_OPEN, postgresql_where=IS_OPEN),
     Index("ix_requests_call_key", "call_key", "created_at"),
     Index("ix_requests_next", "state", "next_at", sqlite_where=IS_PENDING, postgresql_where=IS_PENDING),

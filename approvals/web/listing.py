@@ -46,7 +46,7 @@ _EITHER = _YES_NO | {"": None}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What a client wants listed. `mine`: they may decide it, have voted on it, or own its agent.
+    """What a client wants listed. `mine`: they may decide it, have voted on it or handed it on, or own its agent.
 
     `snoozed`: only what they have put out of their sight (True), only the rest (False), or both (None).
     """
@@ -209,7 +209,7 @@ def _collect(
 
 
 def _is_mine(person: Person, request: ApprovalRequest) -> bool:
-    if request.caller.owner == person.id or any(vote.reviewer == person.id for vote in request.votes):
+    if request.caller.owner == person.id or quorum.had_a_part(person, request):
         return True
     return request.state is State.PENDING and quorum.why_not(person, request) is None
 

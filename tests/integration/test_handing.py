@@ -11,9 +11,11 @@ from approvals.domain.happening import Event
 from approvals.domain.model import PersonId, Role, State
 from approvals.domain.terms import Factor
 from approvals.errors import Invalid, NotAllowed, NotFound, Refusal
+from approvals.room import Telling
+from approvals.storage.requests import Query
 from approvals.testing import samples
 from approvals.testing.samples import ADA, BOB, CARL, DORA, EVE, FINANCE, SECURITY
-from tests.fakes.desk import House, house
+from tests.fakes.desk import LEASE, House, house
 
 OTTO = samples.person("otto", roles=(Role.OPERATOR,))
 TWO_AND_ONE = samples.terms(Factor(members=(FINANCE,), count=2), Factor(members=(SECURITY,)))
@@ -41,6 +43,34 @@ async def test_who_comes_decides_and_who_went_does_not(at: House) -> None:
     with pytest.raises(NotAllowed, match="routed to carl"):
         await at.approve(handed, ADA)
     assert (await at.approve(handed, CARL)).state is State.APPROVED
+
+
+async def test_who_handed_it_on_reads_how_it_ends_and_is_told_but_decides_nothing(at: House) -> None:
+    at.desk.reconfigure(
+        caps=at.desk._caps,
+        routes=at.desk._routes,
+        telling=Telling(people=lambda _, one: [("slack", f"@{one}")], page=lambda id: f"https://here/{id}"),
+    )
+    asked, other = await at.file({"n": 1}), await at.file({"n": 2})
+    await at.desk.reassign(asked.id, by=ADA.id, to=(CARL.id,))
+    assert await at.desk.get(asked.id, ADA) is not None
+    assert await at.desk.get(asked.id, EVE) is None
+    assert {one.id for one in await at.desk.search(Query(), ADA)} == {asked.id, other.id}
+    for act in (
+        at.approve(asked, ADA),
+        at.deny(asked, ADA),
+        at.desk.comment(asked.id, by=ADA.id, via="web", text="?"),
+        at.desk.reassign(asked.id, by=ADA.id, to=(BOB.id,)),
+    ):
+        with pytest.raises(NotAllowed):
+            await act
+    await at.deny(asked, CARL)
+    ended = await at.now(asked)
+    assert ended.handed_by == (ADA.id,)
+    assert await at.desk.get(asked.id, ADA) == ended
+    (told,) = await at.db.write(lambda tx: tx.alerts.take_due("test", LEASE, 10))
+    assert told.target == f"@{ADA.id}"
+    assert "was denied by a reviewer" in told.text
 
 
 async def test_votes_of_those_who_went_count_no_more(at: House) -> None:

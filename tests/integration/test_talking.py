@@ -121,7 +121,7 @@ async def test_a_comment_is_owed_under_the_cards_of_slack_and_an_outcome_to_the_
     at.desk.reconfigure(
         caps=at.desk._caps,
         routes=lambda *_: [("slack", "#money"), ("hook", "one")],
-        telling=Telling(owners=lambda _, owner: [("slack", f"@{owner}")], page=lambda id: f"https://here/{id}"),
+        telling=Telling(people=lambda _, one: [("slack", f"@{one}")], page=lambda id: f"https://here/{id}"),
     )
     asked = await at.file(owner="owner@example.com")
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from approvals.domain import outcomes
-from approvals.domain.model import Answer, Cause, State
+from approvals.domain.model import Answer, Cause, PersonId, State
 from approvals.testing import samples
-from approvals.testing.samples import ADA, BOB
+from approvals.testing.samples import ADA, BOB, CARL
 
 ASKED = samples.request(owner="Ada@example.com")
 URL = "https://placet.example.com/requests/req_sample"
@@ -38,8 +38,25 @@ URL = "https://placet.example.com/requests/req_sample"
 def test_the_owner_is_told_of_what_others_or_time_made_of_a_call(
     changes: dict[str, Any], actor: str, told: bool
 ) -> None:
-    found = outcomes.owner_to_tell(ASKED, replace(ASKED, **changes), actor)
-    assert found == (ADA.id if told else None)
+    found = outcomes.to_tell(ASKED, replace(ASKED, **changes), actor)
+    assert found == ((ADA.id,) if told else ())
+
+
+@pytest.mark.parametrize(
+    ("changes", "actor", "told"),
+    [
+        pytest.param({"state": State.DENIED}, CARL.id, (ADA.id, BOB.id), id="others decided"),
+        pytest.param(
+            {"state": State.DENIED, "votes": (samples.vote(ASKED, BOB),)}, CARL.id, (ADA.id,), id="they voted"
+        ),
+        pytest.param({"state": State.CANCELLED}, BOB.id, (ADA.id,), id="they ended it themselves"),
+        pytest.param({"state": State.EXECUTING}, "placet", (), id="it goes on"),
+        pytest.param({"state": State.DENIED, "handed_by": (ADA.id,)}, CARL.id, (ADA.id,), id="the owner handed it on"),
+    ],
+)
+def test_who_handed_it_on_is_told_how_it_ended(changes: dict[str, Any], actor: str, told: tuple[PersonId, ...]) -> None:
+    before = replace(ASKED, handed_by=(BOB.id,))
+    assert outcomes.to_tell(before, replace(before, **changes), actor) == told
 
 
 @pytest.mark.parametrize("state", [State(one) for one in outcomes._HOW])
