@@ -115,6 +115,8 @@ async def _the_same_everywhere(it: Office, real: Mapping[str, Any], decoy: Mappi
     for what in ("GET", "/timeline"), ("GET", "/receipt"):
         one, other = await of_both(*what)
         assert one == other
+    before = [(await ada.ask("GET", f"/api/v1/requests/{one['id']}/similar"))[1] for one in (real, decoy)]
+    assert before[0]["counts"] == before[1]["counts"], "neither is an earlier decision, of itself or of the other"
     grant = {"grant": {"arguments": {"/to": "any", "/amount": {"range": {"max": 900}}}, "for": "1h", "uses": 2}}
     one, other = await of_both("POST", "/grants/preview", grant)
     assert one == other
