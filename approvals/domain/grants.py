@@ -186,9 +186,13 @@ def outside(grant: Grant, request: ApprovalRequest, now: datetime) -> str | None
 
 
 def unfounded(grant: Grant, request: ApprovalRequest, people: Mapping[PersonId, Person]) -> str | None:
-    """Why those who gave it could not approve this call together, now and under its own terms."""
-    votes = tuple(_vote(request, giver, grant.at) for giver in grant.given_by)
-    enough = quorum.met(quorum.tally(replace(request, votes=votes), people))
+    """Why those who gave it could not approve this call together, now and under its own terms.
+
+    Whoever is somebody's delegate now could decide in their place, and only as long as they are.
+    """
+    known = {absent.id: absent for giver in people.values() for absent in giver.stands_for} | dict(people)
+    votes = tuple(_vote(request, giver, known, grant.at) for giver in grant.given_by)
+    enough = quorum.met(quorum.tally(replace(request, votes=votes), known))
     return None if enough else "those who gave it are not enough to approve this call now"
 
 
@@ -224,5 +228,13 @@ def _out_of_shape(grant: Grant, request: ApprovalRequest) -> str | None:
     return "its budget does not reach" if left is not None and amount > left else None
 
 
-def _vote(request: ApprovalRequest, giver: PersonId, at: datetime) -> Vote:
-    return Vote(reviewer=giver, answer=Answer.APPROVE, binding=request.binding, via="grant", at=at)
+def _vote(request: ApprovalRequest, giver: PersonId, people: Mapping[PersonId, Person], at: datetime) -> Vote:
+    absent = quorum.represented(people[giver], request) if giver in people else ()
+    return Vote(
+        reviewer=giver,
+        answer=Answer.APPROVE,
+        binding=request.binding,
+        via="grant",
+        at=at,
+        on_behalf=tuple(one.id for one in absent),
+    )

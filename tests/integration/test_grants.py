@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from approvals.absences import Absences
+from approvals.acting import Actor
 from approvals.domain import shapes
 from approvals.domain.happening import Event
 from approvals.domain.lifecycle import Note
@@ -357,3 +359,29 @@ async def test_pages_of_grants_go_on_where_the_last_one_ended(home: House) -> No
     assert end is None
     home.clock.move(hours=1)
     assert (await Grants(home.desk).listed(ADA, only_in_force=True))[0] == []
+
+
+async def test_a_delegates_grant_speaks_while_the_absence_lasts(home: House) -> None:
+    acts = Absences(home.desk)
+    ada = Actor(id=ADA.id, via="web")
+    await acts.begin(ADA.id, until=home.clock.now + timedelta(minutes=30), to=EVE.id, actor=ada)
+    origin = await home.approve(await home.file(pay(10)), EVE, grant=wanted())
+    assert origin.votes[0].on_behalf == (ADA.id,)
+    assert (await the_grant(home, EVE)).given_by == (EVE.id,)
+    covered, late = await home.file(pay(20)), await home.file(pay(21))
+    assert (covered.state, late.state) == (State.APPROVED, State.APPROVED)
+    await done(home, covered)
+    await acts.end(ADA.id, actor=ada)
+    assert (await home.file(pay(22))).state is State.PENDING
+    with pytest.raises(NotClaimable):
+        await home.claim(late)
+    assert (await home.now(late)).cause is Cause.REVOKED
+
+
+async def test_a_delegate_may_give_a_grant_afterwards_too(home: House) -> None:
+    request = await home.approved(pay(10))
+    until = home.clock.now + timedelta(minutes=30)
+    await Absences(home.desk).begin(ADA.id, until=until, to=EVE.id, actor=Actor(id=ADA.id, via="web"))
+    made = await Grants(home.desk).give(request.id, person=EVE.id, binding=request.binding, proposal=wanted())
+    assert made.given_by == (EVE.id,)
+    assert (await home.file(pay(20))).state is State.APPROVED

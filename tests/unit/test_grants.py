@@ -165,6 +165,47 @@ def test_a_grant_of_the_agents_owner_does_not_speak_under_four_eyes() -> None:
     assert why(grant(given_by=(BOB.id,)), own) is None
 
 
+STANDS_IN = replace(samples.EVE, stands_for=(ADA,))
+
+
+@pytest.mark.parametrize(
+    ("giver", "changes", "covers"),
+    [
+        pytest.param(STANDS_IN, {}, True, id="while-the-absence-lasts"),
+        pytest.param(samples.EVE, {}, False, id="once-it-is-over"),
+        pytest.param(STANDS_IN, {"given": replace(OFFERED, delegation=False)}, False, id="the-rule-knows-no-delegates"),
+        pytest.param(STANDS_IN, {"caller": samples.caller(owner=samples.EVE.id)}, False, id="the-delegates-own-agent"),
+        pytest.param(
+            replace(samples.EVE, stands_for=(replace(ADA, disabled=True),)), {}, False, id="the-absent-one-is-disabled"
+        ),
+        pytest.param(
+            STANDS_IN,
+            {"given": replace(OFFERED, factors=(Factor(members=(SECURITY,)),))},
+            False,
+            id="the-absent-one-is-not-asked",
+        ),
+        pytest.param(
+            STANDS_IN,
+            {"given": replace(OFFERED, factors=(Factor(members=(FINANCE,), count=2),))},
+            False,
+            id="a-delegate-is-one-person",
+        ),
+    ],
+)
+def test_a_grant_of_a_delegate_speaks_while_they_could_decide_as_one(
+    giver: Person, changes: dict[str, Any], covers: bool
+) -> None:
+    one = grant(given_by=(giver.id,))
+    assert (why(one, call(**changes), {giver.id: giver}) is None) is covers
+
+
+def test_the_absent_one_and_their_delegate_are_one_giver() -> None:
+    two = replace(OFFERED, factors=(Factor(members=(FINANCE,), count=2),))
+    people = {**PEOPLE, samples.EVE.id: STANDS_IN}
+    assert why(grant(given_by=(ADA.id, samples.EVE.id)), call(given=two), people) is not None
+    assert why(grant(given_by=(BOB.id, samples.EVE.id)), call(given=two), people) is None
+
+
 def test_all_who_gave_it_count_together() -> None:
     two = replace(OFFERED, factors=(Factor(members=(FINANCE,)), Factor(members=(SECURITY,))))
     assert why(grant(given_by=(ADA.id, CARL.id)), call(given=two)) is None

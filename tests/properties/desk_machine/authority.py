@@ -89,9 +89,9 @@ def enough(facts: Facts, case: Case, yes: Mapping[str, frozenset[str]]) -> bool:
     return all(have >= ask.count for have, ask in zip(counts(facts, case, yes), case.asks, strict=True))
 
 
-def alone(givers: Iterable[str]) -> dict[str, frozenset[str]]:
-    """Votes of people who speak for themselves."""
-    return {one: frozenset() for one in givers}
+def as_now(facts: Facts, case: Case, givers: Iterable[str]) -> dict[str, frozenset[str]]:
+    """Votes of people who speak for themselves, and for those whose delegates they are now."""
+    return {one: stands_for(facts, case, one) for one in givers}
 
 
 def counting(facts: Facts, case: Case) -> list[str]:
@@ -111,7 +111,7 @@ def is_covered(facts: Facts, case: Case, grant: Trusted) -> bool:
     was = facts.cases[grant.case]
     alike = (was.agent, was.server, was.mark, was.rule) == (case.agent, case.server, case.mark, case.rule)
     in_force = not grant.ended and facts.now < grant.until and case.terms.grants != "never"
-    return alike and in_force and 0 <= case.number <= grant.most and enough(facts, case, alone(grant.by))
+    return alike and in_force and 0 <= case.number <= grant.most and enough(facts, case, as_now(facts, case, grant.by))
 
 
 def has_ground(facts: Facts, case: Case) -> bool:
