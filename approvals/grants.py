@@ -128,7 +128,7 @@ class Grants:
                 return wrong
             call, most = request.call, backtest.LOOKED_AT + 1
             query = Query(agent=request.caller.agent, server=call.server, tool=call.tool, limit=most)
-            return backtest.held_against(proposal, request, tx.requests.search(query))
+            return backtest.held_against(proposal, request, tx.requests.search(query), by=person)
 
         found = await self._desk.db.read(look)
         if isinstance(found, Refusal):

@@ -182,7 +182,7 @@ def outside(grant: Grant, request: ApprovalRequest, now: datetime) -> str | None
     why = why_not_offered(request)
     if why is not None:
         return why
-    return _of_something_else(grant, request) or _out_of_shape(grant, request)
+    return of_something_else(grant.origin, grant.session, request) or _out_of_shape(grant, request)
 
 
 def unfounded(grant: Grant, request: ApprovalRequest, people: Mapping[PersonId, Person]) -> str | None:
@@ -200,16 +200,17 @@ def still_stands(grant: Grant, request: ApprovalRequest, people: Mapping[PersonI
     """Does a use that was taken for this request still let it run? What it took is not asked for twice."""
     taken = request.covered is not None and request.covered.grant == grant.id
     in_force = grant.stands(now) and grant.origin.destroyed is None
-    about_it = _of_something_else(grant, request) is None and why_not_offered(request) is None
+    about_it = of_something_else(grant.origin, grant.session, request) is None and why_not_offered(request) is None
     inside = shapes.why_outside(grant.proposal, grant.origin.call.arguments, request.call.arguments) is None
     return taken and in_force and about_it and inside and unfounded(grant, request, people) is None
 
 
-def _of_something_else(grant: Grant, request: ApprovalRequest) -> str | None:
-    origin, was, now = grant.origin, grant.origin.call, request.call
+def of_something_else(origin: ApprovalRequest, session: str | None, request: ApprovalRequest) -> str | None:
+    """Why a grant given with `origin`, and bound to this session if to any, is not about the call at all."""
+    was, now = origin.call, request.call
     if (origin.caller.agent, was.server, was.tool) != (request.caller.agent, now.server, now.tool):
         return "it is for another agent or another tool"
-    if grant.session is not None and grant.session != request.caller.session:
+    if session is not None and session != request.caller.session:
         return "it is for another session of its agent"
     if was.tool_fingerprint != now.tool_fingerprint:
         return "the tool has changed since it was given"

@@ -141,13 +141,13 @@ class GrantsOut(Model):
 
 
 class GrantPreviewOut(Model):
-    """What a proposal would have matched of the last calls of this tool by this agent that people were asked about.
+    """What a proposal would have matched of the last calls of this tool by this agent that needed approval.
 
     `against` are the requests that fit and were denied or edited. `words` says it in one sentence.
     """
 
     looked_at: int
-    unreadable: int = Field(description="Calls that could not be looked at: their arguments were destroyed.")
+    unreadable: int = Field(description="Calls that could not be looked at: destroyed, or not yours to read.")
     matched: int
     approved: int
     denied: int

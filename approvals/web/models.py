@@ -7,9 +7,10 @@ are written by `shape.py`, so that arguments and results keep their stored bytes
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic.json_schema import SkipJsonSchema
 
 from approvals.web.bodies import Length, Model, PeoplesNote, Reason, RequestIdText, StateName, Time, Words
 from approvals.web.grant_models import CoveredOut, GrantIn, GrantOut
@@ -55,10 +56,21 @@ class DecisionIn(AnswerIn):
     )
 
 
+def _by_itself(_sent: object) -> None:
+    raise ValueError("is not taken in a decision about many: send it with this request alone, to …/{id}/decision")
+
+
+NotInBulk = SkipJsonSchema[Annotated[None, BeforeValidator(_by_itself)]]
+"""What is only given by who looks at one call."""
+
+
 class BulkItemIn(AnswerIn):
     """A decision with the request it is for. Nothing is edited, raised or granted in bulk."""
 
     id: RequestIdText
+    grant: NotInBulk = None
+    arguments: NotInBulk = None
+    raise_for: NotInBulk = Field(default=None, alias="raise")
 
 
 class BulkIn(Model):

@@ -157,9 +157,9 @@ class Routes:
             return problem(422, "invalid", "grant/uses: from 1 to 100.", field="grant/uses")
         wide = any("any" in one for one in said["arguments"].values())
         denied = f"req_{26:026d}"
-        words = "Would have matched 3 of the last 88 calls that people were asked about."
+        words = "Would have matched 3 of the last 88 calls that needed approval."
         if wide:
-            words = "Would have matched 14 of the last 88 calls that people were asked about (1 of them was denied)."
+            words = "Would have matched 14 of the last 88 calls that needed approval (1 of them was denied)."
         return web.json_response(
             {
                 "looked_at": 88,

@@ -23,7 +23,7 @@ from approvals.errors import Invalid, NotAllowed, NotClaimable, NotFound, StaleB
 from approvals.filing import Caps
 from approvals.grants import Grants
 from approvals.testing import samples
-from approvals.testing.samples import ADA, BOB, CARL, DORA, EVE, FINANCE
+from approvals.testing.samples import ADA, BOB, CARL, DORA, EVE, FINANCE, SECURITY
 from tests.fakes.desk import House, filing, house, make_desk, returned
 
 OTTO = samples.person("otto", roles=(Role.OPERATOR,))
@@ -385,3 +385,53 @@ async def test_a_delegate_may_give_a_grant_afterwards_too(home: House) -> None:
     made = await Grants(home.desk).give(request.id, person=EVE.id, binding=request.binding, proposal=wanted())
     assert made.given_by == (EVE.id,)
     assert (await home.file(pay(20))).state is State.APPROVED
+
+
+FINANCE_AND_SECURITY = samples.terms(Factor(members=(FINANCE,)), Factor(members=(SECURITY,)))
+
+
+@pytest.mark.parametrize("leaver", [0, 1], ids=["the-first", "the-second"])
+@pytest.mark.parametrize(
+    ("terms", "givers"),
+    [
+        pytest.param(TWO, (ADA, BOB), id="two-of-finance"),
+        pytest.param(FINANCE_AND_SECURITY, (ADA, CARL), id="one-each"),
+    ],
+)
+async def test_a_grant_of_two_ends_with_the_word_of_either(
+    home: House, terms: Any, givers: tuple[Person, Person], leaver: int
+) -> None:
+    asked = await home.approve(await home.file(pay(10), terms=terms), givers[0], grant=wanted(uses=50))
+    await home.approve(asked, givers[1], grant=wanted(uses=50))
+    gone = givers[leaver]
+    ways: list[Person | None] = [
+        replace(gone, groups=frozenset({"other"})),
+        replace(gone, roles=frozenset({Role.VIEWER})),
+        replace(gone, disabled=True),
+        None,
+    ]
+    for number, changed in enumerate(ways):
+        waiting = await home.file(pay(20 + number), terms=terms)
+        assert waiting.state is State.APPROVED
+        assert waiting.covered is not None
+        assert waiting.covered.given_by == (givers[0].id, givers[1].id)
+        people = {one: who for one, who in samples.PEOPLE.items() if one != gone.id}
+        home.directory.replace(people if changed is None else people | {gone.id: changed}, {})
+        assert (await home.file(pay(40 + number), terms=terms)).state is State.PENDING
+        with pytest.raises(NotClaimable):
+            await home.claim(waiting)
+        assert (await home.now(waiting)).cause is Cause.REVOKED
+        home.people(OTTO)
+    assert (await home.file(pay(60), terms=terms)).state is State.APPROVED
+
+
+async def test_whoever_counts_at_the_end_gives_it_and_must_have_wanted_the_same(home: House) -> None:
+    """Of three who approved, the word of the first does not count any more when the third gives theirs."""
+    asked = await home.approve(await home.file(pay(10), terms=TWO), ADA, grant=wanted(uses=9))
+    home.people(OTTO, replace(ADA, groups=frozenset()))
+    asked = await home.approve(asked, BOB, grant=wanted())
+    assert asked.state is State.PENDING
+    assert (await home.approve(asked, DORA, grant=wanted())).state is State.APPROVED
+    assert (await the_grant(home, BOB)).given_by == (BOB.id, DORA.id)
+    home.people(OTTO)
+    assert (await home.file(pay(11), terms=TWO)).state is State.APPROVED

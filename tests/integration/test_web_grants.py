@@ -102,10 +102,17 @@ async def test_what_is_too_wide_is_named(console: Console, changes: dict[str, An
     assert (await console.get(f"/api/v1/requests/{request.id}", ada)).json()["state"] == "pending"
 
 
-async def test_many_decisions_at_once_grant_nothing(console: Console) -> None:
-    request, ada = await asked(console), await console.sign_in(ADA)
-    item = {"id": request.id, "decision": "approve", "binding": request.binding, "grant": GRANT}
-    assert (await console.post("/api/v1/requests/decisions", ada, {"decisions": [item]})).status == 422
+@pytest.mark.parametrize("more", [{"grant": GRANT}, {"grant": None}, {"raise": "1h"}, {"arguments": {"quantity": 1}}])
+async def test_many_decisions_at_once_grant_nothing_and_say_so(console: Console, more: dict[str, Any]) -> None:
+    request, other, ada = await asked(console), await asked(console, 2), await console.sign_in(ADA)
+    plain = [{"id": one.id, "decision": "approve", "binding": one.binding} for one in (other, request)]
+    body = {"decisions": [plain[0], {**plain[1], **more}]}
+    refused = await console.post("/api/v1/requests/decisions", ada, body)
+    said = refused.json()
+    assert (refused.status, said["code"], said["field"]) == (422, "invalid", f"/decisions/1/{next(iter(more))}")
+    assert "is not taken in a decision about many" in said["detail"]
+    shown = (await console.get(f"/api/v1/requests/{other.id}", ada)).json()
+    assert (shown["state"], shown["votes"]) == ("pending", [])
     assert (await console.get("/api/v1/grants", ada)).json() == {"grants": [], "next_cursor": None}
 
 
@@ -123,9 +130,7 @@ async def test_a_grant_is_tried_on_earlier_calls_before_the_click(console: Conso
     said = tried.json()
     assert (said["looked_at"], said["matched"], said["approved"], said["denied"]) == (4, 3, 2, 1)
     assert said["against"] == [denied.id]
-    assert (
-        said["words"] == "Would have matched 3 of the last 4 calls that people were asked about (1 of them was denied)."
-    )
+    assert said["words"] == "Would have matched 3 of the last 4 calls that needed approval (1 of them was denied)."
     assert (await console.post(path, eve, {"grant": GRANT})).status == 404
 
 
