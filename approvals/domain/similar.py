@@ -28,6 +28,8 @@ NAMED = 6
 """So many arguments are counted by name, and so many differing ones named in a row."""
 COMPARED = 16 * 1024
 """Longer arguments (bytes) are compared as a whole."""
+MASKED = 2 * 1024
+"""The same for whoever reads them masked: looking for secrets in a hundred calls takes a service's time."""
 
 
 class Verdict(StrEnum):
@@ -245,7 +247,7 @@ def _compared(own: _Values, theirs: _Values) -> Likeness:
 def _values(request: ApprovalRequest, *, full: bool) -> _Values | None:
     """The arguments by name; None where there are none to read."""
     stored = request.call.arguments
-    if request.destroyed is not None or not stored or len(stored) > COMPARED:
+    if request.destroyed is not None or not stored or len(stored) > (COMPARED if full else MASKED):
         return None
     members = json.loads(stored)
     if full:

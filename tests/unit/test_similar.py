@@ -188,6 +188,15 @@ def test_long_arguments_are_compared_as_a_whole() -> None:
         assert look(earlier, now=now, in_full=nothing).rows[0].likeness is None
 
 
+def test_what_has_to_be_masked_is_compared_only_where_it_is_short() -> None:
+    call = samples.call(PAYMENT | {"note": "x" * similar.MASKED})
+    now, earlier = replace(ASKED, call=call), replace(APPROVED, call=call)
+    assert look(earlier, now=now, in_full=nothing).rows[0].likeness is None
+    whole = look(earlier, now=now).rows[0].likeness
+    assert whole is not None
+    assert (whole.is_exact, whole.equal) == (True, 4)
+
+
 def test_an_answer_is_held_against_answers_and_a_call_against_calls() -> None:
     meta = canonical({ANSWER_TO: "req_1"})
     answer = replace(APPROVED, call=replace(APPROVED.call, meta=meta))
