@@ -100,13 +100,15 @@ class Grants:
             return 0
         return await self._desk.db.write(lambda tx: granting.session_over(self._desk.room(tx), key))
 
-    async def sessions_left(self, still: Collection[str]) -> int:
-        """Of the sessions of this process there are only these any more. Says how many grants ended.
+    async def sessions_left(self, still: Callable[[], Collection[str]]) -> int:
+        """Of the sessions of this process there are only those that `still` gives any more. Says how many grants ended.
 
         Raises:
             Unavailable.
         """
-        gone = await self._desk.db.read(lambda tx: tx.agent_sessions.open_of(self._desk.holder)) - frozenset(still)
+        known = await self._desk.db.read(lambda tx: tx.agent_sessions.open_of(self._desk.holder))
+        # Asked after that was read, so that one which has begun meanwhile is not taken for gone.
+        gone = known - frozenset(still())
         return sum([await self.session_over(key) for key in sorted(gone)])
 
     async def preview(self, request_id: str, *, person: Person, proposal: Proposal) -> Backtest:

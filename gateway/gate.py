@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -99,7 +99,7 @@ class Gateway:
             await Grants(self._parts.desk).session_over(session)
         await self._relaying.left(session)
 
-    async def still_here(self, sessions: frozenset[str]) -> None:
+    async def still_here(self, sessions: Callable[[], Collection[str]]) -> None:
         """Whatever other session of this process people were asked about is over."""
         with contextlib.suppress(Unavailable):
             await Grants(self._parts.desk).sessions_left(sessions)

@@ -44,7 +44,7 @@ class Note(StrEnum):
     GRANT_NOT_GIVEN = "grant_not_given"
     """Somebody who approved wanted that, and it did not come about."""
     GRANT_ENDED = "grant_ended"
-    """A person took a grant back before its time."""
+    """A person took a grant back before its time, or the session it was bound to is over."""
     LATE = "late"
     """A result that came when our claim no longer stood: kept as evidence, never as state."""
     DESTROYED = "destroyed"

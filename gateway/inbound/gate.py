@@ -7,7 +7,7 @@ them, so that the stdio bridge and the tests can stand in for either side. What 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -198,8 +198,8 @@ class Gate(Protocol):
         """The older-era client of this session key is gone for good."""
         ...
 
-    async def still_here(self, sessions: frozenset[str]) -> None:
-        """These are the session keys of all older-era clients there are: whatever else began here is over."""
+    async def still_here(self, sessions: Callable[[], Collection[str]]) -> None:
+        """`sessions` gives the keys of all older-era clients there are: whatever else began here is over."""
         ...
 
     async def task(self, caller: Caller, task_id: str) -> bytes | RpcError:

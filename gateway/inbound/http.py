@@ -131,7 +131,7 @@ class Inbound:
                     self.sweep()
                     if second % _EXPIRE_EVERY_TICKS == 0:
                         self.sessions.expire()
-                        await self._gate.still_here(frozenset(session.key for session in self.sessions))
+                        self._service.start(self._gate.still_here(self.sessions.keys))
             finally:
                 self._service = None
 

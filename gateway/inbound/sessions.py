@@ -121,6 +121,10 @@ class Sessions:
     def __iter__(self) -> Iterator[Session]:
         return iter(self._by_id.values())
 
+    def keys(self) -> frozenset[str]:
+        """What stands for the sessions there are towards the gateway."""
+        return frozenset(session.key for session in self._by_id.values())
+
     def open(
         self,
         *,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from mcp import Client
 
-from tests.acceptance.agents import SOON_SECONDS, Agent, heard, sdk
+from tests.acceptance.agents import SOON_SECONDS, Agent, OldAgent, heard, sdk
 from tests.acceptance.counting import HELD, Shop, shop
 from tests.acceptance.harness import serving
 
@@ -92,14 +92,30 @@ async def test_a_grant_for_one_session_is_not_of_use_in_another_and_ends_with_it
         assert heard(await one.call_tool("pay", payment("acme", 14))).verdict["grant"] == given["id"]
         listed, _ = await it.placet.cli("grants", "list")
         assert "3 of 5 calls left, this session only, until" in listed
-    # Its client has said goodbye, which counts within a second.
-    async with asyncio.timeout(SOON_SECONDS):
-        while (shown := (await it.ada.ask("GET", f"/api/v1/grants/{given['id']}"))[1])["in_force"]:
-            pass
-    assert (shown["ended_why"], shown["ended_by"]) == ("session_over", "placet")
+    # Its client has said goodbye.
+    assert await _ended(it, given) == ("session_over", "placet")
     listed, _ = await it.placet.cli("grants", "list", "--all")
     assert "this session only, its session is over" in listed
     assert it.seen("acme") == 5
+    # A session is its token's, too.
+    async with OldAgent(it.placet, "shop") as last:
+        await last.open("2025-06-18")
+        async with asyncio.TaskGroup() as group:
+            call = group.create_task(last.post(last.old_call("pay", payment("bolt", 10), 1)))
+            (request,) = await it.ada.next_pending()
+            assert (await it.ada.decide(request, "approve", grant=of_session))[0] == 200
+        assert not call.result().refused
+        (given,) = (await it.ada.show(request["id"]))["grants"]
+        await it.placet.cli("agents", "revoke", "claude-ada", person=None)
+        assert await _ended(it, given) == ("session_over", "placet")
+
+
+async def _ended(it: Shop, grant: dict[str, Any]) -> tuple[str, str]:
+    """How a grant ended, once it has: within a second."""
+    async with asyncio.timeout(SOON_SECONDS):
+        while (shown := (await it.ada.ask("GET", f"/api/v1/grants/{grant['id']}"))[1])["in_force"]:
+            pass
+    return shown["ended_why"], shown["ended_by"]
 
 
 async def _called(it: Shop, client: Client, arguments: dict[str, Any], **more: Any) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -145,8 +145,8 @@ class FakeGate:
         for _, hear in self.listeners:
             hear(method, json.dumps(params or {}).encode())
 
-    async def still_here(self, sessions: frozenset[str]) -> None:
-        self.here.append(sessions)
+    async def still_here(self, sessions: Callable[[], Collection[str]]) -> None:
+        self.here.append(frozenset(sessions()))
 
     async def left(self, session: str) -> None:
         self.gone.append(session)

@@ -174,9 +174,9 @@ async def test_a_clean_stop_ends_the_sessions_of_its_process(home: House) -> Non
 
 async def test_what_the_process_does_not_have_any_more_is_over(home: House) -> None:
     await given(home)
-    assert await Grants(home.desk).sessions_left(frozenset({MINE})) == 0
-    assert await Grants(home.desk).sessions_left(frozenset({OTHER})) == 1
-    assert await Grants(home.another("two")).sessions_left(frozenset()) == 0
+    assert await Grants(home.desk).sessions_left(lambda: {MINE}) == 0
+    assert await Grants(home.desk).sessions_left(lambda: {OTHER}) == 1
+    assert await Grants(home.another("two")).sessions_left(frozenset) == 0
 
 
 async def test_sessions_that_ended_long_ago_are_forgotten(home: House) -> None:
