@@ -23,12 +23,14 @@ class Repeats:
         self._db = db
         self._asked: frozenset[tuple[str, str]] | None = None
         self._asked_since: set[tuple[str, str]] = set()
+        self._asked_before: set[tuple[str, str]] = set()
+        """What was filed before the read that is under way, until that read is here."""
 
     def may_find(self, server: str, tool: str) -> bool:
         """Could a call of this tool find anything? No misses for our own, two seconds for other replicas'."""
         if self._asked is None:
             return True
-        return (server, tool) in self._asked or (server, tool) in self._asked_since
+        return any((server, tool) in tools for tools in (self._asked, self._asked_since, self._asked_before))
 
     def filed(self, server: str, tool: str) -> None:
         """A call of this tool was filed here."""
@@ -43,9 +45,7 @@ class Repeats:
     async def refresh(self) -> None:
         """Read once which tools have requests that a repeat can find."""
         # What is filed while the read is under way may be missing from it, so it is kept for a round.
-        self._asked_since, before = set(), self._asked_since
-        try:
-            self._asked = await self._db.read(lambda tx: tx.requests.repeatable(REPEATS_WITHIN))
-        except BaseException:
-            self._asked_since |= before
-            raise
+        self._asked_before |= self._asked_since
+        self._asked_since = set()
+        self._asked = await self._db.read(lambda tx: tx.requests.repeatable(REPEATS_WITHIN))
+        self._asked_before = set()

@@ -75,7 +75,10 @@ async def test_what_runs_in_a_freeze_keeps_its_result_and_its_agent_is_told(it: 
         await rung.wait()
         await freeze(it.placet, ON)
         lost.cancel()
+        # What is written to a client of whom nobody has seen yet that it left counts as told.
+        await it.ada.until(asked["id"], lambda shown: not shown["waiting"])
         again = group.create_task(agent.call("hang", payment("slow")))
+        await it.ada.until(asked["id"], lambda shown: shown["waiting"])
         it.kill_server()
         assert (await again).code == "outcome_unknown"
         assert (await it.ada.show(asked["id"]))["state"] == "unknown"

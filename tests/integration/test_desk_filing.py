@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -188,6 +189,22 @@ async def test_the_guess_of_what_a_repeat_may_find_never_misses_our_own(at: Hous
     assert await guess()
     at.clock.move(hours=25)
     assert not await guess()
+
+
+async def test_the_guess_has_no_gap_while_it_is_read_anew(at: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A gap of a few milliseconds every two seconds had a running call answered as if nobody had ever made it."""
+    repeats, read, seen = at.desk.repeats, at.db.read, []
+
+    async def looked_at(work: Any) -> Any:
+        seen.append(repeats.may_find("binance", "new_order"))
+        return await read(work)
+
+    await repeats.refresh()
+    await at.file()
+    monkeypatch.setattr(at.db, "read", looked_at)
+    await repeats.refresh()
+    assert seen == [True]
+    assert repeats.may_find("binance", "new_order")
 
 
 async def test_a_look_finds_what_a_filing_would_and_saves_nothing(at: House) -> None:
