@@ -18,7 +18,7 @@ from approvals import deciding, editing, executing, expected, filing, grouping, 
 from approvals.attached import Attached
 from approvals.bus import Bus
 from approvals.directory import Directory
-from approvals.domain import attention, folding, quorum
+from approvals.domain import attention, deny_reasons, folding, quorum
 from approvals.domain.attention import Friction
 from approvals.domain.happening import Happened
 from approvals.domain.lifecycle import Record
@@ -56,6 +56,7 @@ class Desk:
     ) -> None:
         self.friction, self.folding = friction, folding.OFF
         self.telling = Telling()
+        self.deny_reasons: tuple[str, ...] = deny_reasons.USUAL
         self.db, self.bus, self.directory, self.holder = db, bus, directory, holder
         self._new_id, self._caps, self._routes = new_id, caps, routes
         self.edits: Edits | None = None

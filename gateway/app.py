@@ -243,6 +243,7 @@ class Service:
             self.agent_oauth.know(settings.agents)
         self.directory.replace(settings.people, settings.person_tokens, claim_rules(settings))
         self.desk.folding = Linked(start=settings.approvals.folding.start, page=self.group_page)
+        self.desk.deny_reasons = settings.approvals.deny_reasons
         self.directory.groups = settings.groups
         self.desk.reconfigure(
             caps=settings.approvals.caps,

@@ -9,20 +9,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
 
 from pydantic import SecretStr
 
-from approvals.domain.attention import Friction
-from approvals.domain.attention import Mode as FrictionMode
 from approvals.domain.break_glass import Mode
-from approvals.domain.folding import Folding
 from approvals.domain.model import Person, PersonId, Role
-from approvals.domain.shapes import Limits as GrantLimits
-from approvals.domain.terms import OnTimeout
-from approvals.filing import Caps
 from approvals.retention import Keep
 from approvals.storage.policies import PolicyVersion
 from gateway.config_asking import asking
@@ -31,33 +24,25 @@ from gateway.config_checks import Checks
 from gateway.config_env import Expander
 from gateway.config_file import (
     AgentFile,
-    ApprovalsFile,
     ConfigFile,
-    FrictionFile,
-    RecordingFile,
     ServerFile,
-    TimeoutsFile,
 )
 from gateway.config_layers import PAGE, Layers
 from gateway.config_login import oidc_of
 from gateway.config_oauth import agent_oauth_of, server_oauth_of, servers_of
+from gateway.config_sections import approvals_of, recording_of, timeouts_of
 from gateway.config_when import Rotas, hours_of
-from gateway.policy.compiling_approval import steps_of
 from gateway.policy.layers import layered
 from gateway.policy.model import Policy
 from gateway.policy.reading import read, validate
-from gateway.policy.routes import ApprovalDefaults
 from gateway.policy.source import Node, Problem, SourceErrors
 from gateway.policy_files import Unreadable, read_file
 from gateway.settings import (
     AgentSettings,
-    ApprovalSettings,
     BreakGlassSettings,
     FileStamp,
     Listen,
-    RecordingSettings,
     ServerSettings,
-    ServerTimeouts,
     Settings,
     SlackSettings,
     every_policy,
@@ -217,8 +202,8 @@ class _Loader:
             people=people,
             groups=groups,
             person_tokens={p.token_sha256: PersonId(k.lower()) for k, p in shape.people.items() if p.token_sha256},
-            approvals=_approvals(shape.approvals),
-            recording=_recording(shape.recording),
+            approvals=approvals_of(shape.approvals),
+            recording=recording_of(shape.recording),
             retention=Keep(arguments=shape.retention.arguments, calls=shape.retention.calls),
             decoys=decoys_of(shape),
             break_glass=BreakGlassSettings(mode=Mode(shape.break_glass.mode)),
@@ -258,7 +243,7 @@ class _Loader:
             cwd=self.folder / server.cwd if server.cwd else None,
             policies=layered(organisation, own) if own else (),
             page=layers.number(name, words),
-            timeouts=_timeouts(server.timeouts),
+            timeouts=timeouts_of(server.timeouts),
         )
 
 
@@ -293,72 +278,6 @@ def _person(key: str, shape: ConfigFile) -> Person:
         disabled=person.disabled,
         quiet=hours_of(person),
     )
-
-
-def _approvals(section: ApprovalsFile) -> ApprovalSettings:
-    plain = ApprovalSettings()
-    silence = OnTimeout(section.on_timeout)
-    defaults = ApprovalDefaults(
-        reviewers=tuple(r if r.startswith("group:") else r.lower() for r in section.reviewers),
-        quorum=section.quorum,
-        timeout=_or(section.timeout, plain.defaults.timeout),
-        # `allow` is refused by the checks; nothing built here may stand for it.
-        escalate=steps_of(section.escalate),
-        delegation=section.delegation,
-        remind=section.remind,
-        on_timeout=OnTimeout.DENY if silence is OnTimeout.ALLOW else silence,
-        collect_within=_or(section.collect_within, plain.defaults.collect_within),
-    )
-    return ApprovalSettings(
-        defaults=defaults,
-        hold_plain=_or(section.hold.plain, plain.hold_plain),
-        hold_with_progress=_or(section.hold.with_progress, plain.hold_with_progress),
-        caps=Caps(
-            per_agent=section.caps.per_agent,
-            per_tool=section.caps.per_tool,
-            total=section.caps.total,
-            grants=GrantLimits(
-                longest=_or(section.grants.max_for, plain.caps.grants.longest), most_uses=section.grants.max_uses
-            ),
-        ),
-        folding=Folding(start=None if section.fold.start == "never" else section.fold.start),
-        deny_cooldown=_or(section.deny_cooldown, plain.deny_cooldown),
-        result_tool=section.result_tool,
-        policy_tool=section.policy_tool,
-        answer_tool=section.answer_tool,
-        tell_owner=section.tell_owner,
-        refusals_per_minute=section.refusals_per_minute,
-        friction=_friction(section.friction),
-    )
-
-
-def _friction(section: FrictionFile) -> Friction:
-    return Friction(
-        mode=FrictionMode(section.mode),
-        last=section.last,
-        within=_or(section.within, Friction().within),
-        confirm_at=section.confirm_at,
-        type_at=section.type_at,
-        surfaces=frozenset(section.surfaces),
-    )
-
-
-def _recording(section: RecordingFile) -> RecordingSettings:
-    return RecordingSettings(arguments=section.arguments, keep=_or(section.keep, RecordingSettings().keep))
-
-
-def _timeouts(section: TimeoutsFile) -> ServerTimeouts:
-    plain = ServerTimeouts()
-    return ServerTimeouts(
-        connect=_or(section.connect, plain.connect),
-        list=_or(section.list, plain.list),
-        call=_or(section.call, plain.call),
-        idle=_or(section.idle, plain.idle),
-    )
-
-
-def _or(said: timedelta | None, otherwise: timedelta) -> timedelta:
-    return otherwise if said is None else said
 
 
 def _notes(settings: Settings, people: Iterable[Person]) -> tuple[str, ...]:

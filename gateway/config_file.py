@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema
 
+from approvals.domain import deny_reasons
 from gateway.config_env import Expanded
 from gateway.policy.shapes import Count, EscalateShape, Keeping, Length, Several, Shape, Words
 
@@ -24,6 +25,18 @@ def _secret(value: object) -> object:
     return value
 
 
+def _reason(value: str) -> str:
+    if (why := deny_reasons.why_not(value)) is not None:
+        raise ValueError(why)
+    return value
+
+
+def _reasons(value: list[str]) -> list[str]:
+    if (why := deny_reasons.why_not_these(value)) is not None:
+        raise ValueError(why)
+    return value
+
+
 _PLAIN_OR_REFERENCE = {"type": "string", "description": "${env:NAME}, ${env:NAME:-default} or ${file:PATH}"}
 Port = Annotated[
     int,
@@ -33,6 +46,16 @@ Port = Annotated[
 ]
 Secret = Annotated[SecretStr, BeforeValidator(_secret), WithJsonSchema(_PLAIN_OR_REFERENCE)]
 Hash = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+DenyReasons = Annotated[
+    list[
+        Annotated[
+            str,
+            AfterValidator(_reason),
+            WithJsonSchema({"type": "string", "minLength": 1, "maxLength": deny_reasons.LONGEST}),
+        ]
+    ],
+    AfterValidator(_reasons),
+]
 RoleName = Literal["viewer", "reviewer", "operator", "admin", "auditor"]
 
 
@@ -199,6 +222,9 @@ class ApprovalsFile(Shape):
     tell_owner: bool = Field(
         default=True,
         description="tell the human behind an agent, and whoever handed a request on, how it ended",
+    )
+    deny_reasons: DenyReasons | None = Field(
+        default=None, description=f"what whoever denies can choose from, beside own words; at most {deny_reasons.MOST}"
     )
     refusals_per_minute: Annotated[int, Field(ge=1)] = 60
     friction: FrictionFile = Field(default_factory=FrictionFile)

@@ -20,6 +20,7 @@ from approvals.domain.attention import Friction
 from approvals.domain.break_glass import Mode
 from approvals.domain.claims import ClaimRules
 from approvals.domain.decoys import OFF, Decoys
+from approvals.domain.deny_reasons import USUAL
 from approvals.domain.folding import Folding
 from approvals.domain.model import Person, PersonId
 from approvals.domain.rota import Groups
@@ -146,6 +147,7 @@ class ApprovalSettings:
     policy_tool: bool = False
     answer_tool: bool = False
     tell_owner: bool = True
+    deny_reasons: tuple[str, ...] = USUAL
     refusals_per_minute: int = 60
     friction: Friction = field(default_factory=Friction)
 

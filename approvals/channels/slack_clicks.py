@@ -154,7 +154,7 @@ class Clicks:
             raise NotAllowed(
                 what="change this here", why=f"it cannot be changed in Slack. The page has all of it: {seen.card.url}"
             )
-        form = views.edit(seen.card) if editing else views.deny(seen.card)
+        form = views.edit(seen.card) if editing else views.deny(seen.card, self._desk.deny_reasons)
         return partial(self._telling.show, click, form, on_top=_is_in_modal(click))
 
     async def _approve(self, click: Click, seen: Seen) -> Then | None:

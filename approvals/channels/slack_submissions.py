@@ -21,6 +21,7 @@ from approvals.channels.slack_views import Kept
 from approvals.desk import Desk
 from approvals.domain import grants
 from approvals.domain.attention import YES
+from approvals.domain.deny_reasons import joined
 from approvals.domain.model import Answer, ApprovalRequest, Decision, Person
 from approvals.domain.shapes import Proposal
 from approvals.editing import read_arguments
@@ -84,7 +85,7 @@ class Submissions:
         return await self._done(submission, do, "Not done", "What you sent did not count.", answer=None)
 
     async def _denied(self, submission: Submission, remembered: Kept) -> Ack:
-        reason = views.reason(submission.typed.get(views.PRESET), submission.typed.get(views.WORDS))
+        reason = joined(submission.typed.get(views.PRESET), submission.typed.get(views.WORDS))
 
         async def deny(person: Person) -> None:
             decision = Decision(

@@ -22,14 +22,6 @@ from approvals.domain.model import Answer
 FULL_CALL, DENY, EDIT, NOTICE, HOME = "full_call", "deny", "edit", "notice", "home"
 CONFIRM, CONFIRM_RAISE, CONFIRM_TRUST, UNEXPECTED = "confirm", "confirm_raise", "confirm_trust", "unexpected"
 PRESET, WORDS, ARGUMENTS = "preset", "words", "arguments"
-REASONS = (
-    ("wrong_arguments", "The arguments are wrong"),
-    ("not_needed", "This is not needed"),
-    ("not_now", "Not now"),
-    ("too_risky", "Too risky"),
-    ("ask_first", "Ask me before you do this"),
-)
-"""The preset reasons, by the value Slack sends back."""
 FREE_TEXT_MAX = 500
 LISTED = 15
 LABEL = 140
@@ -93,9 +85,9 @@ def full_call(card: Card, page: int = 0, *, note: str | None = None) -> Json:
     return parts.modal("Full call", body, callback_id=FULL_CALL, metadata=metadata)
 
 
-def deny(card: Card) -> Json:
-    """Asks for the reason of a denial: one of the presets, own words, or both."""
-    options = [{"text": parts.plain(text, parts.LIMITS["option text"]), "value": value} for value, text in REASONS]
+def deny(card: Card, reasons: Sequence[str]) -> Json:
+    """Asks for the reason of a denial: one of these, own words, or both. Slack sends back the words of a choice."""
+    options = [{"text": parts.plain(text, parts.LIMITS["option text"]), "value": text} for text in reasons]
     preset: Json = {
         "type": "input",
         "block_id": PRESET,
@@ -113,7 +105,8 @@ def deny(card: Card) -> Json:
     }
     what = parts.section(f"{card.tool} on {card.server}, asked for by {card.agent}", block_id="what")
     metadata = Kept(request_id=card.request_id, binding=card.binding).text()
-    return parts.modal("Deny this call", [what, preset, own], callback_id=DENY, metadata=metadata, submit="Deny")
+    chosen = [preset] if options else []
+    return parts.modal("Deny this call", [what, *chosen, own], callback_id=DENY, metadata=metadata, submit="Deny")
 
 
 SUBMITS = {CONFIRM: "Approve", CONFIRM_RAISE: "Approve and raise", CONFIRM_TRUST: "Approve and trust"}
@@ -179,15 +172,6 @@ def edit(card: Card) -> Json:
     return parts.modal(
         "Change and approve", [what, field], callback_id=EDIT, metadata=metadata, submit="Approve changed"
     )
-
-
-def reason(preset: str | None, own: str | None) -> str | None:
-    """The reason of a denial, as the desk gets it."""
-    chosen = dict(REASONS).get(preset or "")
-    said = (own or "").strip()
-    if chosen and said:
-        return f"{chosen}: {said}"
-    return chosen or said or None
 
 
 def notice(title: str, text: str, url: str | None = None) -> Json:

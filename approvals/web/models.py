@@ -382,6 +382,7 @@ class MeOut(Model):
     version: str
     features: dict[str, bool]
     fold_from: int | None = Field(description="From so many alike requests on, they are shown as one; null: never.")
+    deny_reasons: list[str] = Field(description="What whoever denies can choose from, beside own words.")
     notices: list[NoticeOut]
 
 

@@ -146,6 +146,7 @@ async def me_body(parts: WebParts, visitor: Visitor) -> bytes:
             "version": parts.version,
             "features": _features(parts, visitor.person),
             "fold_from": parts.desk.folding.start,
+            "deny_reasons": list(parts.desk.deny_reasons),
             "notices": [
                 {"level": one.level, "text": one.text} for one in (*_own_notices(visitor.person), *parts.notices())
             ],

@@ -148,6 +148,21 @@ def test_who_only_reads_is_not_offered_to_comment(
     expect(page.get_by_role("button", name="Comment…")).to_have_count(count)
 
 
+def test_the_reasons_of_a_denial_are_those_of_the_deployment(screen: Screen, console: RunningConsole) -> None:
+    console.fake.deny_reasons = ("Not on a Friday.", "Ask finance first.")
+    page = settled(screen, f"/requests/{MAIL}")
+    page.keyboard.press("d")
+    choices = page.get_by_role("dialog").locator("label.choice")
+    expect(choices).to_have_text(["Not on a Friday.1", "Ask finance first.2"])
+    page.keyboard.press("Escape")
+    console.fake.deny_reasons = ()
+    page.reload()
+    expect(page.get_by_role("button", name="Deny and tell the agent")).to_be_enabled()
+    page.keyboard.press("d")
+    expect(page.get_by_role("dialog").get_by_role("textbox")).to_be_focused()
+    expect(choices).to_have_count(0)
+
+
 def test_a_call_is_denied_with_a_preset_reason_and_the_keyboard_alone(screen: Screen, console: RunningConsole) -> None:
     page = settled(screen, f"/requests/{MAIL}")
     expect(page.get_by_role("button", name="Deny and tell the agent")).to_be_enabled()

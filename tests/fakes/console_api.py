@@ -22,6 +22,7 @@ from typing import Any
 
 from aiohttp import web
 
+from approvals.domain.deny_reasons import USUAL
 from approvals.web import routes
 from approvals.web.headers import set_headers
 from tests.fakes import console_directories as directories
@@ -53,6 +54,7 @@ class ConsoleFake:
     )
     signed_in: bool = True
     fold_from: int | None = 3
+    deny_reasons: tuple[str, ...] = USUAL
     offer: Json = field(default_factory=lambda: dict(LINKS_ONLY))
     me: Json = field(default_factory=lambda: dict(ME))
     streams: set[asyncio.Queue[str]] = field(default_factory=set)
@@ -258,6 +260,7 @@ async def _me(request: web.Request) -> web.Response:
             "features": fake.features,
             "notices": fake.notices,
             "fold_from": fake.fold_from,
+            "deny_reasons": list(fake.deny_reasons),
         }
     )
 

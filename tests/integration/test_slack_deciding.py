@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from approvals.channels import slack_views
+from approvals.domain.deny_reasons import USUAL
 from approvals.domain.model import Answer, Cause, Overrun, State
 from approvals.domain.terms import Factor
 from approvals.errors import Unfit
@@ -59,10 +60,10 @@ async def test_deny_asks_for_a_reason_and_the_agent_gets_it(at: Office) -> None:
     asked, card = await at.asked()
     await at.slack.press(at.people["ada"], card, "deny")
     modal = await at.slack.wait_for_modal(at.people["ada"])
-    answer = await at.slack.submit(modal, {"preset": "not_now", "words": "The market is closed."})
+    answer = await at.slack.submit(modal, {"preset": USUAL[1], "words": "The market is closed."})
     assert answer.acked
     saved = await at.at.now(asked)
-    assert (saved.state, saved.votes[0].reason) == (State.DENIED, "Not now: The market is closed.")
+    assert (saved.state, saved.votes[0].reason) == (State.DENIED, "Not needed for this task. The market is closed.")
     assert at.slack.modal(at.people["ada"]) is None
     await at.deliver()
     assert "Denied by Ada" in card.text
@@ -303,8 +304,8 @@ async def test_a_reason_the_desk_refuses_is_said_beside_the_field(at: Office) ->
     asked, card = await at.asked()
     await at.slack.press(at.people["ada"], card, "deny")
     modal = await at.slack.wait_for_modal(at.people["ada"])
-    await at.slack.submit(modal, {"preset": "not_now", "words": "x" * 500})
-    assert modal.errors == {"words": "at most 500 characters, this has 509"}
+    await at.slack.submit(modal, {"preset": USUAL[1], "words": "x" * 500})
+    assert modal.errors == {"words": "at most 500 characters, this has 526"}
     assert (await at.at.now(asked)).state is State.PENDING
 
 

@@ -214,20 +214,6 @@ def test_the_full_call_of_something_over_cannot_be_answered() -> None:
     assert "[Deny…]" not in text
 
 
-@pytest.mark.parametrize(
-    ("preset", "own", "reason"),
-    [
-        (None, None, None),
-        ("not_now", None, "Not now"),
-        (None, "  wait  ", "wait"),
-        ("not_now", "wait", "Not now: wait"),
-        ("forged", "wait", "wait"),
-    ],
-)
-def test_a_reason_is_the_preset_and_the_persons_words(preset: str | None, own: str | None, reason: str | None) -> None:
-    assert views.reason(preset, own) == reason
-
-
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_hostile_text_is_never_parsed(kind: str) -> None:
     """Agents' words stand in rich_text, which Slack parses for nothing; the rest is escaped plain text."""
@@ -307,7 +293,11 @@ def test_whatever_a_card_says_slack_takes_it(card: Card) -> None:
     for text in (drawing.text, blocks.draw_minimal(card).text, blocks.draw_stray(card).text):
         assert 0 < len(text) <= limits.UPDATE_TEXT
     last = len(blocks.pages(card.arguments)) - 1
-    for view in (views.full_call(card), views.full_call(card, last, note="n" * 4_000), views.deny(card)):
+    for view in (
+        views.full_call(card),
+        views.full_call(card, last, note="n" * 4_000),
+        views.deny(card, ("x" * 75,) * 9),
+    ):
         assert problems_in_view(view, "modal") == []
     assert problems_in_view(views.home([card] * 20, more=True), "home") == []
     assert problems_in_view(views.notice("t" * 50, card.status_line, card.url), "modal") == []

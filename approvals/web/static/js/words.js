@@ -193,14 +193,6 @@ export function destructive(request) {
   return request.risk === "destructive";
 }
 
-export const PRESETS = [
-  "The amount, target or recipient is wrong.",
-  "Not needed for this task.",
-  "Too risky now. Ask me again later.",
-  "Use a smaller or reversible step instead.",
-  "I do not know why this is being done. Explain first.",
-];
-
 /** A heading for the page and the browser tab. */
 export function titleOf(request) {
   return `${request.tool} on ${request.server}`;

@@ -2,8 +2,8 @@
 import { openDialog } from "../dialog.js";
 import { h } from "../dom.js";
 import { icon } from "../icons.js";
-import { bdi } from "../visible.js";
-import { PRESETS, approveWords, destructive, effectWords, factsLine, highRisk, isAnswer } from "../words.js";
+import { bdi, visible } from "../visible.js";
+import { approveWords, destructive, effectWords, factsLine, highRisk, isAnswer } from "../words.js";
 
 const REASON_MOST = 500;
 
@@ -77,19 +77,19 @@ export function typedName(request, yes) {
   );
 }
 
-/** Ask why not. Gives {reason} (perhaps null) or null. */
-export function askDenial(request, { onOpen }) {
+/** Ask why not; `reasons` are those to choose from. Gives {reason} (perhaps null) or null. */
+export function askDenial(request, { onOpen, reasons }) {
   const chosen = { preset: null };
   const text = h("textarea", { class: "input", maxlength: String(REASON_MOST), rows: "3" });
   const left = h("p", { class: "count-left", text: `${REASON_MOST} characters left` });
   text.addEventListener("input", () => (left.textContent = `${REASON_MOST - text.value.length} characters left`));
-  const radios = PRESETS.map((words, index) => {
+  const radios = reasons.map((words, index) => {
     const input = h("input", { type: "radio", name: "preset", value: String(index + 1) });
     input.addEventListener("change", () => (chosen.preset = words));
     return input;
   });
   const rows = radios.map((input, index) =>
-    h("label", { class: "choice" }, input, h("span", { text: PRESETS[index] }), h("kbd", { text: String(index + 1) })),
+    h("label", { class: "choice" }, input, h("span", {}, visible(reasons[index])), h("kbd", { text: String(index + 1) })),
   );
   let no = null;
   return openDialog(
@@ -112,12 +112,12 @@ export function askDenial(request, { onOpen }) {
           },
         },
         h("p", { text: "The agent is told the reason as a quotation, and not to try another way." }),
-        h("fieldset", {}, h("legend", { class: "label", text: "Reason" }), rows),
+        rows.length ? h("fieldset", {}, h("legend", { class: "label", text: "Reason" }), rows) : null,
         h("label", { class: "field" }, h("span", { class: "label", text: "In your own words (optional)" }), text, left),
         h("div", { class: "ends" }, no, cancelButton(close)),
       );
     },
-    { focus: () => radios[0] },
+    { focus: () => radios[0] ?? text },
   );
 }
 

@@ -154,7 +154,7 @@ async function press(bar, answer, viaKey) {
 async function ask(bar, answer, viaKey) {
   const shared = { onOpen: (close) => (bar.closeDialog = close) };
   let said = {};
-  if (answer === "deny") said = await askDenial(bar.request, shared);
+  if (answer === "deny") said = await askDenial(bar.request, { ...shared, reasons: bar.hooks.me.deny_reasons });
   else if (answer === "raise") said = await askRaise(bar.request, shared);
   else if (answer === "trust") said = await askTrust(bar.request, shared);
   else if (viaKey || highRisk(bar.request) || bar.request.confirm) said = await askApproval(bar.request, shared);
