@@ -98,7 +98,7 @@ def _seen(room: Room, request: ApprovalRequest, person: Person, decision: Decisi
     if seen is Seen.CHANGED:
         return room.move(request, Happened(event=Event.DISCLOSED, actor=person.id, note="wanted other arguments"))
     vote, denied = _cast(room, request, person, decision), seen is Seen.DENIED
-    enough = not denied and quorum.met(room.needs(replace(request, votes=(*request.votes, vote))))
+    enough = not denied and quorum.met(room.needs(quorum.with_vote(request, vote)))
     event = Event.VETOED if denied else Event.DISCLOSED if enough else Event.VOTED
     return room.move(request, Happened(event=event, actor=person.id, vote=vote))
 
@@ -106,7 +106,7 @@ def _seen(room: Room, request: ApprovalRequest, person: Person, decision: Decisi
 def _vote(room: Room, request: ApprovalRequest, person: Person, decision: Decision) -> ApprovalRequest:
     vote = _cast(room, request, person, decision)
     denied = vote.answer is Answer.DENY
-    enough = not denied and quorum.met(room.needs(replace(request, votes=(*request.votes, vote))))
+    enough = not denied and quorum.met(room.needs(quorum.with_vote(request, vote)))
     event = Event.VETOED if denied else Event.QUORUM_MET if enough else Event.VOTED
     after = room.move(request, Happened(event=event, actor=person.id, vote=vote))
     attending.keep(room.tx, after, decision)

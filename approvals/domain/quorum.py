@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from approvals.domain.model import Answer, ApprovalRequest, Person, PersonId, Role, Vote
 from approvals.domain.terms import Factor
@@ -137,6 +138,36 @@ def tally(request: ApprovalRequest, people: Mapping[PersonId, Person]) -> tuple[
         Need(factor=factor, have=_places_taken([_places(voter, factor, request) for voter in voters.values()]))
         for factor in request.terms.factors
     )
+
+
+def with_vote(request: ApprovalRequest, vote: Vote) -> ApprovalRequest:
+    """The request with one vote more, as it is counted when that vote is given."""
+    return replace(request, votes=(*request.votes, vote))
+
+
+def voided(request: ApprovalRequest) -> ApprovalRequest:
+    """The request without its votes: what an edit leaves of them, for they spoke for another call."""
+    return replace(request, votes=())
+
+
+def after_yes_of(
+    person: Person, request: ApprovalRequest, people: Mapping[PersonId, Person], *, at: datetime
+) -> tuple[Need, ...]:
+    """How far each factor would be if this person, who may decide, approved now: met, and it is approved by that.
+
+    `people` are the voters so far, and those they stood for.
+    """
+    absent = represented(person, request)
+    known = {**people, person.id: person, **{one.id: one for one in absent}}
+    vote = Vote(
+        reviewer=person.id,
+        answer=Answer.APPROVE,
+        binding=request.binding,
+        via="",
+        at=at,
+        on_behalf=tuple(one.id for one in absent),
+    )
+    return tally(with_vote(request, vote), known)
 
 
 def within_reach(request: ApprovalRequest, factor: Factor, able: Iterable[Person]) -> int:

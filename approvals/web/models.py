@@ -17,6 +17,7 @@ from approvals.web.grant_models import CoveredOut, GrantIn, GrantOut
 from approvals.web.models_insights import ConfirmOut, ExpectationOut
 from approvals.web.models_stops import StopOut
 from approvals.web.models_talk import CommentOut, QuestionOut
+from approvals.web.models_votes import NamedOut, NeedOut, VoteOut
 from approvals.web.models_when import AwayOut
 from approvals.web.raise_models import OverrunOut, RaiseOut
 
@@ -113,36 +114,6 @@ class ClientOut(Model):
 
     name: str | None
     version: str | None
-
-
-class NeedOut(Model):
-    """How far one factor is. `group` is null when several groups or people are meant; see `members`."""
-
-    group: str | None
-    members: list[str]
-    count: int
-    have: int
-
-
-class NamedOut(Model):
-    """A person, by address and name."""
-
-    id: str
-    name: str
-
-
-class VoteOut(Model):
-    """A saved decision. `on_behalf` are the absent in whose place the reviewer gave it."""
-
-    reviewer: str
-    name: str
-    on_behalf: list[NamedOut]
-    decision: Literal["approve", "deny"]
-    reason: str | None
-    at: Time
-    via: str
-    raise_seconds: int | None = Field(description="For how long this vote raises, too, what the call goes over.")
-    grant: dict[str, Any] | None = Field(description="What this vote wants to grant beside the call.")
 
 
 class OutcomeOut(Model):
@@ -251,6 +222,14 @@ class RequestOut(Model):
     runs_at: Time | None = Field(description="Approved, and its call runs no sooner: until then it can be pulled back.")
     told_at: Time | None
     needs: list[NeedOut]
+    needs_after: list[NeedOut] | None = Field(
+        description="`needs`, if this person approved it as it stands: all met, and it is approved by that. "
+        "Null where they may not decide."
+    )
+    needs_after_edit: list[NeedOut] | None = Field(
+        description="`needs`, if they approved it with other arguments, which voids every vote so far, and the policy "
+        "asked the same of the changed call. Null where they may not change it."
+    )
     votes: list[VoteOut]
     may_decide: bool
     may_approve: bool = Field(

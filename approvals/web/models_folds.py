@@ -7,9 +7,9 @@ from typing import Any
 from pydantic import Field
 
 from approvals.web.bodies import Model, Time
-from approvals.web.models import NeedOut
 from approvals.web.models_insights import ConfirmOut
 from approvals.web.models_stops import StopOut
+from approvals.web.models_votes import NeedOut
 
 
 class CommonOut(Model):

@@ -158,6 +158,7 @@ def _how_it_stands(request: ApprovalRequest, view: View, *, full: bool) -> dict[
         "runs_at": moment(runs_at(request)),
         "told_at": moment(request.told_at),
         "needs": [needed(need) for need in quorum.tally(request, view.people)],
+        **_after_yours(request, view),
         "votes": [_vote(vote, view, full=full) for vote in request.votes],
         "may_decide": request.state is State.PENDING and refused is None,
         "may_approve": may_approve(request, view),
@@ -167,7 +168,7 @@ def _how_it_stands(request: ApprovalRequest, view: View, *, full: bool) -> dict[
         "may_reassign": open_now and bool(handing_on.places(request, view.person)),
         "fold": likeness(request) if open_now else None,
         "snoozed_until": moment(_snoozed_until(request, view)),
-        "may_edit": open_now and request.terms.edit and answered_in(request.call) is None,
+        "may_edit": may_edit(request, view),
         "redacted": not full,
         "waiting": request.waiting,
         "terms": _terms(request),
@@ -181,6 +182,26 @@ def _how_it_stands(request: ApprovalRequest, view: View, *, full: bool) -> dict[
         "why_no_grant": grants.why_not_offered(request),
         "why_no_grant_session": grants.why_no_session(request),
     }
+
+
+def _after_yours(request: ApprovalRequest, view: View) -> dict[str, Any]:
+    """How far each factor would be if this person approved: as it stands, and with other arguments."""
+
+    def after(asked: ApprovalRequest) -> list[dict[str, Any]]:
+        return [needed(need) for need in quorum.after_yes_of(view.person, asked, view.people, at=view.now)]
+
+    may = request.state is State.PENDING and why_not(request, view) is None
+    edits = may and may_edit(request, view)
+    return {
+        "needs_after": after(request) if may else None,
+        "needs_after_edit": after(quorum.voided(request)) if edits else None,
+    }
+
+
+def may_edit(request: ApprovalRequest, view: View) -> bool:
+    """May an approval change its arguments?"""
+    open_now = request.state is State.PENDING and view.now < request.expires_at
+    return open_now and request.terms.edit and answered_in(request.call) is None
 
 
 def why_not(request: ApprovalRequest, view: View) -> str | None:

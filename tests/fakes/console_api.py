@@ -139,6 +139,8 @@ class ConsoleFake:
             "revision": old["revision"] + 1,
             "decided_at": vote["at"] if done else None,
             "may_decide": False,
+            "needs_after": None,
+            "needs_after_edit": None,
         }
         self.requests[request_id] = new
         self.tell(request_id)

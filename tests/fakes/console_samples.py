@@ -43,6 +43,7 @@ def edited(request: Json, arguments: Json) -> Json:
         "binding": hashlib.sha256(f"{request['id']}{text}".encode()).hexdigest(),
         "votes": [],
         "needs": [{**need, "have": 0} for need in request["needs"]],
+        "needs_after": request["needs_after_edit"],
         "revision": request["revision"] + 1,
     }
 
@@ -114,7 +115,17 @@ def sample(number: int, start: datetime, *, age: float = 60, lasts: float = 900,
     }
     made = {**request, **fields}
     named = [{**need, "members": need.get("members", [f"group:{need['group']}"])} for need in made["needs"]]
-    return {**made, "needs": named}
+    after: Json = {"needs_after": None, "needs_after_edit": None}
+    if made["may_decide"]:
+        void = [{**need, "have": 0} for need in named]
+        after = {"needs_after": after_one_more(named), "needs_after_edit": after_one_more(void)}
+    return {**after, **made, "needs": named}
+
+
+def after_one_more(needs: list[Json]) -> list[Json]:
+    """The needs once somebody has approved who speaks for the first group that lacks anybody."""
+    lacks = next((at for at, need in enumerate(needs) if need["have"] < need["count"]), None)
+    return [{**need, "have": need["have"] + (at == lacks)} for at, need in enumerate(needs)]
 
 
 def comment(text: str, at: datetime, by: str = ADA) -> Json:
@@ -345,7 +356,8 @@ def edited_by_one(start: datetime) -> Json:
     )
     after = edited(before, {"amount": 1250, "currency": "EUR", "to": "acme", "note": "Half of it; the rest in May"})
     given = [vote(BEN, "approve", start - timedelta(seconds=30))]
-    return {**after, "votes": given, "needs": [{**need, "have": 1} for need in after["needs"]]}
+    one = [{**need, "have": 1} for need in after["needs"]]
+    return {**after, "votes": given, "needs": one, "needs_after": after_one_more(one)}
 
 
 def early(start: datetime) -> Json:

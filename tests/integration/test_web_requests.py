@@ -242,6 +242,31 @@ async def test_two_votes_are_needed_where_the_rule_says_two(console: Console) ->
     assert (await decide(console, grace, request, "approve")).json()["state"] == "approved"
 
 
+async def test_each_reader_is_told_what_their_own_approval_would_complete(console: Console) -> None:
+    boss = Person(
+        id=PersonId("boss@example.com"), roles=frozenset({Role.REVIEWER}), groups=frozenset({"finance", "security"})
+    )
+    await console.add(boss)
+    finance, security = Factor(members=("group:finance",)), Factor(members=("group:security",))
+    request = await console.file(factors=(finance, security))
+    readers = {person: await console.sign_in(person) for person in (boss.id, ADA, GRACE, VERA)}
+
+    async def told(who: PersonId, field: str = "needs_after") -> list[int] | None:
+        shown = (await console.get(f"/api/v1/requests/{request.id}", readers[who])).json()
+        return None if shown[field] is None else [need["have"] for need in shown[field]]
+
+    assert await told(boss.id) == [1, 1], "in both groups: one click and it is approved"
+    assert await told(ADA) == [1, 0]
+    assert await told(VERA) is None, "who only reads is promised nothing"
+    await decide(console, readers[ADA], request, "approve")
+    assert await told(ADA) is None
+    assert await told(GRACE) == [2, 0], "her group has its vote already"
+    assert await told(GRACE, "needs_after_edit") == [1, 0], "an edit voids what Ada said"
+    assert await told(boss.id) == [2, 1]
+    assert (await decide(console, readers[GRACE], request, "approve")).json()["state"] == "pending"
+    assert (await decide(console, readers[boss.id], request, "approve")).json()["state"] == "approved"
+
+
 async def test_a_decision_by_token_is_recorded_as_made_over_the_api(console: Console) -> None:
     person = Person(id=PersonId("bot@example.com"), roles=frozenset({Role.REVIEWER}), groups=frozenset({"finance"}))
     await console.add(person)

@@ -112,6 +112,47 @@ def test_a_vote_stops_counting_when_its_voter_loses_the_right(changed: Person) -
     assert haves(samples.terms(), ADA, people={ADA.id: changed}) == [0]
 
 
+BOTH = (Factor(members=(FINANCE,)), Factor(members=(SECURITY,)))
+
+
+@pytest.mark.parametrize(
+    ("factors", "voted", "person", "after"),
+    [
+        pytest.param(BOTH, (), DORA, [1, 1], id="one-person-in-both-groups-completes-it"),
+        pytest.param(BOTH, (ADA,), BOB, [2, 0], id="another-of-a-group-that-is-met-completes-nothing"),
+        pytest.param(BOTH, (ADA,), CARL, [1, 1], id="the-last-one-completes-it"),
+        pytest.param(BOTH, (), ADA, [1, 0], id="the-first-of-two"),
+        pytest.param((Factor(members=(FINANCE,), count=2),), (BOB,), ADA, [2], id="the-second-of-two"),
+        pytest.param((Factor(members=(FINANCE,)),), (), ADA, [1], id="the-only-one"),
+    ],
+)
+def test_what_one_approval_more_would_come_to(
+    factors: tuple[Factor, ...], voted: tuple[Person, ...], person: Person, after: list[int]
+) -> None:
+    asked = samples.request(given=samples.terms(*factors))
+    asked = replace(asked, votes=tuple(samples.vote(asked, one) for one in voted))
+    told = quorum.after_yes_of(person, asked, {one.id: one for one in voted}, at=samples.NOW)
+    assert [need.have for need in told] == after
+    counted = quorum.tally(quorum.with_vote(asked, samples.vote(asked, person)), PEOPLE)
+    assert quorum.met(told) == quorum.met(counted), "the same as when it is given"
+
+
+def test_after_an_edit_only_the_editors_approval_counts() -> None:
+    asked = samples.request(given=samples.terms(Factor(members=(FINANCE,), count=2)))
+    asked = replace(asked, votes=(samples.vote(asked, BOB),))
+    (told,) = quorum.after_yes_of(ADA, quorum.voided(asked), {BOB.id: BOB}, at=samples.NOW)
+    assert (told.have, told.factor.count) == (1, 2)
+
+
+def test_a_delegate_whose_absent_has_voted_completes_nothing() -> None:
+    asked = samples.request(
+        given=samples.terms(Factor(members=("ada@example.com",)), Factor(members=(FINANCE,), count=2))
+    )
+    asked = replace(asked, votes=(samples.vote(asked, ADA),))
+    told = quorum.after_yes_of(replace(EVE, stands_for=(ADA,)), asked, {ADA.id: ADA}, at=samples.NOW)
+    assert [need.have for need in told] == [1, 1]
+
+
 def test_a_vote_counts_only_for_the_binding_it_named_and_only_if_it_is_a_yes() -> None:
     asked = samples.request()
     for cast in (samples.vote(asked, ADA, binding="old"), samples.vote(asked, ADA, Answer.DENY)):

@@ -125,11 +125,6 @@ export function quorumShort(needs) {
   return (needs ?? []).map((need) => `${need.have}/${need.count}`).join(" + ");
 }
 
-/** How many approvals are missing over all factors. */
-export function missing(needs) {
-  return (needs ?? []).reduce((sum, need) => sum + Math.max(0, need.count - need.have), 0);
-}
-
 /** The name of who voted, with the address where they differ. */
 export function voterWords(vote) {
   const name = vote.name && vote.name !== vote.reviewer ? `${vote.name} (${vote.reviewer})` : vote.reviewer;
@@ -147,40 +142,6 @@ export function decidingVote(request) {
 /** Whether it is no call, but what a client answered to a question of the server's in the middle of one. */
 export function isAnswer(request) {
   return typeof request.answer_to === "string";
-}
-
-/** What approving will do, on the button. */
-export function approveWords(request) {
-  if (isAnswer(request)) {
-    const more = missing(request.needs) - 1;
-    return more > 0 ? `Approve this answer, ${more} more needed` : "Approve this answer";
-  }
-  const tool = brief(request.tool, 40);
-  const others = missing(request.needs) - 1;
-  if (others > 0) return `Approve ${tool}, ${others} more needed`;
-  return request.waiting === false ? `Approve ${tool}` : `Approve and run ${tool}`;
-}
-
-/** What happens next, beside the buttons. */
-export function effectWords(request) {
-  const others = missing(request.needs) - 1;
-  if (isAnswer(request)) return answerEffect(request, others);
-  if (others > 0)
-    return `It does not run yet: ${others} more ${others === 1 ? "person has" : "people have"} to approve.`;
-  if (request.waiting === false)
-    return "The agent is not waiting any more. Once approved, the call runs only if the agent repeats it in time.";
-  const window = request.terms?.cancel_window_seconds ?? 0;
-  if (window > 0)
-    return `The agent is waiting. Once approved, the call runs ${span(window * 1000)} later, exactly as shown, unless somebody pulls it back.`;
-  return "The agent is waiting. Once approved, the call runs at once, exactly as shown.";
-}
-
-function answerEffect(request, others) {
-  if (others > 0)
-    return `It does not go on yet: ${others} more ${others === 1 ? "person has" : "people have"} to approve.`;
-  if (request.waiting === false)
-    return "Nobody is waiting any more. Once approved, the answer is good only if the agent gives the same one in time.";
-  return "The server is waiting. Once approved, the answer goes to it at once, exactly as shown.";
 }
 
 /** Whether approving needs a second look before it is sent. */

@@ -3,7 +3,8 @@ import { openDialog } from "../dialog.js";
 import { h } from "../dom.js";
 import { icon } from "../icons.js";
 import { bdi, visible } from "../visible.js";
-import { approveWords, destructive, effectWords, factsLine, highRisk, isAnswer } from "../words.js";
+import { destructive, factsLine, highRisk, isAnswer, voterWords } from "../words.js";
+import { approveWords, effectWords } from "./effect.js";
 
 const REASON_MOST = 500;
 
@@ -15,7 +16,7 @@ export function askApproval(request, { onOpen }) {
   let yes = null;
   const typed = mustType(request);
   return openDialog(
-    isAnswer(request) ? `Approve the answer in ${request.tool}?` : `Approve ${request.tool}?`,
+    titleOf(request),
     (close) => {
       onOpen(close);
       yes = h(
@@ -37,6 +38,7 @@ export function askApproval(request, { onOpen }) {
           ". ",
           effectWords(request),
         ),
+        request.edits ? editNote(request) : null,
         h("p", { class: "mono well" }, bdi(factsLine(request.arguments))),
         slowly(request),
         typed ? typedName(request, yes) : null,
@@ -46,6 +48,20 @@ export function askApproval(request, { onOpen }) {
     },
     { focus: () => (highRisk(request) ? null : yes) },
   );
+}
+
+function titleOf(request) {
+  if (request.edits) return `Approve ${request.tool} with your changes?`;
+  return isAnswer(request) ? `Approve the answer in ${request.tool}?` : `Approve ${request.tool}?`;
+}
+
+/** What an edit does beside approving: it voids what others said, and the policy looks again. */
+function editNote(request) {
+  const names = request.voided.map(voterWords);
+  const void_ = names.length
+    ? ["You approve another call than the others did: what ", bdi(names.join(", "), "strong"), " said of it so far no longer counts. "]
+    : [];
+  return h("p", {}, void_, "The policy judges the changed call first, and may ask for more people or refuse it.");
 }
 
 /** Must the tool's name be typed to approve it: because it destroys, or because this person approves too fast? */

@@ -10,8 +10,9 @@ import { lineAt, readJson } from "../json_text.js";
 import { diffView } from "../policies/diff.js";
 import { editorView } from "../policies/editor.js";
 import { visible } from "../visible.js";
-import { highRisk, missing } from "../words.js";
+import { highRisk } from "../words.js";
 import { askApproval } from "./ask.js";
+import { approveWords, asEdited } from "./effect.js";
 
 const HINT =
   "Tab indents, Shift+Tab takes back. To leave the editor with the keyboard, press Esc, then Tab. Ctrl+S approves with the changes.";
@@ -88,16 +89,10 @@ function changed(e) {
 }
 
 function drawButton(e) {
-  const words = approveWords(e.request);
+  const words = approveWords(asEdited(e.request));
   e.yes.lastChild.textContent = e.sending ? "Sending…" : words;
   if (e.shut || e.sending) e.yes.setAttribute("aria-disabled", "true");
   else e.yes.removeAttribute("aria-disabled");
-}
-
-function approveWords(request) {
-  const needed = (request.needs ?? []).reduce((sum, need) => sum + need.count, 0) - 1;
-  if (needed > 0) return `Approve with changes, ${needed} more needed`;
-  return request.waiting === false ? "Approve with changes" : `Approve with changes and run ${request.tool}`;
 }
 
 function problemLine(e, line, words, pointer = "") {
@@ -123,7 +118,7 @@ async function approve(e) {
   const args = e.read.value;
   let said = {};
   if (highRisk(e.request) || e.request.confirm) {
-    said = await askApproval({ ...e.request, arguments: args }, { onOpen: (close) => (e.closeDialog = close) });
+    said = await askApproval(asEdited(e.request, args), { onOpen: (close) => (e.closeDialog = close) });
     e.closeDialog = null;
   }
   if (said && e.request.confirm) said = { ...said, confirm: e.request.confirm.send };
@@ -136,7 +131,7 @@ async function send(e, args, said) {
   const body = { ...said, decision: "approve", binding: e.request.binding, arguments: args };
   try {
     const recorded = await post(`/api/v1/requests/${encodeURIComponent(e.request.id)}/decision`, body);
-    announce(missing(recorded.needs) ? "Your change and your vote are recorded." : "Approved with changes. Recorded.");
+    announce(recorded.state === "pending" ? "Your change and your vote are recorded." : "Approved with changes. Recorded.");
     e.hooks.settled(recorded);
   } catch (error) {
     if (!(error instanceof Problem)) throw error;

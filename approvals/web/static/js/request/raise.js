@@ -8,8 +8,9 @@ import { announce, h } from "../dom.js";
 import { icon } from "../icons.js";
 import { countdown, exact, span } from "../time.js";
 import { bdi } from "../visible.js";
-import { missing, voterWords } from "../words.js";
+import { voterWords } from "../words.js";
 import { mustType, slowly, typedName } from "./ask.js";
+import { leavesOthers } from "./effect.js";
 
 const TIMES = [
   ["15m", "15 minutes"],
@@ -68,7 +69,10 @@ export function askRaise(request, { onOpen }) {
         h(
           "p",
           {},
-          "This call runs once, exactly as shown. Until the time is over, calls that count for the same budget may go further without asking anybody:",
+          leavesOthers(request)
+            ? "This call runs once, exactly as shown, when all who have to have approved it. "
+            : "This call runs once, exactly as shown. ",
+          "Until the time is over, calls that count for the same budget may go further without asking anybody:",
         ),
         h("ul", { class: "raise-list" }, request.over.map(raisedTo)),
         h("label", { class: "field" }, h("span", { class: "label", text: "For how long" }), lasts),
@@ -101,9 +105,8 @@ function raisedTo(one) {
 
 /** Where several people decide, all of them have to want it. */
 function together(request) {
-  const others = missing(request.needs) - 1;
   const wanted = (request.votes ?? []).filter((vote) => vote.decision === "approve" && vote.raise_seconds);
-  if (others <= 0 && !wanted.length) return null;
+  if (!leavesOthers(request) && !wanted.length) return null;
   const asked = wanted.map((vote) => `${voterWords(vote)} (${span(vote.raise_seconds * 1000)})`).join(", ");
   return h(
     "p",

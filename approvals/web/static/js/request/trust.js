@@ -8,8 +8,9 @@ import { h, settleDown, show } from "../dom.js";
 import { placeWords } from "../grants/view.js";
 import { icon } from "../icons.js";
 import { bdi } from "../visible.js";
-import { missing, voterWords } from "../words.js";
+import { voterWords } from "../words.js";
 import { mustType, slowly, typedName } from "./ask.js";
+import { leavesOthers } from "./effect.js";
 import { isAmount, leaves, placeRow } from "./trust_places.js";
 
 const TIMES = [
@@ -43,7 +44,9 @@ export function askTrust(request, { onOpen }) {
         h(
           "p",
           {},
-          "This call runs once, exactly as shown. After it, calls of agent ",
+          leavesOthers(request)
+            ? "This call runs once, exactly as shown, when all who have to have approved it. After it, and only if they all propose this, calls of agent "
+            : "This call runs once, exactly as shown. After it, calls of agent ",
           bdi(request.agent, "strong"),
           " to ",
           bdi(request.tool, "mono"),
@@ -182,6 +185,6 @@ async function preview(request, grant, { tried, problem }) {
 function together(request, before) {
   if (before)
     return h("p", { class: "muted" }, bdi(voterWords(before)), " proposed what stands here. It comes about only if you all propose the same.");
-  if (missing(request.needs) <= 1) return null;
+  if (!leavesOthers(request)) return null;
   return h("p", { class: "muted", text: "It comes about only if everybody who approves proposes the same; otherwise this one call is approved." });
 }
