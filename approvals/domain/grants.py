@@ -37,11 +37,12 @@ class End(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Covered:
-    """The grant that spoke for a call: who gave it, and with which request."""
+    """The grant that spoke for a call: who gave it, with which request, and for which calls of the agent."""
 
     grant: str
     given_by: tuple[PersonId, ...]
     request: str
+    scope: Scope = Scope.AGENT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +97,8 @@ class Grant:
 
     def covered(self) -> Covered:
         """What a call that it speaks for keeps of it."""
-        return Covered(grant=self.id, given_by=self.given_by, request=self.origin.id)
+        scope = Scope.AGENT if self.session is None else Scope.SESSION
+        return Covered(grant=self.id, given_by=self.given_by, request=self.origin.id, scope=scope)
 
 
 def why_no_session(request: ApprovalRequest) -> str | None:

@@ -213,7 +213,12 @@ def _covered_to_json(covered: Covered | None) -> dict[str, Any] | None:
 def _covered(data: Mapping[str, Any] | None) -> Covered | None:
     if data is None:
         return None
-    return Covered(grant=data["grant"], given_by=tuple(map(PersonId, data["given_by"])), request=data["request"])
+    return Covered(
+        grant=data["grant"],
+        given_by=tuple(map(PersonId, data["given_by"])),
+        request=data["request"],
+        scope=shapes.Scope(data.get("scope", shapes.Scope.AGENT)),
+    )
 
 
 def _outcome(row: Row[Any], texts: Texts) -> Outcome | None:

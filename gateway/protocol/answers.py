@@ -17,6 +17,7 @@ from approvals.domain.cancel_window import runs_at
 from approvals.domain.lifecycle import open_question
 from approvals.domain.model import Answer, ApprovalRequest, Cause, State
 from approvals.domain.plain import shorten, visible
+from approvals.domain.shapes import Scope
 from gateway.protocol import asked
 from gateway.protocol.edited import is_edited, ran_changed, waits_changed, with_note
 from gateway.protocol.raw import dump, split_object, with_meta
@@ -201,7 +202,9 @@ def _pending(request: ApprovalRequest, url: str, more: str) -> bytes:
     again = "Call the same tool again with exactly the same arguments"
     match request.state:
         case State.APPROVED:
-            text = f"{_call(tool)} was approved ({request.id}) but has not run yet. {again}, and it runs then."
+            bound = request.covered is not None and request.covered.scope is Scope.SESSION
+            only = " if that is over the session in which it was first made" if bound else ""
+            text = f"{_call(tool)} was approved ({request.id}) but has not run yet. {again}, and it runs then{only}."
             text += _may_be_pulled(request)
             if request.collect_by is not None:
                 text += f" After {timestamp(request.collect_by)} the approval lapses."

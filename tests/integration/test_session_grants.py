@@ -12,7 +12,7 @@ from approvals.domain import shapes
 from approvals.domain.grants import End
 from approvals.domain.lifecycle import Note
 from approvals.domain.model import ApprovalRequest, Cause, Ground, State
-from approvals.domain.shapes import Proposal
+from approvals.domain.shapes import Proposal, Scope
 from approvals.domain.terms import Factor
 from approvals.errors import Invalid, NotClaimable
 from approvals.filing import Filing
@@ -68,6 +68,9 @@ async def test_only_calls_over_the_very_session_are_covered(home: House) -> None
     await given(home)
     covered = await filed(home, MINE, 20)
     assert (covered.state, covered.ground) == (State.APPROVED, Ground.GRANT)
+    assert await home.now(covered) == covered
+    assert covered.covered is not None
+    assert covered.covered.scope is Scope.SESSION
     assert (await claimed(home, covered, MINE)).state is State.EXECUTING
     assert (await filed(home, OTHER, 21)).state is State.PENDING
     assert (await filed(home, None, 22)).state is State.PENDING

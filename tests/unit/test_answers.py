@@ -10,7 +10,20 @@ from typing import Any
 import pytest
 
 from approvals.domain.fingerprint import make_call
-from approvals.domain.model import Answer, ApprovalRequest, Caller, Cause, Outcome, PersonId, RequestId, State, Vote
+from approvals.domain.grants import Covered
+from approvals.domain.model import (
+    Answer,
+    ApprovalRequest,
+    Caller,
+    Cause,
+    Ground,
+    Outcome,
+    PersonId,
+    RequestId,
+    State,
+    Vote,
+)
+from approvals.domain.shapes import Scope
 from approvals.domain.stops import Freeze, Pause
 from approvals.domain.terms import Factor, Terms
 from gateway.protocol import answers, stopped
@@ -20,6 +33,7 @@ from gateway.protocol.verdict import QUOTE_LIMIT, Code, quoted
 AT = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 URL = "https://placet.example/requests/req_1"
 ADA = PersonId("ada@example.com")
+OF_A_SESSION = Covered(grant="grt_1", given_by=(ADA,), request="req_0", scope=Scope.SESSION)
 FREEZE = Freeze(scope="all", reason="incident", by=ADA, at=AT, until=AT + timedelta(hours=1))
 
 
@@ -238,6 +252,16 @@ STATES: list[Any] = [
             "expires_at": "2026-11-24T10:15:00Z",
         },
         id="approved, not collected",
+    ),
+    pytest.param(
+        about(State.APPROVED, collect_by=AT + timedelta(minutes=20), ground=Ground.GRANT, covered=OF_A_SESSION),
+        f"The call of pay was approved (req_1) but has not run yet. {AGAIN}, and it runs then if that is over the "
+        "session in which it was first made. After 2026-11-24T10:20:00Z the approval lapses. The record of it is at " + URL,
+        {
+            "code": "approval_pending", **RULE, "reason": "Payments need a person", "retryable": True, "url": URL,
+            "expires_at": "2026-11-24T10:15:00Z",
+        },
+        id="covered by a grant of one session, not run",
     ),
     pytest.param(
         about(State.EXECUTING),
