@@ -256,7 +256,8 @@ STATES: list[Any] = [
     pytest.param(
         about(State.APPROVED, collect_by=AT + timedelta(minutes=20), ground=Ground.GRANT, covered=OF_A_SESSION),
         f"The call of pay was approved (req_1) but has not run yet. {AGAIN}, and it runs then if that is over the "
-        "session in which it was first made. After 2026-11-24T10:20:00Z the approval lapses. The record of it is at " + URL,
+        "session in which it was first made. After 2026-11-24T10:20:00Z the approval lapses. "
+        "The record of it is at " + URL,
         {
             "code": "approval_pending", **RULE, "reason": "Payments need a person", "retryable": True, "url": URL,
             "expires_at": "2026-11-24T10:15:00Z",
