@@ -72,18 +72,30 @@ def apply(room: Room, request_id: str, happened: Happened) -> ApprovalRequest | 
         return None
     if happened.event in schedule.BY_TIME or happened.cause is Cause.LEASE_LOST:
         now_due = stopped.due(room.tx, request)
-        if now_due is None or happened.event not in {now_due.event, Event.DEFAULTED}:
+        if now_due is None or not _same(happened, now_due):
             return None
         happened = now_due
     return room.move(request, happened)
 
 
-def unreachable(room: Room, request: ApprovalRequest, why: str) -> ApprovalRequest:
-    """Nobody can be shown a card of a waiting request: ask whom the rule names for that, or end it."""
+def _same(happened: Happened, now_due: Happened) -> bool:
+    """Is it what was seen to be due, or what comes in place of silence?"""
+    return happened.event in {now_due.event, Event.DEFAULTED} or now_due.event is Event.UNDELIVERED
+
+
+def ask_others(room: Room, request: ApprovalRequest) -> ApprovalRequest | None:
+    """Nobody was shown a card until now: ask whom the rule names for that. None: it names nobody (any more)."""
     step = escalating.on_undelivered(request)
-    if step is not None:
-        return room.move(request, schedule.step_taken(request, step, escalating.NOBODY_REACHED, room.tx.now))
-    return room.move(request, Happened(event=Event.UNDELIVERED, actor=schedule.CLOCK, note=why))
+    if step is None:
+        return None
+    return room.move(request, schedule.step_taken(request, step, escalating.NOBODY_REACHED, room.tx.now))
+
+
+def unreachable(room: Room, request: ApprovalRequest, why: str) -> ApprovalRequest:
+    """Nobody can be shown a card of a waiting request, ever: ask whom the rule names for that, or end it."""
+    return ask_others(room, request) or room.move(
+        request, Happened(event=Event.UNDELIVERED, actor=schedule.CLOCK, note=why)
+    )
 
 
 def _no_longer_valid(room: Room, request: ApprovalRequest) -> Cause | None:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from approvals import executing, grouping, holding, similar, stopped
+from approvals import executing, grouping, holding, reached, similar, stopped
 from approvals.channels import Channel, Held, MessageRef, RetryLater, Undeliverable
 from approvals.desk import Desk
 from approvals.domain.card import Card, make_card
@@ -299,7 +299,13 @@ class Outbox:
         await self._try_again(row, self._back_off(row.attempts), why)
 
     async def _try_again(self, row: MessageRow, seconds: float, why: str) -> None:
-        await self._save(lambda tx: tx.messages.retry(row.id, tx.now + timedelta(seconds=seconds), why))
+        def later(tx: Tx) -> None:
+            tx.messages.retry(row.id, tx.now + timedelta(seconds=seconds), why)
+            request = tx.requests.get(row.request_id, lock=True)
+            if request is not None and reached.can_nobody(tx, request):
+                executing.ask_others(self._desk.room(tx), request)
+
+        await self._save(later)
         self._note(row.channel, retried=1, error=why)
 
     async def _give_up(self, row: MessageRow, why: str) -> None:
@@ -314,7 +320,7 @@ class Outbox:
         # In one transaction with the ending of the request: a crash between the two would leave it waiting.
         tx.messages.dead(row.id, why)
         request = tx.requests.get(row.request_id, lock=True)
-        if request is not None and _reaches_nobody(request, tx.messages.for_request(request.id)):
+        if request is not None and reached.none_left(request, tx.messages.for_request(request.id)):
             executing.unreachable(self._desk.room(tx), request, why)
 
     async def _save(self, work: Callable[[Tx], None]) -> None:
@@ -370,11 +376,6 @@ def _is_over(card: Card) -> bool:
 def _group(room: Room, row: MessageRow, request: ApprovalRequest, folding: Linked) -> Group | None:
     leads = row.follows is None and way_of(row.channel) is Way.IN_PLACE
     return grouping.group_of(room, row.id, request, folding) if leads else None
-
-
-def _reaches_nobody(request: ApprovalRequest, rows: list[MessageRow]) -> bool:
-    by_page = not request.terms.channels or any(c.split(":", 1)[0] == "web" for c in request.terms.channels)
-    return request.state is State.PENDING and not by_page and all(row.state == "dead" for row in rows)
 
 
 def _first_line(error: BaseException) -> str:

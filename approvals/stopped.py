@@ -6,6 +6,7 @@ waiting through a freeze or a pause; it can be denied, but neither people nor si
 
 from __future__ import annotations
 
+from approvals import reached
 from approvals.domain import schedule
 from approvals.domain.folding import IN_PLACE
 from approvals.domain.happening import Event, Happened
@@ -42,8 +43,12 @@ def _stop_of(tx: Tx, request: ApprovalRequest) -> Stop | None:
 
 
 def due(tx: Tx, request: ApprovalRequest) -> Happened | None:
-    """What time has brought. Silence allows nothing while the call is stopped."""
+    """What time has brought. Silence allows nothing while the call is stopped, and is none where nobody was told."""
     by_time = schedule.due(request, tx.now)
-    if by_time is None or by_time.event is not Event.DEFAULTED or why(tx, request) is None:
+    if by_time is None or by_time.event not in schedule.OF_SILENCE:
+        return by_time
+    if reached.nobody(tx, request):
+        return schedule.untold(request, by_time, tx.now)
+    if by_time.event is not Event.DEFAULTED or why(tx, request) is None:
         return by_time
     return Happened(event=Event.TIMED_OUT, actor=schedule.CLOCK, cause=Cause.TIMED_OUT)

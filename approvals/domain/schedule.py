@@ -16,10 +16,13 @@ from approvals.domain.happening import Event, Happened
 from approvals.domain.model import ApprovalRequest, Cause, Outcome, State
 from approvals.domain.terms import Escalation, OnTimeout
 
+NO_CARD_SHOWN = "no card could be shown to anybody before the time was up"
 CLOCK = "placet"
 """The actor of what nobody did."""
 BY_TIME = frozenset({Event.TIMED_OUT, Event.DEFAULTED, Event.LAPSED, Event.ESCALATED})
 """Events that are true only because a moment has passed; a step may also be taken because nobody can be reached."""
+OF_SILENCE = frozenset({Event.TIMED_OUT, Event.DEFAULTED, Event.ESCALATED})
+"""Events that say nobody answered: of whom nothing was asked, nothing can be said to have been silent."""
 
 
 def due(request: ApprovalRequest, now: datetime) -> Happened | None:
@@ -52,6 +55,18 @@ def step_taken(request: ApprovalRequest, step: Escalation, why: str, now: dateti
         expires_at=None if step.timeout is None else max(request.expires_at, now + step.timeout),
         note=why,
     )
+
+
+def untold(request: ApprovalRequest, by_time: Happened, now: datetime) -> Happened:
+    """What time has brought where nobody was told of the request: nobody was silent, so silence allows nothing."""
+    if by_time.event is Event.ESCALATED:
+        return replace(by_time, note=escalating.NOBODY_REACHED)
+    step = escalating.on_undelivered(request)
+    if step is not None and step.timeout is not None:
+        return step_taken(request, step, escalating.NOBODY_REACHED, now)
+    if step is not None and request.terms.on_timeout is OnTimeout.ESCALATE:
+        return _with_time(step_taken(request, step, escalating.NOBODY_REACHED, now), request, now)
+    return Happened(event=Event.UNDELIVERED, actor=CLOCK, note=NO_CARD_SHOWN)
 
 
 def _of_waiting(request: ApprovalRequest, now: datetime) -> Happened | None:

@@ -41,6 +41,12 @@ class Attention(Group):
         one = select(sightings.c.at).where(sightings.c.request_id == request_id, sightings.c.person == person)
         return self._run(one).scalar_one_or_none()
 
+    def opened(self, request_id: str) -> bool:
+        """Has anybody opened a request?"""
+        return (
+            self._run(select(sightings.c.at).where(sightings.c.request_id == request_id).limit(1)).first() is not None
+        )
+
     def moments(self, request: ApprovalRequest, person: str, *, channel: str, batch: str | None) -> Moments:
         """When a person could begin to read a request, in one question.
 

@@ -132,7 +132,7 @@ class EscalateShape(Shape):
 
     after: Length | None = Field(None, description="this long after the request was made, when nobody has decided")
     to: list[Words] = Field(min_length=1, description='"group:NAME" or an e-mail address')
-    undelivered: bool | None = Field(None, description="instead of after: when no card could be shown to anybody")
+    undelivered: bool | None = Field(None, description="instead of after: when nobody could be told")
     timeout: Length | None = Field(None, description="how long there is from then on")
     channels: list[Words] | None = Field(None, min_length=1, description="where it is shown from then on, too")
 

@@ -138,7 +138,7 @@ def _escalated(facts: Facts, case: Case, row: Record, _request: ApprovalRequest)
 
 def _is_due(facts: Facts, case: Case, step: Escalation, *, over: bool) -> bool:
     if step.undelivered:
-        return facts.broken
+        return facts.broken or over
     by_its_time = step.after is not None and facts.now >= case.filed_at + step.after
     return by_its_time or (over and case.terms.on_timeout is OnTimeout.ESCALATE)
 
@@ -191,7 +191,7 @@ def _timed_out(facts: Facts, case: Case, row: Record, _request: ApprovalRequest)
 
 def _undelivered(facts: Facts, case: Case, row: Record, _request: ApprovalRequest) -> None:
     assert row.actor == TIME
-    assert facts.broken
+    assert facts.broken or facts.now >= case.deadline
     assert case.terms.channels
     assert not any(one.undelivered for one in case.chain)
     case.cause = "undelivered"
