@@ -8,33 +8,30 @@ Slack refuses. The button carries the request and the binding, never an argument
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 
 from approvals.channels import slack_buttons as buttons
 from approvals.channels import slack_parts as parts
 from approvals.channels.slack_buttons import Action, button_value
 from approvals.channels.slack_parts import Json
+from approvals.channels.slack_readable import (
+    ARGUMENT_CHARACTERS,
+    ARGUMENT_LINES,
+    JUSTIFICATION,
+    WARNING,
+    WARNINGS,
+    Reach,
+    excerpt,
+    reach,
+)
 from approvals.domain.card import Card
 from approvals.domain.model import Answer, State
 from approvals.domain.sentences import ended_word
 
-ARGUMENT_CHARACTERS, ARGUMENT_LINES = 1_800, 16
 ENDED_CHARACTERS, ENDED_LINES = 600, 8
 """Of a call that is over, less is shown: the buttons of the next card matter more."""
-PAGE_CHARACTERS, PAGES_MAX = 2_800, 20
-NAME, REASON, JUSTIFICATION, RESULT, STATUS, NEEDS = 250, 300, 600, 600, 1_000, 300
-WARNINGS, WARNING = 4, 300
+NAME, REASON, RESULT, STATUS, NEEDS = 250, 300, 600, 1_000, 300
 EDITS, EDIT = 5, 160
-
-
-class Reach(StrEnum):
-    """Where a call can be approved: it depends on where it can be read whole."""
-
-    CARD = "card"
-    FULL_CALL = "full_call"
-    PAGE = "page"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,13 +92,6 @@ def summary(card: Card) -> str:
 def headline(card: Card) -> str:
     """The first line: the risk while people are asked, what became of it afterwards."""
     return f"{_state_word(card)} · {card.tool}"
-
-
-def reach(card: Card) -> Reach:
-    """Where this call can be approved."""
-    if not _is_cut(card):
-        return Reach.CARD
-    return Reach.FULL_CALL if len(pages(card.arguments)) <= PAGES_MAX else Reach.PAGE
 
 
 def facts(card: Card) -> Json:
@@ -189,52 +179,9 @@ def edits(card: Card) -> list[Json]:
     return [parts.rich(*lines, block_id="edits")]
 
 
-def pages(text: str) -> list[str]:
-    """A long text in pieces that a modal can show, broken between lines where lines allow it."""
-    found: list[str] = []
-    rows: list[str] = []
-    size = 0
-    for row in _rows(text):
-        cost = parts.units(row) + 1
-        if rows and size + cost > PAGE_CHARACTERS + 1:
-            found.append("\n".join(rows))
-            rows, size = [], 0
-        rows.append(row)
-        size += cost
-    return [*found, "\n".join(rows)]
-
-
-def _rows(text: str) -> Iterator[str]:
-    for row in text.split("\n"):
-        if parts.units(row) <= PAGE_CHARACTERS:
-            yield row
-            continue
-        # A piece of a broken line fills its page, so that no line break appears where there is none.
-        step = PAGE_CHARACTERS if parts.units(row) == len(row) else PAGE_CHARACTERS // 2
-        yield from (row[at : at + step] for at in range(0, len(row), step))
-
-
-def _excerpt(text: str, characters: int, lines: int) -> tuple[str, str | None]:
-    """The beginning of the arguments, and how much of them it is (None: all)."""
-    rows = text.split("\n")
-    kept = "\n".join(rows[:lines])
-    if parts.units(kept) > characters:
-        shown = parts.cut(kept, characters)
-        return shown, f"{len(shown) - 1:,} of {len(text):,} characters shown"
-    if len(rows) > lines:
-        return kept, f"{lines} of {len(rows):,} lines shown"
-    return text, None
-
-
-def _is_cut(card: Card) -> bool:
-    long_reason = card.justification is not None and parts.units(card.justification) > JUSTIFICATION
-    long_warning = len(card.warnings) > WARNINGS or any(parts.units(text) > WARNING for text in card.warnings)
-    return long_reason or long_warning or _excerpt(card.arguments, ARGUMENT_CHARACTERS, ARGUMENT_LINES)[1] is not None
-
-
 def _arguments(card: Card) -> list[Json]:
     size = (ENDED_CHARACTERS, ENDED_LINES) if card.decided else (ARGUMENT_CHARACTERS, ARGUMENT_LINES)
-    text, missing = _excerpt(card.arguments, *size)
+    text, missing = excerpt(card.arguments, *size)
     label = parts.line(parts.words("Arguments", "bold"))
     shown = [parts.rich(label, parts.preformatted(text), block_id="arguments")]
     if missing is None:

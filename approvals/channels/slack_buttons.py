@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from approvals.channels import slack_parts as parts
 from approvals.channels.slack_parts import Json
+from approvals.channels.slack_readable import is_editable
 from approvals.domain.card import Card
 from approvals.domain.shapes import Scope
 
@@ -96,8 +97,7 @@ def pull_back_button(card: Card) -> Json:
 
 def edit_button(card: Card) -> list[Json]:
     """Edit…, where the call may be changed in Slack."""
-    fits = card.editable is not None and parts.units(card.editable) <= parts.LIMITS["input"]
-    return [parts.button(Action.EDIT, "Edit…", value=button_value(card))] if fits else []
+    return [parts.button(Action.EDIT, "Edit…", value=button_value(card))] if is_editable(card) else []
 
 
 def menu(card: Card) -> Json:

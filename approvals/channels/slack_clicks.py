@@ -11,20 +11,20 @@ from functools import partial
 from typing import Any
 
 from approvals.channels import slack_away, slack_more
-from approvals.channels import slack_blocks as blocks
 from approvals.channels import slack_payloads as payloads
 from approvals.channels import slack_views as views
-from approvals.channels.slack_blocks import Reach
 from approvals.channels.slack_buttons import Action
 from approvals.channels.slack_door import VIA, Door
 from approvals.channels.slack_groups import REVIEW
 from approvals.channels.slack_parts import Json
 from approvals.channels.slack_payloads import Click, Command, Submission, Who
 from approvals.channels.slack_people import SlackPeople
+from approvals.channels.slack_readable import Place, Reach, reach
 from approvals.channels.slack_reading import Reading, Seen
 from approvals.channels.slack_reviewing import Reviewing
 from approvals.channels.slack_submissions import RAISED_FOR, Ack, Submissions, Then, trusted
 from approvals.channels.slack_telling import Telling, private
+from approvals.channels.slack_votes import Votes
 from approvals.deciding import may_not_take_back
 from approvals.desk import Desk
 from approvals.domain import quorum
@@ -46,8 +46,9 @@ class Clicks:
     def __init__(self, desk: Desk, *, people: SlackPeople, reading: Reading, telling: Telling) -> None:
         self._desk, self._people, self._reading, self._telling = desk, people, reading, telling
         self._door = Door(desk, people=people, reading=reading)
-        self._submissions = Submissions(desk, self._door, telling)
-        self._reviewing = Reviewing(desk, reading=reading, telling=telling, door=self._door)
+        self._votes = Votes(desk, reading)
+        self._submissions = Submissions(desk, self._door, telling, self._votes)
+        self._reviewing = Reviewing(desk, reading=reading, telling=telling, door=self._door, votes=self._votes)
         self._pressed: dict[tuple[str, ...], None] = {}
 
     async def interactive(self, payload: Any) -> Ack:
@@ -162,23 +163,21 @@ class Clicks:
         if click.view is not None:
             if click.view.kept is None or not click.view.kept.decides:
                 raise NotAllowed(what="approve this here", why="only the last page of the full call approves")
-            await self._decide(click, seen, Answer.APPROVE)
+            await self._decide(click, seen, Answer.APPROVE, read=Place.FULL_CALL)
             return partial(self._show_result, click)
-        match blocks.reach(seen.card):
+        match reach(seen.card):
             case Reach.CARD:
                 await self._decide(click, seen, Answer.APPROVE)
                 return None
             case Reach.FULL_CALL:
                 return partial(self._telling.show, click, views.full_call(seen.card))
             case Reach.PAGE:
-                raise NotAllowed(
-                    what="approve this here",
-                    why=f"it is too long to be read in Slack. Decide on the page: {seen.card.url}",
-                )
+                await self._decide(click, seen, Answer.APPROVE)
+                return None
 
     async def _approve_and_more(self, click: Click, seen: Seen) -> Then | None:
         await self._may_decide(click, seen, Answer.APPROVE)
-        if click.view is not None or blocks.reach(seen.card) is not Reach.CARD:
+        if click.view is not None or reach(seen.card) is not Reach.CARD:
             what = "a limit is raised" if click.action == Action.RAISE else "calls are trusted"
             raise NotAllowed(
                 what="approve this here",
@@ -187,7 +186,7 @@ class Clicks:
         await self._decide(click, seen, Answer.APPROVE)
         return None
 
-    async def _decide(self, click: Click, seen: Seen, answer: Answer) -> None:
+    async def _decide(self, click: Click, seen: Seen, answer: Answer, *, read: Place = Place.CARD) -> None:
         decision = Decision(
             reviewer=seen.person.id,
             answer=answer,
@@ -196,15 +195,16 @@ class Clicks:
             raise_for=RAISED_FOR if click.action == Action.RAISE else None,
             grant=trusted(seen.request) if click.action == Action.TRUST else None,
         )
-        await self._desk.decide(click.request_id, decision)
+        await self._votes.cast(click.request_id, decision, read=read)
 
     async def _ask_again(self, click: Click, needed: ConfirmNeeded) -> None:
         card = await self._reading.card(click.request_id)
         if card is not None:
             callback = next((form for one, form in BESIDES.items() if one == click.action), views.CONFIRM)
             why, level = str(needed.fields["why"]), int(needed.fields["level"])
-            view = views.confirm(card, why=why, level=level, callback=callback)
-            await self._telling.show(click, view, on_top=_is_in_modal(click))
+            in_modal = _is_in_modal(click)
+            view = views.confirm(card, why=why, level=level, callback=callback, decides=in_modal)
+            await self._telling.show(click, view, on_top=in_modal)
 
     async def _may_decide(self, click: Click, seen: Seen, answer: Answer) -> None:
         """Refuse what can be refused before anybody reads or writes a reason.

@@ -2,18 +2,20 @@
 
 The card shows the table as far as there is room; "Review" opens a modal with a verdict for each call of it. The id of
 a row's block names the request and the binding that were shown, and Slack returns it under its signature: only what
-stood in the modal is decided. A row that is cut can only be denied there.
+stood in the modal is decided. What cannot be read whole there can only be denied there, and its block says so.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from approvals.channels import slack_parts as parts
 from approvals.channels.slack_blocks import Drawing
 from approvals.channels.slack_buttons import Action, button_value
 from approvals.channels.slack_parts import Json
+from approvals.channels.slack_readable import COMMON_SHOWN, row_why_not, row_words
 from approvals.channels.slack_views import FREE_TEXT_MAX, WORDS, Kept
 from approvals.domain.card import Card
 from approvals.domain.group_card import Group, GroupRow
@@ -22,9 +24,10 @@ from approvals.domain.model import Answer
 REVIEW = "review"
 REST = "rest"
 TABLE_CHARACTERS, TABLE_LINES, COLUMN = 2_200, 24, 28
-COMMON_SHOWN, ENDED_SHOWN, FACT = 8, 8, 300
+ENDED_SHOWN, FACT = 8, 300
 LABEL = 600
-_ROW = re.compile(r"(req_[A-Za-z0-9_]{1,60}) ([0-9a-f]{16,128})")
+ONLY_DENIES = " deny"
+_ROW = re.compile(rf"(req_[A-Za-z0-9_]{{1,60}}) ([0-9a-f]{{16,128}})({ONLY_DENIES})?")
 
 
 def draw_group(card: Card, group: Group) -> Drawing:
@@ -52,17 +55,9 @@ def draw_folded(card: Card, url: str) -> Drawing:
 
 def review(card: Card, group: Group, rows: Sequence[GroupRow], *, others: int) -> Json:
     """The modal: a verdict for each of `rows`; `others` are waiting and not this person's to decide, or have no row."""
-    deny_only = card.risk == "destructive"
-    blocks = [parts.section(_opening(card, group, others, deny_only=deny_only), block_id="what"), *_common(group)]
-    blocks += [_row(group, at, row, deny_only=deny_only) for at, row in enumerate(rows, 1)]
-    rest = (
-        [("deny", "Deny them")]
-        if deny_only or all(row.stopped for row in rows)
-        else [("approve", "Approve them"), ("deny", "Deny them")]
-    )
-    blocks.append(
-        _choice(REST, "The calls above that have no answer of their own", rest, hint="Nothing: they wait on.")
-    )
+    blocks = [parts.section(_opening(card, group, others), block_id="what"), *_common(group)]
+    blocks += [_row(card, group, at, row) for at, row in enumerate(rows, 1)]
+    blocks.append(_rest(card, group, rows))
     blocks.append(
         {
             "type": "input",
@@ -81,21 +76,29 @@ def review(card: Card, group: Group, rows: Sequence[GroupRow], *, others: int) -
     return parts.modal("Review calls", blocks, callback_id=REVIEW, metadata=metadata, submit="Send answers")
 
 
-def answers(shown: Iterable[str], typed: Mapping[str, str]) -> list[tuple[str, str, Answer]]:
-    """(request, binding, answer) of the rows that were shown; `typed` is what was chosen, by block."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """The answer of one row. `name` is what stood beside it; `only_denies`: nothing else was offered there."""
+
+    request_id: str
+    binding: str
+    answer: Answer
+    name: str
+    only_denies: bool
+
+
+def answers(shown: Mapping[str, str], typed: Mapping[str, str]) -> list[Given]:
+    """The answers of the rows that were shown, with their labels; `typed` is what was chosen. Both are by block."""
     found = []
     rest = typed.get(REST, "")
-    for block in shown:
+    for block, label in shown.items():
         row = _ROW.fullmatch(block)
         chosen = typed.get(block) or rest
         if row is not None and chosen in set(Answer):
-            found.append((row[1], row[2], Answer(chosen)))
+            only_denies = row[3] is not None
+            one = Given(request_id=row[1], binding=row[2], answer=Answer(chosen), name=label, only_denies=only_denies)
+            found.append(one)
     return found
-
-
-def can_approve(group: Group, row: GroupRow) -> bool:
-    """Is all of this call shown, so that it can be approved here?"""
-    return row.whole and not group.hidden
 
 
 def _title(card: Card, group: Group) -> str:
@@ -151,29 +154,39 @@ def _common(group: Group) -> list[Json]:
     return [parts.rich(parts.line(parts.words("The same in all", "bold")), *lines, block_id="common")]
 
 
-def _opening(card: Card, group: Group, others: int, *, deny_only: bool) -> str:
+def _opening(card: Card, group: Group, others: int) -> str:
     said = [f"{card.tool} on {card.server}. Each call is judged by itself, and only what stands here is decided."]
     if others:
         said.append(f"{_calls(others)} more wait that you cannot decide here.")
-    if deny_only:
+    if card.risk == "destructive":
         said.append("They destroy something: approve them on the page.")
     elif group.hidden:
         said.append("Values are hidden here: approve on the page.")
     return " ".join(said)
 
 
-def _row(group: Group, at: int, row: GroupRow, *, deny_only: bool) -> Json:
-    facts = [f"{name} {text}" for name, text in zip(group.columns, row.cells, strict=True)]
-    label = parts.cut(f"{at}. {' · '.join([*facts, row.agent])}", LABEL)
-    readable = can_approve(group, row) and len(group.common) <= COMMON_SHOWN and not label.endswith("…")
-    is_denied_only = deny_only or not readable or row.stopped is not None
-    options = [("deny", "Deny")] if is_denied_only else [("approve", "Approve"), ("deny", "Deny")]
-    hint = f"says, unverified: {row.says}" if row.says else ""
-    if not readable:
-        hint = "Not all of it fits here: approve it on the page. " + hint
-    if row.stopped is not None:
-        hint = f"{row.stopped}: it cannot be approved until that ends. {hint}"
-    return _choice(f"{row.request_id} {row.binding}", label, options, hint=hint)
+def _row(card: Card, group: Group, at: int, row: GroupRow) -> Json:
+    label = parts.cut(f"{at}. {row_words(group, row)}", LABEL)
+    why_not = row_why_not(card, group, row)
+    options = [("deny", "Deny")]
+    if why_not is None and row.stopped is None:
+        options = [("approve", "Approve"), *options]
+    hints = [f"{row.stopped}: it cannot be approved until that ends."] if row.stopped is not None else []
+    hints += [f"{why_not[0].upper()}{why_not[1:]}."] if why_not is not None else []
+    hints += [f"says, unverified: {row.says}"] if row.says else []
+    block = f"{row.request_id} {row.binding}{ONLY_DENIES if why_not is not None else ''}"
+    return _choice(block, label, options, hint=" ".join(hints))
+
+
+def _rest(card: Card, group: Group, rows: Sequence[GroupRow]) -> Json:
+    approvable = [row for row in rows if row_why_not(card, group, row) is None and row.stopped is None]
+    options = [("deny", "Deny them")]
+    hint = "Nothing: they wait on."
+    if approvable:
+        options = [("approve", "Approve them"), *options]
+    if 0 < len(approvable) < len(rows):
+        hint += " Approve leaves out what only offers Deny."
+    return _choice(REST, "The calls above that have no answer of their own", options, hint=hint)
 
 
 def _choice(block_id: str, label: str, options: Sequence[tuple[str, str]], *, hint: str) -> Json:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from html import unescape
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -45,8 +46,8 @@ class View:
     hash: str
     callback_id: str
     kept: Kept | None
-    shown: tuple[str, ...] = ()
-    """The ids of its blocks."""
+    shown: Mapping[str, str] = field(default_factory=dict)
+    """The labels of its blocks, by id; empty for what has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,8 +239,13 @@ def _view(view: Any) -> View:
         hash=_text(view, "hash"),
         callback_id=str(view.get("callback_id") or ""),
         kept=kept(metadata) if isinstance(metadata, str) else None,
-        shown=tuple(str(block.get("block_id", "")) for block in view.get("blocks") or () if isinstance(block, dict)),
+        shown={str(one.get("block_id", "")): _label(one) for one in view.get("blocks") or () if isinstance(one, dict)},
     )
+
+
+def _label(block: Mapping[str, Any]) -> str:
+    label = block.get("label")
+    return unescape(str(label.get("text", ""))) if isinstance(label, dict) else ""
 
 
 def _typed(values: Mapping[str, Any]) -> dict[str, str]:

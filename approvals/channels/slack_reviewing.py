@@ -6,13 +6,17 @@ from dataclasses import dataclass
 from functools import partial
 
 from approvals.channels import slack_groups as groups
+from approvals.channels import slack_parts as parts
 from approvals.channels import slack_views as views
 from approvals.channels.slack_door import VIA, Door
+from approvals.channels.slack_groups import Given
 from approvals.channels.slack_parts import Json
 from approvals.channels.slack_payloads import Click, Submission
+from approvals.channels.slack_readable import Place
 from approvals.channels.slack_reading import Reading
 from approvals.channels.slack_submissions import Ack, Then
 from approvals.channels.slack_telling import Telling
+from approvals.channels.slack_votes import Votes
 from approvals.desk import Desk
 from approvals.domain import quorum
 from approvals.domain.group_card import Group, GroupRow
@@ -20,6 +24,7 @@ from approvals.domain.model import Answer, Decision, Person
 from approvals.errors import Invalid, Refusal
 from approvals.storage.tx import Tx
 
+NAMED = 80
 TOLD = 12
 """So many answers that did not count are told one by one."""
 
@@ -44,8 +49,8 @@ class Reviewed:
 class Reviewing:
     """The button on the card of a group, and the modal that comes back."""
 
-    def __init__(self, desk: Desk, *, reading: Reading, telling: Telling, door: Door) -> None:
-        self._desk, self._reading, self._telling, self._door = desk, reading, telling, door
+    def __init__(self, desk: Desk, *, reading: Reading, telling: Telling, door: Door, votes: Votes) -> None:
+        self._desk, self._reading, self._telling, self._door, self._votes = desk, reading, telling, door, votes
 
     async def pressed(self, click: Click) -> Then:
         """Open the calls that this person may decide.
@@ -70,32 +75,35 @@ class Reviewing:
             return Ack()
         given = groups.answers(submission.view.shown, submission.typed)
         try:
-            person = await self._door.person(submission.who, kept, given[0][2] if given else None)
+            person = await self._door.person(submission.who, kept, given[0].answer if given else None)
+            group = (await self._reading.look(submission.who.user, kept.request_id, binding=kept.binding)).card.group
         except Refusal as refused:
             return _said(str(refused))
-        done = await self._decide(person, given, submission.typed.get(views.WORDS, "").strip() or None)
+        done = await self._decide(person, group, given, submission.typed.get(views.WORDS, "").strip() or None)
         late = partial(self._telling.message, submission.who.user, done.words())
         return Ack(body=_said(done.words()).body, late=late)
 
-    async def _decide(self, person: Person, given: list[tuple[str, str, Answer]], reason: str | None) -> Reviewed:
+    async def _decide(self, person: Person, group: Group | None, given: list[Given], reason: str | None) -> Reviewed:
         counts, refused = {Answer.APPROVE: 0, Answer.DENY: 0}, []
-        for request_id, binding, answer in given:
+        for one in given:
             decision = Decision(
                 reviewer=person.id,
-                answer=answer,
-                binding=binding,
+                answer=one.answer,
+                binding=one.binding,
                 via=VIA,
-                reason=reason if answer is Answer.DENY else None,
-                batch=given[0][0],
+                reason=reason if one.answer is Answer.DENY else None,
+                batch=given[0].request_id,
             )
             try:
-                await self._desk.decide(request_id, decision)
+                await self._votes.cast(
+                    one.request_id, decision, read=Place.NOWHERE if group is None or one.only_denies else group
+                )
             except Invalid as wrong:
-                refused.append(str(wrong.fields["why"]))
+                refused.append(f"{parts.cut(one.name, NAMED)}: {wrong.fields['why']}")
             except Refusal as no:
-                refused.append(str(no))
+                refused.append(f"{parts.cut(one.name, NAMED)}: {no}")
             else:
-                counts[answer] += 1
+                counts[one.answer] += 1
         return Reviewed(approved=counts[Answer.APPROVE], denied=counts[Answer.DENY], refused=tuple(refused))
 
     def _theirs(self, tx: Tx, person: Person, group: Group) -> list[GroupRow]:

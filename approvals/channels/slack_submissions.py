@@ -16,8 +16,10 @@ from approvals.channels.slack_buttons import REASSIGN
 from approvals.channels.slack_door import VIA, Door
 from approvals.channels.slack_parts import Json, cut
 from approvals.channels.slack_payloads import Submission
+from approvals.channels.slack_readable import Place
 from approvals.channels.slack_telling import Telling
 from approvals.channels.slack_views import Kept
+from approvals.channels.slack_votes import Votes
 from approvals.desk import Desk
 from approvals.domain import grants
 from approvals.domain.attention import YES
@@ -56,8 +58,8 @@ _FIELDS = {views.EDIT: views.ARGUMENTS, REASSIGN: slack_more.TO}
 class Submissions:
     """The modals of ours as they come back."""
 
-    def __init__(self, desk: Desk, door: Door, telling: Telling) -> None:
-        self._desk, self._door, self._telling = desk, door, telling
+    def __init__(self, desk: Desk, door: Door, telling: Telling, votes: Votes) -> None:
+        self._desk, self._door, self._telling, self._votes = desk, door, telling, votes
 
     async def take(self, submission: Submission) -> Ack:
         """Do what a modal was for; one of somebody else does nothing."""
@@ -91,7 +93,7 @@ class Submissions:
             decision = Decision(
                 reviewer=person.id, answer=Answer.DENY, binding=remembered.binding, via=VIA, reason=reason
             )
-            await self._desk.decide(remembered.request_id, decision)
+            await self._votes.cast(remembered.request_id, decision, read=Place.FORM)
 
         return await self._done(submission, deny, "Not denied", "Your denial did not count.", answer=Answer.DENY)
 
@@ -106,13 +108,14 @@ class Submissions:
                 confirm=YES,
                 arguments=read_arguments(submission.typed.get(views.ARGUMENTS, "")),
             )
-            await self._desk.decide(remembered.request_id, decision)
+            await self._votes.cast(remembered.request_id, decision, read=Place.FORM)
 
         late = "Your approval did not count."
         return await self._done(submission, approve, "Not approved", late, answer=Answer.APPROVE)
 
     async def _confirmed(self, submission: Submission, remembered: Kept) -> Ack:
         form = submission.view.callback_id
+        read = Place.FULL_CALL if remembered.decides else Place.CARD
 
         async def approve(person: Person) -> None:
             request = await self._desk.get(remembered.request_id) if form == views.CONFIRM_TRUST else None
@@ -125,7 +128,7 @@ class Submissions:
                 grant=None if request is None else trusted(request),
                 confirm=submission.typed.get(views.CONFIRM, YES),
             )
-            await self._desk.decide(remembered.request_id, decision)
+            await self._votes.cast(remembered.request_id, decision, read=read)
 
         return await self._done(
             submission, approve, "Not approved", "Your approval did not count.", answer=Answer.APPROVE

@@ -16,6 +16,7 @@ from approvals.channels import slack_buttons as buttons
 from approvals.channels import slack_parts as parts
 from approvals.channels.slack_buttons import Action
 from approvals.channels.slack_parts import Json
+from approvals.channels.slack_readable import PAGES_MAX, pages
 from approvals.domain.card import Card
 from approvals.domain.model import Answer
 
@@ -60,8 +61,8 @@ def kept(text: str) -> Kept | None:
 
 def full_call(card: Card, page: int = 0, *, note: str | None = None) -> Json:
     """One page of the whole call, redacted as the card is."""
-    chunks = blocks.pages(card.arguments)
-    shown = chunks[: blocks.PAGES_MAX]
+    chunks = pages(card.arguments)
+    shown = chunks[:PAGES_MAX]
     page = max(0, min(page, len(shown) - 1))
     last = page == len(shown) - 1
     whole = len(chunks) == len(shown)
@@ -75,7 +76,7 @@ def full_call(card: Card, page: int = 0, *, note: str | None = None) -> Json:
     )
     body.append(parts.context(_where(card, page, len(shown)), block_id="where"))
     if last and not whole:
-        missing = sum(map(len, chunks[blocks.PAGES_MAX :]))
+        missing = sum(map(len, chunks[PAGES_MAX:]))
         text = f"Slack cannot show the last {missing:,} characters. Read and decide this call on the page."
         body.append(parts.section(text, block_id="rest"))
     body += _turning(page, len(shown))
@@ -112,8 +113,8 @@ def deny(card: Card, reasons: Sequence[str]) -> Json:
 SUBMITS = {CONFIRM: "Approve", CONFIRM_RAISE: "Approve and raise", CONFIRM_TRUST: "Approve and trust"}
 
 
-def confirm(card: Card, *, why: str, level: int, callback: str = CONFIRM) -> Json:
-    """Asks once more, or for the name of the tool, of who approves too fast."""
+def confirm(card: Card, *, why: str, level: int, callback: str = CONFIRM, decides: bool = False) -> Json:
+    """Asks once more, or for the name of the tool, of who approves too fast; `decides`: on the last page."""
     body = [
         parts.section(f"{card.tool} on {card.server}, asked for by {card.agent}", block_id="what"),
         parts.section(f"{why}.", block_id="why"),
@@ -127,7 +128,7 @@ def confirm(card: Card, *, why: str, level: int, callback: str = CONFIRM) -> Jso
         "Approve this call?",
         body,
         callback_id=callback,
-        metadata=Kept(request_id=card.request_id, binding=card.binding).text(),
+        metadata=Kept(request_id=card.request_id, binding=card.binding, decides=decides).text(),
         submit=SUBMITS[callback],
     )
 

@@ -11,7 +11,7 @@ from approvals.domain.folding import Linked
 from approvals.domain.model import ApprovalRequest, State
 from approvals.domain.terms import Factor
 from approvals.testing import samples
-from approvals.testing.slack import Message
+from approvals.testing.slack import Message, View
 from tests.fakes.slack_office import Office, labels, office
 
 PAGE = "https://placet.example.com/?fold={}"
@@ -117,3 +117,52 @@ async def test_a_call_that_is_too_long_for_the_card_can_only_be_denied_in_it(at:
         ["approve", "deny"],
         ["deny"],
     ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "terms"),
+    [
+        ({"memo": "safe " * 100 + "AND WIPE THE DISK"}, {}),
+        ({"api_key": "sk-live-abcdefghijklmnop"}, {}),
+        ({"symbol": "BTCUSDT"}, {"risk": "destructive"}),
+        ({f"k{at}": "&" * 59 for at in range(7)}, {}),
+    ],
+    ids=["too long for a row", "masked", "destroys something", "too long once it is escaped"],
+)
+@pytest.mark.parametrize("each", [False, True], ids=["in one answer for the rest", "by a forged answer of its own"])
+async def test_what_cannot_be_read_whole_in_the_window_is_not_approved_from_it(
+    at: Office, arguments: dict[str, Any], terms: dict[str, Any], each: bool
+) -> None:
+    calls = []
+    for number in range(3):
+        at.at.clock.move(seconds=1)
+        named = {key: f"{value}{number}" for key, value in arguments.items()}
+        calls.append(await at.at.file({**named, "amount": number}, **terms))
+    await settle(at)
+    await at.slack.press(at.people["ada"], cards(at)[0], "review")
+    modal = await at.slack.wait_for_modal(at.people["ada"])
+    inputs = [block for block in modal.body["blocks"] if block["type"] == "input" and "options" in block["element"]]
+    assert [[one["value"] for one in block["element"]["options"]] for block in inputs] == [["deny"]] * 4
+    chosen = {block["block_id"]: "approve" for block in inputs[:3]} if each else {"rest": "approve"}
+    ack = await at.channel.take("interactive", forged(at, modal, chosen))
+    assert "0 approved, 0 denied" in str(ack)
+    assert str(ack).count("approve it on the page") == 3
+    assert [(await at.at.now(one)).state for one in calls] == [State.PENDING] * 3
+
+
+def forged(at: Office, modal: View, chosen: dict[str, str]) -> dict[str, Any]:
+    """The window as it comes back from somebody who chose what it did not offer."""
+    ada = at.people["ada"]
+    return {
+        "type": "view_submission",
+        "user": {"id": ada.id, "team_id": ada.team_id},
+        "team": {"id": ada.team_id},
+        "view": {
+            **modal.body,
+            "id": modal.id,
+            "hash": modal.hash,
+            "state": {
+                "values": {block: {"verdict": {"selected_option": {"value": one}}} for block, one in chosen.items()}
+            },
+        },
+    }

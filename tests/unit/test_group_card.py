@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from approvals.channels import slack_groups as groups
+from approvals.channels.slack_readable import row_why_not
 from approvals.domain import quorum
 from approvals.domain.group_card import ENDED_SHOWN, ROWS, Group, lately_ended, make_group
 from approvals.domain.model import Answer, ApprovalRequest, State
@@ -55,7 +56,9 @@ def test_secrets_are_hidden_before_calls_are_compared() -> None:
     made = group(call(1, {"password": "hunter1", "n": 1}), call(2, {"password": "hunter2", "n": 2}))
     assert "hunter" not in repr(made)
     assert (made.columns, made.hidden) == (("n",), True)
-    assert not any(groups.can_approve(made, row) for row in made.rows)
+    assert {row_why_not(samples.card(), made, row) for row in made.rows} == {
+        "values are hidden here: approve it on the page"
+    }
 
 
 def test_more_calls_than_there_is_room_for_are_counted() -> None:
@@ -83,14 +86,16 @@ def test_the_card_and_the_modal_keep_every_limit_of_slack(calls: list[ApprovalRe
 
 
 def test_only_rows_that_were_shown_are_answered() -> None:
-    shown = ["what", f"req_a {'a' * 64}", f"req_b {'b' * 64}", f"req_c {'c' * 64}", "rest", "words"]
+    rows = {f"req_{one} {one * 64}": f"row {one}" for one in "ab"} | {f"req_c {'c' * 64} deny": "row c"}
+    shown = {"what": "", **rows, "rest": "", "words": ""}
     typed = {f"req_b {'b' * 64}": "deny", f"req_x {'d' * 64}": "approve", "words": "no"}
-    assert groups.answers(shown, typed) == [("req_b", "b" * 64, Answer.DENY)]
+    (given,) = groups.answers(shown, typed)
+    assert (given.request_id, given.binding, given.answer, given.name) == ("req_b", "b" * 64, Answer.DENY, "row b")
     every = groups.answers(shown, {**typed, "rest": "approve"})
-    assert [(id, answer.value) for id, _, answer in every] == [
-        ("req_a", "approve"),
-        ("req_b", "deny"),
-        ("req_c", "approve"),
+    assert [(one.request_id, one.answer.value, one.only_denies) for one in every] == [
+        ("req_a", "approve", False),
+        ("req_b", "deny", False),
+        ("req_c", "approve", True),
     ]
 
 

@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from approvals.channels import slack_blocks as blocks
 from approvals.channels import slack_buttons as buttons
 from approvals.channels import slack_parts as parts
+from approvals.channels import slack_readable as readable
 from approvals.channels import slack_views as views
-from approvals.channels.slack_blocks import Reach, draw, reach
+from approvals.channels.slack_blocks import draw
+from approvals.channels.slack_readable import Reach, reach
 from approvals.domain.card import Card
 from approvals.domain.model import Overrun, State
 from approvals.testing import samples
@@ -185,7 +187,7 @@ def test_a_cut_says_how_much_there_is(arguments: str, said: str) -> None:
 def test_the_full_call_shows_every_character_and_decides_on_its_last_page() -> None:
     arguments = "\n".join(f'  "key{number}": "{"v" * 40}",' for number in range(300))
     card = replace(CARD, arguments=arguments)
-    pages = [views.full_call(card, number) for number in range(len(blocks.pages(arguments)))]
+    pages = [views.full_call(card, number) for number in range(len(readable.pages(arguments)))]
     assert len(pages) > 2
     assert "\n".join(_preformatted(page) for page in pages) == arguments
     offers = ["[Approve]" in " ".join(read(page["blocks"])) for page in pages]
@@ -292,7 +294,7 @@ def test_whatever_a_card_says_slack_takes_it(card: Card) -> None:
     assert weight(drawing.blocks) <= limits.BLOCKS_WEIGHT
     for text in (drawing.text, blocks.draw_minimal(card).text, blocks.draw_stray(card).text):
         assert 0 < len(text) <= limits.UPDATE_TEXT
-    last = len(blocks.pages(card.arguments)) - 1
+    last = len(readable.pages(card.arguments)) - 1
     for view in (
         views.full_call(card),
         views.full_call(card, last, note="n" * 4_000),
@@ -306,9 +308,9 @@ def test_whatever_a_card_says_slack_takes_it(card: Card) -> None:
 @settings(max_examples=100, deadline=None)
 @given(st.text(alphabet=st.sampled_from("ab\n😀")).flatmap(lambda t: st.integers(1, 300).map(lambda n: t * n)))
 def test_pages_lose_nothing_and_fit(text: str) -> None:
-    pages = blocks.pages(text)
+    pages = readable.pages(text)
     assert "".join(pages).replace("\n", "") == text.replace("\n", "")
-    assert all(parts.units(page) <= blocks.PAGE_CHARACTERS for page in pages)
+    assert all(parts.units(page) <= readable.PAGE_CHARACTERS for page in pages)
 
 
 def _preformatted(view: dict[str, Any]) -> str:
