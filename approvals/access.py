@@ -17,7 +17,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 H = TypeVar("H", bound=Callable[..., Any])
 
 READING = frozenset({"GET", "HEAD"})
-_ATTRIBUTE = "placet_access"
+_ATTRIBUTE, _VOTE = "placet_access", "placet_vote"
 
 
 class Access(StrEnum):
@@ -57,6 +57,17 @@ def access_of(handler: object) -> Access | None:
     """The access class of a handler, or None when nobody gave it one."""
     found = getattr(handler, _ATTRIBUTE, None)
     return found if isinstance(found, Access) else None
+
+
+def vote(handler: H) -> H:
+    """Mark a handler by which people vote: of those who are known to have lost their account a trace is kept."""
+    setattr(handler, _VOTE, True)
+    return handler
+
+
+def is_vote(handler: object) -> bool:
+    """Do people vote by this handler?"""
+    return bool(getattr(handler, _VOTE, False))
 
 
 async def check_routes(app: web.Application) -> None:

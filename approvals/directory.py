@@ -97,12 +97,15 @@ class Directory:
 
     def by_token(self, tx: Tx, sha256_hex: str) -> Person | None:
         """The person whose token has this hash; a disabled person has no token."""
+        found = self.whose_token(tx, sha256_hex)
+        return None if found is None or found.disabled else self._told(tx, found)
+
+    def whose_token(self, tx: Tx, sha256_hex: str) -> Person | None:
+        """Whose token this is, also where it is no good because they are disabled."""
         configured = self._configured.tokens.get(sha256_hex)
         if configured is not None:
-            found = self._configured.people.get(configured)
-        else:
-            found = self._unless_configured(tx.people.by_token(sha256_hex))
-        return None if found is None or found.disabled else self._told(tx, found)
+            return self._configured.people.get(configured)
+        return self._unless_configured(tx.people.by_token(sha256_hex))
 
     def _told(self, tx: Tx, person: Person | None) -> Person | None:
         """The person with what the provider said of them, and with what is so at this moment: who is away."""

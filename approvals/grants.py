@@ -13,6 +13,7 @@ from datetime import datetime
 from approvals import granting
 from approvals.desk import Desk
 from approvals.domain import backtest, quorum
+from approvals.domain.audit import Act
 from approvals.domain.backtest import Backtest
 from approvals.domain.grants import Grant
 from approvals.domain.model import Answer, ApprovalRequest, Person, PersonId
@@ -70,17 +71,26 @@ class Grants:
             raise NotFound(what="grant")
         return found
 
-    async def give(self, request_id: str, *, person: PersonId, binding: str, proposal: Proposal) -> Grant:
-        """Give a grant of a call that was approved already.
+    async def give(
+        self, request_id: str, *, person: PersonId, binding: str, proposal: Proposal, via: str = "web"
+    ) -> Grant:
+        """Give a grant of a call that was approved already; one that is refused is on record.
 
         Raises:
             NotFound, StaleBinding, NotAllowed, Invalid, Unavailable.
         """
-        return await self._done(
-            lambda tx: granting.give_after(
-                self._desk.room(tx), request_id, reviewer=person, binding=binding, proposal=proposal
-            )
-        )
+
+        def work(tx: Tx) -> Grant | Refusal:
+            room = self._desk.room(tx)
+            done = granting.give_after(room, request_id, reviewer=person, binding=binding, proposal=proposal)
+            if isinstance(done, Refusal) and not isinstance(done, NotFound):
+                said = {"code": done.code, "why": str(done)}
+                tx.record(
+                    Act(action="grant.refused", actor=person, at=tx.now, via=via, request=request_id, detail=said)
+                )
+            return done
+
+        return await self._done(work)
 
     async def end(self, grant_id: str, *, person: PersonId) -> Grant:
         """Take a grant back before its time; one that is over stays as it is.

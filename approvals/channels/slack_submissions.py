@@ -99,6 +99,11 @@ class Submissions:
 
     async def _edited(self, submission: Submission, remembered: Kept) -> Ack:
         async def approve(person: Person) -> None:
+            try:
+                arguments = read_arguments(submission.typed.get(views.ARGUMENTS, ""))
+            except Invalid as wrong:
+                await self._door.turn_away(remembered, person.id, Answer.APPROVE, wrong)
+                raise
             decision = Decision(
                 reviewer=person.id,
                 answer=Answer.APPROVE,
@@ -106,7 +111,7 @@ class Submissions:
                 via=VIA,
                 # Who changes the arguments has taken the step that asks for a second look.
                 confirm=YES,
-                arguments=read_arguments(submission.typed.get(views.ARGUMENTS, "")),
+                arguments=arguments,
             )
             await self._votes.cast(remembered.request_id, decision, read=Place.FORM)
 

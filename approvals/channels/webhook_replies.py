@@ -67,7 +67,7 @@ class Reply(BaseModel):
     binding: str = Field(max_length=128)
     decision: Literal["approve", "deny"]
     person: str = Field(max_length=320)
-    reason: str | None = Field(default=None, max_length=500)
+    reason: str | None = None  # how long it may be is the desk's to say, which keeps what it refuses
 
 
 class Replies:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import RowMapping, delete, or_, select, update
@@ -20,7 +20,10 @@ from approvals.domain.sign_in import SignIn
 from approvals.errors import Invalid
 from approvals.storage.frame import Group
 from approvals.storage.tables import login_links, people, people_slack, sessions
+from approvals.storage.tables_identities import former_credentials
 
+FORMER_KEPT = timedelta(days=90)
+"""For so long it is known whose a credential was."""
 MAX_PEOPLE = 10_000
 """More people than this are not listed."""
 
@@ -96,11 +99,17 @@ class People(Group):
 
     def remove(self, id: str) -> bool:
         """Delete a person, and end their sessions and links. False: there is no such person."""
+        self._remember_credentials(id)
         self.end_sessions_of(id)
         self._run(delete(login_links).where(login_links.c.person == id, login_links.c.used_at.is_(None)))
         self._run(delete(people_slack).where(people_slack.c.person == id))
         self._tx.touch("people")
         return self._run(delete(people).where(people.c.id == id).returning(people.c.id)).first() is not None
+
+    def former(self, hash: str) -> PersonId | None:
+        """Whose token or session this was before they were removed."""
+        found = self._run(select(former_credentials.c.person).where(former_credentials.c.hash == hash)).scalar()
+        return None if found is None else PersonId(found)
 
     def list(self) -> list[PersonRow]:
         """Everybody, by address."""
@@ -187,9 +196,17 @@ class People(Group):
         return None if person is None else PersonId(person)
 
     def sweep(self, now: datetime) -> None:
-        """Delete sessions and links that can never be used again."""
+        """Delete sessions and links that can never be used again, and what removed people had some time ago."""
+        self._run(delete(former_credentials).where(former_credentials.c.ended_at <= now - FORMER_KEPT))
         self._run(delete(sessions).where(sessions.c.expires_at <= now))
         self._run(delete(login_links).where(or_(login_links.c.expires_at <= now, login_links.c.used_at <= now)))
+
+    def _remember_credentials(self, id: str) -> None:
+        own = select(sessions.c.hash).where(sessions.c.person == id)
+        token = select(people.c.token_hash).where(people.c.id == id, people.c.token_hash.is_not(None))
+        for hash in self._run(own.union(token)).scalars().all():
+            row = {"hash": hash, "person": id, "ended_at": self._tx.now}
+            self._run(self._tx.insert(former_credentials).values(row).on_conflict_do_nothing(index_elements=["hash"]))
 
     def _map_slack(self, person: Person) -> None:
         mapped = [{"slack_id": slack, "person": person.id} for slack in sorted(person.slack)]

@@ -31,3 +31,12 @@ sign_ins = Table(
     Column("used_at", Utc),
     Column("refused", FreeText),
 )
+
+former_credentials = Table(
+    "former_credentials",
+    METADATA,
+    Column("hash", Text, primary_key=True),
+    Column("person", Text, nullable=False),
+    Column("ended_at", Utc, nullable=False, index=True),
+)
+"""Tokens and sessions of people who were removed."""

@@ -15,14 +15,14 @@ from typing import Any
 from aiohttp import web
 
 from approvals import attending
-from approvals.access import Access, access
+from approvals.access import Access, access, vote
 from approvals.domain import changes, expecting, fingerprint, quorum, redact
 from approvals.domain.expecting import Expectation
 from approvals.domain.hushing import hushed_ledger
 from approvals.domain.lifecycle import Note, Record
 from approvals.domain.missing import missing
 from approvals.domain.model import Answer, ApprovalRequest, Cause, Decision, State
-from approvals.errors import Refusal
+from approvals.errors import Invalid, Refusal
 from approvals.storage.messages import MessageRow
 from approvals.storage.tx import Tx
 from approvals.web import body, grants, problems
@@ -69,16 +69,23 @@ async def timeline(request: web.Request) -> web.StreamResponse:
     return answer(request, await parts.db.read(look))
 
 
+@vote
 @access(Access.PERSON)
 async def decide(request: web.Request) -> web.StreamResponse:
     """Approve or deny exactly the call whose binding is named."""
-    sent = await body.read(request, DecisionIn)
+    sent = await body.receive(request)
     parts, visitor, id_ = request.app[PARTS], request[VISITOR], request.match_info["id"]
+    try:
+        decision = _decision(body.validate(sent, DecisionIn), visitor)
+    except (Problem, Refusal) as wrong:
+        await _keep_unread(parts, visitor, id_, sent, wrong)
+        raise
     if not _ID.fullmatch(id_):
         raise problems.unseen(visitor.person, "request")
-    return answer(request, await _decided(parts, visitor, id_, _decision(sent, visitor)))
+    return answer(request, await _decided(parts, visitor, id_, decision))
 
 
+@vote
 @access(Access.PERSON)
 async def decide_many(request: web.Request) -> web.StreamResponse:
     """Several decisions; each is judged and saved on its own, and has its own result."""
@@ -159,6 +166,31 @@ async def _refusing(parts: WebParts, visitor: Visitor, done: Awaitable[ApprovalR
         if isinstance(current, ApprovalRequest):
             shown = await _shaped(parts, visitor, current)
         raise problems.of_refusal(refusal, request=shown) from None
+
+
+async def _keep_unread(parts: WebParts, visitor: Visitor, id_: str, sent: Any, wrong: Problem | Refusal) -> None:
+    """Keep on record a vote that the desk never hears of, because something in it means nothing: a grant past every
+    bound, arguments without an exact form. Only of a request that whoever sent it knows of.
+    """
+    said = sent if isinstance(sent, dict) else {}
+    found = await parts.desk.get(id_) if _ID.fullmatch(id_) else None
+    if found is None or said.get("decision") not in [*Answer]:
+        return
+    if said.get("binding") == found.binding or quorum.may_see(visitor.person, found):
+        refused = wrong if isinstance(wrong, Refusal) else _as_refusal(wrong)
+        vote = Decision(
+            reviewer=visitor.person.id,
+            answer=Answer(said["decision"]),
+            binding=str(said.get("binding") or ""),
+            via=visitor.via,
+            sign_in=visitor.sign_in,
+        )
+        await parts.desk.turn_away(id_, vote, refused)
+
+
+def _as_refusal(problem: Problem) -> Refusal:
+    field = str(problem.extra.get("field") or "")
+    return Invalid(field=field, why=problem.detail.removeprefix(f"{field}: "))
 
 
 async def _one_of_many(parts: WebParts, visitor: Visitor, item: BulkItemIn, batch: str) -> Raw:

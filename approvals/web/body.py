@@ -37,8 +37,17 @@ async def read(request: web.Request, model: type[M]) -> M:
     Raises:
         Problem: 400, 408, 413, 415 for the body as such, 422 naming the first wrong field.
     """
+    return validate(await receive(request), model)
+
+
+async def receive(request: web.Request) -> Any:
+    """The body as JSON, before it is looked at.
+
+    Raises:
+        Problem: 400, 408, 413 or 415.
+    """
     _check_type(request)
-    return validate(parse(await _read(request)), model)
+    return parse(await _read(request))
 
 
 def length(text: str) -> timedelta:

@@ -47,7 +47,7 @@ class GrantIn(Model):
         default_factory=dict, description="By JSON Pointer: what of the call may vary, and how far."
     )
     lasts: Length = Field(alias="for", description="For how long; at most 24 hours unless configured otherwise.")
-    uses: int = Field(default=1, ge=1, le=10_000, description="How many more calls.")
+    uses: int = Field(default=1, ge=1, description="How many more calls; at most 100 unless configured otherwise.")
     budget: BudgetIn | None = None
     scope: Literal["agent", "session"] = Field(
         default="agent",

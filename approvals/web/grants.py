@@ -66,10 +66,14 @@ async def show_grant(request: web.Request) -> web.StreamResponse:
 async def give(request: web.Request) -> web.StreamResponse:
     """Give a grant of a call that was approved already, by who could have approved it alone."""
     sent = await body.read(request, GrantGiveIn)
-    parts, person = request.app[PARTS], request[VISITOR].person
+    parts, visitor = request.app[PARTS], request[VISITOR]
     try:
         made = await Grants(parts.desk).give(
-            sent.request, person=person.id, binding=sent.binding, proposal=proposal_of(sent.grant)
+            sent.request,
+            person=visitor.person.id,
+            binding=sent.binding,
+            proposal=proposal_of(sent.grant),
+            via=visitor.via,
         )
     except Refusal as refusal:
         raise problems.of_refusal(refusal) from None

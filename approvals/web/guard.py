@@ -13,9 +13,10 @@ import logging
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from approvals.access import READING, Access, access_of
+from approvals.access import READING, Access, access_of, is_vote
 from approvals.errors import Refusal
 from approvals.web import problems
+from approvals.web.former import FORMER
 from approvals.web.pages import missing_page
 from approvals.web.parts import PARTS, WebSettings, host_name
 from approvals.web.problems import Problem
@@ -61,13 +62,22 @@ async def _admit(request: web.Request, kind: Access | None) -> None:
     if kind is Access.SIGN_IN:
         _check_browser(request, settings)
     elif kind is Access.PERSON:
-        visitor = await identify(request)
+        visitor = await _visitor(request)
         if request.method not in READING and visitor.csrf is not None:
             _check_browser(request, settings)
             _check_csrf(request, visitor)
         request[VISITOR] = visitor
     elif kind not in _JUDGED_BY_THEMSELVES:
         raise problems.our_fault()
+
+
+async def _visitor(request: web.Request) -> Visitor:
+    try:
+        return await identify(request)
+    except Problem:
+        if is_vote(request.match_info.handler):
+            await request.app[FORMER].note(request)
+        raise
 
 
 def _check_target(request: web.Request, settings: WebSettings) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from approvals.access import check_routes
+from approvals.web.former import FORMER, FormerVotes
 from approvals.web.guard import guard
 from approvals.web.headers import set_headers
 from approvals.web.live import Live
@@ -24,7 +25,7 @@ from approvals.web.routes import API, PAGES
 def add_routes(app: web.Application, parts: WebParts) -> None:
     """Mount the console and the REST API on an application that has not started yet."""
     settings, live = parts.settings, Live()
-    app[PARTS], app[LIVE], app[SHELF] = parts, live, Shelf()
+    app[PARTS], app[LIVE], app[SHELF], app[FORMER] = parts, live, Shelf(), FormerVotes()
     table = (*API, *parts.endpoints)
     app[DOCUMENT] = write_document(
         table, version=parts.version, cookie=settings.cookie, public_url=settings.public_url.rstrip("/")

@@ -52,6 +52,14 @@ class Opened:
     csrf: str = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A credential as a request shows it, by its hash: a person's token (`api`), or a session (`web`)."""
+
+    via: str
+    sha256: str = field(repr=False)
+
+
 VISITOR = web.RequestKey("placet_visitor", Visitor)
 
 
@@ -66,13 +74,21 @@ async def identify(request: web.Request) -> Visitor:
     Raises:
         Problem: the one 401.
     """
+    proof = shown(request)
+    if proof is None:
+        raise unauthenticated()
+    return await (_by_bearer if proof.via == "api" else _by_session)(request, proof.sha256)
+
+
+def shown(request: web.Request) -> Shown | None:
+    """The credential of a request, good or not; None where there is none of our form."""
     sent = request.headers.getall("Authorization", [])
     if sent:
-        return await _by_bearer(request, sent)
+        found = _BEARER.fullmatch(sent[0]) if len(sent) == 1 else None
+        token = tokens.parse(tokens.Kind.PERSON, found[1]) if found else None
+        return None if token is None else Shown(via="api", sha256=token.sha256)
     secret = request.cookies.get(request.app[PARTS].settings.cookie, "")
-    if not _COOKIE.fullmatch(secret):
-        raise unauthenticated()
-    return await _by_session(request, digest(secret))
+    return Shown(via="web", sha256=digest(secret)) if _COOKIE.fullmatch(secret) else None
 
 
 async def still_there(request: web.Request, visitor: Visitor) -> Person | None:
@@ -123,12 +139,8 @@ def open_session(tx: Tx, person: PersonId, settings: WebSettings, random: bytes,
     return Opened(secret=secret, csrf=csrf)
 
 
-async def _by_bearer(request: web.Request, sent: list[str]) -> Visitor:
-    found = _BEARER.fullmatch(sent[0]) if len(sent) == 1 else None
-    token = tokens.parse(tokens.Kind.PERSON, found[1]) if found else None
-    if token is None:
-        raise unauthenticated()
-    parts, proof = request.app[PARTS], token.sha256
+async def _by_bearer(request: web.Request, proof: str) -> Visitor:
+    parts = request.app[PARTS]
     person = await parts.db.read(lambda tx: _token_person(tx, parts.directory, proof, parts.settings))
     if person is None:
         raise unauthenticated()

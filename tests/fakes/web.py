@@ -180,7 +180,7 @@ class Console:
         """A call that waits for the finance group."""
         number = next(self._numbers)
         terms: dict[str, Any] = {"factors": (Factor(members=("group:finance",)),)}
-        terms |= {name: but.pop(name) for name in ("factors", "four_eyes", "timeout") if name in but}
+        terms |= {name: but.pop(name) for name in ("factors", "four_eyes", "timeout", "grants") if name in but}
         call = make_call(
             server=but.pop("server", "bank"),
             tool=but.pop("tool", "pay"),

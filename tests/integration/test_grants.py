@@ -286,6 +286,9 @@ async def test_who_could_have_approved_alone_may_give_a_grant_afterwards(home: H
         await grants.give(request.id, person=EVE.id, binding=request.binding, proposal=wanted())
     with pytest.raises(NotAllowed, match="reviewer role"):
         await grants.give(request.id, person=OTTO.id, binding=request.binding, proposal=wanted())
+    acts = [one.act for one in await home.db.read(lambda tx: tx.audit.newest(action="grant.refused"))]
+    assert [(act.actor, act.detail["code"]) for act in acts][-1] == (ADA.id, "stale_binding")
+    assert {act.request for act in acts} == {request.id}
     made = await grants.give(request.id, person=BOB.id, binding=request.binding, proposal=wanted())
     assert made.given_by == (BOB.id,)
     assert (await home.file(pay(20))).state is State.APPROVED
