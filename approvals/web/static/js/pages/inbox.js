@@ -264,7 +264,7 @@ function bindKeys(box) {
   bind("u", "Back to the list", () =>
     wide.matches ? (box.rows.link(box.panel?.id) ?? box.heading).focus() : box.panel && window.history.back(),
   );
-  bind("a", "Approve (asks first; Enter confirms)", () => box.panel?.press("approve"));
+  bind("a", "Approve (asks first; Enter confirms, but where the risk is high)", () => box.panel?.press("approve"));
   bind("d", "Deny (1 to 5 choose a reason)", () => box.panel?.press("deny"));
   bind("e", "Change the arguments", () => box.panel?.change());
   bind("A", "Approve all shown (in a group; asks before it sends)", () => box.panel?.markAll?.("approve"));

@@ -28,7 +28,7 @@ export async function page(main, { me, argument, onChange }) {
   });
   onChange((ids) => (!ids || ids.has(argument)) && panel.refresh());
   bind("u", "Back to the inbox", () => window.location.assign(path));
-  bind("a", "Approve (asks first; Enter confirms)", () => panel.press("approve"));
+  bind("a", "Approve (asks first; Enter confirms, but where the risk is high)", () => panel.press("approve"));
   bind("d", "Deny (1 to 5 choose a reason)", () => panel.press("deny"));
   bind("e", "Change the arguments", () => panel.change());
   bind("t", "Approve and trust calls like this", () => panel.press("trust"));

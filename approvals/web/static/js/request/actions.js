@@ -4,6 +4,7 @@ import { Problem, post } from "../api.js";
 import { announce, h } from "../dom.js";
 import { isSteward } from "../roles.js";
 import { askReassign, askSnooze } from "./hand_on.js";
+import { isEarly } from "./pull_back.js";
 import { askText } from "./words_dialog.js";
 
 /** The small buttons of the rail. `done(request)` gets the request as the server has it afterwards. */
@@ -59,7 +60,8 @@ function offered(request, me, act) {
   }
   const reads = roles.length > 0 && roles.every((role) => ["viewer", "auditor"].includes(role));
   if (request.may_cancel || !reads) list.push(["Comment…", () => comment(act)]);
-  if (request.may_cancel) list.push(["Take the call back…", () => takeBack(act)]);
+  // In the cancel window the same is done by the button of the bar.
+  if (request.may_cancel && !isEarly(request)) list.push(["Take the call back…", () => takeBack(act)]);
   if (isSteward(me)) list.push(["Pause the agent…", () => pauseAgent({ name: request.agent })]);
   return list;
 }

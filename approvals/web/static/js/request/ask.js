@@ -46,6 +46,7 @@ export function askApproval(request, { onOpen }) {
       );
       return form;
     },
+    // Where much is at stake, one key more does nothing: the button is gone to on purpose.
     { focus: () => (highRisk(request) ? null : yes) },
   );
 }

@@ -15,10 +15,11 @@ import { whyStopped } from "./stopped.js";
 import { askTrust, mayTrust } from "./trust.js";
 
 const LONG_LINES = 40;
+const narrow = window.matchMedia("(width < 720px)");
 
 /** Build the bar for a held request. */
 export function decisionBar(request, hooks) {
-  const bar = { request, hooks, binding: request.binding, sending: "", read: !mustRead(request), live: true };
+  const bar = { request, hooks, binding: request.binding, sending: "", read: !mustRead(request), live: true, draft: null };
   bar.deny = button("no", "no", "Deny and tell the agent", () => bar.press("deny"));
   bar.approve = button("yes", "yes", approveWords(request), () => bar.press("approve"));
   bar.raise = mayRaise(request)
@@ -55,7 +56,14 @@ function button(kind, picture, words, run) {
 }
 
 function mustRead(request) {
-  return highRisk(request) || linesOf(request.arguments).length > LONG_LINES;
+  return highRisk(request) || shownLines(request.arguments) > LONG_LINES;
+}
+
+/** How many lines the arguments take on this screen, about: one long text is as much to read as many short ones. */
+function shownLines(args) {
+  const fits = narrow.matches ? 40 : 100;
+  const rows = ({ key, value }) => Math.ceil((`${key ?? ""}${typeof value === "string" ? value : ""}`.length + 1) / fits);
+  return linesOf(args).reduce((sum, line) => sum + rows(line), 0);
 }
 
 /** Watch what opens or closes the buttons: the end of the arguments coming into view, the connection, the clock. */
@@ -157,7 +165,7 @@ async function ask(bar, answer, viaKey) {
   let said = {};
   if (answer === "deny") said = await askDenial(bar.request, { ...shared, reasons: bar.hooks.me.deny_reasons });
   else if (answer === "raise") said = await askRaise(bar.request, shared);
-  else if (answer === "trust") said = await askTrust(bar.request, shared);
+  else if (answer === "trust") said = await askTrust(bar.request, { ...shared, draft: bar.draft });
   else if (viaKey || highRisk(bar.request) || bar.request.confirm) said = await askApproval(bar.request, shared);
   bar.closeDialog = null;
   return said && answer !== "deny" && bar.request.confirm ? { ...said, confirm: bar.request.confirm.send } : said;
@@ -182,6 +190,8 @@ async function send(bar, answer, { reason = null, raise = null, grant = null, co
     bar.hooks.settled(recorded);
   } catch (problem) {
     bar.sending = "";
+    // What was put together with care is there again when it is tried again.
+    bar.draft = grant;
     pressed.lastChild.textContent = words;
     update(bar, bar.request);
     await bar.hooks.lost(problem);

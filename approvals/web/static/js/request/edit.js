@@ -13,6 +13,7 @@ import { visible } from "../visible.js";
 import { highRisk } from "../words.js";
 import { askApproval } from "./ask.js";
 import { approveWords, asEdited } from "./effect.js";
+import { whyStopped } from "./stopped.js";
 
 const HINT =
   "Tab indents, Shift+Tab takes back. To leave the editor with the keyboard, press Esc, then Tab. Ctrl+S approves with the changes.";
@@ -23,7 +24,7 @@ export const mayEdit = (request) => Boolean(request.may_edit && request.may_deci
 
 /** Start editing. Hooks: `ended()`, `settled(request)`, `lost(problem)`. */
 export function editView(request, hooks) {
-  const e = { request, hooks, original: written(request.arguments), sending: false, live: true };
+  const e = { request, hooks, original: written(request.arguments), sending: false, live: true, stopped: whyStopped(request) };
   e.state = h("p", { class: "editor-state", role: "status" });
   e.problems = h("ol", { class: "problems" });
   e.diff = h("div", { class: "edit-diff" });
@@ -42,19 +43,20 @@ export function editView(request, hooks) {
       text: "They are checked against the tool's schema, and the policy judges the changed call again. The agent is told what you changed.",
     }),
     e.view.element,
-    e.state,
     e.problems,
     e.diff,
   );
   e.back = button("", null, "Leave the call as it is", hooks.ended);
   e.yes = button("yes", "yes", "", () => approve(e));
-  e.bar = h("section", { class: "decision", "aria-label": "Your decision" }, h("div", { class: "ends" }, e.back, e.yes));
+  e.bar = h("section", { class: "decision", "aria-label": "Your decision" }, e.state, h("div", { class: "ends" }, e.back, e.yes));
   changed(e);
   return {
     element: e.element,
     bar: e.bar,
     binding: request.binding,
     focus: () => e.view.focus(),
+    typed: () => (e.same ? "" : e.view.text()),
+    update: (newer) => update(e, newer),
     stop: () => {
       e.live = false;
       e.closeDialog?.();
@@ -71,6 +73,16 @@ function button(kind, picture, words, run) {
   );
 }
 
+/** Newer news of the same call: who else has voted, and whether it is stopped. */
+function update(e, request) {
+  e.request = { ...request, confirm: request.confirm ?? e.request.confirm };
+  const stopped = whyStopped(request);
+  if (stopped !== e.stopped) {
+    e.stopped = stopped;
+    changed(e);
+  } else drawButton(e);
+}
+
 const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
 
 function changed(e) {
@@ -82,7 +94,7 @@ function changed(e) {
   // Keys have no order, as in the form that is judged and hashed: one that only moved is no change.
   const now = wrong ? "" : written(inOrderOf(e.request.arguments, read.value));
   e.same = !wrong && now === e.original;
-  e.shut = wrong ? "It is not JSON yet." : e.same ? "Nothing is changed yet." : "";
+  e.shut = e.stopped || (wrong ? "It is not JSON yet." : e.same ? "Nothing is changed yet." : "");
   e.state.textContent = e.shut;
   if (!wrong) show(e.diff, e.same ? null : diffView(e.original, now, ["what stands", "your change"]));
   drawButton(e);

@@ -9,7 +9,7 @@ import { announce, h, show } from "../dom.js";
 import { semaphore } from "../icons.js";
 import { watchStops } from "../stops/state.js";
 import { bar } from "../time.js";
-import { bdi, visible } from "../visible.js";
+import { bdi } from "../visible.js";
 import { STATES, TONES, isAnswer } from "../words.js";
 import { actions } from "./actions.js";
 import { changedView } from "./changed.js";
@@ -19,6 +19,7 @@ import { editView, mayEdit } from "./edit.js";
 import { expectedView } from "./expected.js";
 import { evidence, needs } from "./evidence.js";
 import { isEarly, pullBackBar } from "./pull_back.js";
+import { isAnotherCall, noticeView } from "./notice.js";
 import { justification, whyHeld } from "./reasons.js";
 import { grantsView } from "../grants/view.js";
 import { raisesView } from "./raise.js";
@@ -78,7 +79,7 @@ async function refresh(panel) {
 }
 
 /** Take a request the server sent, from a refresh or as the answer to a decision. */
-function accept(panel, request, { redraw = false } = {}) {
+function accept(panel, request, { redraw = false, own = false } = {}) {
   const text = JSON.stringify(request);
   if (text === panel.text && !redraw) return;
   if (panel.request && request.revision < panel.request.revision) return;
@@ -87,7 +88,7 @@ function accept(panel, request, { redraw = false } = {}) {
   panel.text = text;
   if (!before) draw(panel);
   if (before && before.state !== request.state) announce(`${request.tool}: ${STATES[request.state] ?? request.state}`);
-  if (before && before.binding !== request.binding && request.state === "pending")
+  if (before && !own && isAnotherCall(before, request) && request.state === "pending")
     notice(panel, "The arguments changed since you opened this. Read them again, then decide.");
   fillIn(panel);
   panel.loaded(request);
@@ -110,7 +111,7 @@ function absent(panel, error) {
 function draw(panel) {
   const slot = (name) => h("div", { class: `slot slot-${name}` });
   panel.slots = Object.fromEntries(
-    ["head", "said", "stopped", "verdict", "outcome", "expected", "raises", "grants", "changed", "args", "why", "similar", "timeline", "raw", "needs", "acts", "rail", "decision"].map((name) => [
+    ["head", "stopped", "verdict", "outcome", "expected", "raises", "grants", "changed", "args", "why", "similar", "timeline", "raw", "needs", "acts", "rail", "decision"].map((name) => [
       name,
       slot(name),
     ]),
@@ -119,7 +120,7 @@ function draw(panel) {
   panel.article = h(
     "article",
     { class: "request", "aria-label": "Request" },
-    h("div", { class: "request-main" }, s.head, s.said, s.stopped, s.verdict, s.outcome, s.expected, s.raises, s.grants, s.changed, s.args, s.why, s.similar, s.timeline, s.raw),
+    h("div", { class: "request-main" }, s.head, s.stopped, s.verdict, s.outcome, s.expected, s.raises, s.grants, s.changed, s.args, s.why, s.similar, s.timeline, s.raw),
     h(
       "aside",
       { class: "request-rail", "aria-label": "Evidence" },
@@ -133,9 +134,22 @@ function draw(panel) {
   show(panel.place, panel.article);
 }
 
-function notice(panel, text) {
-  panel.notice = text;
-  announce(text);
+/** Say it at the foot, until it has been read. `typed`: what an editor had in it that closes now. */
+function notice(panel, text, typed = "") {
+  const close = () => {
+    panel.notice = null;
+    drawFoot(panel);
+    panel.slots.head.querySelector(".request-title")?.focus({ preventScroll: true });
+  };
+  panel.notice = noticeView(text, { typed, closed: close });
+  drawFoot(panel);
+}
+
+/** The notice and the buttons; what stands there already is left alone, or it would be read out again. */
+function drawFoot(panel) {
+  const foot = panel.slots.decision;
+  const wanted = [panel.notice, panel.edit?.bar ?? panel.bar?.element].filter(Boolean);
+  if (wanted.length !== foot.childNodes.length || wanted.some((node, at) => node !== foot.childNodes[at])) show(foot, wanted);
 }
 
 function fillIn(panel) {
@@ -143,7 +157,6 @@ function fillIn(panel) {
   const pending = request.state === "pending";
   panel.article.dataset.state = request.state;
   show(slots.head, head(request));
-  show(slots.said, panel.notice ? h("p", { class: "problem", role: "status" }, visible(panel.notice)) : null);
   show(slots.stopped, stoppedView(request));
   show(slots.verdict, pending ? null : verdict(request));
   show(slots.outcome, request.outcome ? outcomeView(request) : null);
@@ -162,7 +175,8 @@ function fillIn(panel) {
     }),
   );
   show(slots.changed, changedView(request));
-  if (panel.edit && (panel.edit.binding !== request.binding || !mayEdit(request))) endEdit(panel);
+  if (panel.edit && (panel.edit.binding !== request.binding || !mayEdit(request))) interrupt(panel);
+  panel.edit?.update(request);
   if (panel.binding !== request.binding || !panel.args) drawArguments(panel);
   else if (panel.canEdit !== canEdit(request) && !panel.edit) showArguments(panel);
   show(slots.why, justification(request), saidView(request), whyHeld(request, me.features));
@@ -218,14 +232,18 @@ function startEdit(panel) {
       endEdit(panel);
       settle(panel, request);
     },
-    lost: async (problem) => {
-      endEdit(panel);
-      await lost(panel, problem);
-    },
+    lost: (problem) => lost(panel, problem),
   });
   show(panel.slots.args, panel.edit.element);
-  show(panel.slots.decision, panel.edit.bar);
+  drawFoot(panel);
   panel.edit.focus();
+}
+
+/** The editor closes because the call is not what it edits any more, or not this person's to change. */
+function interrupt(panel) {
+  const typed = panel.edit.typed();
+  if (typed) notice(panel, panel.notice?.firstChild.textContent ?? "You cannot change this call any more.", typed);
+  endEdit(panel);
 }
 
 function endEdit(panel) {
@@ -236,7 +254,7 @@ function endEdit(panel) {
 
 function settle(panel, request) {
   panel.notice = null;
-  accept(panel, request);
+  accept(panel, request, { own: true });
   panel.decided(request);
 }
 
@@ -248,11 +266,12 @@ function drawBar(panel, pending) {
       done: (newer) => accept(panel, newer, { redraw: true }),
       over: () => panel.open && fillIn(panel),
     });
-    show(panel.slots.decision, panel.bar?.element);
+    drawFoot(panel);
     return;
   }
   if (panel.bar && panel.bar.binding === panel.request.binding) {
     panel.bar.update(panel.request);
+    drawFoot(panel);
     return;
   }
   panel.bar?.stop();
@@ -263,7 +282,7 @@ function drawBar(panel, pending) {
     settled: (request) => settle(panel, request),
     lost: (problem) => lost(panel, problem),
   });
-  show(panel.slots.decision, panel.bar.element);
+  drawFoot(panel);
 }
 
 /** Somebody was first, time ran out, or the call changed: say so and show the record. */
@@ -282,6 +301,7 @@ async function lost(panel, problem) {
   if (current?.id === panel.id) accept(panel, current);
   await refresh(panel);
   if (panel.request) fillIn(panel);
+  panel.notice?.focus({ preventScroll: true });
 }
 
 function head(request) {

@@ -25,7 +25,7 @@ const TIMES = [
 export const mayTrust = (request) => request.why_no_grant === null && !request.redacted && request.arguments !== null;
 
 /** Ask for the grant. Gives {grant} or null. */
-export function askTrust(request, { onOpen }) {
+export function askTrust(request, { onOpen, draft = null }) {
   const typed = mustType(request);
   const before = proposed(request);
   return openDialog(
@@ -35,7 +35,7 @@ export function askTrust(request, { onOpen }) {
       const yes = h("button", { class: "button yes", type: "submit", disabled: typed }, icon("yes"), h("span", { text: "Approve and trust" }));
       const tried = h("p", { class: "tried", role: "status" });
       const problem = h("p", { class: "problem", role: "alert", hidden: true });
-      const form = fields(request, before?.grant, () => look());
+      const form = fields(request, draft ? asProposed(draft) : before?.grant, () => look());
       const look = settleDown(() => preview(request, form.said(), { tried, problem }), 300, 1500);
       look();
       return h(
@@ -72,6 +72,9 @@ export function askTrust(request, { onOpen }) {
 
 /** The grant that somebody who approved already wants: it comes about only if everybody wants the same. */
 const proposed = (request) => (request.votes ?? []).find((vote) => vote.decision === "approve" && vote.grant) ?? null;
+
+/** What was sent and refused, as the form takes it. */
+const asProposed = (draft) => ({ ...draft, for_seconds: Number.parseInt(draft.for, 10) });
 
 function fields(request, before, changed) {
   const values = leaves(request.arguments);
