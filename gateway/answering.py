@@ -13,22 +13,20 @@ import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 from approvals.desk import Desk
-from approvals.domain import fingerprint
-from approvals.domain.answered import ANSWER_TO
 from approvals.domain.happening import Happened
-from approvals.domain.model import ApprovalRequest, Caller, Cause, State, ToolCall
-from approvals.domain.terms import OnTimeout, Steps, Terms
+from approvals.domain.model import ApprovalRequest, Cause, State
+from approvals.domain.terms import Terms
 from approvals.errors import NotClaimable, QueueFull, Refusal, StaleBinding
-from approvals.filing import Filed, FiledAs, Filing
-from gateway import heavy
-from gateway.asking import ELICIT, KINDS, REVIEW_SECONDS, Given, Refused, Side
+from approvals.filing import Filed, FiledAs
+from gateway.answer_request import Run, added, filing_of, for_an_answer
+from gateway.asking import ELICIT, Given, Refused, Side
 from gateway.catalog import Catalog
+from gateway.crowding import Crowding
 from gateway.judge import Judge, Judgement
 from gateway.limits import Exceeded, Limits, Reservation
 from gateway.policy.limit import OnExceed
@@ -39,7 +37,7 @@ from gateway.protocol.patience import PROGRESS_EVERY, Carrier, Plan
 from gateway.protocol.verdict import Code
 from gateway.servers import Servers
 from gateway.switches import Switches
-from gateway.upstreams import NoAnswer, RpcError, Unsent
+from gateway.upstreams import NoAnswer, Unsent
 from gateway.waiting import attached, hold
 from gateway.work import Work
 
@@ -52,23 +50,6 @@ RETOLD = frozenset({FiledAs.COLLECT, FiledAs.COOLDOWN})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """The call in whose run answers are given. `name` is its tool as the agent knows it.
-
-    `parent` is the request that people approved, None for a call that the policy allowed. `until` is on the loop's
-    clock: an answer that is not approved by then is of no use. `plan` says how long this client can be kept waiting.
-    """
-
-    name: str
-    call: ToolCall
-    caller: Caller
-    until: float
-    plan: Callable[[Side, timedelta], Plan]
-    parent: ApprovalRequest | None = None
-    deny_cooldown: timedelta = timedelta(0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Ruled:
     """What the policy says of the run with the answers: the strictest ruling, whom it asks, and what they cost more."""
 
@@ -77,25 +58,21 @@ class _Ruled:
     more: tuple[LimitUse, ...]
 
 
+@dataclass(slots=True, kw_only=True)
 class Answering:
     """What the checks of all runs share."""
 
-    def __init__(
-        self,
-        *,
-        desk: Desk,
-        judge: Judge,
-        limits: Limits,
-        catalog: Catalog,
-        switches: Switches,
-        servers: Servers,
-        work: Work,
-        page: Callable[[str], str],
-    ) -> None:
-        self.desk, self.judge, self.limits, self.catalog = desk, judge, limits, catalog
-        self.switches, self.servers, self.work, self.page = switches, servers, work, page
-        self.closing = False
-        self._open: dict[str, ApprovalRequest] = {}
+    desk: Desk
+    judge: Judge
+    limits: Limits
+    catalog: Catalog
+    switches: Switches
+    crowding: Crowding
+    servers: Servers
+    work: Work
+    page: Callable[[str], str]
+    closing: bool = False
+    _open: dict[str, ApprovalRequest] = field(default_factory=dict)
 
     def check(self, run: Run) -> AnswerCheck:
         """The check of one run."""
@@ -212,7 +189,7 @@ class AnswerCheck:
     async def _priced(self, plain: Judgement, merged: Judgement) -> _Ruled | Refused:
         """Whom to ask, with what the answers add to the cost of the call."""
         parts, parent = self._parts, self._run.parent
-        more = _added(plain.ruling.limits, merged.ruling.limits)
+        more = added(plain.ruling.limits, merged.ruling.limits)
         specs = [one.ruling.approval for one in (plain, merged) if one.ruling.approval is not None]
         room = await parts.limits.check(more)
         if isinstance(room, Exceeded):
@@ -236,10 +213,18 @@ class AnswerCheck:
         if left < SHORTEST:
             why = "the time for this call is over."
             return Refused(verdict=questions.unreviewed(tool=run.name, code=Code.EXPIRED, why=why))
-        filing = await self._filing(given, ruled, _for_an_answer(terms, left if run.parent is not None else None))
+        filing = await filing_of(
+            run,
+            given,
+            ruled.judgement.ruling,
+            for_an_answer(terms, left if run.parent is not None else None),
+            arguments=self._arguments,
+            bypass=parts.switches.bypasses(run.call.server),
+        )
         try:
             filed = await attached(parts.work, parts.desk, parts.desk.file(filing), _attached_to)
         except QueueFull as full:
+            parts.crowding.note(full, agent=run.caller.agent, server=run.call.server, tool=run.name)
             return Refused(verdict=questions.unreviewed(tool=run.name, code=Code.QUEUE_FULL, why=full.agent_text))
         except Refusal as refused:
             code = Code.GATEWAY_UNAVAILABLE
@@ -294,35 +279,6 @@ class AnswerCheck:
         self._taken.append(taken)
         return None
 
-    async def _filing(self, given: Sequence[Given], ruled: _Ruled, terms: Terms) -> Filing:
-        run, ruling = self._run, ruled.judgement.ruling
-        parent = run.parent
-        shown = {"arguments": self._arguments, **_shown(given)}
-        call = await heavy.run(
-            heavy.weight(shown),
-            fingerprint.make_call,
-            server=run.call.server,
-            tool=run.call.tool,
-            arguments=shown,
-            tool_fingerprint=run.call.tool_fingerprint,
-            meta={ANSWER_TO: parent.id if parent is not None else ""},
-        )
-        why = "In the middle of this call its server asked a question; this is what the agent's client answered."
-        return Filing(
-            call=call,
-            caller=run.caller,
-            terms=replace(terms, redact=_hidden(ruling.redact)),
-            rule=ruling.rule if parent is None else parent.rule,
-            rule_reason=f"{why} {ruling.reason or ''}".rstrip(),
-            policy_version=ruling.policy_version,
-            risk=ruling.risk.value,
-            severity=ruling.severity.value,
-            trace=tuple(step.as_json() for step in ruling.trace),
-            deny_cooldown=run.deny_cooldown,
-            waiting=True,
-            bypass=self._parts.switches.bypasses(run.call.server),
-        )
-
     @property
     def _left(self) -> timedelta:
         return timedelta(seconds=self._run.until - asyncio.get_running_loop().time())
@@ -352,48 +308,3 @@ class AnswerCheck:
 
 def _attached_to(filed: Filed) -> str | None:
     return None if filed.kind in RETOLD else filed.request.id
-
-
-def _added(before: Sequence[LimitUse], after: Sequence[LimitUse]) -> tuple[LimitUse, ...]:
-    """What a call costs more after its answers than was reserved for it."""
-    paid = {(use.limit.pointer, use.keys): use.amount for use in before}
-    more = [replace(use, amount=use.amount - paid.get((use.limit.pointer, use.keys), Decimal(0))) for use in after]
-    return tuple(use for use in more if use.amount > 0)
-
-
-def _hidden(redact: Sequence[Steps]) -> tuple[Steps, ...]:
-    """What of the arguments is not shown to all, where it stands in a request about an answer: there, and answered."""
-    return tuple(
-        place
-        for steps in redact
-        for place in (("arguments", *steps), (KINDS[ELICIT], None, "answered", "content", *steps))
-    )
-
-
-def _for_an_answer(terms: Terms, left: timedelta | None) -> Terms:
-    """The terms of the call, for the answer: silence never allows it, nothing of it is edited, nothing runs later."""
-    most = min(terms.timeout, timedelta(seconds=REVIEW_SECONDS))
-    return replace(
-        terms,
-        timeout=terms.timeout if left is None else min(most, left),
-        on_timeout=OnTimeout.DENY,
-        escalate=(),
-        edit=False,
-        justification="off",
-        cancel_window=timedelta(0),
-        execute_on_approve=False,
-        self_service=False,
-        grants="never",
-    )
-
-
-def _shown(given: Sequence[Given]) -> dict[str, list[dict[str, Any]]]:
-    """Questions and answers as reviewers see them, and as they are bound: by kind, in the order they were asked."""
-    shown: dict[str, list[dict[str, Any]]] = {}
-    for one in given:
-        if isinstance(one.answer, RpcError):
-            continue
-        asked = {name: value for name, value in json.loads(one.question.params).items() if name != "_meta"}
-        entry = {"asked": asked, "answered": json.loads(one.answer.raw)}
-        shown.setdefault(KINDS[one.question.method], []).append(entry)
-    return shown

@@ -15,7 +15,8 @@ from approvals.domain import fingerprint
 from approvals.domain.lifecycle import open_question
 from approvals.domain.missing import missing
 from approvals.domain.model import OPEN_STATES, ApprovalRequest, State
-from gateway.answering import AnswerCheck, Run
+from gateway.answer_request import Run
+from gateway.answering import AnswerCheck
 from gateway.asking import LinePeer, ParkingPeer, Side, peer_of
 from gateway.conversation import BAD_STATE, Back, Parked
 from gateway.executor import Via

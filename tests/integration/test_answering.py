@@ -23,9 +23,11 @@ from approvals.domain.terms import OnTimeout
 from approvals.filing import Caps, FiledAs
 from approvals.storage.requests import Query
 from approvals.testing import samples
-from gateway.answering import AnswerCheck, Answering, Run
+from gateway.answer_request import Run
+from gateway.answering import AnswerCheck, Answering
 from gateway.asking import ELICIT, SAMPLE, Given, Question, Refused, Side
 from gateway.catalog import Catalog
+from gateway.crowding import Crowding
 from gateway.executor import Executor
 from gateway.judge import Judge
 from gateway.limits import Limits
@@ -69,6 +71,7 @@ class Bank:
     allowed: list[str]
     stops: dict[str, Freeze]
     work: Work
+    alerts: list[str]
     seconds: float = 1500.0
     hold: timedelta = timedelta(seconds=30)
     line: FakeLine = field(default_factory=FakeLine)
@@ -118,6 +121,11 @@ async def a_bank(url: str, text: str, **more: Any) -> AsyncIterator[Bank]:
     async with house(url, **more) as at, asyncio.TaskGroup() as group:
         work, listing, servers, allowed = Work(group), Listing(tool("pay")), Servers(), ["bank"]
         stops: dict[str, Freeze] = {}
+        alerts: list[str] = []
+
+        async def alert(text: str) -> None:
+            alerts.append(text)
+
         answering = Answering(
             desk=at.desk,
             judge=Judge(ApprovalDefaults(reviewers=(samples.FINANCE,))),
@@ -131,12 +139,20 @@ async def a_bank(url: str, text: str, **more: Any) -> AsyncIterator[Bank]:
                     bypasses=lambda _: True,
                 ),
             ),
+            crowding=Crowding(work, alert),
             servers=servers,
             work=work,
             page=lambda request: f"https://placet.test/requests/{request}",
         )
         bank = Bank(
-            at=at, answering=answering, listing=listing, servers=servers, allowed=allowed, stops=stops, work=work
+            at=at,
+            answering=answering,
+            listing=listing,
+            servers=servers,
+            allowed=allowed,
+            stops=stops,
+            work=work,
+            alerts=alerts,
         )
         bank.policy(text)
         yield bank
@@ -313,6 +329,10 @@ async def test_where_too_much_waits_already_the_answer_is_refused(database_url: 
         await bank.at.desk.file(filing({"other": 1}, agent="ada"))
         said = await check.passed(accepted(7), bank.side())
         assert code(said) == "queue_full"
+        line = "1 requests of agent ada wait for people. More are refused, and nobody is asked about them."
+        assert bank.answering.crowding.texts() == [f"{line} Refused so far: 1."]
+        await bank.work.drained(SOON)
+        assert bank.alerts == [line]
 
 
 @pytest.mark.parametrize(("amount", "said"), [(50, None), (5000, "policy_denied")])
