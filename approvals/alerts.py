@@ -18,6 +18,7 @@ from approvals.domain import reminding
 from approvals.domain.model import State
 from approvals.domain.redact import redact_text
 from approvals.errors import Unavailable
+from approvals.pacing import Pace
 from approvals.storage.alerts import SUBJECT, AlertRow
 from approvals.storage.tx import Tx
 
@@ -37,6 +38,7 @@ class Alerts:
 
     def __init__(self, desk: Desk, channels: Mapping[str, Channel]) -> None:
         self._desk, self._db, self._channels = desk, desk.db, channels
+        self._pace = Pace()
         self.problem: str | None = None
         """Why something that happened within a day could not be told."""
 
@@ -80,7 +82,7 @@ class Alerts:
         except RetryLater as later:
             await self._again(row, timedelta(seconds=later.seconds), str(later))
         except Exception as failed:  # noqa: BLE001 - the edge: a channel is somebody else's code
-            pause = timedelta(seconds=2.0 ** min(row.attempts, 16))
+            pause = timedelta(seconds=self._pace.back_off(row.attempts))
             await self._again(row, pause, str(failed) or type(failed).__name__)
         else:
             await self._db.write(lambda tx: tx.alerts.done(row.id))

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -27,20 +26,17 @@ from approvals.domain.model import OPEN_STATES, ApprovalRequest, Person, PersonI
 from approvals.domain.quorum import Need
 from approvals.domain.redact import redact_text
 from approvals.errors import Unavailable
+from approvals.pacing import AT_ONCE, LAST_PAUSE, Pace
 from approvals.room import Room
 from approvals.storage.messages import DIGEST, Backlog, MessageRow
 from approvals.storage.tx import Tx
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 4
-"""Deliveries of one channel under way at the same time."""
 SEND_SECONDS = 30.0
 LEASE = timedelta(seconds=90)
 """Longer than a delivery and the saving of its result can take, so that no other replica sends it meanwhile."""
 POLL_SECONDS = 1.0
-FIRST_PAUSE, LAST_PAUSE = 1.0, 300.0
-LONGEST_ASKED_PAUSE = 3600.0
 GIVE_UP_ENDED_AFTER = 20
 """A card nobody needs any more is tried for about an hour, then given up."""
 SAVE_TRIES = 5
@@ -86,9 +82,8 @@ class Outbox:
         page: Callable[[str], str],
         chance: Callable[[], float] = random.random,
     ) -> None:
-        self._desk, self._db, self._channels, self._page, self._chance = desk, desk.db, channels, page, chance
-        self._busy: Counter[str] = Counter()
-        self._paused_until: dict[str, float] = {}
+        self._desk, self._db, self._channels, self._page = desk, desk.db, channels, page
+        self._pace = Pace(chance=chance)
         self._health: dict[str, ChannelHealth] = {name: ChannelHealth() for name in channels}
         self._more = asyncio.Event()
 
@@ -131,24 +126,19 @@ class Outbox:
             return
 
     async def _start_due(self, group: asyncio.TaskGroup) -> int:
-        free = [name for name in self._channels if self._free(name) > 0]
+        free = [name for name in self._channels if self._pace.free(name) > 0]
         not_now = [name for name in self._channels if name not in free]
-        limit = min((self._free(name) for name in free), default=AT_ONCE)
+        limit = min((self._pace.free(name) for name in free), default=AT_ONCE)
         # The smallest number of free places is asked for, so that whatever mix comes back there is room for it.
         rows = await self._db.write(
             lambda tx: tx.messages.take_due(self._desk.holder, tx.now, LEASE, limit, but_not=not_now)
         )
         for row in rows:
-            self._busy[row.channel] += 1
+            self._pace.begin(row.channel)
             group.create_task(self._deliver_and_free(row), name=f"deliver {row.id}")
         if rows and len(rows) == limit:
             self._more.set()
         return len(rows)
-
-    def _free(self, channel: str) -> int:
-        if asyncio.get_running_loop().time() < self._paused_until.get(channel, 0.0):
-            return 0
-        return AT_ONCE - self._busy[channel]
 
     async def _deliver_and_free(self, row: MessageRow) -> None:
         try:
@@ -161,7 +151,7 @@ class Outbox:
             log.exception("delivery broke", extra={"card": row.id, "request": row.request_id})
             await self._try_again(row, LAST_PAUSE, "an error inside Placet; the log has it")
         finally:
-            self._busy[row.channel] -= 1
+            self._pace.end(row.channel)
             self._more.set()
 
     async def _deliver(self, row: MessageRow) -> None:
@@ -192,6 +182,7 @@ class Outbox:
             await self._save(
                 lambda tx: tx.messages.done(row.id, ref.data if ref else None, card.revision, round=row.round)
             )
+            self._pace.delivered(row.channel)
             self._note(row.channel, delivered=1)
 
     def _read(self, tx: Tx, row: MessageRow) -> _Telling | None:
@@ -243,7 +234,7 @@ class Outbox:
                 await self._save(lambda tx: tx.card_groups.stand_alone(row.id))
                 return
             if leader.ref is None:
-                await self._try_again(row, self._back_off(row.attempts), "the card of its group is on its way")
+                await self._try_again(row, self._pace.back_off(row.attempts), "the card of its group is on its way")
                 return
             if row.ref is not None and dict(row.ref) != DIGEST:
                 await self._take_back(row, telling, channel, card)
@@ -284,19 +275,17 @@ class Outbox:
         return await asyncio.to_thread(make) if len(telling.request.call.arguments) > LONG_ARGUMENTS else make()
 
     async def _pause(self, row: MessageRow, later: RetryLater) -> None:
-        # The channel asked for quiet; its other cards would only be told the same.
-        seconds = min(max(later.seconds, 0.0), LONGEST_ASKED_PAUSE)
-        self._paused_until[row.channel] = asyncio.get_running_loop().time() + seconds
-        await self._try_again(row, seconds, _first_line(later))
+        await self._try_again(row, self._pace.asked(row.channel, later.seconds), _first_line(later))
 
     async def _failed(self, row: MessageRow, card: Card, failed: Exception) -> None:
         why = f"no answer within {SEND_SECONDS:.0f} s" if isinstance(failed, TimeoutError) else _first_line(failed)
         extra = {"card": row.id, "request": row.request_id, "channel": row.channel, "attempt": row.attempts + 1}
         log.warning("delivery failed", extra=extra | {"error": why})
+        self._pace.failed(row.channel, row.id)
         if card.state not in OPEN_STATES and _is_over(card) and row.attempts + 1 >= GIVE_UP_ENDED_AFTER:
             await self._give_up(row, why)
             return
-        await self._try_again(row, self._back_off(row.attempts), why)
+        await self._try_again(row, self._pace.back_off(row.attempts), why)
 
     async def _try_again(self, row: MessageRow, seconds: float, why: str) -> None:
         def later(tx: Tx) -> None:
@@ -329,14 +318,10 @@ class Outbox:
             try:
                 await self._db.write(work)
             except Unavailable:
-                await asyncio.sleep(self._back_off(attempt))
+                await asyncio.sleep(self._pace.back_off(attempt))
             else:
                 return
         await self._db.write(work)
-
-    def _back_off(self, attempts: int) -> float:
-        ceiling = min(LAST_PAUSE, FIRST_PAUSE * 2.0 ** min(attempts, 16))
-        return ceiling * (0.5 + 0.5 * self._chance())
 
     def _note(
         self, channel: str, *, delivered: int = 0, retried: int = 0, dead: int = 0, error: str | None = None

@@ -12,7 +12,8 @@ import pytest
 from approvals.channels import RetryLater, Undeliverable
 from approvals.domain.happening import Event
 from approvals.domain.model import Answer, ApprovalRequest, Cause, State
-from approvals.outbox import AT_ONCE, GIVE_UP_ENDED_AFTER, Outbox
+from approvals.outbox import GIVE_UP_ENDED_AFTER, Outbox
+from approvals.pacing import AT_ONCE
 from approvals.storage.messages import MessageRow
 from approvals.testing import samples
 from approvals.testing.recording import RecordingChannel
