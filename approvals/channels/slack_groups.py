@@ -15,7 +15,7 @@ from approvals.channels import slack_parts as parts
 from approvals.channels.slack_blocks import Drawing
 from approvals.channels.slack_buttons import Action, button_value
 from approvals.channels.slack_parts import Json
-from approvals.channels.slack_readable import COMMON_SHOWN, row_why_not, row_words
+from approvals.channels.slack_readable import COMMON_SHOWN, WARNING, WARNINGS, row_notes, row_why_not, row_words
 from approvals.channels.slack_views import FREE_TEXT_MAX, WORDS, Kept
 from approvals.domain.card import Card
 from approvals.domain.group_card import Group, GroupRow
@@ -35,7 +35,7 @@ def draw_group(card: Card, group: Group) -> Drawing:
     title = _title(card, group)
     blocks = [parts.header(title), _facts(card, group)]
     if group.rows:
-        blocks += _table(group)
+        blocks += [*_table(group), *_warnings(group)]
     if group.ended:
         lines = [parts.line(parts.words(parts.cut(text, FACT))) for text in group.ended[-ENDED_SHOWN:]]
         blocks.append(parts.rich(parts.line(parts.words("No longer waiting", "bold")), *lines, block_id="ended"))
@@ -145,6 +145,23 @@ def _table(group: Group) -> list[Json]:
     return blocks
 
 
+def _warnings(group: Group) -> list[Json]:
+    """What of the calls is not what it looks like, and of which: by their numbers in the table."""
+    where: dict[str, list[str]] = {}
+    for at, row in enumerate(group.rows, 1):
+        for text in row.warnings:
+            where.setdefault(text, []).append(str(at))
+    if not where:
+        return []
+    lines = [
+        parts.fact("Look closely", parts.words(parts.cut(f"{', '.join(numbers)}: {text}", WARNING)))
+        for text, numbers in list(where.items())[:WARNINGS]
+    ]
+    if len(where) > WARNINGS:
+        lines.append(parts.line(parts.words(f"and {len(where) - WARNINGS} more such things: Review has each call's")))
+    return [parts.rich(*lines, block_id="warnings")]
+
+
 def _common(group: Group) -> list[Json]:
     if not group.common:
         return []
@@ -173,7 +190,7 @@ def _row(card: Card, group: Group, at: int, row: GroupRow) -> Json:
         options = [("approve", "Approve"), *options]
     hints = [f"{row.stopped}: it cannot be approved until that ends."] if row.stopped is not None else []
     hints += [f"{why_not[0].upper()}{why_not[1:]}."] if why_not is not None else []
-    hints += [f"says, unverified: {row.says}"] if row.says else []
+    hints += [notes] if (notes := row_notes(row)) else []
     block = f"{row.request_id} {row.binding}{ONLY_DENIES if why_not is not None else ''}"
     return _choice(block, label, options, hint=" ".join(hints))
 

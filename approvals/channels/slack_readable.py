@@ -22,6 +22,8 @@ WARNINGS, WARNING = 4, 300
 COMMON_SHOWN = 8
 ROW = 590
 """Of what names one of many calls; its number stands before it."""
+NOTES = 1_500
+"""Of what is said beneath it."""
 
 
 class Reach(StrEnum):
@@ -69,7 +71,8 @@ def row_why_not(card: Card, group: Group, row: GroupRow | None) -> str | None:
         return "it destroys something: approve it on the page"
     if group.hidden:
         return "values are hidden here: approve it on the page"
-    if not row.whole or len(group.common) > COMMON_SHOWN or not _fits(row_words(group, row), ROW):
+    shown = _fits(row_words(group, row), ROW) and _fits(row_notes(row), NOTES)
+    if not row.whole or len(group.common) > COMMON_SHOWN or not shown:
         return "not all of it fits here: approve it on the page"
     return None
 
@@ -78,6 +81,12 @@ def row_words(group: Group, row: GroupRow) -> str:
     """What tells one of many calls from the others: what differs, and whose it is."""
     facts = [f"{name} {text}" for name, text in zip(group.columns, row.cells, strict=True)]
     return " · ".join([*facts, row.agent])
+
+
+def row_notes(row: GroupRow) -> str:
+    """What has to be read with it: what is not what it looks like, and what the agent says."""
+    notes = [f"Look closely: {text}." for text in row.warnings]
+    return " ".join([*notes, f"It says, unverified: {row.says}"] if row.says else notes)
 
 
 def reach(card: Card) -> Reach:

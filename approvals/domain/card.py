@@ -20,6 +20,7 @@ from approvals.domain.excerpt import result_excerpt
 from approvals.domain.group_card import Group
 from approvals.domain.hushing import hushed, hushed_ledger
 from approvals.domain.lifecycle import Record
+from approvals.domain.looking import warnings_of
 from approvals.domain.model import Answer, ApprovalRequest, Cause, Client, Person, PersonId, State, Vote
 from approvals.domain.quorum import Need
 from approvals.domain.redact import Redactor
@@ -162,7 +163,7 @@ def make_card(
         arguments=shown,
         arguments_sha256=request.call.arguments_sha256,
         hidden=redactor.hidden,
-        warnings=_warnings(request, arguments, redactor.hidden),
+        warnings=warnings_of(request, arguments, hidden=redactor.hidden),
         created_at=request.created_at,
         expires_at=request.expires_at,
         needs_line=needs_line(needs),
@@ -245,16 +246,6 @@ def _headline(request: ApprovalRequest, now: datetime) -> str:
             return f"{what}: {ended_word(request.state, request.cause)}"
         case State.APPROVED | State.DENIED | State.CANCELLED | State.SUCCEEDED:
             return f"{what}: {request.state.value}"
-
-
-def _warnings(request: ApprovalRequest, arguments: object, hidden: int) -> tuple[str, ...]:
-    found = [f"In the arguments, {warning}" for warning in plain.warnings(arguments)]
-    said = {"tool": request.call.tool, "justification": request.justification or ""}
-    found += [f"In what the agent says, {warning}" for warning in plain.warnings(said)]
-    if hidden:
-        values = "1 value is" if hidden == 1 else f"{hidden} values are"
-        found.append(f"{values} hidden here because they look like secrets; the page shows the full call")
-    return tuple(_line(warning, 400) for warning in found)
 
 
 def _votes(request: ApprovalRequest, people: Mapping[PersonId, Person]) -> tuple[CardVote, ...]:

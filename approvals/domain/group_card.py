@@ -13,20 +13,21 @@ from datetime import datetime
 
 from approvals.domain import folding, plain
 from approvals.domain.hushing import hushed, hushed_ledger
+from approvals.domain.looking import warnings_of
 from approvals.domain.model import ApprovalRequest, State
 from approvals.domain.redact import Redactor, redact_text
 from approvals.domain.sentences import Telling, status_line
 from approvals.domain.stops import NO_STOPS, Stop, Stops, told
 
 ROWS, COLUMNS = 30, 8
-CELL, COMMON, NAME, SAYS, STOP = 60, 200, 60, 150, 300
+CELL, COMMON, NAME, SAYS, STOP = 60, 200, 60, 600, 300
 ENDED_SHOWN = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupRow:
-    """One call. `whole`: its cells, and what it has in common with the others, are shown uncut. `stopped`: what
-    keeps it from being approved now."""
+    """One call. `whole`: its cells, what it has in common with the others, and what the agent says are shown uncut.
+    `warnings`: what of it is not what it looks like. `stopped`: what keeps it from being approved now."""
 
     request_id: str
     binding: str
@@ -35,6 +36,7 @@ class GroupRow:
     whole: bool
     says: str | None
     expires_at: datetime
+    warnings: tuple[str, ...] = ()
     stopped: str | None = None
 
 
@@ -98,16 +100,17 @@ def _waits(request: ApprovalRequest, now: datetime) -> bool:
 def _row(request: ApprovalRequest, values: tuple[object, ...], *, whole: bool, stop: Stop | None) -> GroupRow:
     request = hushed(request)
     cells = [folding.cell(value, CELL) for value in values]
-    said = request.justification
-    says = None if not said else plain.shorten(plain.visible(redact_text(said)), SAYS)
+    told_why = plain.visible(redact_text(request.justification)) if request.justification else None
+    says = None if told_why is None else plain.shorten(told_why, SAYS)
     return GroupRow(
         request_id=request.id,
         binding=request.binding,
         agent=plain.shorten(plain.visible(redact_text(request.caller.agent)), NAME),
         cells=tuple(text for text, _ in cells),
-        whole=whole and all(all_of_it for _, all_of_it in cells),
+        whole=whole and all(all_of_it for _, all_of_it in cells) and says == told_why,
         says=says,
         expires_at=request.expires_at,
+        warnings=warnings_of(request, json.loads(request.call.arguments)),
         stopped=None if stop is None else plain.shorten(plain.visible(redact_text(told(stop))), STOP),
     )
 

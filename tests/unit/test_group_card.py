@@ -99,6 +99,31 @@ def test_only_rows_that_were_shown_are_answered() -> None:
     ]
 
 
+def test_what_is_not_what_it_looks_like_is_said_of_each_call_of_a_group() -> None:
+    calls = [
+        call(n, {"url": f"https://ex\u0430mple{n}.com/p\u0430y"}, justification="p\u0430ypal\u202e") for n in range(6)
+    ]
+    made, alone = group(*calls), [samples.card(one) for one in calls]
+    assert [row.warnings for row in made.rows] == [card.warnings for card in alone]
+    shown = json.dumps(groups.draw_group(alone[0], made).blocks, ensure_ascii=False)
+    assert "1, 2, 3, 4, 5, 6: In what the agent says, characters that reorder the text" in shown
+    assert "words that mix alphabets" in shown
+    assert "more such things: Review has each call's" in shown
+    view = groups.review(alone[0], made, made.rows, others=0)
+    hints = {block["block_id"].split()[0]: block["hint"]["text"] for block in view["blocks"] if "hint" in block}
+    for one, card in zip(calls, alone, strict=True):
+        assert all(f"Look closely: {warning}." in hints[one.id] for warning in card.warnings)
+
+
+def test_a_call_whose_warnings_or_reason_do_not_fit_its_row_is_not_approved_there() -> None:
+    strange = "".join(f"/\u0430{chr(97 + at)}lpha\u202e" for at in range(20))
+    long_reason = group(*(call(n, {"n": n}, justification="because " * 100) for n in range(3)))
+    many = {f"{strange}{at}" * 3: "\u0430bcdef" * 20 for at in range(4)}
+    noted = group(*(call(n, {"n": n, "more": [many], "url": "https://\u0430bc.com"}) for n in range(3)))
+    for made in (long_reason, noted):
+        assert all("not all of it fits" in str(row_why_not(samples.card(), made, row)) for row in made.rows)
+
+
 def test_what_destroys_is_not_approved_in_bulk_in_slack() -> None:
     calls = [call(n, {"n": n}, risk="destructive") for n in range(3)]
     made = group(*calls)
