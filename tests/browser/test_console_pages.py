@@ -514,3 +514,15 @@ def test_what_was_written_stays_in_the_dialog_until_the_server_has_taken_it(scre
     dialog.get_by_role("button", name="Hand it on").click()
     expect(dialog).to_have_count(0)
     expect(page.locator("#announce")).to_have_text("It was handed on.")
+
+
+@pytest.mark.parametrize(("path", "seen"), [("/", "a.row"), ("/history", ".ledger tbody tr")], ids=["inbox", "history"])
+def test_a_search_is_typed_and_sent_by_enter(screen: Screen, path: str, seen: str) -> None:
+    page = settled(screen, path)
+    expect(page.locator(seen).first).to_be_visible()
+    page.keyboard.press("/")
+    page.keyboard.type("send_mail")
+    with page.expect_navigation(url=f"**{path}?q=send_mail"):
+        page.keyboard.press("Enter")
+    expect(page.locator(seen).first).to_contain_text("send_mail")
+    expect(page.get_by_role("searchbox")).to_have_value("send_mail")

@@ -110,6 +110,8 @@ export function filterForm(filters, { states, sorts = [], apply }) {
       },
     },
     search,
+    // Without a button a browser does not send a form of several fields on Enter.
+    h("button", { class: "button", type: "submit", text: "Search" }),
     details,
   );
   return { element: form, focusSearch: () => inputs.q.focus() };
