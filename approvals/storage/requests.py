@@ -225,6 +225,12 @@ class Requests(Group):
         keys = (requests.c.created_at, requests.c.id)
         return self._many(self._select().where(IS_PENDING, requests.c.fold == fold).order_by(*keys).limit(limit))
 
+    def of_fold(self, fold: str, ids: Sequence[str]) -> list[ApprovalRequest]:
+        """Those of these requests that are, or were when they ended, alike in this way."""
+        if not ids:
+            return []
+        return self._many(self._select().where(requests.c.fold == fold, requests.c.id.in_(ids)))
+
     def following(self, leader: str, limit: int) -> list[ApprovalRequest]:
         """The requests whose cards follow this one, oldest first."""
         theirs = select(card_rows.c.request_id).where(card_rows.c.follows == leader, card_rows.c.id != leader)

@@ -2,6 +2,8 @@
 
 A row is a request with its binding; `POST /api/v1/requests/decisions` decides rows, each by itself, and only those
 it names: what joins later has been on no screen. Which requests are alike is stored with them (`domain.folding`).
+A page that has rows on the screen names them (`shown`): those that have ended stay in the table, so that what it says
+of all rows is true of each that is shown, and each says what became of it.
 """
 
 from __future__ import annotations
@@ -21,13 +23,27 @@ from approvals.domain.redact import redact_value
 from approvals.storage.tx import Tx
 from approvals.web import problems
 from approvals.web.api import step_for
+from approvals.web.listing import one_each
 from approvals.web.models import MAX_BULK
 from approvals.web.parts import PARTS, WebParts
 from approvals.web.sessions import VISITOR, Visitor
-from approvals.web.shape import View, answer, dumps, may_approve, moment, needed, stop_of, text_of, view, why_not
+from approvals.web.shape import (
+    View,
+    answer,
+    dumps,
+    may_approve,
+    moment,
+    needed,
+    stop_of,
+    text_of,
+    view,
+    voted,
+    why_not,
+)
 
 ROWS_MOST = MAX_BULK
 """What can be decided at once; the oldest come first."""
+SHOWN_MOST = 2 * MAX_BULK
 _FOLD = re.compile(rf"{folding.PREFIX}[0-9a-f]{{32}}")
 
 
@@ -35,26 +51,35 @@ _FOLD = re.compile(rf"{folding.PREFIX}[0-9a-f]{{32}}")
 async def show_fold(request: web.Request) -> web.StreamResponse:
     """The table of one group; 404 when nothing of it waits that this person may see."""
     fold, parts, visitor = request.match_info["fold"], request.app[PARTS], request[VISITOR]
-    found = None
+    shown, found = _shown(request), None
     if _FOLD.fullmatch(fold):
-        found = await parts.db.read(lambda tx: _look(tx, parts, visitor, fold))
+        found = await parts.db.read(lambda tx: _look(tx, parts, visitor, fold, shown))
     if found is None:
         raise problems.unseen(visitor.person, "group")
     return answer(request, found)
 
 
-def _look(tx: Tx, parts: WebParts, visitor: Visitor, fold: str) -> bytes | None:
+def _shown(request: web.Request) -> list[str]:
+    ids = [one for one in one_each(request, frozenset({"shown"})).get("shown", "").split(",") if one]
+    if len(ids) > SHOWN_MOST:
+        raise problems.invalid("shown", f"names more than {SHOWN_MOST} requests")
+    return ids
+
+
+def _look(tx: Tx, parts: WebParts, visitor: Visitor, fold: str, shown: list[str]) -> bytes | None:
     person, snoozed = visitor.person, tx.snoozes.of(visitor.person.id)
     alike = tx.requests.alike(fold, ROWS_MOST)
     more = tx.requests.count_alike(fold) - len(alike) if len(alike) == ROWS_MOST else 0
+    known = {one.id for one in alike}
+    alike += tx.requests.of_fold(fold, [id_ for id_ in shown if id_ not in known])
     rows = [
         one
-        for one in alike
+        for one in sorted(alike, key=lambda one: (one.created_at, one.id))
         if quorum.may_see(person, one) and not (one.id in snoozed and snoozed[one.id].hides(one, tx.now))
     ]
     if not rows:
         return None
-    voters = (vote.reviewer for row in rows for vote in row.votes)
+    voters = (name for row in rows for name in quorum.named_in(row.votes))
     seen_by = view(tx, parts.directory, person, voters)
     full = [quorum.may_see_in_full(person, row) for row in rows]
     made = folding.table([_arguments(row, full=whole) for row, whole in zip(rows, full, strict=True)])
@@ -67,7 +92,10 @@ def _look(tx: Tx, parts: WebParts, visitor: Visitor, fold: str) -> bytes | None:
             "left_out": made.left_out,
             "rows": _rows(rows, made, seen_by),
             "more": more,
-            "confirm": next((step for row in rows if (step := step_for(tx, parts, visitor, row))), None),
+            "confirm": next(
+                (step for row in rows if row.state is State.PENDING and (step := step_for(tx, parts, visitor, row))),
+                None,
+            ),
         }
     )
 
@@ -100,6 +128,9 @@ def _row(request: ApprovalRequest, cells: tuple[Any, ...], seen_by: View) -> dic
         "id": request.id,
         "binding": request.binding if full else None,
         "revision": request.revision,
+        "state": request.state.value,
+        "cause": request.cause.value if request.cause else None,
+        "votes": [voted(vote, seen_by, full=full) for vote in request.votes],
         "agent": request.caller.agent,
         "owner": request.caller.owner,
         "justification": text_of(request.justification, full=full),

@@ -6,10 +6,10 @@ from typing import Any
 
 from pydantic import Field
 
-from approvals.web.bodies import Model, Time
+from approvals.web.bodies import Model, StateName, Time
 from approvals.web.models_insights import ConfirmOut
 from approvals.web.models_stops import StopOut
-from approvals.web.models_votes import NeedOut
+from approvals.web.models_votes import NeedOut, VoteOut
 
 
 class CommonOut(Model):
@@ -31,6 +31,9 @@ class FoldRowOut(Model):
     id: str
     binding: str | None
     revision: int
+    state: StateName
+    cause: str | None
+    votes: list[VoteOut]
     agent: str
     owner: str | None
     justification: str | None
@@ -47,7 +50,7 @@ class FoldRowOut(Model):
 
 
 class FoldOut(Model):
-    """Requests that wait and are alike, oldest first, as one table.
+    """Requests that wait and are alike, and those of `shown` that have ended, oldest first, as one table.
 
     `more`: others are alike that have no row here, so nothing here decides them. `left_out`: columns without room.
     `redacted`: secrets are masked.

@@ -43,6 +43,7 @@ _QUERY: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "q": ({"type": "string", "maxLength": 200}, "Text in ids, names and justifications; never in arguments."),
     "order": ({"type": "string", "enum": ["newest", "oldest"], "default": "newest"}, "By time of creation."),
+    "shown": ({"type": "string"}, "Ids with commas between, at most 200: rows that stay, though they have ended."),
     "request": ({"type": "string", "maxLength": 80}, "Exactly this request."),
     "actor": ({"type": "string", "maxLength": 200}, "Exactly this actor."),
     "action": ({"type": "string", "maxLength": 80}, "Exactly this action."),

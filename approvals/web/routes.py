@@ -85,6 +85,7 @@ API: tuple[Endpoint, ...] = (
         path="/api/v1/folds/{fold}",
         handler=folds.show_fold,
         gives=models_folds.FoldOut,
+        query=("shown",),
         refuses=(404,),
     ),
     Endpoint(

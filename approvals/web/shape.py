@@ -159,7 +159,7 @@ def _how_it_stands(request: ApprovalRequest, view: View, *, full: bool) -> dict[
         "told_at": moment(request.told_at),
         "needs": [needed(need) for need in quorum.tally(request, view.people)],
         **_after_yours(request, view),
-        "votes": [_vote(vote, view, full=full) for vote in request.votes],
+        "votes": [voted(vote, view, full=full) for vote in request.votes],
         "may_decide": request.state is State.PENDING and refused is None,
         "may_approve": may_approve(request, view),
         "why_not": refused,
@@ -261,7 +261,8 @@ def needed(need: quorum.Need) -> dict[str, Any]:
     return {"group": group, "members": list(members), "count": need.factor.count, "have": need.have}
 
 
-def _vote(vote: Vote, view: View, *, full: bool) -> dict[str, Any]:
+def voted(vote: Vote, view: View, *, full: bool) -> dict[str, Any]:
+    """One vote, as this person may read it."""
     return {
         "reviewer": vote.reviewer,
         "name": view.name(vote.reviewer),

@@ -60,6 +60,55 @@ def test_a_storm_is_decided_row_by_row_and_what_joins_later_is_not(screen: Scree
 
 
 @STORM
+@pytest.mark.must_have(17)
+@pytest.mark.pain(4, 5)
+def test_what_stands_over_rows_is_true_of_each_and_each_says_what_became_of_it(
+    screen: Screen, console: RunningConsole
+) -> None:
+    fake, page = console.fake, settled(screen, f"/?fold={FOLD}")
+    table = page.locator(".fold-table tbody tr")
+    expect(table).to_have_count(7)
+    for number in (1, 2, 3, 4, 6, 7):
+        ben = samples.vote(samples.BEN, "deny" if number == 2 else "approve", datetime.now(UTC))
+        console.call(lambda number=number, ben=ben: fake.record(request_id(number), ben))  # type: ignore[misc]
+    expect(table.nth(0)).to_contain_text("Approved by ben@example.com")
+    expect(page.locator(".fold-facts")).not_to_contain_text("amount")
+    assert [row.locator('[data-name="amount"]').inner_text() for row in table.all()] == [
+        str(20 * number) for number in range(1, 8)
+    ]
+    expect(table.nth(0)).not_to_contain_text("left")
+    expect(table.nth(4)).to_contain_text("left")
+    expect(page.locator("a.row", has_text="alike")).to_have_count(0)
+
+    def ran(number: int) -> None:
+        fake.requests[request_id(number)].update(state="succeeded", revision=9)
+        fake.tell(request_id(number))
+
+    for number in (1, 3):
+        console.call(lambda number=number: ran(number))  # type: ignore[misc]
+        expect(table.nth(number - 1)).to_contain_text("Ran, approved by ben@example.com")
+    expect(table.nth(1)).to_contain_text("Denied by ben@example.com")
+    five = samples.vote(samples.BEN, "deny", datetime.now(UTC))
+    console.call(lambda: fake.record(request_id(5), five))
+    expect(page.locator(".fold")).to_contain_text("None waits any more")
+    expect(page.get_by_role("button", name="Approve all shown")).to_be_hidden()
+    expect(table).to_have_count(7)
+
+
+@STORM
+def test_a_group_under_a_pause_offers_no_approval_and_says_why(screen: Screen, console: RunningConsole) -> None:
+    for number in range(1, 8):
+        row = console.fake.requests[request_id(number)]
+        stop = {"kind": "pause", "scope": f"agent:{row['agent']}", "at": row["created_at"]}
+        row.update(stopped=stop | dict.fromkeys(("by", "name", "reason", "until")), may_approve=False)
+    page = settled(screen, f"/?fold={FOLD}")
+    expect(page.locator(".fold-notes")).to_contain_text("is paused. Until somebody resumes it you can deny this")
+    expect(page.get_by_role("button", name="Approve all shown")).to_be_disabled()
+    expect(page.locator(".fold-table").get_by_role("button", name="Approve", disabled=False)).to_have_count(0)
+    expect(page.locator(".fold-table").get_by_role("button", name="Deny", disabled=False)).to_have_count(6)
+
+
+@STORM
 def test_arguments_that_change_take_the_mark_away(screen: Screen, console: RunningConsole) -> None:
     page = settled(screen, f"/?fold={FOLD}")
     first = page.locator(".fold-table tbody tr").first

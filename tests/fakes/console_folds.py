@@ -44,15 +44,20 @@ class FoldRoutes:
         app.router.add_post("/api/v1/requests/decisions", self._decide)
 
     async def _show(self, request: web.Request) -> web.Response:
-        rows = [row for row in self._fake.requests.values() if _is_of(row, request.match_info["fold"])]
+        fold, shown = request.match_info["fold"], request.query.get("shown", "").split(",")
+        rows: list[Json] = [
+            row
+            for row in self._fake.requests.values()
+            if row["fold"] == fold and (row["state"] == "pending" or row["id"] in shown)
+        ]
         rows.sort(key=lambda row: (row["created_at"], row["id"]))
         if not rows:
             raise web.HTTPNotFound
         made = folding.table([row["arguments"] for row in rows])
         head = {name: rows[0][name] for name in ("fold", "server", "tool", "rule", "rule_reason", "risk", "severity")}
         common = [{"path": path, "value": value} for path, value in made.common]
-        shown = [_row(row, cells) for row, cells in zip(rows, made.rows, strict=True)]
-        table = {"common": common, "columns": list(made.columns), "left_out": made.left_out, "rows": shown}
+        drawn = [_row(row, cells) for row, cells in zip(rows, made.rows, strict=True)]
+        table = {"common": common, "columns": list(made.columns), "left_out": made.left_out, "rows": drawn}
         return web.json_response({**head, **table, "redacted": False, "more": 0, "confirm": None})
 
     async def _decide(self, request: web.Request) -> web.Response:
@@ -74,10 +79,6 @@ def _decided(fake: Any, item: Json) -> Json:
 
 def _row(row: Json, cells: tuple[Any, ...]) -> Json:
     kept = ("id", "binding", "revision", "agent", "owner", "justification", "over", "created_at", "expires_at")
-    more = ("needs", "waiting", "may_decide")
+    more = ("needs", "waiting", "may_decide", "may_approve", "stopped", "state", "cause", "votes")
     values = [None if value is ABSENT else {"value": json.loads(json.dumps(value))} for value in cells]
     return {name: row[name] for name in (*kept, *more)} | {"why_not": row.get("why_not"), "cells": values}
-
-
-def _is_of(row: Json, fold: str) -> bool:
-    return bool(row["state"] == "pending" and row["fold"] == fold)

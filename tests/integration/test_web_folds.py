@@ -67,6 +67,29 @@ async def test_a_storm_is_one_table_and_one_request_decides_the_rows_that_were_s
     assert (await console.get(f"/api/v1/folds/{fold}", ada)).status == 404, "nothing of it waits any more"
 
 
+async def test_rows_that_are_shown_stay_when_they_end_so_that_what_differed_still_does(console: Console) -> None:
+    ada, grace = await console.sign_in(ADA), await console.sign_in(GRACE)
+    calls = [await console.file({"to": f"c{n}", "currency": "EUR"}) for n in range(3)]
+    other = await console.file({"to": "c9"}, tool="mail")
+    fold = await fold_of(console, ada, calls[0])
+    shown = await table(console, ada, fold)
+    await console.post("/api/v1/requests/decisions", grace, verdicts(shown, "deny", 0, 1))
+    named = f"{fold}?shown={','.join(one.id for one in (*calls, other))}"
+    left = await table(console, ada, named)
+    assert (left["common"], left["columns"]) == ([{"path": "/currency", "value": "EUR"}], ["/to"])
+    rows = [(row["id"], row["state"], row["may_decide"], row["cells"][0]["value"]) for row in left["rows"]]
+    denied = [(one.id, "denied", False, f"c{n}") for n, one in enumerate(calls[:2])]
+    assert rows == [*denied, (calls[2].id, "pending", True, "c2")]
+    assert [vote["name"] for vote in left["rows"][0]["votes"]] == ["Grace"]
+    assert (await table(console, ada, fold))["columns"] == [], "alone it differs from nothing"
+    await console.post("/api/v1/requests/decisions", ada, verdicts(left, "deny", 2))
+    assert [row["state"] for row in (await table(console, ada, named))["rows"]] == ["denied"] * 3
+    much = ",".join(["req_1"] * 201)
+    assert (await console.get(f"/api/v1/folds/{fold}?shown={much}", ada)).status == 422
+    eve = await console.sign_in(EVE)
+    assert (await console.get(f"/api/v1/folds/{named}", eve)).status == 404, "not hers to see, ended or not"
+
+
 async def test_a_table_shows_each_person_what_they_may_see(console: Console) -> None:
     vera, eve = await console.sign_in(VERA), await console.sign_in(EVE)
     ada = await console.sign_in(ADA)

@@ -3,7 +3,7 @@
  * what is under the pointer stay; a row that is no longer held slides out, unless it is the one being read.
  */
 import { h, show } from "./dom.js";
-import { callsWords } from "./folding/group.js";
+import { callsWords, isGroup } from "./folding/group.js";
 import { semaphore } from "./icons.js";
 import { editedMark } from "./request/changed.js";
 import { ago, bar, countdown } from "./time.js";
@@ -32,7 +32,8 @@ export function rowList(open) {
 function set(rows, requests) {
   const wanted = new Set(requests.map((request) => request.id));
   for (const [id, node] of rows.nodes) {
-    if (!wanted.has(id) && id !== rows.selected) leave(rows, id, node);
+    // A request that is being read keeps its row, which says what became of it; a group that is over has none to keep.
+    if (!wanted.has(id) && (id !== rows.selected || isGroup(id))) leave(rows, id, node);
   }
   let before = rows.element.firstElementChild;
   for (const request of requests) {
@@ -64,6 +65,7 @@ function addressOf({ id, members }) {
 
 function leave(rows, id, node) {
   rows.nodes.delete(id);
+  if (node.item.contains(document.activeElement)) (node.item.nextElementSibling ?? node.item.previousElementSibling)?.firstChild.focus();
   node.item.classList.add("leaving");
   window.setTimeout(() => node.item.remove(), 130);
 }

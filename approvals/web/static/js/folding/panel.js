@@ -2,18 +2,20 @@
  * A group of calls that are alike: what they have in common once, a row for each, a verdict per row. Rows that join
  * later wait behind a button, unmarked, and no button decides a row that was not on the screen.
  */
-import { Problem, get } from "../api.js";
+import { Problem, address, get } from "../api.js";
 import { announce, h, show } from "../dom.js";
 import { icon, semaphore } from "../icons.js";
 import { watchStops } from "../stops/state.js";
-import { visible, bdi } from "../visible.js";
+import { bdi } from "../visible.js";
 import { callsWords, countsWords } from "./group.js";
 import { foldRow, valueView } from "./row.js";
 import { sendMarked } from "./send.js";
 
+const SHOWN_MOST = 200;
+
 /** Open the group in `place`. Hooks: `open(id)` shows one request, `decided()` after this page's own decisions. */
 export function openFold(place, id, { open, decided = () => {} }) {
-  const panel = { place, id, open, decided, rows: new Map(), group: null, fresh: [], alive: true, sending: false };
+  const panel = { place, id, open, decided, rows: new Map(), group: null, fresh: [], left: 0, alive: true, sending: false };
   show(place, h("p", { class: "muted loading", text: "Loading the calls…" }));
   panel.refresh = () => refresh(panel);
   const unwatch = watchStops(() => panel.group && panel.refresh());
@@ -29,20 +31,39 @@ export function openFold(place, id, { open, decided = () => {} }) {
   return panel;
 }
 
+/** One look at a time, so that an older answer never follows a newer one; who asks meanwhile gets another look. */
 async function refresh(panel) {
+  panel.again = true;
+  if (panel.looking) return panel.looking;
+  panel.looking = (async () => {
+    while (panel.again && panel.alive) {
+      panel.again = false;
+      await look(panel);
+    }
+  })();
   try {
-    const group = await get(`/api/v1/folds/${encodeURIComponent(panel.id)}`);
-    if (panel.alive) await accept(panel, group);
+    return await panel.looking;
+  } finally {
+    panel.looking = null;
+  }
+}
+
+/** The rows on the screen are named: those that ended stay in the table, and say what became of them. */
+async function look(panel) {
+  const shown = [...panel.rows.keys()].join(",");
+  try {
+    const group = await get(address(`/api/v1/folds/${encodeURIComponent(panel.id)}`, { shown }));
+    if (panel.alive) accept(panel, group);
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
-    if (!panel.alive) return;
-    if (panel.group && error.status === 404) await accept(panel, { ...panel.group, rows: [], more: 0 });
-    else if (!panel.group) absent(panel, error);
+    if (panel.alive && (!panel.group || error.status === 404)) absent(panel, error);
   }
 }
 
 function absent(panel, error) {
   const gone = error.status === 404;
+  panel.group = null;
+  panel.rows.clear();
   show(
     panel.place,
     h(
@@ -55,47 +76,42 @@ function absent(panel, error) {
   );
 }
 
-async function accept(panel, group) {
+function accept(panel, group) {
   const first = !panel.group;
   // A column more or less makes other cells of every row: then they are all drawn anew, with the marks they had.
   const same = !first && JSON.stringify(panel.group.columns) === JSON.stringify(group.columns);
   const now = new Map(group.rows.map((row) => [row.id, row]));
-  if (!first && group.rows.length === 0) group = { ...panel.group, rows: [], more: 0 };
   panel.group = group;
   if (first) draw(panel);
-  if (!first && !same && group.rows.length) rebuild(panel, now);
-  for (const [id, row] of panel.rows) if (now.has(id) && same) row.update(now.get(id));
-  panel.fresh = group.rows.filter((row) => !panel.rows.has(row.id));
+  for (const [id, row] of panel.rows) {
+    if (!now.has(id)) leave(panel, row);
+    else if (same) row.update(now.get(id));
+    else rebuild(panel, row, now.get(id));
+  }
+  if (!first && !same) show(panel.head, headOf(group));
+  panel.fresh = group.rows.filter((row) => row.state === "pending" && !panel.rows.has(row.id));
   if (first) takeFresh(panel);
-  await findEnded(panel, now);
   fillIn(panel);
 }
 
-function rebuild(panel, now) {
-  show(panel.head, headOf(panel.group));
-  for (const [id, old] of panel.rows) {
-    const made = addRow(panel, now.get(id) ?? { ...old.data, cells: panel.group.columns.map(() => null) });
-    made.reason.value = old.reason.value;
-    if (old.result) made.answered(old.result);
-    if (old.ended) made.over(old.ended);
-    if (old.verdict && old.data.binding === made.data.binding) made.mark(old.verdict);
-    old.element.replaceWith(made.element);
-  }
+function rebuild(panel, old, data) {
+  const made = addRow(panel, old.data);
+  made.take(old);
+  made.update(data);
+  old.element.replaceWith(made.element);
 }
 
-/** What is not in the group any more ended elsewhere, or by this page: its record says how. */
-async function findEnded(panel, now) {
-  for (const [id, row] of panel.rows) {
-    if (now.has(id) || row.ended || row.looked) continue;
-    row.looked = true;
-    const request = await get(`/api/v1/requests/${encodeURIComponent(id)}`).catch(() => null);
-    if (!panel.alive) return;
-    if (request && request.state === "pending") row.looked = false;
-    else row.over(request);
-  }
+/** What is not in the table any more is not like the others: what stands over them would not be true of it. */
+function leave(panel, row) {
+  panel.rows.delete(row.id);
+  row.element.remove();
+  panel.left += 1;
 }
 
 function takeFresh(panel) {
+  const over = [...panel.rows.values()].filter((row) => row.ended);
+  while (over.length && panel.rows.size + panel.fresh.length > SHOWN_MOST) leave(panel, over.shift());
+  panel.left = 0;
   for (const data of panel.fresh) panel.body.append(addRow(panel, data).element);
   panel.fresh = [];
 }
@@ -123,23 +139,24 @@ function draw(panel) {
   panel.count = h("p", { class: "fold-count" });
   const all = (words, answer) =>
     h("button", { class: "button", type: "button", text: words, on: { click: () => panel.markAll(answer) } });
+  panel.yes = all("Approve all shown", "approve");
+  panel.all = h("div", { class: "fold-all" }, all("Deny all shown", "deny"), panel.yes, all("Clear", null));
   panel.bar = h(
     "section",
     { class: "fold-bar", "aria-label": "Your decisions" },
-    h("div", { class: "fold-all" }, all("Deny all shown", "deny"), all("Approve all shown", "approve"), all("Clear", null)),
+    panel.all,
     panel.count,
     panel.send,
   );
-  show(panel.head, headOf(group));
-  show(
-    panel.place,
-    h(
-      "article",
-      { class: "request fold", "aria-label": "Calls that are alike", data: { state: "pending" } },
-      h("div", { class: "request-main" }, headline(group), panel.note, panel.common, tableView(panel)),
-      h("div", { class: "slot slot-decision" }, panel.bar),
-    ),
+  panel.state = h("span", { class: "state" });
+  panel.article = h(
+    "article",
+    { class: "request fold", "aria-label": "Calls that are alike" },
+    h("div", { class: "request-main" }, headline(panel), panel.note, panel.common, tableView(panel)),
+    h("div", { class: "slot slot-decision" }, panel.bar),
   );
+  show(panel.head, headOf(group));
+  show(panel.place, panel.article);
 }
 
 function tableView(panel) {
@@ -167,7 +184,7 @@ function headOf(group) {
   return names.map((name) => h("th", { role: "columnheader", scope: "col" }, name ? bdi(name) : h("span", { class: "sr", text: "Open" })));
 }
 
-function headline(group) {
+function headline({ group, state }) {
   return h(
     "header",
     { class: "request-head" },
@@ -176,7 +193,7 @@ function headline(group) {
       { class: "request-kind" },
       semaphore(group.severity),
       h("span", { class: "risk", text: `${group.risk} risk, ${group.severity} severity` }),
-      h("span", { class: "state held", text: "Held" }),
+      state,
     ),
     h(
       "h1",
@@ -206,29 +223,40 @@ function commonView({ common, columns }) {
   ];
 }
 
-function notes(panel) {
+function notes(panel, open) {
   const { group } = panel;
+  const stops = new Set(open.map((row) => row.stopped()).filter(Boolean));
   return [
-    group.redacted ? "Values that you may not read are masked; they may differ." : "",
-    group.left_out ? `${group.left_out} more places differ than fit into the table: open a call to approve it.` : "",
-    group.more ? `${group.more} more like these wait. They come up as these are decided.` : "",
-  ]
-    .filter(Boolean)
-    .map((text) => h("p", { class: "muted", text }));
+    ...[...stops].map((text) => h("p", { class: "problem stopped", role: "status", text })),
+    ...[
+      group.redacted ? "Values that you may not read are masked; they may differ." : "",
+      group.left_out ? `${group.left_out} more places differ than fit into the table: open a call to approve it.` : "",
+      group.more ? `${group.more} more like these wait. They come up as these are decided.` : "",
+      panel.left ? `${callsWords(panel.left)} left this table: not alike any more, or not yours to see. The list and History have each.` : "",
+    ]
+      .filter(Boolean)
+      .map((text) => h("p", { class: "muted", text })),
+  ];
 }
 
 function fillIn(panel) {
   const rows = [...panel.rows.values()];
   const marked = rows.filter((row) => row.verdict);
   const approve = marked.filter((row) => row.verdict === "approve").length;
-  const open = rows.filter((row) => !row.result && !row.ended).length;
-  show(panel.note, notes(panel));
+  const open = rows.filter((row) => !row.result && !row.ended);
+  const held = rows.some((row) => !row.ended);
+  show(panel.note, notes(panel, open));
   show(panel.common, commonView(panel.group));
+  panel.state.textContent = held ? "Held" : "None waits any more";
+  panel.state.classList.toggle("held", held);
+  panel.article.dataset.state = held ? "pending" : "ended";
   panel.joined.hidden = panel.fresh.length === 0;
   const words = `${callsWords(panel.fresh.length)} more like these: show`;
   if (panel.fresh.length && panel.joined.textContent !== words) announce(words);
   panel.joined.textContent = words;
-  panel.count.textContent = `${callsWords(open)} waiting here, ${marked.length} marked`;
+  panel.count.textContent = open.length ? `${callsWords(open.length)} waiting here, ${marked.length} marked` : "None of these waits for you.";
+  panel.all.hidden = panel.send.hidden = open.length === 0;
+  panel.yes.disabled = open.every((row) => row.closed("approve"));
   show(panel.send, icon("yes"), h("span", { text: sendWords(approve, marked.length - approve) }));
   panel.send.disabled = panel.sending || marked.length === 0 || !navigator.onLine;
 }
@@ -262,7 +290,7 @@ async function send(panel) {
     const results = await sendMarked(panel.group, rows);
     if (!results || !panel.alive) return;
     // The table may have been drawn anew meanwhile: the answer belongs to the row that stands there now.
-    results.forEach((result, at) => panel.rows.get(rows[at].id).answered(result));
+    results.forEach((result, at) => panel.rows.get(rows[at].id)?.answered(result));
     const done = results.filter((result) => result.status === 200).length;
     announce(`${done} recorded, ${results.length - done} not.`);
     panel.decided();

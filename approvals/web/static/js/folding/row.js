@@ -24,7 +24,8 @@ export function foldRow(data, columns, { server, leftOut, changed, open }) {
   row.update = (newer) => update(row, newer);
   row.closed = (answer) => closed(row, answer);
   row.answered = (result) => answered(row, result);
-  row.over = (request) => over(row, request);
+  row.stopped = () => whyStopped({ ...row.data, server });
+  row.take = (older) => take(row, older);
   draw(row);
   return row;
 }
@@ -65,37 +66,45 @@ function mark(row, verdict) {
 function update(row, newer) {
   const changed = row.data.binding !== newer.binding;
   row.data = newer;
-  if (changed) {
-    row.verdict = null;
-    row.said.textContent = "The arguments changed since they were shown. Look again.";
-  }
+  row.ended = newer.state === "pending" ? null : newer;
+  if (changed || row.ended) row.verdict = null;
+  if (changed && !row.ended) row.said.textContent = "The arguments changed since they were shown. Look again.";
+  if (row.result || row.ended) say(row);
   draw(row);
-  return changed;
+}
+
+/** What an earlier drawing of the same row knows: its mark, what was typed, what became of it. */
+function take(row, older) {
+  row.reason.value = older.reason.value;
+  row.result = older.result;
+  row.ended = older.ended;
+  row.verdict = older.verdict;
+  show(row.said, ...older.said.childNodes);
 }
 
 function answered(row, result) {
   row.result = result;
   row.verdict = null;
-  const { request } = result;
-  if (result.status === 200) show(row.said, endWords(request, "Recorded: "));
-  else show(row.said, h("strong", { text: "Not recorded. " }), result.detail ?? result.code);
+  say(row);
   paint(row);
 }
 
-function over(row, request) {
-  row.ended = request;
-  row.verdict = null;
-  if (!row.result) show(row.said, endWords(request, ""));
-  paint(row);
+/** What came of this page's decision, and how the request stands now: the newer of what is known. */
+function say(row) {
+  const { result } = row;
+  const now = result?.request && result.request.revision > row.data.revision ? result.request : row.data;
+  if (!result) show(row.said, endWords(now));
+  else if (result.status === 200) show(row.said, "Recorded: ", endWords(now));
+  else show(row.said, h("strong", { text: "Not recorded. " }), result.detail ?? result.code, row.ended ? [" ", endWords(now), "."] : null);
 }
 
 /** What became of a request, naming who and why. */
-function endWords(request, before) {
-  if (!request) return `${before}no longer waiting`;
-  if (request.state === "pending") return `${before}your vote; ${quorumShort(request.needs)} approvals so far`;
-  const vote = decidingVote(request);
+function endWords(request) {
+  if (request.state === "pending") return `your vote; ${quorumShort(request.needs)} approvals so far`;
+  const by = { denied: " by ", approved: " by ", expired: "", cancelled: "" }[request.state] ?? ", approved by ";
+  const vote = by ? decidingVote(request) : null;
   const why = causeWords(request.cause);
-  return [before, STATES[request.state] ?? request.state, vote ? [" by ", bdi(voterWords(vote))] : null, why ? `: ${why}` : null];
+  return [STATES[request.state] ?? request.state, vote ? [by, bdi(voterWords(vote))] : null, why ? `: ${why}` : null];
 }
 
 function draw(row) {
@@ -112,7 +121,7 @@ function draw(row) {
     row.element,
     row.columns.map((path, at) => cell(path.slice(1), lengthClass(data.cells[at]), valueView(data.cells[at]))),
     cell("Agent", "", bdi(data.agent), data.owner ? h("span", { class: "sub" }, "for ", bdi(data.owner)) : null, extras(data)),
-    cell("Asked", "fold-when", ago(data.created_at), h("span", { class: "sub" }, countdown(data.expires_at, "held"))),
+    cell("Asked", "fold-when", ago(data.created_at), row.ended ? null : h("span", { class: "sub" }, countdown(data.expires_at, "held"))),
     cell("", "", link),
     cell("Verdict", "", row.cells),
   );
