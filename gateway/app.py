@@ -27,6 +27,7 @@ from approvals.sweeper import Sweeper
 from approvals.web import mount
 from approvals.web.parts import WebParts, WebSettings
 from approvals.web.proof import Proof
+from approvals.web.routes import Endpoint
 from gateway import health
 from gateway.answering import Answering
 from gateway.callers import Callers, sync
@@ -270,7 +271,7 @@ class Service:
         await self.apply(settings)
         await self.status.begin()
         await self.sweeper.begin()
-        inbound = self._mount(app)
+        inbound = self.mount(app)
         slack = {"slack": self.slack.run} if self.slack is not None else {}
         for name, body in {
             **slack,
@@ -309,7 +310,21 @@ class Service:
         await self.fleet.close()
         await self.sweeper.leave()
 
-    def _mount(self, app: web.Application) -> Inbound:
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """The REST routes that `approvals.web` does not have by itself."""
+        return (
+            *self.console.endpoints(),
+            *(self.push.endpoints() if self.push is not None else ()),
+            *ConsoleAgents(reloader=self.reloader, desk=self.desk).endpoints(),
+            *Proof(notary=self.notary).endpoints(),
+            *self.policy_page.endpoints(),
+            *self.sign_in.endpoints(),
+            *self.oidc.endpoints(),
+            *self.channels.endpoints,
+        )
+
+    def mount(self, app: web.Application) -> Inbound:
+        """Put every route into an application that has not started."""
         allowed = Allowed(hosts=self.web.hosts(), origins=self.web.origins())
         resource = self._resource()
         inbound = add_agent_routes(
@@ -341,15 +356,7 @@ class Service:
                 },
                 notices=self.status.notices,
                 links=lambda: self.settings.local_login,
-                endpoints=(
-                    *self.console.endpoints(),
-                    *(self.push.endpoints() if self.push is not None else ()),
-                    *ConsoleAgents(reloader=self.reloader, desk=self.desk).endpoints(),
-                    *Proof(notary=self.notary).endpoints(),
-                    *self.policy_page.endpoints(),
-                    *self.sign_in.endpoints(),
-                    *self.oidc.endpoints(),
-                ),
+                endpoints=self.endpoints(),
             ),
         )
         self.sign_in.add_callback(app)

@@ -1,7 +1,8 @@
 """The channels of a running service, made from their sections of the configuration.
 
 What a channel gets is settled here: its own settings, the desk, where the page of a request is, and what may happen
-once on all replicas. It gives back what is delivered to (`channels`), the routes it wants mounted, and what must run.
+once on all replicas. It gives back what is delivered to (`by_name`), the routes it wants mounted, and those of the
+REST contract (`endpoints`).
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from approvals.channels.push import PushChannel
 from approvals.channels.slack import SlackChannel, SlackConfig
 from approvals.channels.standard_webhooks import key_of
 from approvals.channels.webhook import Hook, WebhookChannel
-from approvals.channels.webhook_replies import Replies
+from approvals.channels.webhook_replies import PATH, Replied, Replies, Reply
 from approvals.desk import Desk
+from approvals.web.routes import Endpoint
 from gateway.push import Push
 from gateway.settings import Settings, SlackSettings, WebhookSettings
 
@@ -40,6 +42,7 @@ class Channels:
 
     by_name: Mapping[str, Channel]
     routes: tuple[web.RouteDef, ...]
+    endpoints: tuple[Endpoint, ...]
     slack: SlackChannel | None
 
 
@@ -56,8 +59,15 @@ def channels_of(settings: Settings, around: Around) -> Channels:
     if around.push is not None:
         by_name["push"] = PushChannel(around.push.sender, around.push)
     replies = Replies(hooks, desk=around.desk, first=around.first)
-    routes = (*(slack.routes() if slack is not None else ()), *replies.routes())
-    return Channels(by_name=by_name, routes=routes, slack=slack)
+    routes = tuple(slack.routes()) if slack is not None else ()
+    return Channels(by_name=by_name, routes=routes, endpoints=_endpoints(replies), slack=slack)
+
+
+def _endpoints(replies: Replies) -> tuple[Endpoint, ...]:
+    handler = replies.handler()
+    if handler is None:
+        return ()
+    return (Endpoint(method="POST", path=PATH, handler=handler, takes=Reply, gives=Replied, refuses=(404, 409)),)
 
 
 def _slack(settings: SlackSettings, around: Around) -> SlackChannel:

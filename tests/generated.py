@@ -7,26 +7,22 @@ generated, between two marks. `make check` compares, `make schemas` writes; a te
 from __future__ import annotations
 
 import argparse
+import asyncio
 import difflib
 import json
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 from approvals.channels.slack_manifest import manifest
 from approvals.domain.lifecycle import TABLE
 from approvals.domain.model import State
 from approvals.web.openapi import write_document
-from approvals.web.proof import Proof
-from approvals.web.routes import API
+from approvals.web.routes import API, Endpoint
 from gateway import schemas
 from gateway.cli.slack import as_yaml
-from gateway.console import Console
-from gateway.console_agents import ConsoleAgents
-from gateway.policy_page.routes import PolicyPage
-from gateway.signin import SignInRoutes
+from tests.fakes.whole_service import whole_service
 
 ROOT = Path(__file__).parent.parent
 DOCUMENT_VERSION = "v1"
@@ -73,17 +69,14 @@ def _architecture(root: Path) -> str:
     return spliced((root / "ARCHITECTURE.md").read_text(encoding="utf-8"), state_table())
 
 
+async def _endpoints() -> tuple[Endpoint, ...]:
+    with tempfile.TemporaryDirectory() as folder:
+        async with whole_service(Path(folder)) as service:
+            return *API, *service.endpoints()
+
+
 def _openapi(_root: Path) -> str:
-    # Only its routes are asked for, and they need none of the running parts behind it.
-    nothing: Any = None
-    endpoints = (
-        *API,
-        *Console.__new__(Console).endpoints(),
-        *ConsoleAgents.__new__(ConsoleAgents).endpoints(),
-        *PolicyPage(db=nothing, reloader=nothing, recorder=nothing).endpoints(),
-        *Proof.__new__(Proof).endpoints(),
-        *SignInRoutes.__new__(SignInRoutes).endpoints(),
-    )
+    endpoints = asyncio.run(_endpoints())
     document = write_document(endpoints, version=DOCUMENT_VERSION, cookie=COOKIE, public_url=PUBLIC_URL)
     return json.dumps(json.loads(document), indent=2, ensure_ascii=False) + "\n"
 

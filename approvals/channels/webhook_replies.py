@@ -19,7 +19,7 @@ from typing import Any, Literal
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from approvals.access import Access, access
+from approvals.access import Access, Handler, access
 from approvals.channels import standard_webhooks as standard
 from approvals.channels.webhook import Hook
 from approvals.desk import Desk
@@ -28,6 +28,7 @@ from approvals.errors import NotFound, Refusal
 
 log = logging.getLogger(__name__)
 
+PATH = "/hooks/{name}/decision"
 BODY_MAX = 16 * 1024
 BODY_SECONDS = 10.0
 REMEMBERED = timedelta(seconds=3 * standard.TOLERANCE_SECONDS)
@@ -58,6 +59,14 @@ class TooLarge(Refusal):
     for_people = f"A reply has at most {BODY_MAX:,} bytes, and comes within {BODY_SECONDS:.0f} seconds."
 
 
+class Replied(BaseModel):
+    """What came of a reply."""
+
+    request: str
+    state: str
+    revision: int
+
+
 class Reply(BaseModel):
     """What a hook answers."""
 
@@ -79,13 +88,13 @@ class Replies:
         self._hooks = {hook.name: hook for hook in hooks if hook.may_decide}
         self._desk, self._first, self._now = desk, first, now
 
-    def routes(self) -> list[web.RouteDef]:
-        """The routes to mount; none when no hook may decide."""
-        access(Access.SIGNED)(self.decide)
-        return [web.post("/hooks/{name}/decision", self.decide)] if self._hooks else []
+    def handler(self) -> Handler | None:
+        """What answers at `PATH`; None when no hook may decide."""
+        access(Access.SIGNED)(self.decide_by_hook)
+        return self.decide_by_hook if self._hooks else None
 
-    async def decide(self, request: web.Request) -> web.Response:
-        """One reply.
+    async def decide_by_hook(self, request: web.Request) -> web.StreamResponse:
+        """Approve or deny by a hook's signed reply (Standard Webhooks), where it may decide.
 
         Raises:
             Refusal: with its own status; the guard answers.

@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from approvals.access import Access, access, access_of
+from approvals.channels.standard_webhooks import HEADERS
 from approvals.web.models import ProblemOut
 from approvals.web.problems import PROBLEM_TYPE
 
@@ -129,6 +130,9 @@ def _parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
     ]
     if endpoint.path.endswith("/events"):
         found.append({"name": "Last-Event-ID", "in": "header", "schema": {"type": "string"}})
+    if access_of(endpoint.handler) is Access.SIGNED:
+        signed = ({"name": name, "in": "header", "required": True, "schema": {"type": "string"}} for name in HEADERS)
+        found += signed
     if 428 in endpoint.refuses:
         text = "The ETag that a change was made from, where the body does not name it."
         found.append({"name": "If-Match", "in": "header", "schema": {"type": "string"}, "description": text})
@@ -153,7 +157,7 @@ def _statuses(endpoint: Endpoint) -> list[int]:
     found = {*_ALWAYS, *endpoint.refuses}
     if access_of(endpoint.handler) is Access.PERSON:
         found |= {401, 403}
-    if access_of(endpoint.handler) is Access.SIGN_IN:
+    if access_of(endpoint.handler) in {Access.SIGN_IN, Access.SIGNED}:
         found |= {401, 403}
     if endpoint.takes is not None:
         found |= {403, 408, 413, 415, 422, 503}

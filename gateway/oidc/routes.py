@@ -49,13 +49,13 @@ class OidcRoutes:
     def endpoints(self) -> tuple[Endpoint, ...]:
         """The REST routes, for the table of the people's side."""
         access(Access.OPEN)(self.offer)
-        access(Access.SIGN_IN)(self.begin)
+        access(Access.SIGN_IN)(self.begin_with_provider)
         return (
             Endpoint(method="GET", path="/api/v1/sign-in", handler=self.offer, gives=OfferOut),
             Endpoint(
                 method="POST",
                 path="/api/v1/login/oidc",
-                handler=self.begin,
+                handler=self.begin_with_provider,
                 takes=BeginIn,
                 gives=BegunOut,
                 refuses=(404, 429, 502),
@@ -82,7 +82,7 @@ class OidcRoutes:
         }
         return answer(request, dumps(said))
 
-    async def begin(self, request: web.Request) -> web.StreamResponse:
+    async def begin_with_provider(self, request: web.Request) -> web.StreamResponse:
         """Begin to sign in: answers where the browser goes."""
         parts, provider = request.app[PARTS], self.provider()
         sent = await body.read(request, BeginIn)

@@ -14,6 +14,7 @@ from approvals.web.openapi import write_document
 from approvals.web.routes import API
 from tests.fakes.keys import VAULT
 from tests.fakes.web import Console, serving
+from tests.fakes.whole_service import whole_service
 
 ROOT = Path(__file__).parents[2]
 APPS: list[web.Application] = []
@@ -68,6 +69,25 @@ def test_every_operation_says_what_it_is_for_and_who_may(endpoint: object) -> No
 def test_the_document_of_the_whole_service_is_valid() -> None:
     """The one in the repository, with the routes of every part; validity takes in that operation ids are unique."""
     OpenAPIV31SpecValidator(json.loads((ROOT / "docs" / "openapi.json").read_text())).validate()
+
+
+async def test_every_rest_route_of_the_whole_service_is_in_the_file_and_nothing_else(tmp_path: Path) -> None:
+    app = web.Application()
+    async with whole_service(tmp_path) as service:
+        service.mount(app)
+    routed = {
+        (route.method, route.resource.canonical)
+        for route in app.router.routes()
+        if route.resource is not None and route.method != "HEAD" and is_rest(route, route.resource.canonical)
+    }
+    paths = json.loads((ROOT / "docs" / "openapi.json").read_text())["paths"]
+    assert routed == {(method.upper(), path) for path, item in paths.items() for method in item}
+
+
+def is_rest(route: web.AbstractRoute, path: str) -> bool:
+    """Is a route of the contract with people's programs? What Slack posts is Slack's own."""
+    spoken_to = access_of(route.handler) in {Access.PERSON, Access.SIGN_IN, Access.SIGNED}
+    return path.startswith("/api/") or (spoken_to and not path.startswith("/slack/"))
 
 
 def test_operation_ids_are_unique() -> None:

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from approvals.channels import Undeliverable
 from approvals.channels import standard_webhooks as standard
 from approvals.channels.webhook import Hook
-from approvals.channels.webhook_replies import Replies
+from approvals.channels.webhook_replies import PATH, Replies
 from approvals.domain.model import ApprovalRequest, Cause, State
 from approvals.filing import Caps
 from approvals.outbox import Outbox
@@ -36,7 +36,9 @@ async def console(database: Database) -> AsyncIterator[Console]:
     def more(app: web.Application) -> None:
         desk = app[PARTS].desk
         desk.reconfigure(caps=Caps(), routes=lambda *_: [("webhook:one", "")])
-        app.router.add_routes(Replies(HOOKS, desk=desk, first=Once(database).first).routes())
+        handler = Replies(HOOKS, desk=desk, first=Once(database).first).handler()
+        assert handler is not None
+        app.router.add_post(PATH, handler)
 
     async with serving(database, more=more) as running:
         yield running
