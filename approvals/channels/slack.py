@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -27,7 +28,7 @@ from approvals.channels.slack_reading import Reading
 from approvals.channels.slack_refusals import TOO_MUCH, never
 from approvals.channels.slack_signing import Signatures
 from approvals.channels.slack_socket import PING_SECONDS, Socket
-from approvals.channels.slack_submissions import Ack
+from approvals.channels.slack_submissions import Ack, Then
 from approvals.channels.slack_telling import Telling, drawing_of
 from approvals.desk import Desk
 from approvals.domain.card import Card
@@ -150,7 +151,7 @@ class SlackChannel:
             kind, self._clicks.event
         )
         acked: asyncio.Future[dict[str, Any] | None] = asyncio.get_running_loop().create_future()
-        work = self._work(act(payload), acked)
+        work = self._work(act(payload), acked, partial(self._clicks.broke, payload))
         if self._group is None:
             await work
             return await acked
@@ -162,7 +163,7 @@ class SlackChannel:
             log.warning("slack acknowledged before the work was done", extra={"kind": kind})
             return None
 
-    async def _work(self, act: Awaitable[Ack], acked: asyncio.Future[dict[str, Any] | None]) -> None:
+    async def _work(self, act: Awaitable[Ack], acked: asyncio.Future[dict[str, Any] | None], broke: Then) -> None:
         try:
             ack = await act
         except Malformed as err:
@@ -170,12 +171,12 @@ class SlackChannel:
             return
         except Exception:  # the edge: a bug met by one press must not end the others
             log.exception("slack interaction broke")
+            ack = Ack(late=broke)
             _settle(acked, NotHandled())
-            return
         then = [ack.then]
         if acked.cancelled():
             then.insert(0, ack.late)
-        else:
+        elif not acked.done():
             acked.set_result(ack.body)
         for follow_up in filter(None, then):
             try:

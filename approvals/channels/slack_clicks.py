@@ -37,6 +37,7 @@ BESIDES = {Action.RAISE: views.CONFIRM_RAISE, Action.TRUST: views.CONFIRM_TRUST}
 ANSWERS: dict[str, Answer] = {Action.APPROVE: Answer.APPROVE, Action.DENY: Answer.DENY}
 ANSWERS |= dict.fromkeys(BESIDES, Answer.APPROVE)
 """What the buttons that decide say."""
+BROKE = "Something broke in Placet while it took what you sent. It may not have counted: look at the call, try again."
 USAGE = "Type “list” to see what waits for you, or a request id (req_…) to open one call."
 
 
@@ -47,7 +48,7 @@ class Clicks:
         self._desk, self._people, self._reading, self._telling = desk, people, reading, telling
         self._door = Door(desk, people=people, reading=reading)
         self._votes = Votes(desk, reading)
-        self._submissions = Submissions(desk, self._door, telling, self._votes)
+        self._submissions = Submissions(desk, door=self._door, reading=reading, telling=telling, votes=self._votes)
         self._reviewing = Reviewing(desk, reading=reading, telling=telling, door=self._door, votes=self._votes)
         self._pressed: dict[tuple[str, ...], None] = {}
 
@@ -71,6 +72,15 @@ class Clicks:
             return Ack(then=partial(self._ask_again, what, needed))
         except Refusal as refused:
             return Ack(then=partial(self._refused, what, refused))
+
+    async def broke(self, payload: Any) -> None:
+        """Tell whoever sent a window that was acknowledged before a bug kept us from what it was for."""
+        try:
+            what = payloads.interaction(payload)
+        except payloads.Malformed:
+            return
+        if isinstance(what, Submission):
+            await self._telling.message(what.who.user, BROKE)
 
     async def command(self, fields: Any) -> Ack:
         """The slash command.

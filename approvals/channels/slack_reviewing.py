@@ -21,7 +21,7 @@ from approvals.desk import Desk
 from approvals.domain import quorum
 from approvals.domain.group_card import Group, GroupRow
 from approvals.domain.model import Answer, Decision, Person
-from approvals.errors import Invalid, Refusal
+from approvals.errors import ConfirmNeeded, Invalid, Refusal
 from approvals.storage.tx import Tx
 
 NAMED = 80
@@ -36,6 +36,8 @@ class Reviewed:
     approved: int
     denied: int
     refused: tuple[str, ...]
+    slow: tuple[str, ...] = ()
+    """Those whose approval takes a step more, and first why it does."""
 
     def words(self) -> str:
         """For whoever sent them."""
@@ -43,6 +45,12 @@ class Reviewed:
         said += [f"Not recorded: {why}" for why in self.refused[:TOLD]]
         if len(self.refused) > TOLD:
             said.append(f"and {len(self.refused) - TOLD} more were not recorded.")
+        if self.slow:
+            why, *names = self.slow
+            said.append(
+                f"Not recorded: {'; '.join(names[:TOLD])}. {why}, so an approval takes a step more from you now, which "
+                "this window cannot ask for: open the table and approve them there, or press Approve on a card."
+            )
         return "\n".join(said)
 
 
@@ -78,13 +86,17 @@ class Reviewing:
             person = await self._door.person(submission.who, kept, given[0].answer if given else None)
             group = (await self._reading.look(submission.who.user, kept.request_id, binding=kept.binding)).card.group
         except Refusal as refused:
-            return _said(str(refused))
+            late = partial(self._telling.message, submission.who.user, f"Your answers did not count. {refused}")
+            return Ack(body=_said(str(refused)).body, late=late)
         done = await self._decide(person, group, given, submission.typed.get(views.WORDS, "").strip() or None)
         late = partial(self._telling.message, submission.who.user, done.words())
-        return Ack(body=_said(done.words()).body, late=late)
+        url = None if group is None else group.url
+        return Ack(body=_said(done.words(), url).body, late=late)
 
     async def _decide(self, person: Person, group: Group | None, given: list[Given], reason: str | None) -> Reviewed:
-        counts, refused = {Answer.APPROVE: 0, Answer.DENY: 0}, []
+        counts: dict[Answer, int] = {Answer.APPROVE: 0, Answer.DENY: 0}
+        refused: list[str] = []
+        slow: list[str] = []
         for one in given:
             decision = Decision(
                 reviewer=person.id,
@@ -100,11 +112,15 @@ class Reviewing:
                 )
             except Invalid as wrong:
                 refused.append(f"{parts.cut(one.name, NAMED)}: {wrong.fields['why']}")
+            except ConfirmNeeded as step:
+                slow += [*([] if slow else [str(step.fields["why"])]), parts.cut(one.name, NAMED)]
             except Refusal as no:
                 refused.append(f"{parts.cut(one.name, NAMED)}: {no}")
             else:
                 counts[one.answer] += 1
-        return Reviewed(approved=counts[Answer.APPROVE], denied=counts[Answer.DENY], refused=tuple(refused))
+        return Reviewed(
+            approved=counts[Answer.APPROVE], denied=counts[Answer.DENY], refused=tuple(refused), slow=tuple(slow)
+        )
 
     def _theirs(self, tx: Tx, person: Person, group: Group) -> list[GroupRow]:
         found = []
@@ -115,6 +131,6 @@ class Reviewing:
         return found
 
 
-def _said(text: str) -> Ack:
-    view: Json = views.notice("Your answers", text)
+def _said(text: str, url: str | None = None) -> Ack:
+    view: Json = views.notice("Your answers", text, url)
     return Ack(body={"response_action": "update", "view": view})

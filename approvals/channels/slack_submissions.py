@@ -17,6 +17,7 @@ from approvals.channels.slack_door import VIA, Door
 from approvals.channels.slack_parts import Json, cut
 from approvals.channels.slack_payloads import Submission
 from approvals.channels.slack_readable import Place
+from approvals.channels.slack_reading import Reading
 from approvals.channels.slack_telling import Telling
 from approvals.channels.slack_views import Kept
 from approvals.channels.slack_votes import Votes
@@ -53,13 +54,15 @@ def trusted(request: ApprovalRequest) -> Proposal:
 
 _FIELDS = {views.EDIT: views.ARGUMENTS, REASSIGN: slack_more.TO}
 """The field that what is wrong stands beside, where it is not the words."""
+_WRITTEN = (views.PRESET, slack_more.TO, views.WORDS, views.ARGUMENTS, views.CONFIRM)
+"""The fields that people fill in."""
 
 
 class Submissions:
     """The modals of ours as they come back."""
 
-    def __init__(self, desk: Desk, door: Door, telling: Telling, votes: Votes) -> None:
-        self._desk, self._door, self._telling, self._votes = desk, door, telling, votes
+    def __init__(self, desk: Desk, *, door: Door, reading: Reading, telling: Telling, votes: Votes) -> None:
+        self._desk, self._door, self._reading, self._telling, self._votes = desk, door, reading, telling, votes
 
     async def take(self, submission: Submission) -> Ack:
         """Do what a modal was for; one of somebody else does nothing."""
@@ -110,7 +113,7 @@ class Submissions:
                 binding=remembered.binding,
                 via=VIA,
                 # Who changes the arguments has taken the step that asks for a second look.
-                confirm=YES,
+                confirm=submission.typed.get(views.CONFIRM, YES),
                 arguments=arguments,
             )
             await self._votes.cast(remembered.request_id, decision, read=Place.FORM)
@@ -161,26 +164,50 @@ class Submissions:
         remembered = submission.view.kept
         if remembered is None:
             return Ack()
-        field = _FIELDS.get(submission.view.callback_id, views.WORDS)
+        no = Refused(submission, self._telling, title=title, late=told_late)
         try:
             await act(await self._door.person(submission.who, remembered, answer))
         except Invalid as wrong:
-            if str(wrong.fields["field"]).startswith("grant"):
-                return self._refused(submission, wrong, title, told_late)
-            return _wrong(field, str(wrong.fields["why"]))
+            by_field = not str(wrong.fields["field"]).startswith("grant")
+            return no.beside(str(wrong.fields["why"])) if by_field else no.instead(wrong)
         except (Unfit, PolicyRefuses) as wrong:
-            return _wrong(field, _places(wrong))
+            return no.beside(_places(wrong))
         except ConfirmNeeded as needed:
             if views.CONFIRM in submission.typed:
-                return _wrong(views.CONFIRM, f"Type exactly {needed.fields['send']}.")
-            return self._refused(submission, needed, title, told_late)
+                return no.beside(f"Type exactly {needed.fields['send']}.", views.CONFIRM)
+            card = await self._reading.card(remembered.request_id)
+            if submission.view.callback_id != views.EDIT or card is None:
+                return no.instead(needed)
+            step = views.Step(why=str(needed.fields["why"]), tool=str(needed.fields["send"]))
+            return no.again(needed, views.edit(card, typed=submission.typed.get(views.ARGUMENTS), step=step))
         except Refusal as refused:
-            return self._refused(submission, refused, title, told_late)
+            return no.instead(refused)
         return Ack(body={"response_action": "clear"})
 
-    def _refused(self, submission: Submission, refused: Refusal, title: str, told_late: str) -> Ack:
-        late = partial(self._telling.message, submission.who.user, f"{told_late} {refused}")
-        return Ack(body={"response_action": "update", "view": views.notice(title, str(refused))}, late=late)
+
+class Refused:
+    """What whoever sent a window is told of a refusal: in it, or with their own words where it has gone meanwhile."""
+
+    def __init__(self, submission: Submission, telling: Telling, *, title: str, late: str) -> None:
+        self._submission, self._telling, self._title, self._late = submission, telling, title, late
+
+    def beside(self, why: str, field: str | None = None) -> Ack:
+        """Beside the field that is wrong."""
+        block = field or _FIELDS.get(self._submission.view.callback_id, views.WORDS)
+        body = {"response_action": "errors", "errors": {block: why}}
+        return Ack(body=body, late=self._by_message(f"{why[:1].upper()}{why[1:].rstrip('.')}."))
+
+    def instead(self, refused: Refusal) -> Ack:
+        """In place of the window."""
+        return self.again(refused, views.notice(self._title, str(refused)))
+
+    def again(self, refused: Refusal, view: Json) -> Ack:
+        """With another window."""
+        return Ack(body={"response_action": "update", "view": view}, late=self._by_message(str(refused)))
+
+    def _by_message(self, why: str) -> Then:
+        written = [words for block in _WRITTEN if (words := self._submission.typed.get(block, "").strip())]
+        return partial(self._telling.message, self._submission.who.user, f"{self._late} {why}", back="\n".join(written))
 
 
 def _places(refused: Refusal) -> str:
@@ -188,7 +215,3 @@ def _places(refused: Refusal) -> str:
     errors = refused.fields.get("errors") or ()
     said = "; ".join(f"{one['field'].removeprefix('/arguments') or '/'}: {one['detail']}" for one in errors)
     return cut(said or str(refused), ERROR)
-
-
-def _wrong(block: str, why: str) -> Ack:
-    return Ack(body={"response_action": "errors", "errors": {block: why}})

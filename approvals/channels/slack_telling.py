@@ -56,11 +56,13 @@ class Telling:
         except FAILURES as err:
             log.warning("person could not be told", extra={"user": click.who.user, "error": str(err)})
 
-    async def message(self, user: str, text: str) -> None:
-        """A direct message, for when there is no other place left."""
+    async def message(self, user: str, text: str, *, back: str = "") -> None:
+        """A direct message, for when there is no other place left; `back` are their own words, which would be lost."""
         said = private(text)
+        shown = parts.preformatted(parts.cut(back, parts.LIMITS["input"]))
+        yours = [parts.rich(parts.line(parts.words("You wrote", "bold")), shown, block_id="yours")] if back else []
         try:
-            await self._client.call("chat.postMessage", channel=user, text=said["text"], blocks=said["blocks"])
+            await self._client.call("chat.postMessage", channel=user, text=said["text"], blocks=said["blocks"] + yours)
         except FAILURES as err:
             log.warning("person could not be told", extra={"user": user, "error": str(err)})
 

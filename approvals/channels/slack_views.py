@@ -96,13 +96,15 @@ def deny(card: Card, reasons: Sequence[str]) -> Json:
         "label": parts.plain("Reason", parts.LIMITS["label"]),
         "element": {"type": "radio_buttons", "action_id": PRESET, "options": options},
     }
+    # Both together are a reason, and may be no longer than one.
+    most = FREE_TEXT_MAX - max((len(one) + 1 for one in reasons), default=0)
     own: Json = {
         "type": "input",
         "block_id": WORDS,
         "optional": True,
         "label": parts.plain("In your own words", parts.LIMITS["label"]),
         "hint": parts.plain("The agent is told this as your words, not as instructions.", parts.LIMITS["label"]),
-        "element": {"type": "plain_text_input", "action_id": WORDS, "multiline": True, "max_length": FREE_TEXT_MAX},
+        "element": {"type": "plain_text_input", "action_id": WORDS, "multiline": True, "max_length": most},
     }
     what = parts.section(f"{card.tool} on {card.server}, asked for by {card.agent}", block_id="what")
     metadata = Kept(request_id=card.request_id, binding=card.binding).text()
@@ -110,20 +112,20 @@ def deny(card: Card, reasons: Sequence[str]) -> Json:
     return parts.modal("Deny this call", [what, *chosen, own], callback_id=DENY, metadata=metadata, submit="Deny")
 
 
+def _step(step: Step) -> list[Json]:
+    label = f"Type the name of the tool, {step.tool}, to approve it"
+    element = {"type": "plain_text_input", "action_id": CONFIRM, "max_length": FREE_TEXT_MAX}
+    typed = {"type": "input", "block_id": CONFIRM, "label": parts.plain(label, LABEL), "element": element}
+    return [parts.section(f"{step.why}.", block_id="why"), typed]
+
+
 SUBMITS = {CONFIRM: "Approve", CONFIRM_RAISE: "Approve and raise", CONFIRM_TRUST: "Approve and trust"}
 
 
 def confirm(card: Card, *, why: str, level: int, callback: str = CONFIRM, decides: bool = False) -> Json:
     """Asks once more, or for the name of the tool, of who approves too fast; `decides`: on the last page."""
-    body = [
-        parts.section(f"{card.tool} on {card.server}, asked for by {card.agent}", block_id="what"),
-        parts.section(f"{why}.", block_id="why"),
-    ]
-    if level > 1:
-        label = f"Type the name of the tool, {card.tool}, to approve it"
-        element = {"type": "plain_text_input", "action_id": CONFIRM, "max_length": FREE_TEXT_MAX}
-        typed = {"type": "input", "block_id": CONFIRM, "label": parts.plain(label, LABEL), "element": element}
-        body.append(typed)
+    what = parts.section(f"{card.tool} on {card.server}, asked for by {card.agent}", block_id="what")
+    body = [what, *_step(Step(why=why, tool=card.tool))[: 1 if level == 1 else None]]
     return parts.modal(
         "Approve this call?",
         body,
@@ -149,8 +151,16 @@ def unexpected(card: Card) -> Json:
     return parts.modal("Not as expected", [what, words], callback_id=UNEXPECTED, metadata=metadata, submit="Send")
 
 
-def edit(card: Card) -> Json:
-    """The arguments to be changed; what is sent approves the call with them."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What approving takes more from somebody who approves too fast: the name of the tool, and why."""
+
+    why: str
+    tool: str
+
+
+def edit(card: Card, *, typed: str | None = None, step: Step | None = None) -> Json:
+    """The arguments to be changed, or as they were `typed`; what is sent approves the call with them."""
     field: Json = {
         "type": "input",
         "block_id": ARGUMENTS,
@@ -164,14 +174,18 @@ def edit(card: Card) -> Json:
             "type": "plain_text_input",
             "action_id": ARGUMENTS,
             "multiline": True,
-            "initial_value": card.editable or "{}",
+            "initial_value": typed or card.editable or "{}",
             "max_length": parts.LIMITS["input"],
         },
     }
     what = parts.section(f"{card.tool} on {card.server}, asked for by {card.agent}", block_id="what")
     metadata = Kept(request_id=card.request_id, binding=card.binding).text()
     return parts.modal(
-        "Change and approve", [what, field], callback_id=EDIT, metadata=metadata, submit="Approve changed"
+        "Change and approve",
+        [what, field, *(_step(step) if step else [])],
+        callback_id=EDIT,
+        metadata=metadata,
+        submit="Approve changed",
     )
 
 

@@ -7,9 +7,11 @@ from collections.abc import AsyncIterator
 import pytest
 
 from approvals.domain.attention import Friction
+from approvals.domain.folding import Linked
 from approvals.domain.model import State
 from approvals.storage.tx import Tx
 from tests.fakes.desk import returned
+from tests.fakes.edits import Says
 from tests.fakes.slack_office import ADA, Office, labels, office
 
 
@@ -43,6 +45,47 @@ async def test_who_approves_too_fast_types_the_tools_name_in_a_modal(at: Office)
     modal = await at.slack.wait_for_modal(at.people["ada"])
     assert (await at.slack.submit(modal, {})).acked
     assert (await at.at.now(asked)).state is State.APPROVED
+
+
+async def test_where_the_step_cannot_be_taken_it_is_said_what_can(at: Office) -> None:
+    desk = at.at.desk
+    desk.friction = Friction(last=5, confirm_at=50, type_at=80)
+    for number in range(5):
+        await at.at.approve(await at.at.file({"quantity": number}), ADA)
+    desk.folding = Linked(start=3, page="https://placet.example.com/?fold={}".format)
+    calls = [await at.at.file({"quantity": 20 + number}) for number in range(3)]
+    await at.deliver()
+    at.at.clock.move(seconds=2)
+    await at.deliver()
+    card = next(one for one in at.slack.messages("#money") if "Review 3 calls…" in labels(one))
+    await at.slack.press(at.people["ada"], card, "review")
+    await at.slack.submit(await at.slack.wait_for_modal(at.people["ada"]), {"rest": "approve"})
+    told = str(getattr(at.slack.modal(at.people["ada"]), "body", None))
+    assert "quantity 20 · claude-ada; 2. quantity 21" in told
+    assert "open the table and approve them there" in told
+    assert "https://placet.example.com/?fold=" in told
+    assert "`confirm`" not in told
+    assert [(await at.at.now(one)).state for one in calls] == [State.PENDING] * 3
+
+
+async def test_who_approves_too_fast_types_the_tools_name_beside_what_they_changed(at: Office) -> None:
+    at.at.desk.edits = Says()
+    at.at.desk.friction = Friction(last=5, confirm_at=50, type_at=80)
+    for number in range(5):
+        await at.at.approve(await at.at.file({"quantity": number}), ADA)
+    await at.deliver()
+    asked, card = await at.asked({"quantity": 9})
+    await at.slack.press(at.people["ada"], card, "edit")
+    await at.slack.submit(await at.slack.wait_for_modal(at.people["ada"]), {"arguments": '{"quantity": 8}'})
+    again = at.slack.modal(at.people["ada"])
+    assert again is not None
+    assert "Type the name of the tool, new_order, to approve it" in str(again.body)
+    assert "'initial_value': '{\"quantity\": 8}'" in str(again.body)
+    await at.slack.submit(again, {"confirm": "new order"})
+    assert again.errors == {"confirm": "Type exactly new_order."}
+    await at.slack.submit(again, {"confirm": "new_order"})
+    decided = await at.at.now(asked)
+    assert (decided.state, decided.call.arguments) == (State.APPROVED, b'{"quantity":8}')
 
 
 async def test_people_say_on_the_card_whether_the_outcome_was_as_expected(at: Office) -> None:
