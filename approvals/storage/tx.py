@@ -13,6 +13,7 @@ from approvals.storage.calls import Calls
 from approvals.storage.card_groups import CardGroups
 from approvals.storage.counters import Counters
 from approvals.storage.decoys import DecoyRows
+from approvals.storage.doers import Doers
 from approvals.storage.earlier import EarlierRows
 from approvals.storage.frame import Frame
 from approvals.storage.grants import Grants
@@ -51,6 +52,11 @@ class Tx(Frame):
     def earlier(self) -> EarlierRows:
         """What was decided before about calls of a tool."""
         return EarlierRows(self)
+
+    @property
+    def doers(self) -> Doers:
+        """Who ended requests, or let their calls run, without a vote."""
+        return Doers(self)
 
     @property
     def messages(self) -> Messages:

@@ -33,7 +33,7 @@ from approvals.web.parts import PARTS, WebParts
 from approvals.web.problems import Problem
 from approvals.web.raises import written
 from approvals.web.sessions import VISITOR, Visitor
-from approvals.web.shape import Raw, View, answer, dumps, join, listed, moment, view, write
+from approvals.web.shape import Raw, View, answer, doers, dumps, join, listed, moment, view, write
 
 _ID = re.compile(r"req_[0-9A-Za-z]{1,60}")
 
@@ -229,8 +229,11 @@ async def _shaped(parts: WebParts, visitor: Visitor, found: ApprovalRequest) -> 
         given = tx.grants.of_request(found.id)
         named += [one for grant in given for one in grant.given_by]
         named += found.covered.given_by if found.covered is not None else ()
+        acted = tx.doers.of([found.id]).get(found.id, [])
+        named += acted
         seen_by = view(tx, parts.directory, visitor.person, named, snoozed=tx.snoozes.of(visitor.person.id))
         more = {
+            "acted_by": doers(acted, seen_by),
             "confirm": step_for(tx, parts, visitor, found),
             "expected": [_expectation(one, seen_by, full=full) for one in said],
             "may_say_expected": expecting.is_asked(found) and quorum.may_speak_of(visitor.person, found),

@@ -26,7 +26,7 @@ from approvals.storage.tx import Tx
 from approvals.web.parts import PARTS, WebParts
 from approvals.web.problems import invalid
 from approvals.web.sessions import VISITOR
-from approvals.web.shape import Raw, answer, dumps, join, listed, view, write
+from approvals.web.shape import Raw, answer, doers, dumps, join, listed, view, write
 
 T = TypeVar("T")
 
@@ -170,11 +170,13 @@ def _page(tx: Tx, parts: WebParts, person: Person, asked: Asked) -> Raw:
     rows, more = _collect(tx, person, asked, snoozed)
     voters = (one for row in rows for one in quorum.named_in(row.votes))
     givers = (one for row in rows if row.covered is not None for one in row.covered.given_by)
-    seen_by = view(tx, parts.directory, person, (*voters, *givers), snoozed=snoozed)
+    acted = tx.doers.of(row.id for row in rows)
+    actors = (one for row in rows for one in acted.get(row.id, ()))
+    seen_by = view(tx, parts.directory, person, (*voters, *givers, *actors), snoozed=snoozed)
     written: list[Raw] = []
     size = 0
     for row in rows:
-        text = write(row, seen_by)
+        text = write(row, seen_by, {"acted_by": doers(acted.get(row.id, ()), seen_by)})
         size += len(text)
         if written and size > PAGE_BYTES:
             return _body(written, _place(rows[len(written) - 1]))

@@ -231,6 +231,11 @@ class RequestOut(Model):
         "asked the same of the changed call. Null where they may not change it."
     )
     votes: list[VoteOut]
+    acted_by: list[NamedOut] = Field(
+        default=[],
+        description="Who did what no vote says: took it back, or opened break-glass for it and confirmed that. People, "
+        "`agent:NAME` or `placet`.",
+    )
     may_decide: bool
     may_approve: bool = Field(
         description="False where `may_decide` is, and while its call is stopped: then only a denial counts."

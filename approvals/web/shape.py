@@ -73,6 +73,11 @@ def write(request: ApprovalRequest, view: View, more: Mapping[str, Any] | None =
     return join({**members, **(more or {})})
 
 
+def doers(actors: Iterable[str], view: View) -> list[dict[str, str]]:
+    """Who did what no vote says (`acted_by`)."""
+    return [{"id": one, "name": view.name(one)} for one in actors]
+
+
 def join(members: Mapping[str, Any]) -> Raw:
     """A JSON object; members that are Raw are taken as they are."""
     return Raw(b"{" + b",".join(dumps(name) + b":" + dumps(value) for name, value in members.items()) + b"}")

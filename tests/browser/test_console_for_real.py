@@ -295,7 +295,7 @@ def test_a_call_of_ones_own_agent_can_be_taken_back(real: Real, screen: Screen) 
     dialog.get_by_role("textbox").fill("Sent by hand already.")
     dialog.get_by_role("button", name="Take the call back").click()
     expect(page.locator(".verdict")).to_contain_text("Cancelled")
-    expect(page.locator(".verdict")).to_contain_text("a person took it back")
+    expect(page.locator(".verdict")).to_contain_text("It did not run: it was taken back.")
     expect(page.locator(".timeline")).to_contain_text("Sent by hand already.")
     assert real.said(call).refused
     assert not any("Hal" in line for line in real.shop.ledger)

@@ -235,3 +235,21 @@ def test_a_grant_that_was_refused_is_there_again_as_it_was_put_together(
 def _trusts(console: RunningConsole, number: int) -> bool:
     row = console.fake.requests.get(request_id(number))
     return row is not None and row["why_no_grant"] is None and row["may_decide"] is True
+
+
+@pytest.mark.parametrize("scenario", ["stopped"])
+def test_the_record_names_who_ended_it_or_let_it_run_without_a_vote(console: RunningConsole, screen: Screen) -> None:
+    page = settled(screen, f"/requests/{request_id(51)}")
+    verdict = page.locator(".verdict")
+    expect(verdict).to_contain_text("without approval: break-glass was open, by Cleo, confirmed by Ben")
+    page.goto(page.url.replace(request_id(51), request_id(26)))
+    expect(verdict).to_contain_text("Cancelled by Agent claude-ada")
+    change(console, 1, may_cancel=True)
+    page.goto(page.url.replace(request_id(26), request_id(1)))
+    page.get_by_role("button", name="Take the call back…").click()
+    page.get_by_role("dialog").get_by_role("button", name="Take the call back").click()
+    expect(verdict).to_contain_text("Cancelled by You")
+    expect(verdict).to_contain_text("It did not run: it was taken back.")
+    page.goto(page.url.replace(f"requests/{request_id(1)}", "history"))
+    expect(page.get_by_role("row", name="Cancelled").first).to_contain_text("You · it was taken back")
+    expect(page.get_by_role("row", name="break-glass")).to_contain_text("break-glass by Cleo and Ben")

@@ -390,6 +390,7 @@ async def _act(request: web.Request) -> web.Response:
         "cancel": {
             "state": "cancelled",
             "cause": "cancelled_by_person",
+            "acted_by": [{"id": ME["id"], "name": "You"}],
             "decided_at": samples.stamp(fake.clock()),
         },
         "resolve": {"cause": "resolved_ran" if body.get("ran") else "resolved_did_not_run"},

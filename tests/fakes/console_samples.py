@@ -101,6 +101,7 @@ def sample(number: int, start: datetime, *, age: float = 60, lasts: float = 900,
         "may_reassign": fields.get("may_decide", True),
         "snoozed_until": None,
         "waiting": True,
+        "acted_by": [],
         "outcome": None,
         "questions": [],
         "comments": [],
@@ -398,7 +399,14 @@ def past(start: datetime) -> list[Json]:
         ended(23, start, "unknown", age=4000, by=BEN, cause="no_answer", outcome=unknown),
         ended(24, start, "denied", age=5400, by=CLEO, reason="The amount is wrong: order 7731 was 125 EUR."),
         ended(25, start, "expired", age=9000, cause="timed_out"),
-        ended(26, start, "cancelled", age=12000, cause="client_cancelled"),
+        ended(
+            26,
+            start,
+            "cancelled",
+            age=12000,
+            cause="client_cancelled",
+            acted_by=[{"id": "agent:claude-ada", "name": "agent:claude-ada"}],
+        ),
         ended(27, start, "approved", age=90, by=BEN),
         ended(28, start, "succeeded", age=200000, by=BEN, outcome=ran, **edit),
     ]
@@ -413,7 +421,8 @@ def bypassed(start: datetime) -> list[Json]:
         "started_at": stamp(start - timedelta(seconds=1250)),
         "finished_at": stamp(start - timedelta(seconds=1249)),
     }
-    return [ended(51, start, "succeeded", age=1300, ground="break_glass", outcome=ran)]
+    opened = [{"id": CLEO, "name": "Cleo"}, {"id": BEN, "name": "Ben"}]
+    return [ended(51, start, "succeeded", age=1300, ground="break_glass", outcome=ran, acted_by=opened)]
 
 
 def hostile(start: datetime) -> list[Json]:

@@ -61,6 +61,9 @@ async def test_what_ran_by_it_is_listed(console: Console) -> None:
     ):
         listed = (await console.get(f"/api/v1/requests?{query}", alma)).json()["requests"]
         assert type(found)(one["id"] for one in listed) == found
+    both = [{"id": OTTO, "name": "Otto"}, {"id": ALMA, "name": "Alma"}]
+    shown = (await console.get(f"/api/v1/requests/{passed.id}", alma)).json()
+    assert shown["acted_by"] == both, "whoever confirmed stands on it beside who opened it"
 
 
 @pytest.mark.parametrize(

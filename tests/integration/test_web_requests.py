@@ -298,6 +298,9 @@ async def test_a_call_can_be_taken_back_before_it_runs(console: Console) -> None
     request = await console.file()
     got = await console.post(f"/api/v1/requests/{request.id}/cancel", await console.sign_in(OTTO), {"note": "wrong"})
     assert (got.status, got.json()["state"], got.json()["cause"]) == (200, "cancelled", "cancelled_by_person")
+    assert got.json()["acted_by"] == [{"id": OTTO, "name": "Otto"}]
+    (row,) = (await console.get("/api/v1/requests?state=cancelled", await console.sign_in(GRACE))).json()["requests"]
+    assert row["acted_by"] == [{"id": OTTO, "name": "Otto"}], "in the history, too"
     late = await decide(console, await console.sign_in(ADA), request, "approve")
     assert (late.status, late.json()["code"], late.json()["by"]) == (409, "already_decided", "Otto")
 

@@ -38,7 +38,7 @@ const CAUSES = {
   not_collected: "the agent did not come back for it in time",
   client_cancelled: "the agent took it back",
   decoy: "it was a test of attention",
-  cancelled_by_person: "a person took it back",
+  cancelled_by_person: "it was taken back",
   revoked: "the agent's access was revoked",
   policy_changed: "the policy changed",
   tool_changed: "the tool changed after the request was made",
@@ -56,7 +56,7 @@ const CAUSES = {
 };
 
 const EVENTS = {
-  voted: "voted",
+  voted: "approved; others still have to",
   edited: "edited the arguments; earlier votes no longer count",
   extended: "extended the time",
   escalated: "asked further reviewers",
@@ -108,6 +108,12 @@ export function actorWords({ actor, name }) {
   return name && name !== actor ? `${name} (${actor})` : actor;
 }
 
+/** Who did what no vote says: [person, " and ", person]; null where nobody is named. */
+export function doersNodes(request, one = (words) => words) {
+  const found = (request.acted_by ?? []).map(({ id, name }) => one(id.startsWith("agent:") || !id.includes("@") ? actorWords({ actor: id, name }) : name));
+  return found.length ? found.flatMap((node, index) => (index ? [" and ", node] : [node])) : null;
+}
+
 /** One line of facts: the first few plain arguments. Never what a decision is made on. */
 export function factsLine(args) {
   if (args === null) return "destroyed";
@@ -132,8 +138,9 @@ export function voterWords(vote) {
   return absent ? `${name} for ${absent}` : name;
 }
 
-/** The vote that ended it: the veto, or the last approval. */
+/** The vote that ended it: the veto, or the last approval. What was taken back or ran out was ended by none. */
 export function decidingVote(request) {
+  if (["cancelled", "expired"].includes(request.state)) return null;
   const votes = request.votes ?? [];
   const answer = request.state === "denied" ? "deny" : "approve";
   return votes.filter((vote) => vote.decision === answer).at(-1) ?? null;

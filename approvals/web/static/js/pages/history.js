@@ -10,7 +10,7 @@ import { setTitle } from "../shell.js";
 import { table } from "../table.js";
 import { ago } from "../time.js";
 import { bdi, visible } from "../visible.js";
-import { STATES, TONES, causeWords, decidingVote, factsLine } from "../words.js";
+import { STATES, TONES, causeWords, decidingVote, doersNodes, factsLine } from "../words.js";
 
 const PAGE = 50;
 
@@ -121,9 +121,11 @@ function draw(body, filters, requests, next) {
 function byWhom(request) {
   if (request.state === "pending") return h("span", { class: "muted", text: "waiting" });
   if (request.grant) return h("a", { class: "muted", href: `/grants?open=${encodeURIComponent(request.grant.id)}`, text: "a grant" });
-  if (request.ground === "break_glass") return h("span", { class: "muted", text: "break-glass" });
+  const who = doersNodes(request, (name) => bdi(name));
+  if (request.state === "cancelled" && who) return h("span", {}, who, h("span", { class: "muted", text: ` · ${causeWords(request.cause)}` }));
+  if (request.ground === "break_glass") return h("span", { class: "muted" }, "break-glass", who ? [" by ", who] : null);
   const vote = decidingVote(request);
-  if (!vote || ["expired", "cancelled"].includes(request.state))
+  if (!vote)
     return h("span", { class: "muted" }, causeWords(request.cause) || "–");
   return h("span", {}, bdi(vote.name ?? vote.reviewer), h("span", { class: "muted", text: ` via ${vote.via}` }));
 }

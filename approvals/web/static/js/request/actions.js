@@ -3,6 +3,7 @@ import { pauseAgent } from "../agents/acts.js";
 import { Problem, post } from "../api.js";
 import { announce, h } from "../dom.js";
 import { isSteward } from "../roles.js";
+import { exact } from "../time.js";
 import { askReassign, askSnooze } from "./hand_on.js";
 import { isEarly } from "./pull_back.js";
 import { askText } from "./words_dialog.js";
@@ -33,7 +34,9 @@ export function actions(request, { me, done }) {
   const buttons = offered(request, me, act).map(([words, run]) =>
     h("button", { class: "button", type: "button", text: words, on: { click: () => press(run) } }),
   );
-  return buttons.length ? h("section", { class: "acts", "aria-label": "Further actions" }, buttons, problem) : null;
+  const hidden = request.state === "pending" && request.snoozed_until;
+  const until = hidden ? h("p", { class: "muted", text: `Not in your queue until ${exact(request.snoozed_until)}.` }) : null;
+  return buttons.length ? h("section", { class: "acts", "aria-label": "Further actions" }, until, buttons, problem) : null;
 }
 
 function offered(request, me, act) {

@@ -5,7 +5,7 @@ import { icon } from "../icons.js";
 import { ago, exact, span } from "../time.js";
 import { isEarly } from "./pull_back.js";
 import { bdi, visible } from "../visible.js";
-import { GROUNDS, STATES, TONES, causeWords, decidingVote, voterWords } from "../words.js";
+import { GROUNDS, STATES, TONES, causeWords, decidingVote, doersNodes, voterWords } from "../words.js";
 
 /** Who, what, when, why: the line that takes the place of the buttons. */
 export function verdict(request) {
@@ -16,15 +16,15 @@ export function verdict(request) {
   const tone = ranBadly ? (vote ? "good" : "") : (TONES[request.state] ?? "");
   const picture = tone === "good" ? "yes" : tone === "bad" ? "no" : "clock";
   const word =
-    vote && !["cancelled", "expired"].includes(request.state)
+    vote
       ? denied
         ? "Denied"
         : "Approved"
       : (STATES[request.state] ?? request.state);
   const who =
-    vote && word !== STATES.expired && word !== STATES.cancelled
+    vote
       ? [" by ", bdi(voterWords(vote), "strong"), ` via ${vote.via}`]
-      : [GROUNDS[request.ground], grantWords(request.grant)];
+      : undecided(request);
   return h(
     "section",
     { class: `verdict ${tone}`, "aria-label": "Decision" },
@@ -42,6 +42,16 @@ export function verdict(request) {
     ),
     vote?.reason ? reason(vote.reason) : null,
   );
+}
+
+/** What let it run or ended it where no vote did, and whose doing that was. */
+function undecided(request) {
+  const who = doersNodes(request, (name) => bdi(name, "strong"));
+  const ground = [GROUNDS[request.ground], grantWords(request.grant)];
+  if (!who) return ground;
+  if (request.state === "cancelled") return [" by ", who];
+  const [opener, , other] = who;
+  return [...ground, ", by ", opener, other ? [", confirmed by ", other] : null];
 }
 
 /** What a test of attention says once it is over: what it was, and what each did with it. */

@@ -41,6 +41,8 @@ function line(entry) {
       h("span", { class: "sub" }, `${one.count} of `, bdi((one.members ?? []).join(", "))),
     ),
     detail.changes ? changesList(detail.changes, { className: "changes sub", more: detail.more_changes ?? 0 }) : null,
+    detail.expires_at ? h("span", { class: "sub", text: `time until ${exact(detail.expires_at)}` }) : null,
+    detail.confirmed_by ? h("span", { class: "sub" }, "confirmed by ", bdi(detail.confirmed_by)) : null,
     detail.until ? h("span", { class: "sub", text: `until ${exact(detail.until)}` }) : null,
     detail.by ? h("span", { class: "sub", text: { retention: "it is older than is kept", lost_key: "its key is lost" }[detail.by] ?? detail.by }) : null,
     detail.question ? h("span", { class: "sub" }, "“", bdi(detail.question), "”") : null,
