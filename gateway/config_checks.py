@@ -25,7 +25,7 @@ from gateway.config_login import check_login
 from gateway.config_oauth import agent_credential, check_agent_oauth, check_server_oauth
 from gateway.config_when import check_when
 from gateway.policy.collecting import Collector, Path
-from gateway.policy.compiling_approval import chain
+from gateway.policy.compiling_approval import chain, shortest
 from gateway.policy.source import Node, nearest
 from gateway.settings import Settings, every_policy
 
@@ -62,7 +62,9 @@ class Checks(Collector):
         self._friction()
         check_when(self, self._shape)
         chain(self, self._shape.approvals.escalate, ("approvals", "escalate"))
-        if self._shape.approvals.on_timeout == "allow":
+        asked = self._shape.approvals
+        shortest(self, ("approvals",), remind=asked.remind, timeout=asked.timeout)
+        if asked.on_timeout == "allow":
             self.problem(
                 ("approvals", "on_timeout"), "silence can mean yes only where a rule says so itself; write deny here"
             )

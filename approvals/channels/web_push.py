@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 SALT_BYTES, AUTH_BYTES, POINT_BYTES = 16, 16, 65
 RECORD_BYTES = 4096
+HTTPS = 443
 TEXT_MOST = RECORD_BYTES - 16 - 1 - 103
 """Bytes of a message: a record less its tag, its delimiter, and room for the head that services count too."""
 PADDED_TO = 1024
@@ -63,8 +64,11 @@ def browser_of(endpoint: str, p256dh: str, auth: str, *, services: Collection[st
     plain = parts is not None and parts.scheme == "http" and host in _LOOPBACK
     if parts is None or not (plain or parts.scheme == "https") or parts.username is not None or parts.fragment:
         raise ValueError("endpoint: this is no address of a push service")
-    if not _is_served(host, (*SERVICES, *services)) or (not plain and host not in services and parts.port):
+    if not _is_served(host, (*SERVICES, *services)):
         raise ValueError(f"endpoint: {host} is no push service that is known here; push.services can name more")
+    if not plain and host not in services and parts.port not in {None, HTTPS}:
+        why = f"{host} is asked for at port {parts.port}, and push services that are known here have {HTTPS}"
+        raise ValueError(f"endpoint: {why}; push.services can name a host for any port")
     try:
         ec.EllipticCurvePublicKey.from_encoded_point(_CURVE, decoded(p256dh))
     except ValueError:

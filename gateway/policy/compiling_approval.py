@@ -32,10 +32,7 @@ def approval(notes: Collector, shape: ApprovalShape | None, path: Path) -> Appro
         notes.problem((*path, "factors"), "factors stand instead of reviewers and quorum; keep one of the two")
     if shape.self_service and shape.four_eyes:
         notes.problem((*path, "self_service"), SELF_AND_OTHERS)
-    if shape.remind is not None and shape.remind < SHORTEST_REMINDER:
-        notes.problem((*path, "remind"), "a reminder is at least 1m apart: sooner is noise")
-    if shape.timeout is not None and shape.timeout < SHORTEST_TIMEOUT:
-        notes.problem((*path, "timeout"), "a timeout is at least 1s: nobody can decide faster")
+    shortest(notes, path, remind=shape.remind, timeout=shape.timeout)
     if shape.cancel_window is not None and shape.cancel_window > LONGEST:
         notes.problem((*path, "cancel_window"), "a cancel window is at most 1h: whoever made the call waits for it")
     for index, reviewer in enumerate(shape.reviewers or ()):
@@ -59,6 +56,14 @@ def approval(notes: Collector, shape: ApprovalShape | None, path: Path) -> Appro
         self_service=shape.self_service,
         grants=shape.grants,
     )
+
+
+def shortest(notes: Collector, path: Path, *, remind: timedelta | None, timeout: timedelta | None) -> None:
+    """What is too short for people, in a rule or for all rules that do not say."""
+    if remind is not None and remind < SHORTEST_REMINDER:
+        notes.problem((*path, "remind"), "a reminder is at least 1m apart: sooner is noise")
+    if timeout is not None and timeout < SHORTEST_TIMEOUT:
+        notes.problem((*path, "timeout"), "a timeout is at least 1s: nobody can decide faster")
 
 
 def chain(notes: Collector, shapes: Sequence[EscalateShape], path: Path) -> tuple[Escalation, ...]:

@@ -180,6 +180,8 @@ REFUSED: list[tuple[str, str, str]] = [
     ),
     ("approvals: {friction: {mode: off}}", "", "a YAML 1.1 boolean is no mode"),
     ("approvals: {on_timeout: allow}", "silence can mean yes only where a rule says so itself", "silence"),
+    ("approvals: {remind: 10s}", "a reminder is at least 1m apart", "noise"),
+    ("approvals: {timeout: 0s}", "a timeout is at least 1s", "no time at all"),
     ("approvals: {escalate: [{after: 0s, to: ['group:x']}]}", "after is at least 1s", "escalation"),
     ("approvals: {reviewers: ['group:none']}", "nobody is in a group 'none'", "empty default group"),
     ("slack: {bot_token: x, channel: c}", "Slack needs app_token (Socket Mode) or signing_secret", "no way back"),
