@@ -220,8 +220,7 @@ def listed(cards: Sequence[Card]) -> list[Json]:
     """A row for each call, with a button that opens it."""
     rows = []
     for number, card in enumerate(cards[:LISTED]):
-        until = card.expires_at.strftime("%H:%M UTC")
-        text = f"{blocks.headline(card)}\n{card.agent} on {card.server}, until {until}, needs {card.needs_line}"
+        text = f"{blocks.headline(card)}\n{card.agent} on {card.server}, until {card.until}, needs {card.needs_line}"
         view = parts.button(Action.VIEW, "View", value=buttons.button_value(card))
         rows.append(parts.section(parts.cut(text, ROW), block_id=f"row_{number}", accessory=view))
     return rows

@@ -57,6 +57,7 @@ class Card:
     """A request as people see it. Texts are plain and visible; a surface adds only its own escaping.
 
     `arguments` is the whole redacted JSON, however long. `hidden` counts the values the redactor hid in it.
+    `until` is its deadline, in a word.
     `answers` are on offer now: none once it is decided. `url` is the page with the full call. `over` are the limits
     that the call goes over, and `raises` what each would be if the approval raised it: nothing where that is not on
     offer. `asks_expected`: it ran, and people are asked whether that was as expected; `expected_line` has what they
@@ -87,6 +88,7 @@ class Card:
     warnings: tuple[str, ...]
     created_at: datetime
     expires_at: datetime
+    until: str
     needs_line: str
     answers: tuple[Answer, ...]
     status_line: str
@@ -166,6 +168,7 @@ def make_card(
         warnings=warnings_of(request, arguments, hidden=redactor.hidden),
         created_at=request.created_at,
         expires_at=request.expires_at,
+        until=plain.hour_of(request.expires_at, now),
         needs_line=needs_line(needs),
         answers=_answers(stopped) if open_now else (),
         stopped=_line(stopped, STOP_SHOWN) if open_now and stopped else None,

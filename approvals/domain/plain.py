@@ -52,6 +52,13 @@ def clock_time(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
+def hour_of(at: datetime, now: datetime, *, seconds: bool = False) -> str:
+    """The same, short: `17:48 UTC`, and with its day where that is not today, `2026-11-27 17:48 UTC`."""
+    at = at.astimezone(UTC)
+    day = "" if at.date() == now.astimezone(UTC).date() else "%Y-%m-%d "
+    return at.strftime(f"{day}%H:%M{':%S' if seconds else ''} UTC")
+
+
 def spelled(length: timedelta) -> str:
     """How a length of time is written in a sentence, to the minute: `24 h`, `1 h 30 min`."""
     hours, minutes = divmod(round(length.total_seconds() / 60), 60)

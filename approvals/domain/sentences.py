@@ -1,7 +1,8 @@
 """The two sentences of a card: what is still needed, and what has happened, naming who, when and how.
 
 Each state has one way to be told; a new one fails the type check here until it has. Times are UTC, since a
-card is read in many zones; a surface that can localise has the moments themselves on the card.
+card is read in many zones, and have their day where that is not today; a surface that can localise has the moments
+themselves on the card.
 """
 
 from __future__ import annotations
@@ -41,6 +42,10 @@ class Telling:
             return f"the agent {plain.visible(actor[6:])}"
         return self.names.get(actor) or plain.visible(actor)
 
+    def time(self, at: datetime | None) -> str:
+        """A moment, with its day where that is not today."""
+        return plain.hour_of(at, self.now) if at is not None else "an unknown time"
+
 
 def needs_line(needs: Iterable[Need]) -> str:
     """How far each factor is: `1 of 2 of finance, 0 of 1 of security`."""
@@ -70,7 +75,7 @@ def _as_it_is(telling: Telling) -> str:
         case State.EXPIRED:
             return _expired(telling)
         case State.APPROVED:
-            return f"{_approval(telling)}; {_about_to_run(request)}"
+            return f"{_approval(telling)}; {_about_to_run(telling)}"
         case State.EXECUTING:
             return f"{_approval(telling)}; running"
         case State.SUCCEEDED:
@@ -110,11 +115,12 @@ def ended_word(state: State, cause: Cause | None) -> str:
     return _ENDED.get(cause, usual) if cause is not None else usual
 
 
-def _about_to_run(request: ApprovalRequest) -> str:
-    at, waits = runs_at(request), f"waits until {_time(request.collect_by)} for its agent"
+def _about_to_run(telling: Telling) -> str:
+    request = telling.request
+    at, waits = runs_at(request), f"waits until {telling.time(request.collect_by)} for its agent"
     if at is None:
         return "about to run" if request.waiting else waits
-    moment = at.strftime("%H:%M:%S UTC")
+    moment = plain.hour_of(at, telling.now, seconds=True)
     return f"runs at {moment} unless somebody pulls it back" if request.waiting else f"{waits}, from {moment} on"
 
 
@@ -126,7 +132,7 @@ def turns_line(telling: Telling) -> str | None:
 
 def _waiting(telling: Telling) -> str:
     request = telling.request
-    missing, until = _still_needed(telling.needs), _time(request.expires_at)
+    missing, until = _still_needed(telling.needs), telling.time(request.expires_at)
     waits = telling.now < request.expires_at
     line = f"Waiting until {until} for {missing}" if waits else f"Time was up at {until}, without {missing}"
     line += _escalated(telling) + _edited(telling)
@@ -149,13 +155,15 @@ def _handed_on(telling: Telling) -> str:
     if row is None:
         return ""
     note = row.detail.get("note")
-    return f"; handed on by {telling.name(row.actor)} at {_time(row.at)}" + (f" (“{_said(str(note))}”)" if note else "")
+    return f"; handed on by {telling.name(row.actor)} at {telling.time(row.at)}" + (
+        f" (“{_said(str(note))}”)" if note else ""
+    )
 
 
 def _edited(telling: Telling) -> str:
     """Who changed the call last: what they changed is on the card beside it."""
     row = actor_of(telling.history, Event.EDITED)
-    return "" if row is None else f"; edited by {telling.name(row.actor)} at {_time(row.at)}"
+    return "" if row is None else f"; edited by {telling.name(row.actor)} at {telling.time(row.at)}"
 
 
 def _escalated(telling: Telling) -> str:
@@ -164,7 +172,7 @@ def _escalated(telling: Telling) -> str:
     if row is None:
         return ""
     to = plain.visible(", ".join(str(member).removeprefix("group:") for member in row.detail.get("to") or ()))
-    return f"; escalated to {to} at {_time(row.at)} because {plain.visible(str(row.detail.get('note')))}"
+    return f"; escalated to {to} at {telling.time(row.at)} because {plain.visible(str(row.detail.get('note')))}"
 
 
 def _still_needed(needs: tuple[Need, ...]) -> str:
@@ -179,21 +187,21 @@ def _approval(telling: Telling) -> str:
         return _by_break_glass(telling)
     if request.covered is not None:
         by = _and([telling.name(one) for one in request.covered.given_by])
-        return f"Covered at {_time(request.decided_at)} by grant {request.covered.grant}, given by {by}"
+        return f"Covered at {telling.time(request.decided_at)} by grant {request.covered.grant}, given by {by}"
     if request.ground is Ground.SILENCE or not request.votes:
         return _by_silence(telling)
     return _decision(telling, "Approved") + _raised(telling) + _granted(telling) + _edited(telling)
 
 
 def _by_silence(telling: Telling) -> str:
-    at, yes = _time(telling.request.decided_at), _voters(telling, Answer.APPROVE)
+    at, yes = telling.time(telling.request.decided_at), _voters(telling, Answer.APPROVE)
     if not yes:
         return f"Approved by nobody at {at}: the rule lets silence allow"
     return f"Approved by {_and(yes)} and by no others until {at}: the rule lets their silence allow"
 
 
 def _by_break_glass(telling: Telling) -> str:
-    line = f"Not approved by anybody: break-glass was open at {_time(telling.request.decided_at)}"
+    line = f"Not approved by anybody: break-glass was open at {telling.time(telling.request.decided_at)}"
     row = actor_of(telling.history, Event.BYPASSED)
     if row is None:
         return line
@@ -208,7 +216,7 @@ def _raised(telling: Telling) -> str:
     if made is None:
         return ""
     names = _and(list(dict.fromkeys(plain.visible(str(one["limit"])) for one in made.detail["budgets"])))
-    return f", raising {names} until {_time(datetime.fromisoformat(made.detail['until']))}"
+    return f", raising {names} until {telling.time(datetime.fromisoformat(made.detail['until']))}"
 
 
 def _granted(telling: Telling) -> str:
@@ -221,7 +229,7 @@ def _granted(telling: Telling) -> str:
     uses = int(made.detail["uses"])
     calls = "one more call" if uses == 1 else f"up to {uses} more calls"
     only = " and session" if made.detail.get("grant_scope") == Scope.SESSION else ""
-    return f", granting {calls} of its shape{only} until {_time(datetime.fromisoformat(made.detail['until']))}"
+    return f", granting {calls} of its shape{only} until {telling.time(datetime.fromisoformat(made.detail['until']))}"
 
 
 def _decision(telling: Telling, word: str) -> str:
@@ -230,9 +238,11 @@ def _decision(telling: Telling, word: str) -> str:
     votes = [vote for vote in request.votes if vote.answer is answer]
     if not votes:
         return word
-    who = _and(_voters(telling, answer))
-    last = votes[-1]
-    return f"{word} by {who} at {_time(request.decided_at or last.at)} via {_surface(last)}"
+    at, ways = telling.time(request.decided_at or votes[-1].at), {vote.reviewer: _surface(vote) for vote in votes}
+    who = _voters(telling, answer)
+    if len(set(ways.values())) == 1:
+        return f"{word} by {_and(who)} at {at} via {_surface(votes[-1])}"
+    return f"{word} by {_and([f'{one} via {way}' for one, way in zip(who, ways.values(), strict=True)])} at {at}"
 
 
 def _reason(request: ApprovalRequest) -> str:
@@ -243,7 +253,7 @@ def _reason(request: ApprovalRequest) -> str:
 def _cancelled(telling: Telling) -> str:
     request, row = telling.request, ending(telling.history)
     why = _WHY_CANCELLED.get(request.cause) if request.cause else None
-    by = f" by {telling.name(row.actor)} at {_time(row.at)}" if row else ""
+    by = f" by {telling.name(row.actor)} at {telling.time(row.at)}" if row else ""
     note = row.detail.get("note") if row else None
     said = f" (“{_said(str(note))}”)" if note else ""
     return f"Cancelled{by}" + (f": {why}" if why else "") + said
@@ -263,7 +273,7 @@ _WHY_CANCELLED = {
 
 def _expired(telling: Telling) -> str:
     request, row = telling.request, ending(telling.history)
-    at = _time(row.at if row else request.expires_at)
+    at = telling.time(row.at if row else request.expires_at)
     if request.cause is Cause.NOT_COLLECTED:
         return f"{_approval(telling)}; not run, because its agent did not come back by {at}"
     if request.cause is Cause.UNDELIVERED:
@@ -309,7 +319,3 @@ def _said(text: str) -> str:
 
 def _and(names: list[str]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
-
-
-def _time(at: datetime | None) -> str:
-    return at.strftime("%H:%M UTC") if at is not None else "an unknown time"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -51,6 +51,7 @@ def test_a_pending_card_whole() -> None:
         warnings=(),
         created_at=NOW,
         expires_at=NOW + timedelta(minutes=15),
+        until="14:17 UTC",
         needs_line="0 of 1 of finance",
         answers=(Answer.APPROVE, Answer.DENY),
         status_line="Waiting until 14:17 UTC for 1 of finance",
@@ -210,7 +211,22 @@ def test_a_partial_quorum_says_who_is_still_awaited() -> None:
 def test_several_approvers_are_all_named() -> None:
     asked = ENDED["succeeded"]
     both = replace(asked, votes=(samples.vote(asked, ADA), samples.vote(asked, BOB, via="web")))
-    assert samples.card(both).status_line.startswith("Approved by Ada and Bob at 14:02 UTC via the web page; ran")
+    said = "Approved by Ada via Slack and Bob via the web page at 14:02 UTC; ran"
+    assert samples.card(both).status_line.startswith(said), "each by their own way"
+    same = replace(asked, votes=(samples.vote(asked, ADA), samples.vote(asked, BOB)))
+    assert samples.card(same).status_line.startswith("Approved by Ada and Bob at 14:02 UTC via Slack; ran")
+
+
+def test_a_moment_has_its_day_where_that_is_not_today() -> None:
+    far = replace(samples.request(), expires_at=samples.NOW + timedelta(days=3))
+    assert samples.card(far).until == "2026-11-27 14:02 UTC"
+    assert samples.card(far).status_line == "Waiting until 2026-11-27 14:02 UTC for 1 of finance"
+    later = samples.card(ENDED["denied"], now=samples.NOW + timedelta(days=1))
+    assert later.status_line.startswith("Denied by Ada at 2026-11-24 14:02 UTC via Slack")
+    moment = datetime(2026, 11, 24, 23, 59, tzinfo=UTC)
+    here = moment.astimezone(timezone(timedelta(hours=3)))
+    assert plain.hour_of(here, moment) == "23:59 UTC"
+    assert plain.hour_of(moment, moment + timedelta(minutes=2), seconds=True) == "2026-11-24 23:59:00 UTC"
 
 
 def test_a_card_past_its_deadline_offers_no_answer() -> None:

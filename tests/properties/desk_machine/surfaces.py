@@ -116,26 +116,28 @@ def _sentence(facts: Facts, case: Case, said: str) -> None:
     if case.state == "pending":
         waits = facts.now < case.deadline
         assert said.startswith(
-            f"Waiting until {_time(case.deadline)} for " if waits else f"Time was up at {_time(case.deadline)}"
+            f"Waiting until {_time(facts, case.deadline)} for "
+            if waits
+            else f"Time was up at {_time(facts, case.deadline)}"
         )
         assert all(facts.name(who) in said for who in case.yes)
         return
     if case.state == "denied":
         assert said.startswith(f"Denied by {facts.name(case.no or '')}")
-        assert f" at {_time(case.decided_at)}" in said
+        assert f" at {_time(facts, case.decided_at)}" in said
         return
     if case.state == "cancelled":
-        assert said.startswith(f"Cancelled by {facts.name(case.ended_by or '')} at {_time(case.ended_at)}: ")
+        assert said.startswith(f"Cancelled by {facts.name(case.ended_by or '')} at {_time(facts, case.ended_at)}: ")
         return
     if case.state == "expired" and case.cause != "not_collected":
         why = "nobody could be reached" if case.cause == "undelivered" else "nobody decided in time"
-        assert said == f"Expired at {_time(case.ended_at)}: {why}"
+        assert said == f"Expired at {_time(facts, case.ended_at)}: {why}"
         return
     assert said.startswith(_approved(facts, case))
     assert all(facts.name(who) in said for who in case.yes if case.ground is None)
-    assert _time(case.decided_at) in said
+    assert _time(facts, case.decided_at) in said
     if case.state == "expired":
-        assert said.endswith(f"not run, because its agent did not come back by {_time(case.ended_at)}")
+        assert said.endswith(f"not run, because its agent did not come back by {_time(facts, case.ended_at)}")
 
 
 def _approved(facts: Facts, case: Case) -> str:
@@ -145,7 +147,7 @@ def _approved(facts: Facts, case: Case) -> str:
         case "break_glass":
             return "Not approved by anybody: break-glass was open at "
         case "grant":
-            return f"Covered at {_time(case.decided_at)} by grant {case.grant}, given by "
+            return f"Covered at {_time(facts, case.decided_at)} by grant {case.grant}, given by "
         case _:
             return f"Approved by {facts.name(next(iter(case.yes)))}"
 
@@ -181,6 +183,6 @@ def _could_approve(facts: Facts, case: Case, who: str) -> bool:
     return facts.now < case.deadline and who not in case.yes and authority.may_decide(facts, case, who)
 
 
-def _time(at: datetime | None) -> str:
+def _time(facts: Facts, at: datetime | None) -> str:
     assert at is not None
-    return at.strftime("%H:%M UTC")
+    return at.strftime("%H:%M UTC" if at.date() == facts.now.date() else "%Y-%m-%d %H:%M UTC")
