@@ -146,13 +146,17 @@ class Desk:
         """
         return await self._act(lambda room: handing.reassign(room, request_id, by=by, to=to, factor=factor, note=note))
 
-    async def comment(self, request_id: str, *, by: PersonId, via: str, text: str) -> ApprovalRequest:
-        """Write a note for the other people.
+    async def comment(
+        self, request_id: str, *, by: PersonId, via: str, text: str, written: talking.Written | None = None
+    ) -> ApprovalRequest:
+        """Write a note for the other people; `written`: it stands in a thread already.
 
         Raises:
             NotFound, NotAllowed, Invalid, Unavailable.
         """
-        return await self._act(lambda room: talking.comment(room, request_id, by=by, via=via, text=text))
+        return await self._act(
+            lambda room: talking.comment(room, request_id, by=by, via=via, text=text, written=written)
+        )
 
     async def ask(self, request_id: str, *, by: PersonId, via: str, text: str) -> ApprovalRequest:
         """Ask the agent something while its call waits.

@@ -6,6 +6,8 @@ words, which nobody has verified. Neither moves the deadline, and both are bound
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from approvals.deciding import bad_text, clean, over, unseen
 from approvals.domain import quorum
 from approvals.domain.answered import answered_in
@@ -23,8 +25,18 @@ QUESTIONS_MAX, OPEN_MAX = 10, 3
 ANSWER_MAX = 2_000
 
 
-def comment(room: Room, request_id: str, *, by: PersonId, via: str, text: str) -> Result:
-    """A note of one person for the others, in any state."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """Where the words of a comment stand already: a thread, as (channel, target), and which message of it they are."""
+
+    thread: tuple[str, str]
+    id: str
+
+
+def comment(
+    room: Room, request_id: str, *, by: PersonId, via: str, text: str, written: Written | None = None
+) -> Result:
+    """A note of one person for the others, in any state. One that was `written` in a thread is kept once."""
     request = room.load(request_id)
     person = room.person(by)
     refused = unseen(request, person) or _wrong_words("text", text)
@@ -35,15 +47,18 @@ def comment(room: Room, request_id: str, *, by: PersonId, via: str, text: str) -
         return NotAllowed(
             what="comment on this", why="only its reviewers, the agent's owner and operators may; you can read it"
         )
-    said = sum(row.event is Note.COMMENTED for row in room.history(request))
-    if said >= COMMENTS_MAX:
+    said = [row for row in room.history(request) if row.event is Note.COMMENTED]
+    if written is not None and any(row.detail.get("message") == written.id for row in said):
+        return request
+    if len(said) >= COMMENTS_MAX:
         return Invalid(field="text", why=f"there are {COMMENTS_MAX} comments already, which is as many as there can be")
-    detail = {"note": clean(text), "via": via}
+    detail = {"note": clean(text), "via": via} | ({} if written is None else {"message": written.id})
     row = note(request, Note.COMMENTED, actor=person.id, at=room.tx.now, before=request.state, detail=detail)
     room.tx.requests.append(row, request.binding)
     room.tx.snoozes.wake(request.id, but=person.id)
     line = f"{visible(person.label)} wrote: {visible_lines(redact_text(clean(text) or ''))}"
-    room.tx.alerts.owe(room.threads(request), line, request=request.id)
+    others = [one for one in room.threads(request) if written is None or one != written.thread]
+    room.tx.alerts.owe(others, line, request=request.id)
     return request
 
 

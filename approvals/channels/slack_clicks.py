@@ -24,6 +24,7 @@ from approvals.channels.slack_reading import Reading, Seen
 from approvals.channels.slack_reviewing import Reviewing
 from approvals.channels.slack_submissions import RAISED_FOR, Ack, Submissions, Then, trusted
 from approvals.channels.slack_telling import Telling, private
+from approvals.channels.slack_threads import Threads, reply_in
 from approvals.channels.slack_votes import Votes
 from approvals.deciding import may_not_take_back
 from approvals.desk import Desk
@@ -50,6 +51,7 @@ class Clicks:
         self._votes = Votes(desk, reading)
         self._submissions = Submissions(desk, door=self._door, reading=reading, telling=telling, votes=self._votes)
         self._reviewing = Reviewing(desk, reading=reading, telling=telling, door=self._door, votes=self._votes)
+        self._threads = Threads(desk, people=people, telling=telling, channel=reading.channel)
         self._pressed: dict[tuple[str, ...], None] = {}
 
     async def interactive(self, payload: Any) -> Ack:
@@ -107,11 +109,14 @@ class Clicks:
         return private(f"{USAGE} {slack_away.USAGE}")
 
     async def event(self, payload: Any) -> Ack:
-        """An event; only the Home tab is of interest.
+        """An event: the Home tab, or words under a card.
 
         Raises:
             Malformed: it is not what Slack sends.
         """
+        reply = reply_in(payload)
+        if reply is not None:
+            return await self._threads.take(reply)
         opened = payloads.event(payload)
         return Ack() if opened is None else Ack(then=partial(self._home, opened.who))
 

@@ -32,22 +32,28 @@ HELPFUL: Final = {
     "users:read.email": "people cannot be proposed by their address",
 }
 BOT_SCOPES: Final = tuple(sorted((*REQUIRED, *HELPFUL)))
+THREAD_EVENTS: Final = ("message.channels", "message.groups")
+THREAD_SCOPES: Final = ("channels:history", "groups:history")
+"""What it takes to hear what people write under cards. Slack then sends whatever is written where the app is."""
 COMMAND: Final = "/approvals"
 
 
-def manifest(url: str | None = None) -> dict[str, Any]:
-    """The manifest: Socket Mode, or Request URLs below `url` (https://…, without a slash at its end)."""
+def manifest(url: str | None = None, *, events: tuple[str, ...] = (), scopes: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The manifest: Socket Mode, or Request URLs below `url` (https://…, without a slash at its end).
+
+    `events` and `scopes` are further ones, such as those of THREADS.
+    """
     command: dict[str, Any] = {
         "command": COMMAND,
         "description": "What waits for your decision",
         "usage_hint": "[list | req_… | away 2d @delegate | back]",
         "should_escape": True,
     }
-    events: dict[str, Any] = {"bot_events": ["app_home_opened"]}
+    listens: dict[str, Any] = {"bot_events": ["app_home_opened", *events]}
     interactivity: dict[str, Any] = {"is_enabled": True}
     if url is not None:
         command["url"] = f"{url}/slack/commands"
-        events = {"request_url": f"{url}/slack/events", **events}
+        listens = {"request_url": f"{url}/slack/events", **listens}
         interactivity["request_url"] = f"{url}/slack/interactions"
     return {
         "display_information": {
@@ -64,9 +70,9 @@ def manifest(url: str | None = None) -> dict[str, Any]:
             "bot_user": {"display_name": "Placet", "always_online": True},
             "slash_commands": [command],
         },
-        "oauth_config": {"scopes": {"bot": list(BOT_SCOPES)}},
+        "oauth_config": {"scopes": {"bot": sorted({*BOT_SCOPES, *scopes})}},
         "settings": {
-            "event_subscriptions": events,
+            "event_subscriptions": listens,
             "interactivity": interactivity,
             "org_deploy_enabled": False,
             "socket_mode_enabled": url is None,

@@ -100,7 +100,7 @@ def interaction(payload: Any) -> Click | Submission | None:
     Raises:
         Malformed: it is not what Slack sends.
     """
-    kind = _text(payload, "type")
+    kind = string(payload, "type")
     if kind == "block_actions":
         return _click(payload)
     if kind != "view_submission":
@@ -115,12 +115,12 @@ def command(fields: Any) -> Command:
     Raises:
         Malformed: it is not what Slack sends.
     """
-    team = _text(fields, "team_id")
-    who = Who(user=_user(_text(fields, "user_id")), team=team, workspace=team)
+    team = string(fields, "team_id")
+    who = Who(user=user_id(string(fields, "user_id")), team=team, workspace=team)
     text = fields.get("text", "")
     if not isinstance(text, str):
         raise Malformed("text is not a string")
-    return Command(who=who, text=text, trigger=_text(fields, "trigger_id"), response_url=_url(fields))
+    return Command(who=who, text=text, trigger=string(fields, "trigger_id"), response_url=_url(fields))
 
 
 def event(payload: Any) -> HomeOpened | None:
@@ -129,14 +129,14 @@ def event(payload: Any) -> HomeOpened | None:
     Raises:
         Malformed: it is not what Slack sends.
     """
-    if _text(payload, "type") != "event_callback":
+    if string(payload, "type") != "event_callback":
         return None
     inner = _object(payload, "event")
     if inner.get("type") != "app_home_opened" or inner.get("tab") != "home":
         return None
-    team = _text(payload, "team_id")
-    who = Who(user=_user(_text(inner, "user")), team=team, workspace=team)
-    return HomeOpened(who=who, event_id=_text(payload, "event_id"))
+    team = string(payload, "team_id")
+    who = Who(user=user_id(string(inner, "user")), team=team, workspace=team)
+    return HomeOpened(who=who, event_id=string(payload, "event_id"))
 
 
 def form(body: bytes) -> dict[str, str]:
@@ -187,14 +187,14 @@ def _click(payload: Any) -> Click:
     in_message = container.get("type") == "message"
     return Click(
         who=_who(payload),
-        action=_text(pressed, "action_id"),
+        action=string(pressed, "action_id"),
         request_id=request_id,
         binding=binding,
-        at=_text(pressed, "action_ts"),
-        trigger=_text(payload, "trigger_id"),
+        at=string(pressed, "action_ts"),
+        trigger=string(payload, "trigger_id"),
         response_url=_url(payload),
-        channel=_text(container, "channel_id") if in_message else None,
-        ts=_text(container, "message_ts") if in_message else None,
+        channel=string(container, "channel_id") if in_message else None,
+        ts=string(container, "message_ts") if in_message else None,
         is_ephemeral=container.get("is_ephemeral") is True,
         view=view,
     )
@@ -205,7 +205,7 @@ def _chosen(pressed: Any) -> Any:
     chosen = pressed.get("selected_option") if isinstance(pressed, dict) and pressed.get("type") == "overflow" else None
     if chosen is None:
         return pressed
-    verb, _, value = _text(chosen, "value").partition(" ")
+    verb, _, value = string(chosen, "value").partition(" ")
     return {**pressed, "action_id": verb, "value": value}
 
 
@@ -225,18 +225,18 @@ def _named(pressed: Any, view: View | None) -> tuple[str, str]:
 def _who(payload: Any) -> Who:
     user = _object(payload, "user")
     # A person of another workspace (Slack Connect) carries their own team.
-    workspace = _text(_object(payload, "team"), "id")
+    workspace = string(_object(payload, "team"), "id")
     team = user.get("team_id") or workspace
     if not isinstance(team, str):
         raise Malformed("team_id is not a string")
-    return Who(user=_user(_text(user, "id")), team=team, workspace=workspace)
+    return Who(user=user_id(string(user, "id")), team=team, workspace=workspace)
 
 
 def _view(view: Any) -> View:
     metadata = view.get("private_metadata") or ""
     return View(
-        id=_text(view, "id"),
-        hash=_text(view, "hash"),
+        id=string(view, "id"),
+        hash=string(view, "hash"),
         callback_id=str(view.get("callback_id") or ""),
         kept=kept(metadata) if isinstance(metadata, str) else None,
         shown={str(one.get("block_id", "")): _label(one) for one in view.get("blocks") or () if isinstance(one, dict)},
@@ -268,7 +268,12 @@ def _url(payload: Any) -> str | None:
     return found if isinstance(found, str) and found else None
 
 
-def _user(text: str) -> str:
+def user_id(text: str) -> str:
+    """The id of an account.
+
+    Raises:
+        Malformed: it is none.
+    """
     if not _USER.fullmatch(text):
         raise Malformed("not a user id")
     return text
@@ -281,7 +286,12 @@ def _object(value: Any, name: str) -> dict[str, Any]:
     return found
 
 
-def _text(value: Any, name: str) -> str:
+def string(value: Any, name: str) -> str:
+    """A member that is a string and not empty.
+
+    Raises:
+        Malformed: it is not there.
+    """
     found = value.get(name) if isinstance(value, dict) else None
     if not isinstance(found, str) or not found:
         raise Malformed(f"{name} is missing or not a string")

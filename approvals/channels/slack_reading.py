@@ -40,7 +40,7 @@ class Reading:
     """Reads requests for people known by their Slack id."""
 
     def __init__(self, desk: Desk, *, page: Callable[[str], str], channel: str) -> None:
-        self._desk, self._page, self._channel = desk, page, channel
+        self._desk, self._page, self.channel = desk, page, channel
 
     async def person(self, user: str) -> Person:
         """The person a Slack account is mapped to.
@@ -63,7 +63,7 @@ class Reading:
             request = tx.requests.get(request_id)
             if request is None or not (quorum.may_see(person, request) or binding == request.binding):
                 raise NotFound(what="request")
-            rows = [row for row in tx.messages.for_request(request_id) if row.channel == self._channel]
+            rows = [row for row in tx.messages.for_request(request_id) if row.channel == self.channel]
             # A card that follows another is shown by that one.
             rows += [led for row in rows if row.follows and (led := tx.messages.get(row.follows)) is not None]
             kept = [row.ref for row in rows if row.ref is not None]
@@ -118,7 +118,7 @@ class Reading:
 
     def _card(self, tx: Tx, request: ApprovalRequest) -> Card:
         room, history = self._desk.room(tx), tx.requests.events(request.id)
-        ours = [row for row in tx.messages.for_request(request.id) if row.channel == self._channel]
+        ours = [row for row in tx.messages.for_request(request.id) if row.channel == self.channel]
         leads = (grouping.group_of(room, row.id, request, self._desk.folding) for row in ours if row.follows is None)
         card = make_card(
             request,

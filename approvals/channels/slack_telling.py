@@ -56,6 +56,14 @@ class Telling:
         except FAILURES as err:
             log.warning("person could not be told", extra={"user": click.who.user, "error": str(err)})
 
+    async def beside(self, place: Json, text: str) -> None:
+        """A message that only one person sees, in a thread: `place` names its channel, the `user` and `thread_ts`."""
+        said = private(text)
+        try:
+            await self._client.call("chat.postEphemeral", **place, text=said["text"], blocks=said["blocks"])
+        except FAILURES as err:
+            log.warning("person could not be told", extra={"user": place["user"], "error": str(err)})
+
     async def message(self, user: str, text: str, *, back: str = "") -> None:
         """A direct message, for when there is no other place left; `back` are their own words, which would be lost."""
         said = private(text)

@@ -175,6 +175,12 @@ class Messages(Group):
         row = self._run(select(messages).where(messages.c.id == id)).first()
         return None if row is None else _message(row)
 
+    def at(self, channel: str, ref: Mapping[str, Any]) -> MessageRow | None:
+        """The card at a channel's own address."""
+        found = select(messages).where(messages.c.ref == dict(ref), messages.c.channel == channel).limit(1)
+        row = self._run(found).first()
+        return None if row is None else _message(row)
+
     def for_request(self, request_id: str) -> list[MessageRow]:
         """Every card of a request."""
         rows = self._run(

@@ -178,6 +178,7 @@ messages = Table(
     Column("round", Integer),
     UniqueConstraint("request_id", "channel", "target"),
     Index("ix_messages_follows", "follows"),
+    Index("ix_messages_ref", "ref"),
     Index("ix_messages_queued", "next_at", sqlite_where=IS_QUEUED, postgresql_where=IS_QUEUED),
     Index("ix_messages_dead", "request_id", sqlite_where=IS_DEAD, postgresql_where=IS_DEAD),
 )

@@ -13,7 +13,7 @@ import click
 import yaml
 
 from approvals.channels.slack_check import Line, check
-from approvals.channels.slack_manifest import manifest
+from approvals.channels.slack_manifest import THREAD_EVENTS, THREAD_SCOPES, manifest
 from approvals.directory import Directory
 from gateway.cli.common import FAILED, USAGE, config_file, config_option, fail, json_option, run, say
 from gateway.config import ConfigErrors
@@ -31,13 +31,15 @@ def command() -> None:
 
 @command.command(name="manifest")
 @click.option("--url", help="The public https address of Placet, for Request URLs instead of Socket Mode.")
+@click.option("--threads", is_flag=True, help="Also ask for what people write under cards, to keep it as comments.")
 @json_option
-def print_manifest(url: str | None, as_json: bool) -> None:
+def print_manifest(url: str | None, threads: bool, as_json: bool) -> None:
     """Print the app manifest, and the link that makes the app from it.
 
     Without --url the app uses Socket Mode: nothing has to be reachable from outside.
     """
-    made = manifest(_public(url) if url else None)
+    more = {"events": THREAD_EVENTS, "scopes": THREAD_SCOPES} if threads else {}
+    made = manifest(_public(url) if url else None, **more)
     text = as_yaml(made)
     click.echo(json.dumps(made, indent=2) if as_json else text, nl=as_json)
     click.echo(f"Make the app: {NEW_APP}{quote(text, safe='')}", err=True)

@@ -131,6 +131,18 @@ def test_the_manifest_in_the_repository_is_the_one_printed() -> None:
     assert yaml.safe_load(unquote(link.split("manifest_yaml=")[1])) == manifest()
 
 
+def test_words_under_cards_are_asked_for_only_where_that_is_wanted() -> None:
+    done = CliRunner().invoke(command, ["manifest", "--threads", "--json"])
+    made, plain = json.loads(done.stdout), manifest()
+    assert made["settings"]["event_subscriptions"]["bot_events"] == [
+        "app_home_opened",
+        "message.channels",
+        "message.groups",
+    ]
+    more = set(made["oauth_config"]["scopes"]["bot"]) - set(plain["oauth_config"]["scopes"]["bot"])
+    assert more == {"channels:history", "groups:history"}
+
+
 def test_with_a_url_slack_posts_to_us() -> None:
     done = CliRunner().invoke(command, ["manifest", "--url", "https://placet.example.com/", "--json"])
     made = json.loads(done.stdout)
