@@ -7,13 +7,12 @@ REST contract (`endpoints`).
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
 from aiohttp import web
 
-from approvals.channels import Channel
+from approvals.channels import Channel, First
 from approvals.channels.email import EmailChannel, server_of
 from approvals.channels.push import PushChannel
 from approvals.channels.slack import SlackChannel, SlackConfig
@@ -32,7 +31,7 @@ class Around:
 
     desk: Desk
     page: Callable[[str], str]
-    first: Callable[[str, datetime], Awaitable[bool]]
+    first: First
     push: Push | None = None
 
 
@@ -79,7 +78,7 @@ def _slack(settings: SlackSettings, around: Around) -> SlackChannel:
         signing_secret=signing_secret.get_secret_value() if signing_secret is not None else None,
         api_url=settings.api_url,
     )
-    return SlackChannel(config, desk=around.desk, page=around.page)
+    return SlackChannel(config, desk=around.desk, page=around.page, first=around.first)
 
 
 def _notify(settings: Settings) -> dict[str, Channel]:

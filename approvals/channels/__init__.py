@@ -7,11 +7,15 @@ Each channel is one file and passes `approvals.testing.channel_contract`.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
 from approvals.domain.card import Card
+
+First = Callable[[str, datetime], Awaitable[bool]]
+"""Is this the first use of a word, on whatever replica? Remembered up to a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

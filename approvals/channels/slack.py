@@ -16,7 +16,7 @@ from typing import Any
 
 from aiohttp import web
 
-from approvals.channels import Alert, Held, MessageRef, Undeliverable
+from approvals.channels import Alert, First, Held, MessageRef, Undeliverable
 from approvals.channels.slack_blocks import Drawing, draw_alert, draw_minimal
 from approvals.channels.slack_clicks import Clicks
 from approvals.channels.slack_client import SlackClient, SlackRefused
@@ -75,7 +75,7 @@ class SlackChannel:
         *,
         desk: Desk,
         page: Callable[[str], str],
-        signatures: Signatures | None = None,
+        first: First,
         answer_seconds: float = ANSWER_SECONDS,
     ) -> None:
         self._config, self._desk, self._answer_seconds = config, desk, answer_seconds
@@ -91,9 +91,8 @@ class SlackChannel:
             self._socket = Socket(
                 self._client, app_token=config.app_token, take=self.take, ping_seconds=config.ping_seconds
             )
-        if signatures is None and config.signing_secret is not None:
-            signatures = Signatures(config.signing_secret)
-        self._posts = SignedPosts(signatures, self.take) if signatures is not None else None
+        secret = config.signing_secret
+        self._posts = SignedPosts(Signatures(secret, first=first), self.take) if secret is not None else None
 
     @property
     def problem(self) -> str | None:

@@ -19,6 +19,7 @@ from approvals.access import Access, access
 from approvals.channels import slack_payloads as payloads
 from approvals.channels.slack_payloads import Malformed, NotHandled
 from approvals.channels.slack_signing import SIGNATURE, TIMESTAMP, Signatures
+from approvals.errors import Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +98,7 @@ class SignedPosts:
         try:
             body = await _read(request)
             headers = {name: request.headers.getall(name, []) for name in (SIGNATURE, TIMESTAMP)}
-            if not self._signatures.accept(body, headers):
+            if not await self._signatures.accept(body, headers):
                 log.warning("unsigned post to a Slack address", extra={"path": request.path})
                 raise Refused(401, "unauthenticated", "This is not signed by Slack, or was sent before.")
             said = await act(body)
@@ -108,6 +109,8 @@ class SignedPosts:
             return Refused(500, "internal", "Something broke on our side. It was refused and logged.").response()
         except Refused as refused:
             return refused.response()
+        except Unavailable:
+            return Refused(503, "unavailable", "The store cannot take it now. Nothing was done.").response()
         if said is None:
             return web.Response()
         return web.Response(text=json.dumps(said), content_type="application/json")

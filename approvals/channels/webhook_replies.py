@@ -12,7 +12,7 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
@@ -20,6 +20,7 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from approvals.access import Access, Handler, access
+from approvals.channels import First
 from approvals.channels import standard_webhooks as standard
 from approvals.channels.webhook import Hook
 from approvals.desk import Desk
@@ -33,9 +34,6 @@ BODY_MAX = 16 * 1024
 BODY_SECONDS = 10.0
 REMEMBERED = timedelta(seconds=3 * standard.TOLERANCE_SECONDS)
 """Longer than a signature is good for, whatever the clocks say."""
-
-First = Callable[[str, datetime], Awaitable[bool]]
-"""Is this the first use of a word, remembered up to a time?"""
 
 
 class Unsigned(Refusal):

@@ -11,6 +11,7 @@ import pytest
 from approvals.channels.slack import SlackChannel, SlackConfig
 from approvals.testing.channel_contract import ChannelContract
 from approvals.testing.slack import LookalikeSlack, Message
+from gateway.once import Once
 from tests.fakes.desk import house
 
 
@@ -79,4 +80,7 @@ class TestSlackChannel(ChannelContract):
         async with LookalikeSlack(posts_per_second=None) as slack, house(sqlite_url) as at:
             slack.add_channel("money")
             config = SlackConfig(bot_token=slack.bot_token, channel="#money", api_url=slack.api_url)
-            yield SlackScreen(slack, SlackChannel(config, desk=at.desk, page=lambda id: f"https://p.example/{id}"))
+            channel = SlackChannel(
+                config, desk=at.desk, page=lambda id: f"https://p.example/{id}", first=Once(at.db).first
+            )
+            yield SlackScreen(slack, channel)

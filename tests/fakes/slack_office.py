@@ -16,6 +16,7 @@ from approvals.domain.model import ApprovalRequest, Person
 from approvals.outbox import Outbox
 from approvals.testing import samples
 from approvals.testing.slack import LookalikeSlack, Message, User
+from gateway.once import Once
 from tests.fakes.desk import House, house
 
 ADA = replace(samples.ADA, slack=frozenset({"U01ADA"}))
@@ -98,7 +99,7 @@ async def office(
             ping_seconds=0.2,
         )
         on_route(at.desk, "")
-        channel = SlackChannel(config, desk=at.desk, page=lambda id: f"{PAGE}{id}")
+        channel = SlackChannel(config, desk=at.desk, page=lambda id: f"{PAGE}{id}", first=Once(at.db).first)
         outbox = Outbox(desk=at.desk, channels={"slack": channel}, page=lambda id: f"{PAGE}{id}", chance=lambda: 1.0)
         async with listening(channel, slack, way):
             yield Office(at=at, slack=slack, channel=channel, outbox=outbox, people=inside)

@@ -15,6 +15,7 @@ from approvals.channels.slack_client import SlackDown, SlackRefused
 from approvals.domain.model import Cause, State
 from approvals.storage.messages import MessageRow
 from approvals.testing import samples
+from gateway.once import Once
 from tests.fakes.slack_office import ADA, BOB, Office, labels, office, on_route
 
 
@@ -163,7 +164,9 @@ async def test_nothing_is_sent_to_an_answer_address_that_is_not_slacks(at: Offic
     for address in ("https://evil.example/actions/1", "http://169.254.169.254/latest", "file:///etc/passwd"):
         with pytest.raises(SlackRefused, match="not an address of Slack's"):
             await client.answer(address, {"text": "x"})
-    real = SlackChannel(SlackConfig(bot_token="xoxb-1", channel="#m"), desk=at.at.desk, page=str)._client
+    real = SlackChannel(
+        SlackConfig(bot_token="xoxb-1", channel="#m"), desk=at.at.desk, page=str, first=Once(at.at.db).first
+    )._client
     for address in ("http://hooks.slack.com/a", "https://hooks.slack.com.evil.example/a", f"{at.slack.url}/actions/1"):
         with pytest.raises(SlackRefused, match="not an address of Slack's"):
             await real.answer(address, {"text": "x"})

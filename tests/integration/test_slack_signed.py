@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import datetime
 from urllib.parse import urlencode
 
 import pytest
@@ -17,9 +19,13 @@ from approvals.channels.slack_payloads import Who
 from approvals.channels.slack_people import SlackPeople
 from approvals.channels.slack_signing import Signatures
 from approvals.domain.model import State
+from approvals.errors import Unavailable
+from approvals.sweeper import Sweeper
 from approvals.testing.slack import Forgery, HandClock
 from approvals.testing.slack.signing import signed
-from tests.fakes.slack_office import Office, office
+from gateway.once import Once
+from tests.fakes.slack_office import Office, listening, office
+from tests.integration.test_slack_more import choose
 
 FORM, JSON = "application/x-www-form-urlencoded", "application/json"
 
@@ -28,6 +34,10 @@ FORM, JSON = "application/x-www-form-urlencoded", "application/json"
 async def at(sqlite_url: str) -> AsyncIterator[Office]:
     async with office(sqlite_url, way="http") as opened:
         yield opened
+
+
+async def always(word: str, until: datetime) -> bool:
+    return True
 
 
 def url(at: Office, path: str) -> str:
@@ -68,6 +78,24 @@ async def test_a_replayed_post_is_refused(at: Office) -> None:
     again = await at.slack.repeat(at.slack.deliveries[-1])
     assert again.status == 401
     assert len((await at.at.now(asked)).votes) == 1
+
+
+@pytest.mark.parametrize("choice", ["extend", "comment"])
+async def test_a_post_is_taken_once_over_a_restart(at: Office, choice: str) -> None:
+    asked, card = await at.asked()
+    await choose(at, card, choice)
+    if choice == "comment":
+        await at.slack.submit(await at.slack.wait_for_modal(at.people["ada"]), {"words": "once only"})
+    before = await at.at.ledger(asked)
+    assert len(before) == 2
+    config = SlackConfig(
+        bot_token=at.slack.bot_token, channel="#money", signing_secret=at.slack.signing_secret, api_url=at.slack.api_url
+    )
+    again = SlackChannel(config, desk=at.at.another("two"), page=str, first=Once(at.at.db).first)
+    async with listening(again, at.slack, "http"):
+        replay = replace(at.slack.deliveries[-1], url=url(at, "interactions"))
+        assert (await at.slack.repeat(replay)).status == 401
+    assert await at.at.ledger(asked) == before
 
 
 async def test_the_challenge_is_answered_only_when_signed(at: Office) -> None:
@@ -147,21 +175,45 @@ async def test_a_bug_is_our_fault_and_slack_says_that_it_failed(
 @pytest.mark.parametrize(
     ("seconds", "good"), [(0, True), (299, True), (-299, True), (301, False), (-301, False), (86_400, False)]
 )
-def test_a_signature_is_good_for_five_minutes_both_ways(seconds: int, good: bool) -> None:
+async def test_a_signature_is_good_for_five_minutes_both_ways(seconds: int, good: bool) -> None:
     clock = HandClock(1_000_000)
     headers = {name: [value] for name, value in signed("secret", clock.now + seconds, b"body").items()}
-    assert Signatures("secret", now=clock).accept(b"body", headers) is good
+    assert await Signatures("secret", now=clock, first=always).accept(b"body", headers) is good
 
 
-def test_a_post_is_forgotten_when_its_signature_is_too_old_anyway() -> None:
-    clock = HandClock(1_000_000)
-    judge = Signatures("secret", now=clock)
-    for _ in range(3):
-        headers = {name: [value] for name, value in signed("secret", clock.now, b"body").items()}
-        assert judge.accept(b"body", headers)
-        assert not judge.accept(b"body", headers)
-        clock.advance(601)
-    assert len(judge._seen) == 1
+async def test_a_post_is_remembered_by_every_process_for_longer_than_its_signature_is_good(at: Office) -> None:
+    clock = HandClock(at.at.clock.now.timestamp())
+    judge, another = (Signatures("secret", now=clock, first=Once(at.at.db).first) for _ in range(2))
+    headers = {name: [value] for name, value in signed("secret", clock.now + 299, b"body").items()}
+    assert await judge.accept(b"body", headers)
+    for seconds in (0, 598):
+        clock.advance(seconds)
+        at.at.clock.move(seconds=seconds)
+        await Sweeper(at.at.desk).tidy()
+        assert not await another.accept(b"body", headers)
+        assert not await judge.accept(b"body", headers)
+
+
+async def test_what_is_not_signed_is_never_written_down() -> None:
+    async def never(word: str, until: datetime) -> bool:
+        raise AssertionError(word)
+
+    headers = {name: [value] for name, value in signed("another", 1_000_000, b"body").items()}
+    assert not await Signatures("secret", now=HandClock(1_000_000), first=never).accept(b"body", headers)
+
+
+async def test_a_store_that_cannot_say_lets_nothing_in(at: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(self: Once, word: str, until: datetime) -> bool:
+        raise Unavailable
+
+    asked, card = await at.asked()
+    monkeypatch.setattr(Once, "first", broken)
+    posts = at.channel._posts
+    assert posts is not None
+    monkeypatch.setattr(posts._signatures, "_first", Once(at.at.db).first)
+    answer = await at.slack.press(at.people["ada"], card, "approve")
+    assert answer.status == 503
+    assert (await at.at.now(asked)).state is State.PENDING
 
 
 @pytest.mark.parametrize("secret", ["", " ", "\n"])
@@ -169,7 +221,7 @@ def test_an_empty_secret_refuses_to_start(secret: str) -> None:
     with pytest.raises(ValueError, match="signing_secret"):
         SlackConfig(bot_token="xoxb-1", channel="#money", signing_secret=secret)
     with pytest.raises(ValueError, match="empty"):
-        Signatures(secret)
+        Signatures(secret, first=always)
 
 
 def test_secrets_do_not_show_when_the_settings_are_printed() -> None:
@@ -185,4 +237,4 @@ async def test_every_route_is_marked_as_judged_by_its_signature(at: Office) -> N
 
 async def test_without_a_signing_secret_there_are_no_routes(at: Office) -> None:
     config = SlackConfig(bot_token="xoxb-1", channel="#m")
-    assert SlackChannel(config, desk=at.at.desk, page=str).routes() == []
+    assert SlackChannel(config, desk=at.at.desk, page=str, first=always).routes() == []
