@@ -57,7 +57,7 @@ def channels_of(settings: Settings, around: Around) -> Channels:
     by_name |= _notify(settings)
     if around.push is not None:
         by_name["push"] = PushChannel(around.push.sender, around.push)
-    replies = Replies(hooks, desk=around.desk, first=around.first)
+    replies = Replies(hooks, desk=around.desk, first=around.first, page=around.page)
     routes = tuple(slack.routes()) if slack is not None else ()
     return Channels(by_name=by_name, routes=routes, endpoints=_endpoints(replies), slack=slack)
 

@@ -20,7 +20,7 @@ import aiohttp
 from approvals.channels import Alert, MessageRef, RetryLater, Undeliverable
 from approvals.channels import standard_webhooks as standard
 from approvals.domain.card import Card
-from approvals.domain.model import State
+from approvals.domain.model import Answer, State
 
 NAME = "webhook"
 POST_SECONDS = 15.0
@@ -82,7 +82,10 @@ class WebhookChannel:
     async def _send(self, card: Card, type: str) -> None:
         told = event(card, type=type, source=self._source, now=datetime.fromtimestamp(self._now(), UTC))
         if self._hook.may_decide:
+            # A reply names it; one that approves is taken only where the event showed the whole call.
             told["data"]["binding"] = card.binding
+            if not is_whole(card.arguments, card.hidden):
+                told["data"]["answers"] = [Answer.DENY.value] if Answer.DENY in card.answers else []
         await self._post(told)
 
     async def _post(self, told: dict[str, Any]) -> None:
@@ -101,6 +104,11 @@ class WebhookChannel:
 
 class WebhookRefused(Exception):
     """The receiver did not take the event; it is tried again."""
+
+
+def is_whole(arguments: str, hidden: int) -> bool:
+    """Does an event show these (redacted) arguments as they are, uncut and with no value hidden?"""
+    return len(arguments) <= ARGUMENTS_SHOWN and hidden == 0
 
 
 def event(card: Card, *, type: str, source: str, now: datetime) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 The signature over the raw bytes comes before everything, then that it has not come before (on whatever replica). What
 is signed names the request, the binding that the event carried, the answer and the person; the desk judges that
-person as it does on any surface. A hook can answer only what it was told of. There is no GET here: it never decides.
+person as it does on any surface. A hook can answer only what it was told of, and approve only what it was shown whole.
+There is no GET here: it never decides.
 """
 
 from __future__ import annotations
@@ -22,16 +23,19 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from approvals.access import Access, Handler, access
 from approvals.channels import First
 from approvals.channels import standard_webhooks as standard
-from approvals.channels.webhook import Hook
+from approvals.channels.webhook import ARGUMENTS_SHOWN, Hook, is_whole
 from approvals.desk import Desk
-from approvals.domain.model import Answer, Decision, PersonId
-from approvals.errors import NotFound, Refusal
+from approvals.domain.card import arguments_shown
+from approvals.domain.model import Answer, ApprovalRequest, Decision, PersonId, State
+from approvals.errors import NotAllowed, NotFound, Refusal
 
 log = logging.getLogger(__name__)
 
 PATH = "/hooks/{name}/decision"
 BODY_MAX = 16 * 1024
 BODY_SECONDS = 10.0
+MOST_BYTES_OF_ONE = 4
+"""A character of a text has no more bytes than these in UTF-8."""
 REMEMBERED = timedelta(seconds=3 * standard.TOLERANCE_SECONDS)
 """Longer than a signature is good for, whatever the clocks say."""
 
@@ -81,10 +85,16 @@ class Replies:
     """Takes the replies of hooks."""
 
     def __init__(
-        self, hooks: Iterable[Hook], *, desk: Desk, first: First, now: Callable[[], float] = time.time
+        self,
+        hooks: Iterable[Hook],
+        *,
+        desk: Desk,
+        first: First,
+        page: Callable[[str], str],
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._hooks = {hook.name: hook for hook in hooks if hook.may_decide}
-        self._desk, self._first, self._now = desk, first, now
+        self._desk, self._first, self._page, self._now = desk, first, page, now
 
     def handler(self) -> Handler | None:
         """What answers at `PATH`; None when no hook may decide."""
@@ -108,6 +118,7 @@ class Replies:
             via=hook.channel,
             reason=reply.reason,
         )
+        await self._check_read(reply.request, decision)
         decided = await self._desk.decide(reply.request, decision)
         return web.json_response({"request": decided.id, "state": decided.state.value, "revision": decided.revision})
 
@@ -131,6 +142,28 @@ class Replies:
         rows = await self._desk.db.read(lambda tx: tx.messages.for_request(request_id))
         if all(row.channel != hook.channel for row in rows):
             raise NotFound(what="request")
+
+    async def _check_read(self, request_id: str, decision: Decision) -> None:
+        """What its event did not show whole is approved only where it can be read whole."""
+        request = await self._desk.get(request_id)
+        if decision.answer is not Answer.APPROVE or request is None or request.state is not State.PENDING:
+            return
+        if decision.binding != request.binding or _was_told_whole(request):
+            return
+        refused = NotAllowed(
+            what="approve this by a reply",
+            why="its event did not show all of the arguments: they were cut, or values in them are hidden. A reply may "
+            f"deny it; it is approved on the page: {self._page(request_id)}",
+        )
+        await self._desk.turn_away(request_id, decision, refused)
+        raise refused
+
+
+def _was_told_whole(request: ApprovalRequest) -> bool:
+    # What is so long was cut, however it was written: it is not redacted only to be measured.
+    if len(request.call.arguments) > MOST_BYTES_OF_ONE * ARGUMENTS_SHOWN:
+        return False
+    return is_whole(*arguments_shown(request, json.loads(request.call.arguments)))
 
 
 def _reply(body: bytes) -> Reply:

@@ -137,11 +137,8 @@ def make_card(
     """
     needs, history = tuple(needs), hushed_ledger(request, history)
     request = hushed(request)
-    redactor = Redactor()
     arguments = json.loads(request.call.arguments)
-    shown = plain.visible_lines(plain.pretty(redactor.value(redactor.places(arguments, request.terms.redact))))
-    if request.destroyed is not None:
-        shown = f"({request.destroyed})"
+    shown, hidden = arguments_shown(request, arguments)
     telling = Telling(request=request, needs=needs, names=_names(people), history=history, now=now)
     open_now = request.state is State.PENDING and now < request.expires_at
     approvable = open_now and stopped is None
@@ -164,8 +161,8 @@ def make_card(
         justification=_text(request.justification),
         arguments=shown,
         arguments_sha256=request.call.arguments_sha256,
-        hidden=redactor.hidden,
-        warnings=warnings_of(request, arguments, hidden=redactor.hidden),
+        hidden=hidden,
+        warnings=warnings_of(request, arguments, hidden=hidden),
         created_at=request.created_at,
         expires_at=request.expires_at,
         until=plain.hour_of(request.expires_at, now),
@@ -188,6 +185,15 @@ def make_card(
         editable=_editable(request, arguments, shown) if approvable else None,
         can_be_pulled_back=runs_at(request) is not None,
     )
+
+
+def arguments_shown(request: ApprovalRequest, arguments: object) -> tuple[str, int]:
+    """The whole redacted JSON of its (parsed) arguments, and how many values are hidden in it."""
+    if request.destroyed is not None:
+        return f"({request.destroyed})", 0
+    redactor = Redactor()
+    shown = plain.pretty(redactor.value(redactor.places(arguments, request.terms.redact)))
+    return plain.visible_lines(shown), redactor.hidden
 
 
 def status_of(

@@ -107,6 +107,9 @@ async def test_only_a_hook_that_may_decide_is_told_the_binding() -> None:
     async with receiving(may_decide=True) as receiver:
         await receiver.channel.post(samples.card(), "")
         assert receiver.events[0]["data"]["binding"] == samples.request().binding
+        assert receiver.events[0]["data"]["answers"] == ["approve", "deny"]
+        await receiver.channel.post(samples.card(samples.request({"to": "a" * 4_000})), "")
+        assert receiver.events[1]["data"]["answers"] == ["deny"]
 
 
 @pytest.mark.parametrize(

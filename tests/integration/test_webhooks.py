@@ -31,12 +31,16 @@ KEY, OTHER = bytes(range(32)), bytes(range(1, 33))
 HOOKS = [Hook(name="one", url="", key=KEY, may_decide=True), Hook(name="mute", url="", key=OTHER)]
 
 
+def page_of(request_id: str) -> str:
+    return f"https://p.example/{request_id}"
+
+
 @pytest.fixture
 async def console(database: Database) -> AsyncIterator[Console]:
     def more(app: web.Application) -> None:
         desk = app[PARTS].desk
         desk.reconfigure(caps=Caps(), routes=lambda *_: [("webhook:one", "")])
-        handler = Replies(HOOKS, desk=desk, first=Once(database).first).handler()
+        handler = Replies(HOOKS, desk=desk, first=Once(database).first, page=page_of).handler()
         assert handler is not None
         app.router.add_post(PATH, handler)
 
@@ -99,6 +103,37 @@ async def test_a_reply_counts_once_and_one_sent_anew_is_told_what_is_so(console:
     assert (await reply(console, request)).status == 401
     again = await reply(console, request, id="r2")
     assert (again.status, again.json()["code"]) == (409, "already_decided")
+
+
+LONG = "a/" * 2_000
+
+
+@pytest.mark.pain(14)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param({"to": LONG}, id="cut"),
+        pytest.param({"to": LONG * 5}, id="so long that it is not even redacted"),
+        pytest.param({"to": "ada", "password": "hunter2-hunter2"}, id="a value is hidden"),
+    ],
+)
+async def test_what_the_event_did_not_show_whole_a_reply_may_only_deny(console: Console, arguments: Any) -> None:
+    request = await console.file(arguments)
+    got = await reply(console, request)
+    assert (got.status, got.json()["code"]) == (403, "not_allowed")
+    assert f"on the page: https://p.example/{request.id}" in got.json()["detail"]
+    assert await state(console, request) is State.PENDING
+    (kept,) = await console.db.read(lambda tx: tx.audit.newest(action="request.vote_refused"))
+    assert (kept.act.actor, kept.act.via) == (ADA, "webhook:one")
+    assert (await reply(console, request, id="r2", decision="deny")).status == 200
+    assert await state(console, request) is State.DENIED
+
+
+async def test_what_is_decided_or_has_changed_is_said_first(console: Console) -> None:
+    request = await console.file({"to": LONG})
+    assert (await reply(console, request, binding="0" * 64)).status == 409
+    assert (await reply(console, request, id="r2", decision="deny")).status == 200
+    assert (await reply(console, request, id="r3")).json()["code"] == "already_decided"
 
 
 async def test_a_hook_answers_only_what_it_was_told_of(console: Console) -> None:
