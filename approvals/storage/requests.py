@@ -94,6 +94,7 @@ class Query:
     after: Cursor | None = None
     oldest_first: bool = False
     ground: str | None = None
+    risk: str | None = None
     decided_before: datetime | None = None
 
 
@@ -220,16 +221,13 @@ class Requests(Group):
             statement = statement.where(or_(requests.c.id.in_(ids), finding.named(query.q)))
         return self._many(statement.limit(limit))
 
-    def alike(self, fold: str, limit: int) -> list[ApprovalRequest]:
-        """The requests that wait for people and are alike (`domain.folding`), oldest first."""
-        keys = (requests.c.created_at, requests.c.id)
-        return self._many(self._select().where(IS_PENDING, requests.c.fold == fold).order_by(*keys).limit(limit))
+    def these(self, ids: Sequence[str]) -> list[ApprovalRequest]:
+        """The requests with these ids, in no order."""
+        return self._many(self._select().where(requests.c.id.in_(ids))) if ids else []
 
     def of_fold(self, fold: str, ids: Sequence[str]) -> list[ApprovalRequest]:
         """Those of these requests that are, or were when they ended, alike in this way."""
-        if not ids:
-            return []
-        return self._many(self._select().where(requests.c.fold == fold, requests.c.id.in_(ids)))
+        return self._many(self._select().where(requests.c.fold == fold, requests.c.id.in_(ids))) if ids else []
 
     def following(self, leader: str, limit: int) -> list[ApprovalRequest]:
         """The requests whose cards follow this one, oldest first."""
@@ -385,7 +383,7 @@ def _cursor(after: Cursor) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
 
 def _conditions(query: Query) -> list[ColumnElement[bool]]:
     exact = {"server": query.server, "tool": query.tool, "agent": query.agent, "owner": query.owner}
-    exact["ground"] = query.ground
+    exact |= {"ground": query.ground, "risk": query.risk}
     found = [requests.c[name] == value for name, value in exact.items() if value is not None]
     if query.states:
         found.append(requests.c.state.in_(sorted(state.value for state in query.states)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -55,6 +56,11 @@ def terms_from_json(data: Mapping[str, Any]) -> Terms:
         grants=data["grants"],
         redact=tuple(tuple(steps) for steps in data.get("redact", ())),
     )
+
+
+def terms_from_text(text: str) -> Terms:
+    """The Terms of the text in the column itself."""
+    return terms_from_json(json.loads(text))
 
 
 def _step_to_json(step: Escalation) -> dict[str, Any]:

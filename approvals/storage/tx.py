@@ -22,6 +22,7 @@ from approvals.storage.messages import Messages
 from approvals.storage.notices import Notices
 from approvals.storage.numbers import Numbers
 from approvals.storage.openings import Openings
+from approvals.storage.outlines import Outlines
 from approvals.storage.patience import Patience
 from approvals.storage.people import People
 from approvals.storage.pins import Pins
@@ -57,6 +58,11 @@ class Tx(Frame):
     def doers(self) -> Doers:
         """Who ended requests, or let their calls run, without a vote."""
         return Doers(self)
+
+    @property
+    def outlines(self) -> Outlines:
+        """All that waits, without what is sealed in it."""
+        return Outlines(self)
 
     @property
     def messages(self) -> Messages:

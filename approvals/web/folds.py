@@ -68,15 +68,14 @@ def _shown(request: web.Request) -> list[str]:
 
 def _look(tx: Tx, parts: WebParts, visitor: Visitor, fold: str, shown: list[str]) -> bytes | None:
     person, snoozed = visitor.person, tx.snoozes.of(visitor.person.id)
-    alike = tx.requests.alike(fold, ROWS_MOST)
-    more = tx.requests.count_alike(fold) - len(alike) if len(alike) == ROWS_MOST else 0
-    known = {one.id for one in alike}
-    alike += tx.requests.of_fold(fold, [id_ for id_ in shown if id_ not in known])
-    rows = [
-        one
-        for one in sorted(alike, key=lambda one: (one.created_at, one.id))
-        if quorum.may_see(person, one) and not (one.id in snoozed and snoozed[one.id].hides(one, tx.now))
-    ]
+
+    def seen(one: ApprovalRequest) -> bool:
+        return quorum.may_see(person, one) and not (one.id in snoozed and snoozed[one.id].hides(one, tx.now))
+
+    waiting = [one.request.id for one in tx.outlines.pending(fold=fold) if seen(one.request)]
+    found = tx.requests.of_fold(fold, list(dict.fromkeys((*waiting[:ROWS_MOST], *shown))))
+    rows = sorted((one for one in found if seen(one)), key=lambda one: (one.created_at, one.id))
+    more = len(waiting) - sum(row.state is State.PENDING for row in rows)
     if not rows:
         return None
     voters = (name for row in rows for name in quorum.named_in(row.votes))

@@ -36,12 +36,12 @@ PAGE_BYTES = 4 * 1024 * 1024
 READS_MAX = 20
 """So many pages of the table are read for one answer at most."""
 
-_EXACT = ("server", "tool", "agent")
+_EXACT = ("server", "tool", "agent", "risk")
 _KNOWN = frozenset({*_EXACT, "state", "ground", "mine", "snoozed", "q", "order", "limit", "cursor"})
 _STATES = frozenset(state.value for state in State)
 _GROUNDS: dict[str, str | None] = {"": None, **{ground.value: ground.value for ground in Ground}}
-_YES_NO = {"": False, "0": False, "false": False, "1": True, "true": True}
-_EITHER = _YES_NO | {"": None}
+YES_NO = {"": False, "0": False, "false": False, "1": True, "true": True}
+_EITHER = YES_NO | {"": None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,20 +72,21 @@ def asked_for(request: web.Request) -> Asked:
     """
     query = one_each(request, _KNOWN)
     for name in (*_EXACT, "q"):
-        _check_text(name, query.get(name, ""))
+        check_text(name, query.get(name, ""))
     return Asked(
-        mine=_choice("mine", query.get("mine", ""), _YES_NO),
-        snoozed=_choice("snoozed", query.get("snoozed", ""), _EITHER),
+        mine=choice("mine", query.get("mine", ""), YES_NO),
+        snoozed=choice("snoozed", query.get("snoozed", ""), _EITHER),
         query=Query(
             states=_states(request.query.getall("state", [])),
             q=query.get("q") or None,
             limit=limit_of(query.get("limit")),
-            after=_cursor(query.get("cursor")),
-            oldest_first=_choice("order", query.get("order", "newest"), {"newest": False, "oldest": True}),
+            after=cursor_of(query.get("cursor")),
+            oldest_first=choice("order", query.get("order", "newest"), {"newest": False, "oldest": True}),
             server=query.get("server") or None,
             tool=query.get("tool") or None,
             agent=query.get("agent") or None,
-            ground=_choice("ground", query.get("ground", ""), _GROUNDS),
+            risk=query.get("risk") or None,
+            ground=choice("ground", query.get("ground", ""), _GROUNDS),
         ),
     )
 
@@ -160,9 +161,9 @@ def yes_or_no(name: str, text: str) -> bool:
     Raises:
         Problem: 422.
     """
-    if text not in _YES_NO:
+    if text not in YES_NO:
         raise invalid(name, "must be 1 or 0")
-    return _YES_NO[text]
+    return YES_NO[text]
 
 
 def _page(tx: Tx, parts: WebParts, person: Person, asked: Asked) -> Raw:
@@ -192,7 +193,7 @@ def _collect(
 
     def wanted(one: ApprovalRequest) -> bool:
         hidden = one.id in snoozed and snoozed[one.id].hides(one, tx.now)
-        return asked.snoozed in {None, hidden} and (not asked.mine or _is_mine(person, one))
+        return asked.snoozed in {None, hidden} and (not asked.mine or is_mine(person, one))
 
     found: list[ApprovalRequest] = []
     for _ in range(READS_MAX):
@@ -210,7 +211,8 @@ def _collect(
     return found, query.after
 
 
-def _is_mine(person: Person, request: ApprovalRequest) -> bool:
+def is_mine(person: Person, request: ApprovalRequest) -> bool:
+    """May they decide it, had they a part in it, or is it their agent's?"""
     if request.caller.owner == person.id or quorum.had_a_part(person, request):
         return True
     return request.state is State.PENDING and quorum.why_not(person, request) is None
@@ -225,7 +227,12 @@ def _place(row: ApprovalRequest) -> Cursor:
     return row.created_at, row.id
 
 
-def _cursor(text: str | None) -> Cursor | None:
+def cursor_of(text: str | None) -> Cursor | None:
+    """The place that a page ended at; None: the beginning.
+
+    Raises:
+        Problem: 422, it is not one of ours.
+    """
     if not text:
         return None
     at, id_ = open_cursor(text, 2)
@@ -235,7 +242,7 @@ def _cursor(text: str | None) -> Cursor | None:
         moment = None
     if moment is None or moment.tzinfo is None:
         raise invalid("cursor", "is not one that we gave out")
-    _check_text("cursor", id_)
+    check_text("cursor", id_)
     return moment, id_
 
 
@@ -247,13 +254,23 @@ def _states(sent: list[str]) -> frozenset[State]:
     return frozenset(State(name) for name in names)
 
 
-def _choice(name: str, text: str, options: dict[str, T]) -> T:
+def choice(name: str, text: str, options: Mapping[str, T]) -> T:
+    """What a parameter stands for.
+
+    Raises:
+        Problem: 422 with the words it may have.
+    """
     if text not in options:
         raise invalid(name, f"must be one of {', '.join(option for option in options if option)}")
     return options[text]
 
 
-def _check_text(name: str, text: str) -> None:
+def check_text(name: str, text: str) -> None:
+    """Refuse a text that no name can be.
+
+    Raises:
+        Problem: 422.
+    """
     if len(text) > TEXT_MAX:
         raise invalid(name, f"is longer than {TEXT_MAX} characters")
     if any(ord(char) < 32 or 0xD800 <= ord(char) < 0xE000 for char in text):

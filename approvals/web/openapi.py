@@ -43,7 +43,11 @@ _QUERY: dict[str, tuple[dict[str, Any], str]] = {
         "Only what you have put out of your own sight (1), or only the rest (0).",
     ),
     "q": ({"type": "string", "maxLength": 200}, "Text in ids, names and justifications; never in arguments."),
-    "order": ({"type": "string", "enum": ["newest", "oldest"], "default": "newest"}, "By time of creation."),
+    "order": (
+        {"type": "string", "enum": ["newest", "oldest", "ends"], "default": "newest"},
+        "`ends`: least time left, of the queue.",
+    ),
+    "risk": ({"type": "string", "maxLength": 200}, "Exactly this risk."),
     "shown": ({"type": "string"}, "Ids with commas between, at most 200: rows that stay, though they have ended."),
     "request": ({"type": "string", "maxLength": 80}, "Exactly this request."),
     "actor": ({"type": "string", "maxLength": 200}, "Exactly this actor."),

@@ -25,6 +25,7 @@ from approvals.web import (
     models_folds,
     models_insights,
     models_people,
+    models_queue,
     models_similar,
     models_stops,
     models_talk,
@@ -32,6 +33,7 @@ from approvals.web import (
     openapi,
     pages,
     people,
+    queue,
     raise_models,
     raises,
     similar,
@@ -55,6 +57,7 @@ class Endpoint:
 
 
 ONE = "/api/v1/requests/{id}"
+WHICH = ("server", "tool", "agent", "risk", "mine", "snoozed", "q", "order", "limit", "cursor")
 
 API: tuple[Endpoint, ...] = (
     Endpoint(
@@ -62,7 +65,27 @@ API: tuple[Endpoint, ...] = (
         path="/api/v1/requests",
         handler=list_requests,
         gives=models.RequestsOut,
-        query=("state", "server", "tool", "agent", "ground", "mine", "snoozed", "q", "order", "limit", "cursor"),
+        query=(
+            "state",
+            "server",
+            "tool",
+            "agent",
+            "ground",
+            "risk",
+            "mine",
+            "snoozed",
+            "q",
+            "order",
+            "limit",
+            "cursor",
+        ),
+    ),
+    Endpoint(
+        method="GET",
+        path="/api/v1/queue",
+        handler=queue.show_queue,
+        gives=models_queue.QueueOut,
+        query=WHICH,
     ),
     Endpoint(method="GET", path=ONE, handler=api.show, gives=models.RequestOut, refuses=(404,)),
     Endpoint(method="GET", path=f"{ONE}/timeline", handler=api.timeline, gives=models.TimelineOut, refuses=(404,)),

@@ -339,7 +339,7 @@ def test_offline_closes_the_buttons_with_the_reason(screen: Screen) -> None:
 @pytest.mark.parametrize("scenario", ["many"])
 def test_new_rows_wait_behind_a_button_while_the_list_is_being_read(screen: Screen, console: RunningConsole) -> None:
     page = settled(screen, "/")
-    expect(page.locator("a.row")).to_have_count(200)
+    expect(page.locator("a.row")).to_have_count(100)
     scroller = page.locator(".list-scroll")
     top = scroller.evaluate("(element) => (element.scrollTop = 2000)")
     console.call(lambda: console.fake.add(samples.sample(9001, datetime.now(UTC), age=0, tool="fresh_tool")))

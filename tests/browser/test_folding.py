@@ -60,6 +60,30 @@ def test_a_storm_is_decided_row_by_row_and_what_joins_later_is_not(screen: Scree
 
 
 @STORM
+@pytest.mark.pain(20)
+def test_a_flood_hides_nothing_and_the_list_goes_on_to_its_end(screen: Screen, console: RunningConsole) -> None:
+    fake, start = console.fake, datetime.now(UTC)
+    fake.requests = {row["id"]: row for row in (one(start, number) for number in range(1, 501))}
+    for number in range(501, 751):
+        row = samples.sample(number, start, age=1_000 + number, tool=f"tool_{number}", fold=None)
+        fake.requests[row["id"]] = row
+    page = settled(screen, "/")
+    rows = page.locator("a.row")
+    expect(rows).to_have_count(100)
+    expect(rows.filter(has_text="alike")).to_contain_text("500 calls that are alike")
+    expect(page.locator("#nav-count")).to_contain_text("750")
+    for count in (200, 251):
+        page.get_by_role("button", name="Show more").click()
+        expect(rows).to_have_count(count)
+    expect(page.get_by_role("button", name="Show more")).to_have_count(0)
+    expect(rows.last).to_contain_text("tool_750")
+    fake.requests[request_id(1)]["state"] = "denied"
+    console.call(lambda: fake.tell(request_id(1)))
+    expect(rows.filter(has_text="alike")).to_contain_text("499 calls")
+    expect(rows).to_have_count(251)
+
+
+@STORM
 @pytest.mark.must_have(17)
 @pytest.mark.pain(4, 5)
 def test_what_stands_over_rows_is_true_of_each_and_each_says_what_became_of_it(

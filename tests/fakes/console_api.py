@@ -288,17 +288,9 @@ async def _logout(request: web.Request) -> web.Response:
     return web.json_response({})
 
 
-def _matches(row: Json, query: Any) -> bool:
-    if any(query.get(name) and row[name] != query[name] for name in ("state", "server", "tool", "agent", "ground")):
-        return False
-    if query.get("mine") and not row["may_decide"]:
-        return False
-    return query.get("q", "").lower() in json.dumps(row).lower()
-
-
 async def _list(request: web.Request) -> web.Response:
     rows = sorted(request.app[FAKE].requests.values(), key=lambda row: (row["created_at"], row["id"]), reverse=True)
-    rows = [row for row in rows if _matches(row, request.query)]
+    rows = [row for row in rows if folds.matches(row, request.query)]
     first, limit = int(request.query.get("cursor") or 0), int(request.query.get("limit") or 50)
     rest = str(first + limit) if len(rows) > first + limit else None
     return _tagged(request, {"requests": rows[first : first + limit], "next_cursor": rest})

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -10,10 +12,12 @@ from aiohttp import web
 
 from approvals.domain import folding
 from approvals.domain.folding import ABSENT
+from approvals.domain.queue import Entry, Order, Waiting, entries
 from tests.fakes import console_samples as samples
 from tests.fakes.console_samples import Json
 
 FOLD = "fold_" + "5" * 32
+ROWS_MOST = 100
 _AGENTS = ("nightly-ada", "nightly-ben", "nightly-cleo")
 
 
@@ -33,13 +37,14 @@ def one(start: datetime, number: int) -> Json:
 
 
 class FoldRoutes:
-    """The two routes over one fake."""
+    """Their routes over one fake."""
 
     def __init__(self, fake: Any) -> None:
         self._fake = fake
 
     def add(self, app: web.Application) -> None:
         """Put them into an application."""
+        app.router.add_get("/api/v1/queue", self._queue)
         app.router.add_get("/api/v1/folds/{fold}", self._show)
         app.router.add_post("/api/v1/requests/decisions", self._decide)
 
@@ -53,12 +58,26 @@ class FoldRoutes:
         rows.sort(key=lambda row: (row["created_at"], row["id"]))
         if not rows:
             raise web.HTTPNotFound
+        late = [row["id"] for row in rows if row["state"] == "pending"][ROWS_MOST:]
+        more = [id_ for id_ in late if id_ not in shown]
+        rows = [row for row in rows if row["id"] not in more]
         made = folding.table([row["arguments"] for row in rows])
         head = {name: rows[0][name] for name in ("fold", "server", "tool", "rule", "rule_reason", "risk", "severity")}
         common = [{"path": path, "value": value} for path, value in made.common]
         drawn = [_row(row, cells) for row, cells in zip(rows, made.rows, strict=True)]
         table = {"common": common, "columns": list(made.columns), "left_out": made.left_out, "rows": drawn}
-        return web.json_response({**head, **table, "redacted": False, "more": 0, "confirm": None})
+        return web.json_response({**head, **table, "redacted": False, "more": len(more), "confirm": None})
+
+    async def _queue(self, request: web.Request) -> web.Response:
+        query, fake = request.query, self._fake
+        rows = {row["id"]: row for row in fake.requests.values() if row["state"] == "pending"}
+        order = Order(query.get("order", "newest"))
+        waiting = [] if query.get("snoozed") == "1" else [_waiting(row, query) for row in rows.values()]
+        found = entries(waiting, folding=folding.Folding(start=fake.fold_from), order=order)
+        begin, limit = int(query.get("cursor") or 0), int(query.get("limit") or 50)
+        page = [_entry(entry, rows[entry.first.id]) for entry in found[begin : begin + limit]]
+        rest = str(begin + limit) if len(found) > begin + limit else None
+        return web.json_response({"entries": page, "next_cursor": rest, "waiting": sum(one.fits for one in waiting)})
 
     async def _decide(self, request: web.Request) -> web.Response:
         results = [_decided(self._fake, item) for item in (await request.json())["decisions"]]
@@ -75,6 +94,27 @@ def _decided(fake: Any, item: Json) -> Json:
         return {"id": item["id"], "status": 409, "code": "stale_binding", "detail": "This call changed."}
     vote = samples.vote(samples.ADA, item["decision"], fake.clock(), reason=item.get("reason"))
     return {"id": item["id"], "status": 200, "request": fake.record(item["id"], vote)}
+
+
+def matches(row: Json, query: Mapping[str, str]) -> bool:
+    """Does a request fit the filters of a list?"""
+    exact = ("state", "server", "tool", "agent", "ground", "risk")
+    if any(query.get(name) and row[name] != query[name] for name in exact):
+        return False
+    if query.get("mine") and not row["may_decide"]:
+        return False
+    return query.get("q", "").lower() in json.dumps(row).lower()
+
+
+def _waiting(row: Json, query: Mapping[str, str]) -> Waiting:
+    times = {name: datetime.fromisoformat(row[name]) for name in ("created_at", "expires_at")}
+    fits, mine = matches(row, query), row["may_decide"]
+    return Waiting(id=row["id"], fold=row["fold"], agent=row["agent"], fits=fits, mine=mine, **times)
+
+
+def _entry(entry: Entry, row: Json) -> Json:
+    group = asdict(entry.group) | {"expires_at": samples.stamp(entry.group.expires_at)} if entry.group else None
+    return {"request": row, "group": group}
 
 
 def _row(row: Json, cells: tuple[Any, ...]) -> Json:

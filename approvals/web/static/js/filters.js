@@ -1,4 +1,4 @@
-/** The filters of a list: read from the URL, kept in the URL, sent to the API. What the API cannot do is done here, on loaded rows. */
+/** The filters of a list: read from the URL, kept in the URL, sent to the API. */
 import { address } from "./api.js";
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
@@ -18,22 +18,21 @@ export function filtersOfUrl() {
   return Object.fromEntries(NAMES.map((name) => [name, query.get(name) ?? ""]));
 }
 
-/** The API address for these filters. */
-export function requestsAddress(filters, { limit, state, snoozed = "" }) {
-  const { server, tool, agent, ground, mine, q, cursor } = filters;
-  return address("/api/v1/requests", { state, server, tool, agent, ground, mine, snoozed, q, cursor, limit });
+/** The API address for these filters: of requests in any state. */
+export function requestsAddress(filters, { limit, state }) {
+  const { server, tool, agent, ground, risk, mine, q, cursor } = filters;
+  return address("/api/v1/requests", { state, server, tool, agent, ground, risk, mine, q, cursor, limit });
+}
+
+/** The API address for these filters: of what waits, with calls that are alike as one. */
+export function queueAddress(filters, { limit, snoozed }) {
+  const { server, tool, agent, risk, mine, q, sort, cursor } = filters;
+  return address("/api/v1/queue", { server, tool, agent, risk, mine, snoozed, q, order: sort, cursor, limit });
 }
 
 /** The filters of this list that say something, for words and links. */
 export function activeFilters(filters) {
   return NAMES.filter((name) => name !== "cursor" && name !== "sort" && filters[name]);
-}
-
-/** What only the page can filter and order. */
-export function onLoaded(requests, filters) {
-  const kept = filters.risk ? requests.filter((request) => request.risk === filters.risk) : [...requests];
-  if (filters.sort === "ends") kept.sort((a, b) => Date.parse(a.expires_at) - Date.parse(b.expires_at));
-  return kept;
 }
 
 /** The form. `states` are the choices of the state field; `apply(filters)` is called when it is sent or changed. */

@@ -59,8 +59,8 @@ function add(rows, request) {
 }
 
 /** A request has a page; a group opens beside the list. */
-function addressOf({ id, members }) {
-  return members ? `/?fold=${encodeURIComponent(id)}` : `/requests/${encodeURIComponent(id)}`;
+function addressOf({ id, group }) {
+  return group ? `/?fold=${encodeURIComponent(id)}` : `/requests/${encodeURIComponent(id)}`;
 }
 
 function leave(rows, id, node) {
@@ -82,7 +82,7 @@ function select(rows, id) {
 }
 
 function paint(node, request) {
-  if (request.members) return paintGroup(node, request);
+  if (request.group) return paintGroup(node, request);
   const text = JSON.stringify([request.revision, request.state, request.needs, request.waiting]);
   if (node.text === text) return;
   node.text = text;
@@ -125,13 +125,13 @@ function paint(node, request) {
 }
 
 function paintGroup(node, group) {
-  const text = JSON.stringify([group.members.map((one) => one.id), group.mine]);
+  const text = JSON.stringify([group.count, group.alike, group.mine, group.agents, group.agents_count, group.expires_at]);
   if (node.text === text) return;
   node.text = text;
   node.item.dataset.held = "true";
   const link = node.item.firstChild;
   link.dataset.state = "pending";
-  const others = group.agents.length - 1;
+  const others = group.agents_count - 1;
   show(
     link,
     bar(group),
@@ -143,11 +143,18 @@ function paintGroup(node, group) {
     ),
     h("span", { class: "row-tool" }, bdi(group.tool, "mono"), h("span", { class: "muted" }, " on ", bdi(group.server))),
     countdown(group.expires_at, "row-left held"),
-    h("span", { class: "row-facts" }, h("span", { class: "row-count", text: callsWords(group.members.length) }), " that are alike, as one table"),
+    h(
+      "span",
+      { class: "row-facts" },
+      h("span", { class: "row-count", text: countOf(group) }),
+      group.count === group.alike ? " that are alike, as one table" : ` of ${group.alike} that are alike`,
+    ),
     h("span", { class: "row-who" }, bdi(group.agents[0]), others ? ` and ${others} more ${others === 1 ? "agent" : "agents"}` : null),
     h("span", { class: "row-quorum" }, "first ends · ", h("span", { text: `${group.mine} for you` })),
   );
 }
+
+const countOf = ({ count, alike }) => (count === alike ? callsWords(count) : String(count));
 
 function stateWords(request) {
   const vote = decidingVote(request);

@@ -84,8 +84,10 @@ export function setTitle(text) {
   drawCount();
 }
 
+const counted = () => (waiting > 999 ? "999+" : String(waiting));
+
 function drawCount() {
-  document.title = waiting ? `(${waiting >= 200 ? "200+" : waiting}) ${title}` : title;
+  document.title = waiting ? `(${counted()}) ${title}` : title;
   const name = waiting > 9 ? "many" : String(waiting);
   const picture = document.getElementById("favicon");
   const path = `/static/icons/tab-${name}.svg`;
@@ -95,7 +97,7 @@ function drawCount() {
     show(
       counter,
       waiting
-        ? h("span", {}, waiting >= 200 ? "200+" : String(waiting), h("span", { class: "sr", text: " waiting" }))
+        ? h("span", {}, counted(), h("span", { class: "sr", text: " waiting" }))
         : null,
     );
   }
@@ -110,8 +112,7 @@ function drawCount() {
 export const frame = {
   async refreshCount() {
     try {
-      const { requests } = await get(address("/api/v1/requests", { state: "pending", limit: 200 }));
-      frame.setCount(requests.length);
+      frame.setCount((await get(address("/api/v1/queue", { limit: 1 }))).waiting);
     } catch {
       /* the list on the page, or the banner of the feed, says why */
     }

@@ -1,41 +1,13 @@
-/** Which rows of the inbox are one group, and the words of a group. What is alike the server says (`fold`). */
+/** What the inbox says of a group of calls that are alike. Which are, and how many, the server says (`/api/v1/queue`). */
 
 /** Whether an id of the list is that of a group. */
 export const isGroup = (id) => String(id ?? "").startsWith("fold_");
 
-/** The rows of the list, with those that are alike as one group where its first row would be. `from`: so many make one. */
-export function folded(requests, from) {
-  const alike = new Map();
-  for (const request of requests) {
-    if (!request.fold || !from) continue;
-    if (!alike.has(request.fold)) alike.set(request.fold, []);
-    alike.get(request.fold).push(request);
-  }
-  const rows = [];
-  for (const request of requests) {
-    const members = alike.get(request.fold) ?? [];
-    if (!from || members.length < from) rows.push(request);
-    else if (members[0] === request) rows.push(groupOf(request.fold, members));
-  }
-  return rows;
-}
-
-function groupOf(id, members) {
-  const [first] = members;
-  const ends = members.reduce((soonest, one) => (one.expires_at < soonest.expires_at ? one : soonest), first);
-  return {
-    id,
-    members,
-    state: "pending",
-    severity: first.severity,
-    risk: first.risk,
-    tool: first.tool,
-    server: first.server,
-    created_at: ends.created_at,
-    expires_at: ends.expires_at,
-    agents: [...new Set(members.map((one) => one.agent))],
-    mine: members.filter((one) => one.may_decide).length,
-  };
+/** The row of an entry of the queue: a request, or a group, which has an id of its own and the first of its calls. */
+export function rowOf({ request, group }) {
+  if (!group) return request;
+  const { severity, risk, tool, server, created_at } = request;
+  return { ...group, id: group.fold, group: true, severity, risk, tool, server, created_at };
 }
 
 /** "12 calls" */

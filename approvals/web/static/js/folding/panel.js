@@ -11,6 +11,7 @@ import { callsWords, countsWords } from "./group.js";
 import { foldRow, valueView } from "./row.js";
 import { sendMarked } from "./send.js";
 
+/** So many rows the server keeps in the table, be they ended or not. */
 const SHOWN_MOST = 200;
 
 /** Open the group in `place`. Hooks: `open(id)` shows one request, `decided()` after this page's own decisions. */
@@ -50,7 +51,7 @@ async function refresh(panel) {
 
 /** The rows on the screen are named: those that ended stay in the table, and say what became of them. */
 async function look(panel) {
-  const shown = [...panel.rows.keys()].join(",");
+  const shown = [...panel.rows.keys()].slice(-SHOWN_MOST).join(",");
   try {
     const group = await get(address(`/api/v1/folds/${encodeURIComponent(panel.id)}`, { shown }));
     if (panel.alive) accept(panel, group);

@@ -2,7 +2,7 @@
 import { get } from "../api.js";
 import { rowsAsCsv } from "../csv.js";
 import { download, h, show } from "../dom.js";
-import { activeFilters, filterForm, filtersOfUrl, onLoaded, requestsAddress, stateChoices } from "../filters.js";
+import { activeFilters, filterForm, filtersOfUrl, requestsAddress, stateChoices } from "../filters.js";
 import { icon } from "../icons.js";
 import { bind } from "../keys.js";
 import { editedMark } from "../request/changed.js";
@@ -41,7 +41,7 @@ export async function page(main, { onChange }) {
   const load = async () => {
     try {
       const answer = await get(requestsAddress(filters, { state: filters.state, limit: PAGE }));
-      draw(body, filters, onLoaded(answer.requests, filters), answer.next_cursor);
+      draw(body, filters, answer.requests, answer.next_cursor);
     } catch (error) {
       show(
         body,

@@ -4,8 +4,8 @@
  */
 import { get } from "../api.js";
 import { announce, h, settleDown, show } from "../dom.js";
-import { filterForm, filtersOfUrl, activeFilters, onLoaded, requestsAddress, stateChoices } from "../filters.js";
-import { folded, isGroup } from "../folding/group.js";
+import { filterForm, filtersOfUrl, activeFilters, queueAddress, requestsAddress, stateChoices } from "../filters.js";
+import { isGroup, rowOf } from "../folding/group.js";
 import { openFold } from "../folding/panel.js";
 import { icon } from "../icons.js";
 import { nothingWaiting } from "../inbox_empty.js";
@@ -18,8 +18,7 @@ import { frame, setTitle } from "../shell.js";
 import { visible } from "../visible.js";
 import { titleOf } from "../words.js";
 
-const LIMIT = 200;
-const PAGES = 5;
+const PAGE = 100;
 const wide = window.matchMedia("(width >= 900px)");
 const STATES_HERE = [
   ["pending", "Held now"],
@@ -29,7 +28,7 @@ const STATES_HERE = [
 
 /** Draw the page. */
 export async function page(main, { me, onChange }) {
-  const box = { me, filters: filtersOfUrl(), panel: null, requests: [], shown: new Set(), hovered: false };
+  const box = { me, filters: filtersOfUrl(), panel: null, listed: [], wanted: PAGE, shown: new Set(), hovered: false };
   box.filters.state ||= "pending";
   box.rows = rowList((id) => open(box, id, { push: true, focus: !wide.matches }));
   build(box, main);
@@ -101,14 +100,13 @@ function refilter(box, filters) {
   window.location.assign(query.size ? `/?${query}` : "/");
 }
 
-async function load(box, { first = false } = {}) {
-  const state = box.filters.state === "all" ? "" : box.filters.state;
+async function load(box, { all = false, first = false } = {}) {
   try {
-    const { requests, more } = await firstRows(box, state);
+    const { rows, more, waiting } = await firstRows(box);
     box.more = more;
-    box.requests = onLoaded(requests, box.filters);
-    if (state === "pending" && activeFilters(box.filters).length === 1) frame.setCount(requests.length);
-    apply(box, { all: first });
+    box.listed = rows;
+    if (waiting !== null && box.filters.state === "pending" && activeFilters(box.filters).length === 1) frame.setCount(waiting);
+    apply(box, { all: all || first });
   } catch (error) {
     if (!first) return;
     show(
@@ -118,37 +116,49 @@ async function load(box, { first = false } = {}) {
   }
 }
 
-/** The newest rows. The server may give short pages, even empty ones, while more follow. */
-async function firstRows(box, state) {
-  const requests = [];
+/** So many rows as are wanted, from the top. The server may give short pages, even empty ones, while more follow. */
+async function firstRows(box) {
+  const rows = new Map();
   let cursor = "";
-  for (let page = 0; page < PAGES && requests.length < LIMIT; page += 1) {
-    const answer = await get(requestsAddress({ ...box.filters, cursor }, { ...heldAs(state), limit: LIMIT }));
-    requests.push(...answer.requests);
+  let waiting = null;
+  do {
+    const answer = await get(pageAddress({ ...box.filters, cursor }));
+    // A group that got another call between two pages stands on both: the first counts.
+    for (const row of answer.entries?.map(rowOf) ?? answer.requests) if (!rows.has(row.id)) rows.set(row.id, row);
+    waiting ??= answer.waiting ?? null;
     cursor = answer.next_cursor ?? "";
-    if (!cursor) break;
-  }
-  return { requests: requests.slice(0, LIMIT), more: Boolean(cursor) };
+  } while (cursor && rows.size < box.wanted);
+  return { rows: [...rows.values()], more: Boolean(cursor), waiting };
 }
 
-/** What I have put out of my sight is held, too, but not in my queue. */
-function heldAs(state) {
-  if (state === "snoozed") return { state: "pending", snoozed: "1" };
-  return { state, snoozed: state === "pending" ? "0" : "" };
+/** What waits is a queue with groups; what I have put out of my sight waits, too, but not in my queue. */
+function pageAddress(filters) {
+  if (filters.state === "pending") return queueAddress(filters, { limit: PAGE, snoozed: "0" });
+  if (filters.state === "snoozed") return queueAddress(filters, { limit: PAGE, snoozed: "1" });
+  return requestsAddress(filters, { state: filters.state === "all" ? "" : filters.state, limit: PAGE });
 }
 
 /** Show what was loaded; without `all`, rows not seen before wait behind the button when the list is being read. */
 function apply(box, { all }) {
   const atRest = all || (box.scroller.scrollTop < 8 && !box.hovered);
-  const unseen = box.requests.filter((request) => !box.shown.has(request.id));
-  const show = atRest ? box.requests : box.requests.filter((request) => box.shown.has(request.id));
-  if (atRest) box.shown = new Set(box.requests.map((request) => request.id));
-  box.rows.set(folded(show, box.me.fold_from));
+  const unseen = box.listed.filter((row) => !box.shown.has(row.id));
+  const show = atRest ? box.listed : box.listed.filter((row) => box.shown.has(row.id));
+  if (atRest) box.shown = new Set(box.listed.map((row) => row.id));
+  box.rows.set(show);
   const count = atRest ? 0 : unseen.length;
   box.fresh.hidden = count === 0;
   box.fresh.textContent = `${count} new`;
   if (unseen.length && !all) announce(`${unseen.length} new`);
   below(box, show.length);
+}
+
+/** Go on with the list; the focus goes to the first row that came. */
+async function showMore(box) {
+  const last = box.rows.ids().at(-1);
+  box.wanted += PAGE;
+  await load(box, { all: true });
+  const ids = box.rows.ids();
+  box.rows.link(ids[ids.indexOf(last) + 1])?.focus();
 }
 
 async function below(box, count) {
@@ -169,7 +179,7 @@ async function below(box, count) {
     show(
       box.below,
       box.more
-        ? h("p", { class: "muted list-more", text: `The newest ${LIMIT}. Narrow the filters to see others.` })
+        ? h("button", { class: "button list-more", type: "button", text: "Show more", on: { click: () => showMore(box) } })
         : null,
     );
   }
