@@ -175,7 +175,7 @@ def _changed(call: ToolCall, bad: Bad) -> ToolCall:
 def _fits(room: Room, made: ApprovalRequest) -> bool:
     """Can a decoy stand now?"""
     tx, server = room.tx, made.call.server
-    if tx.agents.is_revoked(made.caller.agent) or stopped.why(tx, made) is not None:
+    if tx.agents.is_gone(made.caller.agent) or stopped.why(tx, made) is not None:
         return False
     if tx.openings.open_for(server) is not None or granting.covering(room, made) is not None:
         return False

@@ -41,7 +41,7 @@ def claim(
         if agent.paused_at is not None:
             # It may run once its agent is resumed, if its time has not run out by then.
             return NotClaimable(state=request.state, request=request)
-        wrong = Cause.REVOKED if agent.revoked_at is not None else None
+        wrong = Cause.REVOKED if agent.gone else None
     if wrong is None and granting.is_anothers(room, request, session):
         # It may run when the session that its grant is bound to comes for it; when that ends, it ends.
         return NotClaimable(state=request.state, request=request)

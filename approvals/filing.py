@@ -130,7 +130,7 @@ def file_in(
         Conflict: the same call opened and ended again and again while we looked.
     """
     # First of all, so that a revocation either is seen here, or waits for us and finds what we save.
-    if tx.agents.is_revoked(filing.caller.agent):
+    if tx.agents.is_gone(filing.caller.agent):
         raise Revoked
     opening = tx.openings.open_for(filing.call.server) if filing.bypass else None
     key = fingerprint.call_key(filing.caller.agent, filing.call)

@@ -1,7 +1,8 @@
 """Agents at run time: add, rotate, revoke, pause. The command line and the API do the same things here.
 
 Each act is one transaction with its entry in the audit. A revocation ends the agent's calls that were not sent in
-the same transaction, wherever they are held; what is running keeps its result.
+the same transaction, wherever they are held; what is running keeps its result. An agent that leaves the configuration
+is treated alike, at the reload and at the start.
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ from approvals.acting import Actor, permit
 from approvals.desk import Desk
 from approvals.domain.happening import Event, Happened
 from approvals.domain.model import Cause, PersonId, State
+from approvals.domain.schedule import CLOCK
 from approvals.domain.stops import scope_of
 from approvals.errors import Invalid, NotThere
 from approvals.room import Room
 from approvals.stops import end_every
-from approvals.storage.agents import AgentRow, TokenRow
+from approvals.storage.agents import LEFT, AgentRow, TokenRow
 from approvals.storage.requests import Query
 from approvals.storage.tx import Tx
 from gateway.settings import Settings
@@ -30,6 +32,7 @@ from gateway.settings import Settings
 TOKEN_GOOD_FOR = timedelta(days=90)
 OVERLAP = timedelta(days=1)
 """How long the old token works beside the new one after a rotation."""
+GONE = Happened(event=Event.CANCELLED, actor=CLOCK, cause=Cause.REVOKED, note="its agent left the configuration")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,190}")
 _UNSENT = frozenset({State.PENDING, State.APPROVED})
@@ -164,6 +167,20 @@ class Agents:
     def _check_keys(self) -> None:
         if self.keys is not None:
             raise Invalid(field="token", why=self.keys)
+
+
+async def end_those_of_left(desk: Desk) -> int:
+    """End what was not sent of agents that are not in the configuration any more, as a revocation does; how many."""
+
+    def work(tx: Tx) -> int:
+        room, ended = desk.room(tx), 0
+        for name in [row.name for row in tx.agents.list() if row.source == LEFT]:
+            # As above: what is being filed for it is waited for.
+            _existing(tx, name, lock=True)
+            ended += end_every(room, Query(agent=name, states=_UNSENT), GONE)
+        return ended
+
+    return await desk.db.write(work)
 
 
 def agents_of(desk: Desk, settings: Settings) -> Agents:

@@ -29,6 +29,7 @@ from approvals.web.parts import WebParts, WebSettings
 from approvals.web.proof import Proof
 from approvals.web.routes import Endpoint
 from gateway import health
+from gateway.agents import end_those_of_left
 from gateway.answering import Answering
 from gateway.callers import Callers, sync
 from gateway.catalog import Catalog
@@ -253,6 +254,7 @@ class Service:
             friction=settings.approvals.friction,
             telling=telling_of(settings, self.directory),
         )
+        await end_those_of_left(self.desk)
         self.judge.defaults = settings.approvals.defaults
         self.parts.holding = self._holding(settings)
         self.parts.refusals.most = settings.approvals.refusals_per_minute

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 from approvals import tokens
 from approvals.bus import Bus
 from approvals.domain.model import Caller
-from approvals.storage.agents import AgentRow, TokenRow
+from approvals.domain.schedule import CLOCK
+from approvals.storage.agents import LEFT, AgentRow, TokenRow
 from approvals.storage.engine import Database
 from approvals.storage.tx import Tx
 from gateway.settings import AgentSettings
@@ -30,8 +31,6 @@ NOTE_USE_SECONDS = 60.0
 
 CONFIGURED = "config"
 """Source of rows made from the configuration, and prefix of their tokens."""
-LEFT = "left"
-"""Source of rows whose agent is no longer in the configuration: it may not call, and may come back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +138,7 @@ def _paused(known: _Known) -> frozenset[str]:
 
 
 def _active(row: AgentRow) -> bool:
-    return row.revoked_at is None and row.source != LEFT
+    return not row.gone
 
 
 def _read(tx: Tx) -> _Known:
@@ -167,6 +166,7 @@ def sync(tx: Tx, agents: Mapping[str, AgentSettings]) -> None:
     for row in tx.agents.list():
         if row.source == CONFIGURED and row.name not in agents:
             tx.agents.upsert(replace(row, servers=(), anonymous=False, source=LEFT))
+            tx.did("agent.left", CLOCK, subject=f"agent:{row.name}")
 
 
 def _sync_token(tx: Tx, settings: AgentSettings) -> None:

@@ -17,13 +17,15 @@ from approvals.domain.model import PersonId
 from approvals.storage.frame import Group
 from approvals.storage.tables import agent_tokens, agents
 
+LEFT = "left"
+"""Source of rows whose agent is no longer in the configuration: it may not call, and may come back."""
 MAX_AGENTS = 10_000
 """More agents than this are not listed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentRow:
-    """An agent as saved. `servers` are the upstream servers it may use; `source` is `config` or `added`."""
+    """An agent as saved. `servers` are the upstream servers it may use; `source` is `config`, `added`, or `left`."""
 
     name: str
     owner: PersonId | None
@@ -33,6 +35,11 @@ class AgentRow:
     anonymous: bool = False
     paused_at: datetime | None = None
     revoked_at: datetime | None = None
+
+    @property
+    def gone(self) -> bool:
+        """Has its access ended: was it revoked, or has it left the configuration?"""
+        return self.revoked_at is not None or self.source == LEFT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,10 +86,10 @@ class Agents(Group):
         row = self._run(one.with_for_update() if lock else one).first()
         return None if row is None else _agent(row)
 
-    def is_revoked(self, name: str) -> bool:
+    def is_gone(self, name: str) -> bool:
         """Has an agent's access ended? A revocation waits until this transaction has."""
-        row = self._run(select(agents.c.revoked_at).where(agents.c.name == name).with_for_update(read=True)).first()
-        return row is not None and row.revoked_at is not None
+        row = self._run(select(agents).where(agents.c.name == name).with_for_update(read=True)).first()
+        return row is not None and _agent(row).gone
 
     def list(self) -> list[AgentRow]:
         """Every agent, by name."""

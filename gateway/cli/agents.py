@@ -9,10 +9,10 @@ from typing import Any
 
 import click
 
-from approvals.storage.agents import AgentRow, TokenRow
+from approvals.storage.agents import LEFT, AgentRow, TokenRow
 from approvals.storage.tx import Tx
 from gateway.agents import Agents, Issued, agents_of
-from gateway.callers import LEFT, sync
+from gateway.callers import sync
 from gateway.cli.common import config_option, json_option, run, say
 from gateway.cli.session import Session, as_option, opened
 

@@ -180,3 +180,19 @@ async def test_an_agent_revoked_while_its_call_waits_gets_nothing_done(it: Shop)
             assert '"resultType":"complete"' in (await stream.block() or "")
             assert await stream.block() is None
     assert it.seen("revoked") == 0
+
+
+async def test_a_call_of_an_agent_that_leaves_the_configuration_ends_with_the_reload(it: Shop) -> None:
+    async with it.agent() as agent, asyncio.TaskGroup() as group:
+        group.create_task(agent.call("pay", payment("left")))
+        asked = await it.ada.pending_of(to="left")
+        agents = it.placet.config["agents"]
+        was = agents.pop(asked["agent"])
+        it.placet.write_config()
+        await it.placet.reload()
+        ended = await it.ada.until_state(asked["id"], "cancelled")
+        agents[asked["agent"]] = was
+        it.placet.write_config()
+        await it.placet.reload()
+    assert ended["cause"] == "revoked"
+    assert it.seen("left") == 0

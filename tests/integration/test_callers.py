@@ -5,12 +5,17 @@ from __future__ import annotations
 import secrets
 from dataclasses import replace
 
+import pytest
+
 from approvals import tokens
 from approvals.bus import bus_for
-from approvals.domain.model import PersonId
+from approvals.domain.model import Cause, PersonId, State
+from approvals.errors import NotClaimable, Revoked
 from approvals.storage.engine import Database
+from gateway.agents import end_those_of_left
 from gateway.callers import Callers, sync
 from gateway.settings import AgentSettings
+from tests.fakes.desk import house
 
 TOKEN = tokens.make(tokens.Kind.AGENT, secrets.token_bytes(tokens.RANDOM_BYTES))
 OTHER = tokens.make(tokens.Kind.AGENT, secrets.token_bytes(tokens.RANDOM_BYTES))
@@ -47,6 +52,32 @@ async def test_an_agent_that_left_the_configuration_may_not_call_and_may_come_ba
     back = await _callers(database, _agents())
     assert back.identify(TOKEN.text) is not None
     assert back.servers("bot") == ("shop",)
+
+
+async def test_what_an_agent_left_waiting_ends_when_it_leaves_the_configuration(database_url: str) -> None:
+    async with house(database_url) as at:
+        await _callers(at.db, _agents())
+        waits, approved = await at.file({"n": 1}, agent="bot"), await at.approved({"n": 2}, agent="bot")
+        running, others = await at.running({"n": 3}, agent="bot"), await at.file({"n": 4}, agent="another")
+        assert await end_those_of_left(at.desk) == 0
+        await _callers(at.db, {})
+        with pytest.raises(NotClaimable):
+            await at.claim(approved)
+        with pytest.raises(Revoked):
+            await at.file({"n": 5}, agent="bot")
+        assert await end_those_of_left(at.desk) == 1
+        after = [await at.now(one) for one in (waits, approved, running, others)]
+        assert [(one.state, one.cause) for one in after] == [
+            (State.CANCELLED, Cause.REVOKED),
+            (State.CANCELLED, Cause.REVOKED),
+            (State.EXECUTING, None),
+            (State.PENDING, None),
+        ]
+        row = (await at.ledger(waits))[-1]
+        assert (row.actor, row.detail["note"]) == ("placet", "its agent left the configuration")
+        (left,) = await at.db.read(lambda tx: tx.audit.newest(action="agent.left"))
+        assert (left.act.actor, left.act.subject) == ("placet", "agent:bot")
+        assert await end_those_of_left(at.desk) == 0
 
 
 async def test_another_token_in_the_configuration_ends_the_one_before(database: Database) -> None:
