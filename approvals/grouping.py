@@ -53,7 +53,7 @@ def group_of(room: Room, leader: str, own: ApprovalRequest, folding: Linked) -> 
         ended.append(Telling(request=one, needs=room.needs(one), names=names, history=tuple(history), now=room.tx.now))
     fold = next((fold for one in requests if (fold := likeness(one))), "")
     return group_card.make_group(
-        requests, ended=ended, url=folding.page(fold), now=tx.now, stops=stopped.everything(tx)
+        requests, ended=ended, url=folding.page(fold), history=folding.history, now=tx.now, stops=stopped.everything(tx)
     )
 
 

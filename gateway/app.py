@@ -245,7 +245,9 @@ class Service:
         if self.agent_oauth is not None:
             self.agent_oauth.know(settings.agents)
         self.directory.replace(settings.people, settings.person_tokens, claim_rules(settings))
-        self.desk.folding = Linked(start=settings.approvals.folding.start, page=self.group_page)
+        self.desk.folding = Linked(
+            start=settings.approvals.folding.start, page=self.group_page, history=self.web.link("/history")
+        )
         self.desk.deny_reasons = settings.approvals.deny_reasons
         self.directory.groups = settings.groups
         self.desk.reconfigure(

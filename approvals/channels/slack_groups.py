@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from approvals.channels import slack_parts as parts
 from approvals.channels.slack_blocks import Drawing
 from approvals.channels.slack_buttons import Action, button_value
+from approvals.channels.slack_group_ends import counts, ended, headline
 from approvals.channels.slack_parts import Json
 from approvals.channels.slack_readable import COMMON_SHOWN, WARNING, WARNINGS, row_notes, row_why_not, row_words
 from approvals.channels.slack_views import FREE_TEXT_MAX, WORDS, Kept
@@ -24,7 +25,7 @@ from approvals.domain.model import Answer
 REVIEW = "review"
 REST = "rest"
 TABLE_CHARACTERS, TABLE_LINES, COLUMN = 2_200, 24, 28
-ENDED_SHOWN, FACT = 8, 300
+FACT = 300
 LABEL = 600
 ONLY_DENIES = " deny"
 _ROW = re.compile(rf"(req_[A-Za-z0-9_]{{1,60}}) ([0-9a-f]{{16,128}})({ONLY_DENIES})?")
@@ -36,9 +37,7 @@ def draw_group(card: Card, group: Group) -> Drawing:
     blocks = [parts.header(title), _facts(card, group)]
     if group.rows:
         blocks += [*_table(group), *_warnings(group)]
-    if group.ended:
-        lines = [parts.line(parts.words(parts.cut(text, FACT))) for text in group.ended[-ENDED_SHOWN:]]
-        blocks.append(parts.rich(parts.line(parts.words("No longer waiting", "bold")), *lines, block_id="ended"))
+    blocks += ended(group)
     if group.waiting:
         review = parts.button(REVIEW, f"Review {_calls(group.waiting)}…", value=button_value(card), style="primary")
         page = parts.link_button(Action.OPEN, "Open the table", group.url)
@@ -104,7 +103,7 @@ def answers(shown: Mapping[str, str], typed: Mapping[str, str]) -> list[Given]:
 def _title(card: Card, group: Group) -> str:
     if group.waiting:
         return f"{card.risk.capitalize()} · {_calls(group.waiting)} of {card.tool}"
-    return f"✓ Answered · {_calls(group.over)} of {card.tool}"
+    return headline(group, card.tool)
 
 
 def _facts(card: Card, group: Group) -> Json:
@@ -120,8 +119,8 @@ def _facts(card: Card, group: Group) -> Json:
     if stops := dict.fromkeys(row.stopped for row in group.rows if row.stopped is not None):
         said = f"{'; '.join(stops)}. What that stops cannot be approved until it ends."
         lines.append(parts.fact("Stopped", parts.words(parts.cut(said, LABEL))))
-    if group.over:
-        lines.append(parts.fact("So far", parts.words(f"{_calls(group.over)} no longer waiting")))
+    if group.over and group.waiting:
+        lines.append(parts.fact("So far", parts.words(counts(group))))
     return parts.rich(*lines, block_id="facts")
 
 

@@ -86,6 +86,7 @@ def row_words(group: Group, row: GroupRow) -> str:
 def row_notes(row: GroupRow) -> str:
     """What has to be read with it: what is not what it looks like, and what the agent says."""
     notes = [f"Look closely: {text}." for text in row.warnings]
+    notes += [f"Changed by a reviewer: {text}." for text in row.edits]
     return " ".join([*notes, f"It says, unverified: {row.says}"] if row.says else notes)
 
 

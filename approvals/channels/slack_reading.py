@@ -87,6 +87,17 @@ class Reading:
 
         return await self._desk.db.read(work)
 
+    async def shown(self, request_id: str) -> Card | None:
+        """The card that shows a request as it is now: its own, or that of the calls it is shown with."""
+
+        def work(tx: Tx) -> Card | None:
+            ours = [row for row in tx.messages.for_request(request_id) if row.channel == self.channel]
+            led = [lead for row in ours if row.follows and (lead := tx.messages.get(row.follows)) is not None]
+            request = tx.requests.get(led[0].request_id if led else request_id)
+            return None if request is None else self._card(tx, request)
+
+        return await self._desk.db.read(work)
+
     async def waiting_for(self, user: str) -> tuple[list[Card], bool]:
         """The oldest calls that this person may decide now, and whether there are more than fit a list.
 

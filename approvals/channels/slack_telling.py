@@ -110,15 +110,15 @@ class Telling:
 
     async def repaint(self, click: Click) -> None:
         """Bring the message that was pressed up to date at once: it showed something that is over."""
-        shown: int | None = None
+        shown: Card | None = None
         for _ in range(REPAINTS_MAX):
             # Looked at again after each update, so that of two updates that cross the newer one stays.
-            card = await self._reading.card(click.request_id)
-            if card is None or card.revision == shown:
+            card = await self._reading.shown(click.request_id)
+            if card is None or card == shown:
                 return
             if not await self._update(click, drawing_of(card)):
                 return
-            shown = card.revision
+            shown = card
 
     async def bury(self, click: Click) -> None:
         """Take the buttons off a copy of a card that nobody keeps up to date."""

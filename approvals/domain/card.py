@@ -15,7 +15,7 @@ from datetime import datetime
 from approvals.domain import expecting, grants, plain, raising
 from approvals.domain.answered import answered_in
 from approvals.domain.cancel_window import runs_at
-from approvals.domain.changes import changes, masked
+from approvals.domain.changes import edits_of
 from approvals.domain.excerpt import result_excerpt
 from approvals.domain.group_card import Group
 from approvals.domain.hushing import hushed, hushed_ledger
@@ -180,8 +180,8 @@ def make_card(
         trust=grants.narrowest(request) if approvable and grants.why_not_offered(request) is None else None,
         questions=_questions(request, people),
         asks_expected=expecting.is_asked(request),
-        expected_line=_expected(history, _names(people)),
-        edits=_edits(request, arguments),
+        expected_line=expecting.told(history, _names(people)),
+        edits=tuple(_line(one) for one in edits_of(request)),
         editable=_editable(request, arguments, shown) if approvable else None,
         can_be_pulled_back=runs_at(request) is not None,
     )
@@ -211,22 +211,6 @@ def status_of(
 
 def _answers(stopped: str | None) -> tuple[Answer, ...]:
     return (Answer.APPROVE, Answer.DENY) if stopped is None else (Answer.DENY,)
-
-
-def _expected(history: Iterable[Record], names: Mapping[str, str]) -> str | None:
-    said = [
-        f"{names.get(one.person, _line(one.person))}: {'as expected' if one.as_expected else 'not as expected'}"
-        + (f" (“{_line(one.note)}”)" if one.note else "")
-        for one in expecting.answers(history)
-    ]
-    return "; ".join(said) or None
-
-
-def _edits(request: ApprovalRequest, arguments: object) -> tuple[str, ...]:
-    if request.edited_from is None:
-        return ()
-    found = masked(changes(json.loads(request.edited_from), arguments, request.terms.redact))
-    return tuple(_line(one.words()) for one in found)
 
 
 def _editable(request: ApprovalRequest, arguments: object, shown: str) -> str | None:

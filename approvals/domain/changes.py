@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from approvals.domain.model import ApprovalRequest
 from approvals.domain.plain import shorten, visible
 from approvals.domain.redact import HIDDEN, Redactor, redact_text
 from approvals.domain.terms import Steps
@@ -98,6 +99,15 @@ def masked(found: Iterable[Change]) -> tuple[Change, ...]:
         else one
         for one in found
     )
+
+
+def edits_of(request: ApprovalRequest) -> tuple[str, ...]:
+    """What reviewers changed of a request, from what the agent asked: a line each, secrets masked."""
+    if request.edited_from is None:
+        return ()
+    before, after = json.loads(request.edited_from), json.loads(request.call.arguments)
+    found = masked(changes(before, after, request.terms.redact))
+    return tuple(visible(redact_text(one.words())) for one in found)
 
 
 def _differences(

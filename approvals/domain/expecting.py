@@ -6,13 +6,16 @@ and the ledger keeps what was said before.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from approvals.domain import plain
 from approvals.domain.lifecycle import Note, Record
 from approvals.domain.model import ApprovalRequest, Cause, State
+from approvals.domain.redact import redact_text
 
+LINE = 200
 RAN = frozenset({State.SUCCEEDED, State.FAILED, State.UNKNOWN})
 
 
@@ -31,6 +34,16 @@ def is_asked(request: ApprovalRequest) -> bool:
     return request.state in RAN and request.cause not in {Cause.UNSENT, Cause.RESOLVED_DID_NOT_RUN}
 
 
+def told(history: Iterable[Record], names: Mapping[str, str]) -> str | None:
+    """What people said of the outcome, in a line; `names` are their labels."""
+    said = [
+        f"{names.get(one.person) or _line(one.person)}: {'as expected' if one.as_expected else 'not as expected'}"
+        + (f" (“{_line(one.note)}”)" if one.note else "")
+        for one in answers(history)
+    ]
+    return "; ".join(said) or None
+
+
 def answers(history: Iterable[Record]) -> tuple[Expectation, ...]:
     """The newest answer of each person, in the order in which they first spoke."""
     found: dict[str, Expectation] = {}
@@ -44,3 +57,7 @@ def answers(history: Iterable[Record]) -> tuple[Expectation, ...]:
                 at=row.at,
             )
     return tuple(found.values())
+
+
+def _line(text: str) -> str:
+    return plain.shorten(plain.visible(redact_text(text)), LINE)

@@ -48,9 +48,10 @@ class Folding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Linked(Folding):
-    """The same, with the address of each group's table."""
+    """The same, with the address of each group's table, and of what has ended."""
 
     page: Callable[[str], str] = field(default="/?fold={}".format, compare=False)
+    history: str = "/history"
 
 
 OFF = Linked(start=None)

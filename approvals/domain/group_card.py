@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from approvals.domain import folding, plain
-from approvals.domain.hushing import hushed, hushed_ledger
+from approvals.domain.changes import edits_of
+from approvals.domain.group_ends import GroupEnd, counted, ends_of
+from approvals.domain.hushing import hushed
 from approvals.domain.looking import warnings_of
 from approvals.domain.model import ApprovalRequest, State
 from approvals.domain.redact import Redactor, redact_text
-from approvals.domain.sentences import Telling, status_line
+from approvals.domain.sentences import Telling
 from approvals.domain.stops import NO_STOPS, Stop, Stops, told
 
 ROWS, COLUMNS = 30, 8
@@ -27,7 +29,10 @@ ENDED_SHOWN = 8
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupRow:
     """One call. `whole`: its cells, what it has in common with the others, and what the agent says are shown uncut.
-    `warnings`: what of it is not what it looks like. `stopped`: what keeps it from being approved now."""
+
+    `warnings`: what of it is not what it looks like. `edits`: what a reviewer changed. `stopped`: what keeps it from
+    being approved now.
+    """
 
     request_id: str
     binding: str
@@ -37,23 +42,29 @@ class GroupRow:
     says: str | None
     expires_at: datetime
     warnings: tuple[str, ...] = ()
+    edits: tuple[str, ...] = ()
     stopped: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """The calls of one card. `rows` wait, `more` wait beside them without a row; `ended` says of the last what became
-    of each, and `over` counts all that have ended. `hidden`: values are masked, and may differ."""
+    """The calls of one card. `rows` wait, `more` wait beside them without a row.
+
+    `ended` says of the last what became of each, `over` counts all that have ended, and `ends` by how they did;
+    `history` is where they all are. `hidden`: values are masked, and may differ.
+    """
 
     common: tuple[tuple[str, str], ...]
     columns: tuple[str, ...]
     rows: tuple[GroupRow, ...]
     more: int
     over: int
-    ended: tuple[str, ...]
+    ended: tuple[GroupEnd, ...]
+    ends: tuple[tuple[State, str, int], ...]
     hidden: bool
     left_out: int
     url: str
+    history: str
 
     @property
     def waiting(self) -> int:
@@ -62,7 +73,13 @@ class Group:
 
 
 def make_group(
-    requests: Sequence[ApprovalRequest], *, ended: Iterable[Telling], url: str, now: datetime, stops: Stops = NO_STOPS
+    requests: Sequence[ApprovalRequest],
+    *,
+    ended: Iterable[Telling],
+    url: str,
+    history: str = "/history",
+    now: datetime,
+    stops: Stops = NO_STOPS,
 ) -> Group:
     """The group of these requests as it is now; `ended` are the last of those that have ended."""
     waiting = sorted((one for one in requests if _waits(one, now)), key=lambda one: (one.created_at, one.id))
@@ -80,10 +97,12 @@ def make_group(
         ),
         more=len(waiting) - len(shown),
         over=len(requests) - len(waiting),
-        ended=tuple(_ended(one) for one in ended),
+        ended=ends_of(tuple(ended), shown),
+        ends=counted(one for one in requests if not _waits(one, now)),
         hidden=redactor.hidden > 0,
         left_out=table.left_out,
         url=url,
+        history=history,
     )
 
 
@@ -111,15 +130,9 @@ def _row(request: ApprovalRequest, values: tuple[object, ...], *, whole: bool, s
         says=says,
         expires_at=request.expires_at,
         warnings=warnings_of(request, json.loads(request.call.arguments)),
+        edits=tuple(plain.shorten(one, COMMON) for one in edits_of(request)),
         stopped=None if stop is None else plain.shorten(plain.visible(redact_text(told(stop))), STOP),
     )
-
-
-def _ended(telling: Telling) -> str:
-    agent = plain.shorten(plain.visible(redact_text(telling.request.caller.agent)), NAME)
-    history = hushed_ledger(telling.request, telling.history)
-    quiet = replace(telling, request=hushed(telling.request), history=history)
-    return f"{agent}: {plain.shorten(status_line(quiet), COMMON)}"
 
 
 def _name(path: str) -> str:

@@ -57,7 +57,7 @@ async def test_the_oldest_card_becomes_that_of_all_and_tells_what_becomes_of_eac
     group = shown(post, calls[0]).group
     assert group is not None
     assert (group.waiting, group.over) == (3, 2)
-    assert {line.partition(": ")[2][:14] for line in group.ended} == {"Denied by Ada ", "Approved by Ad"}
+    assert {one.says[:14] for one in group.ended} == {"Denied by Ada ", "Approved by Ad"}
     assert len(post.slack.messages) == 2, "no call that came later has a message of its own"
     assert {(await post.row(one)).state for one in calls} == {"delivered"}
 

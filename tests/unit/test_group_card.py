@@ -18,7 +18,7 @@ from approvals.testing.channel_contract import HOSTILE
 from approvals.testing.slack.blocks import Surface, problems_in, weight
 from approvals.testing.slack.views import problems_in_view
 
-NOW = samples.NOW
+NOW, AT = samples.NOW, "https://placet.example.com"
 
 
 def call(number: int, arguments: Any, **but: Any) -> ApprovalRequest:
@@ -32,7 +32,7 @@ def group(*requests: ApprovalRequest) -> Group:
         )
         for one in lately_ended(requests, NOW)
     ]
-    return make_group(requests, ended=ended, url="https://placet.example.com/?fold=fold_1", now=NOW)
+    return make_group(requests, ended=ended, url=f"{AT}/?fold=fold_1", history=f"{AT}/history", now=NOW)
 
 
 def denied(request: ApprovalRequest) -> ApprovalRequest:
@@ -44,12 +44,41 @@ def test_what_waits_has_a_row_and_what_ended_a_line_that_names_who() -> None:
     made = group(call(2, {"to": "b", "n": 2}), denied(call(3, {"to": "c", "n": 3})), call(1, {"to": "a", "n": 1}))
     assert [(row.cells, row.whole) for row in made.rows] == [(("1", "a"), True), (("2", "b"), True)]
     assert (made.columns, made.waiting, made.over) == (("n", "to"), 2, 1)
-    assert made.ended == ("claude-ada: Denied by Bob at 14:02 UTC via Slack",)
+    assert [(one.name, one.says) for one in made.ended] == [
+        ("n 3 · to c · claude-ada", "Denied by Bob at 14:02 UTC via Slack")
+    ]
 
 
 def test_a_call_whose_time_is_up_waits_no_more_before_anybody_has_said_so() -> None:
     made = group(call(1, {"n": 1}), call(2, {"n": 2}, expires_at=NOW))
     assert (made.waiting, made.over) == (1, 1)
+
+
+def expired(request: ApprovalRequest) -> ApprovalRequest:
+    return replace(request, state=State.EXPIRED, decided_at=NOW)
+
+
+@pytest.mark.parametrize(
+    ("ends", "said"),
+    [
+        pytest.param([expired] * 3, "– 3 expired · new_order", id="all ran out of time"),
+        pytest.param([denied] * 3, "✕ 3 denied · new_order", id="all were denied"),
+        pytest.param([denied, expired, denied], "– 2 denied, 1 expired · new_order", id="each in its own way"),
+    ],
+)
+def test_a_card_of_calls_that_are_over_says_how_they_ended(ends: list[Any], said: str) -> None:
+    calls = [end(call(n, {"n": n})) for n, end in enumerate(ends)]
+    drawn = groups.draw_group(samples.card(calls[0]), group(*calls))
+    assert drawn.text.startswith(f"{said}. ")
+    assert drawn.blocks[0]["text"]["text"] == said
+
+
+def test_endings_for_which_there_is_no_room_are_counted() -> None:
+    calls = [denied(call(n, {"n": n})) for n in range(34)]
+    shown = json.dumps(groups.draw_group(samples.card(calls[0]), group(*calls)).blocks)
+    assert shown.count("Denied by Bob") == ENDED_SHOWN
+    assert "26 more ended before: " in shown
+    assert "https://placet.example.com/history" in shown
 
 
 def test_secrets_are_hidden_before_calls_are_compared() -> None:
