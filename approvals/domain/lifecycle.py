@@ -189,7 +189,7 @@ def _changes(request: ApprovalRequest, happened: Happened, now: datetime) -> dic
         case Event.EXTENDED | Event.ESCALATED | Event.REASSIGNED:
             # A vote counts only while its voter speaks for one of the factors, so those given stay on record.
             return {
-                "terms": escalated(request.terms, happened.factors or request.terms.factors, happened.step),
+                "terms": _called(request, happened),
                 "expires_at": happened.expires_at or request.expires_at,
                 "handed_by": _handed_by(request, happened),
             }
@@ -199,6 +199,17 @@ def _changes(request: ApprovalRequest, happened: Happened, now: datetime) -> dic
             return {"claim": happened.claim, "cause": None}
         case Event.RETURNED | Event.RAISED | Event.LOST:
             return {"outcome": happened.outcome, "cause": happened.cause, "claim": None}
+
+
+def _called(request: ApprovalRequest, happened: Happened) -> Terms:
+    """What it asks from now on. Whom it was handed to is called as those of a step are: they are told in person."""
+    before = request.terms
+    after = escalated(before, happened.factors or before.factors, happened.step)
+    if happened.event is not Event.REASSIGNED:
+        return after
+    had = {one for factor in before.factors for one in factor.members}
+    come = (one for factor in after.factors for one in factor.members if one not in had)
+    return replace(after, called=tuple(dict.fromkeys((*after.called, *come))))
 
 
 def _handed_by(request: ApprovalRequest, happened: Happened) -> tuple[PersonId, ...]:

@@ -60,7 +60,8 @@ class Escalation:
 class Terms:
     """What the rule asks of an approval. All factors must be met. `redact`: what only the full call shows.
 
-    `escalate` are the steps that are left; `called` who was asked by those that were taken: they are told in person.
+    `escalate` are the steps that are left; `called` who was asked by those that were taken, and whom
+    it was handed to: they are told in person.
     `delegation`: the delegates of people who are away may decide for them.
     """
 

@@ -31,6 +31,7 @@ async def test_who_comes_decides_and_who_went_does_not(at: House) -> None:
     asked = await at.file(agent="claude-ada")
     handed = await at.desk.reassign(asked.id, by=ADA.id, to=(CARL.id,), note="  on leave ")
     assert handed.terms.factors == (Factor(members=(CARL.id,)),)
+    assert handed.terms.called == (CARL.id,), "whoever it is handed to is told in person"
     assert (handed.state, handed.revision, handed.binding, handed.expires_at) == (
         State.PENDING,
         2,
