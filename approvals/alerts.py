@@ -12,10 +12,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 
-from approvals.channels import Alert, Channel, RetryLater, Undeliverable
+from approvals.channels import Alert, Channel, Held, RetryLater, Undeliverable
 from approvals.desk import Desk
 from approvals.domain import reminding
 from approvals.domain.model import State
+from approvals.domain.quiet import URGENT
 from approvals.domain.redact import redact_text
 from approvals.errors import Unavailable
 from approvals.pacing import Pace
@@ -62,9 +63,10 @@ class Alerts:
         return len(rows)
 
     async def _deliver(self, row: AlertRow) -> None:
-        channel = self._channels.get(row.channel)
+        channel, urgent = self._channels.get(row.channel), True
         if row.about:
-            row = replace(row, text=await self._db.read(lambda tx: self._still(tx, row)))
+            text, urgent = await self._db.read(lambda tx: self._still(tx, row))
+            row = replace(row, text=text)
             if not row.text:
                 await self._db.write(lambda tx: tx.alerts.done(row.id))
                 return
@@ -76,7 +78,10 @@ class Alerts:
             return
         try:
             async with asyncio.timeout(SEND_SECONDS):
-                await channel.say(Alert(id=f"alert-{row.id}", text=row.text, at=row.at), row.target)
+                await channel.say(Alert(id=f"alert-{row.id}", text=row.text, at=row.at, urgent=urgent), row.target)
+        except Held as held:
+            until = held.until
+            await self._db.write(lambda tx: tx.alerts.hold(row.id, until))
         except Undeliverable as never:
             await self._bury(row, str(never))
         except RetryLater as later:
@@ -87,11 +92,13 @@ class Alerts:
         else:
             await self._db.write(lambda tx: tx.alerts.done(row.id))
 
-    def _still(self, tx: Tx, row: AlertRow) -> str:
-        """What is to be said of the requests that somebody is reminded of; nothing where none of them waits."""
+    def _still(self, tx: Tx, row: AlertRow) -> tuple[str, bool]:
+        """What is to be said of the requests that somebody is reminded of (nothing where none of them waits), and
+        whether any of them is urgent."""
         found = (tx.requests.get(one) for one in row.about)
         waiting = [one for one in found if one is not None and one.state is State.PENDING and tx.now < one.expires_at]
-        return reminding.told(waiting, inbox=self._desk.telling.inbox) if waiting else ""
+        text = reminding.told(waiting, inbox=self._desk.telling.inbox) if waiting else ""
+        return text, any(one.severity in URGENT for one in waiting)
 
     async def _again(self, row: AlertRow, pause: timedelta, why: str) -> None:
         said = redact_text(why)[:ERROR_SHOWN]

@@ -47,6 +47,11 @@ def digest(room: Room, row: MessageRow) -> bool:
         return True
     if len(held) < 2:
         return False
+    if not room.tx.reminders.may(row.channel, row.target, reminding.APART):
+        # They were reminded a moment ago, and are not told twice at once.
+        for one in held:
+            room.tx.messages.hold(one.id, room.tx.now + reminding.APART)
+        return True
     room.tx.messages.digested(one.id for one in held)
     room.tx.alerts.remind(row.channel, row.target, [one.request_id for one in held])
     return True
@@ -61,13 +66,19 @@ def remind(room: Room) -> int:
             continue
         again = reminding.next_after(request.terms.remind, sent + 1, room.tx.now)
         room.tx.reminders.sent(request_id, sent + 1, again)
+        unseen = {(row.channel, row.target) for row in room.tx.messages.for_request(request_id) if _waits(row)}
         for place in room.routes(room.tx, request.terms):
-            if _is_told(room, request, *place):
+            # Nobody is reminded of what they are yet to be told of.
+            if place not in unseen and _is_told(room, request, *place):
                 places.setdefault(place, []).append(request_id)
     told = [place for place in places if room.tx.reminders.may(*place, reminding.APART)]
     for channel, target in told:
         room.tx.alerts.remind(channel, target, places[channel, target])
     return len(told)
+
+
+def _waits(row: MessageRow) -> bool:
+    return row.held_at is not None and row.shown_revision is None
 
 
 def _is_told(room: Room, request: ApprovalRequest, channel: str, target: str) -> bool:

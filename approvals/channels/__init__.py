@@ -28,11 +28,15 @@ class MessageRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """Something to be said: `text` is plain and visible, over several lines. Every try of it has the same `id`."""
+    """Something to be said: `text` is plain and visible, over several lines. Every try of it has the same `id`.
+
+    `urgent` is whether a person who is not to be disturbed is told all the same.
+    """
 
     id: str
     text: str
     at: datetime
+    urgent: bool = True
 
 
 class Undeliverable(Exception):
@@ -48,7 +52,7 @@ class RetryLater(Exception):
 
 
 class Held(Exception):
-    """Whoever the card is for is not to be disturbed until then: tried again at that moment."""
+    """Whoever the card, or what is said, is for is not to be disturbed until then: tried again at that moment."""
 
     def __init__(self, until: datetime) -> None:
         self.until = until

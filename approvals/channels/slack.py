@@ -118,9 +118,7 @@ class SlackChannel:
         """Post the card to a channel, or to a person's direct messages (`@ada`)."""
         place = await self._place(to or self._config.channel)
         if to.startswith("@") and not card.decided and card.severity not in URGENT:
-            until = await self._hours.quiet_until(place)
-            if until is not None:
-                raise Held(until)
+            await self._let_sleep(place)
         said = await self._send("chat.postMessage", card, place, {"channel": place, **_QUIET})
         return MessageRef(channel=self.name, data={"channel": str(said["channel"]), "ts": str(said["ts"])})
 
@@ -133,6 +131,8 @@ class SlackChannel:
         """Post a plain message to a channel, or under a card (`CHANNEL/TS`)."""
         word, _, thread = to.partition("/")
         drawing, place = draw_alert(alert.text), await self._place(word or self._config.channel)
+        if word.startswith("@") and not alert.urgent:
+            await self._let_sleep(place)
         where = {"channel": place, **_QUIET} | ({"thread_ts": thread} if thread else {})
         try:
             await self._try("chat.postMessage", place, drawing, where)
@@ -206,6 +206,11 @@ class SlackChannel:
             if refused.error in TOO_MUCH:
                 raise
             raise Undeliverable(never(refused, place)) from None
+
+    async def _let_sleep(self, place: str) -> None:
+        until = await self._hours.quiet_until(place)
+        if until is not None:
+            raise Held(until)
 
     async def _place(self, word: str) -> str:
         """What Slack knows a target by."""

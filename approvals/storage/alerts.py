@@ -83,6 +83,10 @@ class Alerts(Group):
         again = {"attempts": alerts.c.attempts + 1, "next_at": next_at, "error": error}
         self._run(update(alerts).where(alerts.c.id == id).values(holder=None, leased_until=None, **again))
 
+    def hold(self, id: int, until: datetime) -> None:
+        """Whoever it is for is not to be disturbed until then."""
+        self._run(update(alerts).where(alerts.c.id == id).values(holder=None, leased_until=None, next_at=until))
+
     def dead(self, id: int, error: str) -> None:
         """It can never be told there."""
         self._run(update(alerts).where(alerts.c.id == id).values(state="dead", error=error, holder=None))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from approvals.alerts import Alerts
-from approvals.channels import Held, MessageRef
+from approvals.channels import Alert, Held, MessageRef
 from approvals.domain.card import Card
 from approvals.domain.model import State
 from approvals.domain.quiet import quiet
@@ -39,6 +39,11 @@ class Sleepy(RecordingChannel):
         if self.asleep is not None:
             raise Held(self.asleep)
         return await super().post(card, to)
+
+    async def say(self, alert: Alert, to: str) -> None:
+        if self.asleep is not None and not alert.urgent:
+            raise Held(self.asleep)
+        await super().say(alert, to)
 
 
 @dataclass(slots=True)
@@ -170,3 +175,40 @@ async def test_two_processes_remind_once(post: Post) -> None:
     await Sweeper(other).remind()
     await post.remind()
     assert len(post.mail.said) == 1
+
+
+@pytest.mark.parametrize(("severity", "told"), [("medium", 0), ("high", 1)])
+async def test_a_reminder_that_can_wait_waits_for_do_not_disturb_to_end(post: Post, severity: str, told: int) -> None:
+    post.at.people(ADA)
+    await post.at.file(terms=REMINDING, severity=severity)
+    await post.deliver()
+    assert len(post.mail.at(ADA.id)) == 1
+    post.mail.asleep = post.at.clock.now + timedelta(minutes=30)
+    post.at.clock.move(minutes=5)
+    await post.remind()
+    assert len(post.mail.said) == told
+    post.mail.asleep = None
+    await post.deliver()
+    assert len(post.mail.said) == told
+    post.at.clock.move(minutes=25)
+    await post.deliver()
+    assert [text.splitlines()[0] for _, text in post.mail.said] == ["1 request waits for you."]
+    assert post.alerts.problem is None
+
+
+async def test_nobody_is_reminded_of_what_they_are_yet_to_be_told_of_nor_told_twice_at_once(post: Post) -> None:
+    post.at.people(ADA)
+    await post.at.file({"n": 0}, terms=REMINDING, severity="low")
+    await post.deliver()
+    post.mail.asleep = post.at.clock.now + timedelta(minutes=5)
+    for n in (1, 2):
+        await post.at.file({"n": n}, terms=REMINDING, severity="low")
+    await post.deliver()
+    post.mail.asleep = None
+    post.at.clock.move(minutes=5)
+    await Sweeper(post.at.desk).remind()
+    await post.deliver()
+    assert [text.splitlines()[0] for _, text in post.mail.said] == ["1 request waits for you."]
+    post.at.clock.move(minutes=2)
+    await post.deliver()
+    assert [text.splitlines()[0] for _, text in post.mail.said][1:] == ["2 requests wait for you."]
