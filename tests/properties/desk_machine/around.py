@@ -160,6 +160,22 @@ class Around(Runs):
                     shown = wall.shown[case.id]
                     assert (shown.revision, shown.state, shown.cause) == (case.moves + 1, case.state, case.cause)
 
+    @rule(request_id=Runs.asked, wall=st.sampled_from(["slack", "hook"]))
+    def deliver_while_it_changes(self, request_id: str, wall: str) -> None:
+        """A card is under way when what it shows is over: it is drawn again."""
+        self.meddle(request_id, GUS.id, "extend")
+        self.world.walls[wall].meanwhile = self.longer
+        self.deliver()
+        self.world.walls[wall].meanwhile = None
+
+    async def longer(self, request_id: str) -> None:
+        """There is more time than the card says."""
+        try:
+            await self.world.desks[0].extend(request_id, reviewer=GUS.id, by=10 * MINUTE)
+        except Refusal:
+            return
+        await self.world.db.read(lambda tx: self.world.judge_in(tx, request_id))
+
     @precondition(lambda self: self.steps % 5 == 4)
     @rule()
     def crash(self) -> None:

@@ -2,6 +2,17 @@
 
 What an act returns is held against what is so (`authority`), in both directions: nothing is taken that must not be, and
 nothing is refused that must be taken. What it wrote is judged row by row (`judged`), and shown truly (`surfaces`).
+
+Whether it would notice was tried by breaking the product, one thing at a time, each within 125 runs of 20 steps:
+an owner who stands in for somebody absent at their own agent's call, a delegate of an owner whom four eyes keep out,
+and an owner who passes four eyes because they stand for another (`quorum`); no repaint after an extension, a vote, an
+edit, a cancellation or a result, a change that comes while a card is under way taken for shown, and a wish to
+repaint that queues nothing (`storage`); a result of a process that has no claim taken as state, and a late result that
+moves what has ended (`executing.settle`). Before that: votes that outlive an edit, no recount at the claim, an ignored
+cancel window.
+
+Left out: budgets and raises, grants with a budget or of a session, bulk and folding, retention, decoys, "as expected?",
+PostgreSQL, transactions that truly overlap, and the executor itself, which is imitated.
 """
 
 from __future__ import annotations
@@ -59,6 +70,15 @@ class DeskMachine(Around):
     def handed_life(self, between: str, **given: Any) -> Any:
         return self.lived(between, **given)
 
+    @rule(
+        target=Answers.asked,
+        **(LIFE | {"agent": st.sampled_from(["claude-ada", "claude-bob"])}),
+        terms=st.sampled_from(["one", "two", "both", "four eyes", "four eyes of two", "silence, later"]),
+        between=st.sampled_from(["owner stands in", "owner is stood for"]),
+    )
+    def owners_life(self, between: str, **given: Any) -> Any:
+        return self.lived(between, **given)
+
     @rule(target=Answers.asked, **LIFE, terms=ANY)
     def doubted_life(self, **given: Any) -> Any:
         return self.lived("gone", **given)
@@ -76,8 +96,10 @@ class DeskMachine(Around):
         yes = sorted(yes, key=lambda one: not authority.may_decide(self.facts, self.facts.cases[request_id], one))
         first, second = yes[:2]
         self.before_the_votes(request_id, between, first, second, number)
-        for by in yes[:4]:
+        for turn, by in enumerate(yes[:4]):
             self.say(request_id, by, Answer.APPROVE)
+            if turn == number % 3:
+                self.deliver()
         self.before_the_run(request_id, between, first, second, number)
         self.execute(request_id, desk=number % 2, settles=after == "settle")
         if after == "late":
@@ -100,6 +122,13 @@ class DeskMachine(Around):
                 self.edit(request_id, second, number % 3, None)
             case "delegate":
                 self.goes_away(first, second, 2, later=False)
+            case "owner stands in":
+                owner = self.facts.cases[request_id].owner or EVE.id
+                self.goes_away(first if first != owner else second, owner, 2, later=False)
+                self.say(request_id, owner, Answer.APPROVE)
+            case "owner is stood for":
+                self.goes_away(self.facts.cases[request_id].owner or first, EVE.id, 2, later=False)
+                self.say(request_id, EVE.id, Answer.APPROVE)
             case "late":
                 self.time_passes(14, sweeps=False)
                 self.say(request_id, first, Answer.APPROVE)
@@ -165,12 +194,16 @@ class DeskMachine(Around):
         self.steps += 1
         for request_id in dict.fromkeys(self.lately):
             self.world.look(self.facts.cases[request_id])
+        if self.steps % 2:
+            # A card that is posted once, at the end, shows nothing of what was lost on the way.
+            self.deliver()
         self.lately = self.lately[:1]
 
     def teardown(self) -> None:
         try:
             # After a step that failed, what is known is behind what is so.
             if sys.exc_info()[0] is None:
+                self.facts.broken = False
                 self.deliver()
                 for case in self.facts.cases.values():
                     self.world.look(case, everybody=True)

@@ -35,8 +35,19 @@ class Runs(Answers):
             self.running.append((here, case.id))
             again = self.do(self.world.desks[1 - desk].claim(case.id, binding=case.binding, lease=LEASE))
             assert isinstance(again, Refusal)
+            if desk:
+                self.settle_anothers(case.id, 1 - desk)
             if settles:
                 self.settle()
+
+    @rule(request_id=Answers.asked, desk=st.integers(0, 1))
+    def settle_anothers(self, request_id: str, desk: int) -> None:
+        """What a process says of a run that is not its own, or of none, is no result."""
+        case, here = self.act(request_id), self.world.desks[desk]
+        state, rows = case.state, case.rows
+        if case.holder != here.holder:
+            self.do(here.settle(request_id, returned()))
+            assert (case.state, case.rows) == (state, rows + 1)
 
     @rule()
     def settle(self) -> None:

@@ -7,7 +7,7 @@ that counts named; what ended named with who and when.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -32,21 +32,26 @@ class Wall:
         self.name, self.facts = name, facts
         self.shown: dict[str, Card] = {}
         self.given_up: set[str] = set()
+        self.meanwhile: Callable[[str], Awaitable[None]] | None = None
+        """What happens while a card is under way, by the request's id: whoever delivers is not alone."""
 
     async def post(self, card: Card, to: str) -> MessageRef:
         """Show a card."""
-        self._show(card)
+        await self._show(card)
         return MessageRef(channel=self.name, data={"channel": to, "ts": card.request_id})
 
     async def revise(self, ref: MessageRef, card: Card) -> None:
         """Show it anew."""
         assert ref.data["ts"] == card.request_id
-        self._show(card)
+        await self._show(card)
 
     async def say(self, alert: Alert, to: str) -> None:
         """Nobody looks."""
 
-    def _show(self, card: Card) -> None:
+    async def _show(self, card: Card) -> None:
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            await meanwhile(card.request_id)
         if self.facts.broken:
             self.given_up.add(card.request_id)
             raise Undeliverable("nobody is there")
