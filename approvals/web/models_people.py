@@ -77,7 +77,7 @@ class PeopleOut(Model):
 
 
 class TokenOut(Model):
-    """A token of an agent, by its visible prefix."""
+    """A token of an agent, by its visible prefix. `last_used_at` is told to the hour, but to who may read the audit."""
 
     prefix: str
     created_at: Time
@@ -87,7 +87,7 @@ class TokenOut(Model):
 
 
 class AgentOut(Model):
-    """An agent: who is behind it, and what it may reach."""
+    """An agent: who is behind it, and what it may reach. `last_used_at` is as near as that of its tokens."""
 
     name: str
     owner: str | None

@@ -95,10 +95,13 @@ class DeskMachine(Around):
         # Those who may decide come first: a yes that is refused leads nowhere.
         yes = sorted(yes, key=lambda one: not authority.may_decide(self.facts, self.facts.cases[request_id], one))
         first, second = yes[:2]
+        if number % 3 == 0:
+            self.deliver()
         self.before_the_votes(request_id, between, first, second, number)
         for turn, by in enumerate(yes[:4]):
             self.say(request_id, by, Answer.APPROVE)
             if turn == number % 3:
+                # What is lost in the middle of a life would be painted over by its end.
                 self.deliver()
         self.before_the_run(request_id, between, first, second, number)
         self.execute(request_id, desk=number % 2, settles=after == "settle")
