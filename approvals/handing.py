@@ -83,15 +83,21 @@ def snooze(room: Room, request_id: str, *, by: PersonId, lasts: timedelta | None
     return request
 
 
+def may_not_hand_on(person: Person, request: ApprovalRequest) -> Refusal | None:
+    """Whoever speaks for somebody who is asked may let others decide in their place."""
+    if handing_on.places(request, person):
+        return None
+    return NotAllowed(what=HAND_ON, why=quorum.why_no_authority(person, request) or "you speak for nobody who is asked")
+
+
 def _places(request: ApprovalRequest, person: Person, factor: int | None) -> frozenset[int] | Refusal:
     mine = handing_on.places(request, person)
     if factor is not None and not 0 <= factor < len(request.terms.factors):
         return Invalid(field="factor", why=f"there are {len(request.terms.factors)}, counted from 0")
     if factor is not None and handing_on.may_steer(person, request):
         return frozenset({factor})
-    if not mine:
-        why = quorum.why_no_authority(person, request) or "you speak for nobody who is asked"
-        return NotAllowed(what=HAND_ON, why=why)
+    if (may_not := may_not_hand_on(person, request)) is not None:
+        return may_not
     if factor is None:
         return mine
     return frozenset({factor}) if factor in mine else NotAllowed(what=HAND_ON, why="you speak for another group in it")

@@ -42,11 +42,8 @@ def comment(
     refused = unseen(request, person) or _wrong_words("text", text)
     if refused or request is None:
         return refused or NotFound(what="request")
-    if not quorum.may_cancel(person, request):
-        # Who may take a call back has a part in it; who only reads (viewer, auditor) leaves no trace in the ledger.
-        return NotAllowed(
-            what="comment on this", why="only its reviewers, the agent's owner and operators may; you can read it"
-        )
+    if (may_not := may_not_comment(person, request)) is not None:
+        return may_not
     said = [row for row in room.history(request) if row.event is Note.COMMENTED]
     if written is not None and any(row.detail.get("message") == written.id for row in said):
         return request
@@ -69,7 +66,8 @@ def ask(room: Room, request_id: str, *, by: PersonId, via: str, text: str) -> Re
     refused = (
         unseen(request, person)
         or (request is not None and over(room, request))
-        or (request is not None and _may_not_ask(person, request))
+        or (request is not None and may_not_ask(person, request))
+        or (request is not None and _cannot_be_asked(request))
         or _wrong_words("question", text)
     )
     if refused or request is None:
@@ -99,10 +97,24 @@ def answer(room: Room, request_id: str, *, agent: str, text: str) -> Result:
     return room.move(request, Happened(event=Event.ANSWERED, actor=f"agent:{agent}", answer=said))
 
 
-def _may_not_ask(person: Person, request: ApprovalRequest) -> Refusal | None:
+def may_not_comment(person: Person, request: ApprovalRequest) -> Refusal | None:
+    """Who may take a call back has a part in it; who only reads (viewer, auditor) leaves no trace in the ledger."""
+    if quorum.may_cancel(person, request):
+        return None
+    return NotAllowed(
+        what="comment on this", why="only its reviewers, the agent's owner and operators may; you can read it"
+    )
+
+
+def may_not_ask(person: Person, request: ApprovalRequest) -> Refusal | None:
+    """Whoever may decide it may ask its agent, and operators."""
     why = quorum.why_no_authority(person, request)
     if why is not None and (person.disabled or Role.OPERATOR not in person.roles):
         return NotAllowed(what="ask the agent about this", why=why)
+    return None
+
+
+def _cannot_be_asked(request: ApprovalRequest) -> Refusal | None:
     if answered_in(request.call) is not None:
         return Invalid(field="question", why="this is an answer to a server's question; its agent cannot be asked here")
     waiting = sum(one.answer is None for one in request.questions)

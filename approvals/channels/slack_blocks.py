@@ -98,7 +98,7 @@ def facts(card: Card) -> Json:
     """Who wants what, where, under which rule, and until when."""
     agent = [parts.words(parts.cut(card.agent, NAME))]
     if card.client:
-        agent.append(parts.words(f" ({parts.cut(card.client, NAME)})"))
+        agent.append(parts.words(f" (its client says, unverified: “{parts.cut(card.client, NAME)}”)"))
     lines = [
         parts.fact("Tool", parts.words(f"{parts.cut(card.tool, NAME)} on {parts.cut(card.server, NAME)}")),
         parts.fact("Agent", *agent),

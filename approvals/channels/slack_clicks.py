@@ -147,6 +147,8 @@ class Clicks:
 
     async def _more(self, click: Click, seen: Seen) -> Then:
         if click.action in slack_more.WINDOWS:
+            if (refused := slack_more.may_not(click.action, seen.person, seen.request)) is not None:
+                raise refused
             return partial(self._telling.show, click, slack_more.window(click.action, seen.card))
         said = await slack_more.at_once(self._desk, click.action, seen.request, seen.person)
         return partial(self._telling.whisper, click, said)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 
+from approvals import handing, talking
 from approvals.channels import slack_parts as parts
 from approvals.channels.slack_buttons import ASK, COMMENT, EXTEND, OFFERED, REASSIGN
 from approvals.channels.slack_parts import Json
@@ -16,7 +17,7 @@ from approvals.desk import Desk
 from approvals.domain.card import Card
 from approvals.domain.model import ApprovalRequest, Person
 from approvals.domain.plain import clock_time
-from approvals.errors import Invalid
+from approvals.errors import Invalid, Refusal
 
 VIA = "slack"
 VERBS = frozenset(verb for verb, _ in OFFERED)
@@ -29,6 +30,18 @@ WINDOWS = {
     ASK: ("Ask the agent", "Question", "It is told your words as a quotation; its answer is its own word."),
     COMMENT: ("Comment", "Note", "The other people read it; the agent never gets it."),
 }
+
+
+_MAY_NOT = {
+    REASSIGN: handing.may_not_hand_on,
+    ASK: talking.may_not_ask,
+    COMMENT: talking.may_not_comment,
+}
+
+
+def may_not(verb: str, person: Person, request: ApprovalRequest) -> Refusal | None:
+    """What can be refused before anybody writes words that would be for nothing."""
+    return _MAY_NOT[verb](person, request)
 
 
 def window(verb: str, card: Card) -> Json:

@@ -111,7 +111,8 @@ def client_of(info: Any) -> Client:
 def _label(value: Any) -> str | None:
     if not isinstance(value, str):
         return None
-    return "".join(char for char in value[:_MAX_LABEL] if char.isprintable()).strip() or None
+    # What cannot be seen leaves a mark: a name that it was taken out of is another name.
+    return "".join(char if char.isprintable() else "\ufffd" for char in value[:_MAX_LABEL].strip()) or None
 
 
 def _is_modern(message: Message, head: Head) -> bool:

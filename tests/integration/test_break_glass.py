@@ -130,7 +130,7 @@ async def test_of_two_who_confirm_one_does(at: House) -> None:
     done = await asyncio.gather(
         two.confirm("all", actor=by(ALMA)), two.confirm("all", actor=by(BOB)), return_exceptions=True
     )
-    assert sorted(type(one).__name__ for one in done) == ["NotFound", "Opening"]
+    assert sorted(type(one).__name__ for one in done) == ["NotThere", "Opening"]
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,15 @@ async def test_the_menu_hands_on_and_a_wrong_name_stays_in_the_window(at: Office
     assert (await at.at.now(asked)).terms.factors[0].members == (CARL.id,)
 
 
+@pytest.mark.parametrize("verb", ["reassign", "ask", "comment"])
+async def test_who_may_not_is_told_so_before_a_window_asks_for_words(at: Office, verb: str) -> None:
+    _, card = await at.asked()
+    await choose(at, card, verb, "eve")
+    await at.slack.wait_for(lambda: at.whispers("eve") or None)
+    assert "You may not" in at.whispers("eve")[0]
+    assert at.slack.modal(at.people["eve"]) is None
+
+
 async def test_a_comment_is_kept_and_stands_under_the_card(at: Office) -> None:
     asked, card = await at.asked()
     await choose(at, card, "comment")

@@ -324,7 +324,7 @@ def test_the_client_is_what_it_says_cut_and_cleaned() -> None:
     route = classify(modern("tools/list"), head("tools/list"))
     assert isinstance(route, Route)
     assert route.client == Client(name="ada", version="2")
-    assert client_of({"name": "a\x1b[31m\u202eb" + "x" * 500, "version": 3}).name == "a[31mb" + "x" * 120
+    assert client_of({"name": "a\x1b[31m\u202eb" + "x" * 500, "version": 3}).name == "a\ufffd[31m\ufffdb" + "x" * 120
     assert client_of({"name": "  ", "version": "1"}) == Client(version="1")
     assert client_of("x") == Client()
 

@@ -69,7 +69,7 @@ def test_a_pending_card_reads_from_the_risk_to_the_buttons() -> None:
     assert read(draw(CARD).blocks) == [
         "# Financial, critical · new_order",
         "*Tool* new_order on binance",
-        "*Agent* claude-ada (claude-code 2.1)",
+        "*Agent* claude-ada (its client says, unverified: “claude-code 2.1”)",
         "*For* ada@example.com",
         "*Rule* /tools/new_order/action: Orders need a person",
         "*Needs* 0 of 1 of finance",
