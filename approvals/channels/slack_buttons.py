@@ -60,7 +60,8 @@ def approve_button(card: Card) -> Json:
     """Approve, asking once more where the call cannot be taken back."""
     sure = None
     if card.risk in DANGEROUS or card.severity == "critical":
-        what = f"{risk(card).capitalize()}: {card.tool} on {card.server} runs once, exactly as shown, for {card.agent}."
+        runs = f"{card.tool} on {card.server} runs once, exactly as shown, for {card.agent}."
+        what = f"{risk(card).capitalize()}: {_when_all_have(card)}{runs}"
         sure = parts.confirm("Approve this call?", what, "Approve")
     return parts.button(Action.APPROVE, "Approve", value=button_value(card), style="primary", confirm=sure)
 
@@ -83,6 +84,10 @@ def trust_button(card: Card) -> Json:
     )
     sure = parts.confirm("Approve the same for 15 min?", what, "Approve and trust")
     return parts.button(Action.TRUST, "Approve, same for 15 min", value=button_value(card), confirm=sure)
+
+
+def _when_all_have(card: Card) -> str:
+    return "once all who must have approved, " if card.asks_several else ""
 
 
 def deny_button(card: Card) -> Json:

@@ -12,6 +12,7 @@ from approvals.desk import Desk
 from approvals.domain import quorum
 from approvals.domain.card import Card, make_card
 from approvals.domain.model import ApprovalRequest, Person, State
+from approvals.domain.sentences import yours_line
 from approvals.errors import NotAllowed, NotFound
 from approvals.storage.requests import Query
 from approvals.storage.tx import Tx
@@ -71,7 +72,7 @@ class Reading:
             return Seen(
                 person=person,
                 request=request,
-                card=self._card(tx, request),
+                card=replace(self._card(tx, request), yours=self._yours(tx, person, request)),
                 places=frozenset((str(ref.get("channel")), str(ref.get("ts"))) for ref in kept),
                 is_arriving=arriving,
             )
@@ -126,6 +127,12 @@ class Reading:
                 f"placet people add EMAIL --slack {user}",
             )
         return person
+
+    def _yours(self, tx: Tx, person: Person, request: ApprovalRequest) -> str | None:
+        if request.state is not State.PENDING or quorum.why_not(person, request) is not None:
+            return None
+        voters = self._desk.room(tx).voters(request)
+        return yours_line(quorum.after_yes_of(person, request, voters, at=tx.now))
 
     def _card(self, tx: Tx, request: ApprovalRequest) -> Card:
         room, history = self._desk.room(tx), tx.requests.events(request.id)

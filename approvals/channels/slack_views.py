@@ -259,5 +259,6 @@ def _answers(card: Card, *, decides: bool) -> list[Json]:
     if card.decided:
         return [parts.actions(open_page, block_id="answers")]
     first = [buttons.approve_button(card)] if decides else []
+    said = [parts.context(card.yours, block_id="yours")] if decides and card.yours else []
     edit = buttons.edit_button(card) if decides else []
-    return [parts.actions(*first, buttons.deny_button(card), *edit, open_page, block_id="answers")]
+    return [*said, parts.actions(*first, buttons.deny_button(card), *edit, open_page, block_id="answers")]

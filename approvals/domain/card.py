@@ -112,6 +112,10 @@ class Card:
     """What keeps the call from being approved now: it can only be denied."""
     turns: str | None = None
     """Who else was asked, who changed it and who handed it on, while it waits."""
+    yours: str | None = None
+    """What the approval of the one person who is shown this would come to; nothing where others see it, too."""
+    asks_several: bool = False
+    """It asks for more than one approval, so that the call does not run by each."""
     earlier: str | None = None
     """How calls of this tool were decided before, in numbers, while it waits (`similar.on_card`)."""
 
@@ -184,6 +188,7 @@ def make_card(
         edits=tuple(_line(one) for one in edits_of(request)),
         editable=_editable(request, arguments, shown) if approvable else None,
         can_be_pulled_back=runs_at(request) is not None,
+        asks_several=sum(need.factor.count for need in needs) > 1,
     )
 
 

@@ -16,7 +16,7 @@ from approvals.domain.cancel_window import runs_at
 from approvals.domain.happening import Event
 from approvals.domain.lifecycle import Note, Record, actor_of, ending
 from approvals.domain.model import Answer, ApprovalRequest, Cause, Ground, State, Vote
-from approvals.domain.quorum import Need
+from approvals.domain.quorum import Need, met
 from approvals.domain.redact import redact_text
 from approvals.domain.shapes import Scope
 
@@ -53,6 +53,14 @@ def needs_line(needs: Iterable[Need]) -> str:
         f"{min(need.have, need.factor.count)} of {need.factor.count} of {_members(need.factor.members)}"
         for need in needs
     )
+
+
+def yours_line(after: Iterable[Need]) -> str:
+    """What one person's approval would come to, said to them; `after` is how far each factor is with it."""
+    after = tuple(after)
+    if met(after):
+        return "Your approval is all that is still needed."
+    return f"With your approval it still needs {_still_needed(after)}."
 
 
 def status_line(telling: Telling) -> str:

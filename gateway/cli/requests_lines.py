@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -35,6 +35,7 @@ def page(request: ApprovalRequest, shown: Mapping[str, Any], *, told: str) -> st
         "rule": f"{request.rule}  {request.rule_reason or ''}".rstrip(),
         **({"stopped": _stopped(shown["stopped"])} if shown["stopped"] else {}),
         **{f"goes over {one['limit']}": _over(one) for one in shown["over"]},
+        **({"yours": _yours(shown["needs_after"])} if shown["needs_after"] else {}),
         "decide by": f"{request.expires_at:%Y-%m-%d %H:%M:%S} UTC",
         "binding": request.binding,
     }
@@ -58,6 +59,13 @@ def _stopped(stop: Mapping[str, Any]) -> str:
     if stop["kind"] == "pause":
         return f"{scope} is paused; it can be denied, not approved"
     return visible(f"{stop['by']} has frozen {scope} (“{stop['reason']}”); it can be denied, not approved")
+
+
+def _yours(after: Sequence[Mapping[str, Any]]) -> str:
+    """What this person's approval would come to."""
+    left = [(need["count"] - need["have"], need["members"]) for need in after if need["have"] < need["count"]]
+    asked = " and ".join(f"{n} of {' or '.join(one.removeprefix('group:') for one in of)}" for n, of in left)
+    return visible(f"your approval leaves {asked} to approve" if left else "your approval is all that is still needed")
 
 
 def _over(one: Mapping[str, str]) -> str:

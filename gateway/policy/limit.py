@@ -32,6 +32,11 @@ class Scope(StrEnum):
     ALL = "all"
     SESSION = "session"
 
+    @property
+    def words(self) -> str:
+        """What people read: to them a grant is a standing one."""
+        return "agent on this server" if self is Scope.GRANT else self.value
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LengthOf:
@@ -99,4 +104,4 @@ class Limit:
     @property
     def whose(self) -> str:
         """Its scope in words: `agent and args.to`."""
-        return " and ".join(part.value if isinstance(part, Scope) else part.text for part in self.scope)
+        return " and ".join(part.words if isinstance(part, Scope) else part.text for part in self.scope)

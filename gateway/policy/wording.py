@@ -10,7 +10,12 @@ from gateway.policy.operators import OPERATORS
 from gateway.policy.standings import plain
 from gateway.policy.texts import shown
 
-EVERYBODY = {"all": "for everybody", "server": "for all agents of the server", "tool": "for each tool"}
+EVERYBODY = {
+    "all": "for everybody",
+    "grant": "for each agent on this server",
+    "server": "for all agents of the server",
+    "tool": "for each tool",
+}
 
 
 def condition(said: Mapping[str, Any]) -> str:

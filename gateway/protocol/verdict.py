@@ -70,6 +70,12 @@ def quoted(text: str, limit: int = QUOTE_LIMIT) -> str:
     return '"' + shorten(visible(text), limit).replace('"', "'") + '"'
 
 
+def ended(text: str) -> str:
+    """The same at the end of a sentence: with a full stop, where the words themselves do not end in one."""
+    words = quoted(text)
+    return words if words[-2:-1] in {".", "!", "?", "…"} else f"{words}."
+
+
 def render(verdict: Verdict) -> bytes:
     """The tool result that carries the verdict."""
     content = [{"type": "text", "text": verdict.text}]

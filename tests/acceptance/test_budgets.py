@@ -84,7 +84,10 @@ async def test_only_so_many_calls_run_at_a_time_and_the_next_is_told_to_wait(sho
         await rung.wait()
         refused = await agent.call("hang", {"to": "slots", "amount": 2})
         assert (refused.code, refused.verdict["retry_after_ms"]) == ("rate_limited", 2000)
-        assert "The limit 'slots' is 1 at a time for each grant; 0 is left and this call needs 1." in refused.text
+        assert (
+            "The limit 'slots' is 1 at a time for each agent on this server; 0 is left and this call needs 1."
+            in refused.text
+        )
         running.cancel()
         # The client has left, so its call is over, as soon as the gateway has seen that.
         again = running

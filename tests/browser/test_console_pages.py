@@ -41,7 +41,7 @@ def test_a_tool_shows_the_exact_words_the_rule_now_and_one_to_begin_with(screen:
     expect(refund).to_contain_text("high confidence")
     expect(refund).to_contain_text("Depends on the call")
     expect(refund).to_contain_text("/tools/refund_payment/approve_if/0")
-    expect(refund).to_contain_text("5000 of args.amount per day, by grant")
+    expect(refund).to_contain_text("5000 of args.amount per day, by agent on this server")
     expect(refund).to_contain_text("A person decides: Money moves")
     expect(page.get_by_role("row", name="delete_customer").locator(".finding")).to_contain_text("readOnlyHint")
     expect(page.get_by_role("row", name="close_month")).to_contain_text("by the policy; its words say write, medium")

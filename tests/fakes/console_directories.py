@@ -78,7 +78,7 @@ def tool(name: str, description: str | None, risk: str, severity: str, **more: A
             "word": "allow",
             "rule": f"/tools/{name}",
             "policy": "policies/payments.json",
-            "limits": ["60 calls per minute, by grant"],
+            "limits": ["60 calls per minute, by agent on this server"],
         },
         "listed": True,
         "drifted": False,
@@ -117,7 +117,7 @@ TOOLS: list[Json] = [
             "word": "depends",
             "rule": "/tools/refund_payment/approve_if/0",
             "policy": POLICY,
-            "limits": ["5000 of args.amount per day, by grant"],
+            "limits": ["5000 of args.amount per day, by agent on this server"],
         },
     ),
     tool(

@@ -225,12 +225,15 @@ def test_a_configured_server_is_asked_and_its_policy_stands_beside(folder: Path)
         "word": "allow",
         "rule": "/tools/risk:read",
         "policy": str(folder / "p.yaml"),
-        "limits": ["5 calls per minute, by grant"],
+        "limits": ["5 calls per minute, by agent on this server"],
     }
     assert (pay["class"], pay["now"]["word"], pay["now"]["rule"]) == ("financial", "deny", "/default")
     assert not (folder / "count").exists()
     text = placet("scan", "--server", "counting").stdout
-    assert f"    now: allowed, by /tools/risk:read of {folder / 'p.yaml'}; 5 calls per minute, by grant" in text
+    assert (
+        f"    now: allowed, by /tools/risk:read of {folder / 'p.yaml'}; 5 calls per minute, by agent on this server"
+        in text
+    )
     assert "    now: denied, by /default of" in text
 
 

@@ -92,7 +92,7 @@ async def test_the_page_of_tools_has_evidence_findings_the_rule_now_and_one_to_b
     assert (said.risk, said.listed, said.now.word) == ("read", True, "allow")
     assert said.found is not None
     assert (said.found.risk, said.evidence[0].says) == ("write", "It only looks")
-    assert said.now.limits == ["60 calls per minute, by grant"]
+    assert said.now.limits == ["60 calls per minute, by agent on this server"]
     assert shown["transfer_history"].evidence[-1].where == "sibling"
     assert shown["transfer_history"].found is None
     assert shown["transfer"].recommended.policy["tools"]["transfer"]["action"] == "require_approval"

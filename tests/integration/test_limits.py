@@ -298,7 +298,9 @@ async def test_a_calendar_window_opens_again_at_its_end(at_noon: Any, clock: Clo
         assert isinstance(refused, Exceeded)
         assert refused.retry_after == timedelta(seconds=30)
         assert refused.standing.resets_at == datetime(2026, 11, 24, 12, 1, tzinfo=UTC)
-        assert refused.reason == ("The limit 'c' is 1 per minute for each grant; 0 is left and this call needs 1.")
+        assert refused.reason == (
+            "The limit 'c' is 1 per minute for each agent on this server; 0 is left and this call needs 1."
+        )
         clock.now += timedelta(seconds=30)
         assert isinstance(await limits.reserve(wanted), Reservation)
 
@@ -339,6 +341,8 @@ async def test_a_changed_maximum_counts_at_once(at_noon: Any) -> None:
         assert isinstance(await limits.reserve(wider), Reservation)
         refused = await limits.reserve(wider)
         assert isinstance(refused, Exceeded)
-        assert refused.reason == ("Enough. The limit 'c' is 2 per day for each grant; 0 is left and this call needs 1.")
+        assert refused.reason == (
+            "Enough. The limit 'c' is 2 per day for each agent on this server; 0 is left and this call needs 1."
+        )
         clockwise = uses("{counter: c, window: day, max: 1, kind: sliding}", call)
         assert isinstance(await limits.check(clockwise), Room)

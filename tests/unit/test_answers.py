@@ -116,7 +116,7 @@ BEFORE: list[Any] = [
         answers.rate_limited(
             tool="pay", rule="/r", reason="No more.", retry_after=MINUTE, allows="a cost of at most 5"
         ),
-        'The call of pay is over a limit and did not run. The reason given: "No more.". It would allow a cost of at '
+        'The call of pay is over a limit and did not run. The reason given: "No more." It would allow a cost of at '
         "most 5 now. Wait 60 seconds before you call it again; calling sooner is refused the same way.",
         {
             "code": "rate_limited",

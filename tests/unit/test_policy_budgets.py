@@ -92,7 +92,10 @@ def test_what_runs_at_a_time_comes_back_when_the_call_is_over_and_nothing_else_d
     assert isinstance(taken, Reservation)
     full = budgets.check(wanted, NOON)
     assert isinstance(full, Exceeded)
-    assert full.reason == "The limit 'slots' is 1 at a time for each grant; 0 is left and this call needs 1."
+    assert (
+        full.reason
+        == "The limit 'slots' is 1 at a time for each agent on this server; 0 is left and this call needs 1."
+    )
     assert full.retry_after == timedelta(seconds=2)
     assert full.standing.as_json() == {"counter": "slots", "remaining": "0", "resets_at": None}
     budgets.settle(taken, NOON + timedelta(seconds=3))
@@ -108,7 +111,7 @@ def test_a_bucket_says_what_it_holds_and_when_there_is_room() -> None:
     full = budgets.take(wanted, NOON)
     assert isinstance(full, Exceeded)
     assert full.reason == (
-        "The limit 'c' is 60 per minute and 2 at once for each grant; 0 is left and this call needs 1."
+        "The limit 'c' is 60 per minute and 2 at once for each agent on this server; 0 is left and this call needs 1."
     )
     assert full.retry_after == timedelta(seconds=1)
     assert isinstance(budgets.take(wanted, NOON + timedelta(seconds=1)), Reservation)
@@ -139,7 +142,7 @@ def test_a_raised_budget_has_room_up_to_what_it_was_raised_to() -> None:
     assert isinstance(spend(budgets, 14), Reservation)
     full = spend(budgets, 1)
     assert isinstance(full, Exceeded)
-    assert full.reason == "The limit 'c' is 23 per day for each grant; 0 is left and this call needs 1."
+    assert full.reason == "The limit 'c' is 23 per day for each agent on this server; 0 is left and this call needs 1."
 
 
 @pytest.mark.parametrize(

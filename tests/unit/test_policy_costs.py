@@ -243,7 +243,10 @@ def test_each_unit_has_a_budget_of_its_own() -> None:
     assert isinstance(budgets.take([use(limit, {"amount": 90, "currency": "USD"})], NOON), Reservation)
     over = budgets.take([use(limit, {"amount": 20, "currency": "eur"})], NOON)
     assert isinstance(over, Exceeded)
-    assert over.reason == "The limit 'c' is 100 eur per day for each grant; 10 eur is left and this call needs 20 eur."
+    assert (
+        over.reason
+        == "The limit 'c' is 100 eur per day for each agent on this server; 10 eur is left and this call needs 20 eur."
+    )
     assert over.standing.as_json()["unit"] == "eur"
 
 
@@ -272,7 +275,7 @@ def test_an_amount_that_is_hidden_is_not_told_where_the_limit_is(amount: str, re
     facts = Facts(server="s", tool="pay", agent="ada", now=NOON, arguments={"card": {"amount": value}})
     over = Budgets().check(evaluate(policy, facts).limits, NOON)
     assert isinstance(over, Exceeded)
-    assert over.reason == "The limit 'c' is 5000 per day for each grant, and this call would go over it."
+    assert over.reason == "The limit 'c' is 5000 per day for each agent on this server, and this call would go over it."
     assert over.retry_after is None
 
 
@@ -284,5 +287,5 @@ def test_a_unit_that_is_hidden_is_not_told_either() -> None:
     facts = Facts(server="s", tool="pay", agent="ada", now=NOON, arguments={"amount": 7, "account": "DE89"})
     over = Budgets().check(evaluate(policy, facts).limits, NOON)
     assert isinstance(over, Exceeded)
-    assert over.reason == "The limit 'c' is 2 per day for each grant, and this call would go over it."
-    assert words(over.use) == "per day for each grant"
+    assert over.reason == "The limit 'c' is 2 per day for each agent on this server, and this call would go over it."
+    assert words(over.use) == "per day for each agent on this server"

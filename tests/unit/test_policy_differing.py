@@ -56,7 +56,7 @@ def over(value: Any, **more: Any) -> dict[str, Any]:
                 (
                     "loosens",
                     "is allowed, before it was denied: it requires that args.x is > 1; "
-                    'at most 5 per day for each grant (counter "c")',
+                    'at most 5 per day for each agent on this server (counter "c")',
                 )
             ],
         ),
@@ -90,16 +90,24 @@ def over(value: Any, **more: Any) -> dict[str, Any]:
             [("neither", 'says "Never" where it denies if args.x is > 1')],
         ),
         ({"deny_if": [over(1)]}, {"deny_if": [over(1.0)]}, []),
-        (limit(), limit(max=6), [("loosens", 'at most 6 per day for each grant (counter "c"), before 5')]),
-        (limit(), limit(max=4), [("tightens", 'at most 4 per day for each grant (counter "c"), before 5')]),
-        (limit(), {}, [("loosens", 'no longer at most 5 per day for each grant (counter "c")')]),
-        ({}, limit(), [("tightens", 'at most 5 per day for each grant (counter "c")')]),
+        (
+            limit(),
+            limit(max=6),
+            [("loosens", 'at most 6 per day for each agent on this server (counter "c"), before 5')],
+        ),
+        (
+            limit(),
+            limit(max=4),
+            [("tightens", 'at most 4 per day for each agent on this server (counter "c"), before 5')],
+        ),
+        (limit(), {}, [("loosens", 'no longer at most 5 per day for each agent on this server (counter "c")')]),
+        ({}, limit(), [("tightens", 'at most 5 per day for each agent on this server (counter "c")')]),
         (limit(), limit(on_exceed="require_approval"), [("loosens", 'asks a person when "c" is used up')]),
         (limit(), limit(amount="args.x"), [("either", 'amount of "c" is args.x, before not said')]),
         (
             {"rate_limit": "5/hour"},
             {"rate_limit": "6/hour"},
-            [("loosens", 'at most 6 per hour for each grant (counter "pay_rate_hour"), before 5')],
+            [("loosens", 'at most 6 per hour for each agent on this server (counter "pay_rate_hour"), before 5')],
         ),
         (
             {},
@@ -199,7 +207,7 @@ def test_what_is_said_on_top_is_compared() -> None:
     before = load(description="A", tests=[test], resources={"default": "allow"})
     after = load(description="B", all_tools=limit(), list_denied=True)
     assert [(one.tools[0], *told((one,))) for one in differences(before, after)] == [
-        (EVERY_CALL, ("tightens", 'at most 5 per day for each grant (counter "c")')),
+        (EVERY_CALL, ("tightens", 'at most 5 per day for each agent on this server (counter "c")')),
         (
             THE_FILE,
             ("tightens", "resources are denied, before allowed"),

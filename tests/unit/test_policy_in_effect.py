@@ -65,7 +65,7 @@ def test_the_strictest_layer_stands_and_every_budget_is_told() -> None:
         word="require_approval",
         rule="/tools/pay/action",
         policy="inner.yaml",
-        limits=("9 calls per hour, by owner", "50 of args.amount per day, by grant"),
+        limits=("9 calls per hour, by owner", "50 of args.amount per day, by agent on this server"),
     )
     assert in_effect([outer, inner], "other", RiskClass.WRITE) == InEffect(
         word="deny", rule="/default", policy="inner.yaml"

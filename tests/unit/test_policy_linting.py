@@ -178,7 +178,8 @@ def test_a_limit_that_is_never_reached_is_told(limits: list[dict[str, Any]], exp
 def test_a_limit_on_everything_comes_before_one_of_a_tool_and_not_the_other_way() -> None:
     everywhere = {"limits": [limit("calls", "minute", 10)]}
     assert texts(load({"pay": {"rate_limit": "10/minute"}}, all_tools=everywhere)) == [
-        'is never reached: /all_tools/limits/0 comes first (at most 10 per minute for each grant (counter "calls"))'
+        "is never reached: /all_tools/limits/0 comes first "
+        '(at most 10 per minute for each agent on this server (counter "calls"))'
     ]
     assert found(load({"pay": {"rate_limit": "9/minute"}}, all_tools=everywhere)) == []
 

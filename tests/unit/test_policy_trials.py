@@ -89,7 +89,7 @@ def test_a_policy_that_does_what_its_tests_say_loads(test: str) -> None:
         (
             f"{PAY % 900}, given: {{paid: 4200}}, expect: {{verdict: allow}}",
             "expected allow, got require_approval by /tools/pay/limits/0: "
-            "The limit 'paid' is 5000 per day for each grant; 800 is left and this call needs 900.",
+            "The limit 'paid' is 5000 per day for each agent on this server; 800 is left and this call needs 900.",
         ),
         (
             f"{PAY % 20000}, expect: {{verdict: deny, reason: Always}}",
