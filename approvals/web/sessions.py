@@ -8,6 +8,7 @@ A session ends after 8 hours without use, after 24 hours in any case, and with t
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import re
 from dataclasses import dataclass, field
@@ -23,7 +24,7 @@ from approvals.domain.sign_in import SignIn
 from approvals.storage.people import SessionRow
 from approvals.storage.tx import Tx
 from approvals.web.parts import PARTS, WebSettings
-from approvals.web.problems import unauthenticated
+from approvals.web.problems import Problem, unauthenticated
 
 SECRET_BYTES = 32
 SEEN_EVERY = timedelta(minutes=5)
@@ -78,6 +79,14 @@ async def identify(request: web.Request) -> Visitor:
     if proof is None:
         raise unauthenticated()
     return await (_by_bearer if proof.via == "api" else _by_session)(request, proof.sha256)
+
+
+async def visitor_of(request: web.Request) -> Visitor | None:
+    """Whose session this browser has, if it is good: for what is open to everybody."""
+    proof = shown(request)
+    with contextlib.suppress(Problem):
+        return await _by_session(request, proof.sha256) if proof is not None and proof.via == "web" else None
+    return None
 
 
 def shown(request: web.Request) -> Shown | None:

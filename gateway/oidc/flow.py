@@ -24,7 +24,7 @@ from approvals.web.sessions import SECRET_BYTES, digest, open_session
 from gateway.oauth.fetch import Failed
 from gateway.oauth.grants import Denied
 from gateway.oidc.admission import NotAdmitted, admit
-from gateway.oidc.id_token import NotTaken, Said
+from gateway.oidc.id_token import NotTaken, NotVerified, Said
 from gateway.protocol.strict import visible
 
 if TYPE_CHECKING:
@@ -35,6 +35,10 @@ log = logging.getLogger(__name__)
 GOOD_FOR = timedelta(minutes=10)
 AWAY = "The identity provider cannot be asked now. Try again in a minute; Placet's log says what is wrong."
 _WRONG = "What the identity provider answered cannot be used. Tell an operator: Placet's log says what is wrong."
+_NOT_VERIFIED = (
+    "The identity provider does not say that your e-mail address is verified. Verify it there, then sign in again. "
+    "If the provider never says so, an operator can vouch for its domain: login.oidc.verified_domains."
+)
 _NO = "The identity provider did not sign you in. You can try again."
 
 
@@ -92,6 +96,8 @@ async def complete(
     except Failed as err:
         code = "provider_unavailable" if err.passing else "answer_not_taken"
         raise Refused(code, AWAY if err.passing else _WRONG, str(err)) from err
+    except NotVerified as err:
+        raise Refused("not_verified", _NOT_VERIFIED, f"the ID token is not taken: {err}") from err
     except NotTaken as err:
         raise Refused("answer_not_taken", _WRONG, f"the ID token is not taken: {err}") from err
     fresh, how = parts.random(2 * SECRET_BYTES), _how(said)

@@ -30,6 +30,10 @@ class NotTaken(Exception):
     """The token signs nobody in; `str()` says what is wrong with it, for operators."""
 
 
+class NotVerified(NotTaken):
+    """The token is good, but for an address that the provider does not vouch for."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """What an ID token must say to be the answer to one sign-in. `groups_claim` is the way to the groups."""
@@ -122,7 +126,7 @@ def _email(claims: Mapping[str, Any], verified_domains: frozenset[str]) -> str:
         raise NotTaken("its email is no address")
     # Only where the token is silent, and never against its word.
     if known is not True and not (known is None and domain in verified_domains):
-        raise NotTaken("its email is not verified (email_verified)")
+        raise NotVerified("its email is not verified (email_verified)")
     return said.lower()
 
 

@@ -12,7 +12,8 @@ from approvals.web.bodies import Model
 class OfferOut(Model):
     """How people sign in here. `provider` is the name on the button; `end_session` signs out there, too.
 
-    `refused` is why the last sign-in of this browser did not end well, and `next` where it was to lead.
+    `person` is who is signed in in this browser already. `refused` is why the
+    last sign-in of this browser did not end well, and `next` where it was to lead.
     """
 
     links: bool
@@ -20,6 +21,7 @@ class OfferOut(Model):
     refused: str | None
     next: str | None
     end_session: str | None
+    person: str | None
 
 
 class BeginIn(Model):

@@ -21,7 +21,7 @@ from approvals.web import body
 from approvals.web.parts import PARTS, WebSettings
 from approvals.web.problems import Problem
 from approvals.web.routes import Endpoint
-from approvals.web.sessions import digest, keep_session, session_before
+from approvals.web.sessions import digest, keep_session, session_before, visitor_of
 from approvals.web.shape import answer, dumps
 from gateway.oauth.fetch import Failed
 from gateway.oidc import flow
@@ -73,12 +73,14 @@ class OidcRoutes:
         row = None
         if secret is not None:
             row = await parts.db.read(lambda tx: tx.identities.refused(digest(secret)))
+        visitor = await visitor_of(request)
         said = {
             "links": parts.links(),
             "provider": None if provider is None else provider.settings.name,
             "refused": None if row is None else row.refused,
             "next": None if row is None else row.next,
             "end_session": None if provider is None else provider.end_session(parts.settings.link("/login")),
+            "person": None if visitor is None else visitor.person.id,
         }
         return answer(request, dumps(said))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.browser.chromium import RunningConsole
 from tests.browser.conftest import Screen, request_id, settled
@@ -55,3 +55,20 @@ def test_an_outcome_is_answered_and_the_answer_can_be_changed(screen: Screen) ->
     dialog.get_by_label("Note (optional)").fill("I looked again")
     dialog.get_by_role("button", name="Note that it was not as expected").click()
     expect(asked).to_contain_text("Ada: not as expected (“I looked again”)")
+
+
+def test_who_sees_their_own_numbers_is_not_told_that_nothing_was_asked(screen: Screen) -> None:
+    def own(route: Route) -> None:
+        body = route.fetch().json()
+        nothing = {name: 0 for name, value in body["requests"].items() if isinstance(value, int)}
+        body |= {"scope": "own", "requests": {**body["requests"], **nothing}, "load": [0] * 168}
+        body["pace"]["decisions"] = 0
+        route.fulfill(json=body)
+
+    screen.page.route("**/api/v1/insights*", own)
+    page = settled(screen, "/insights")
+    expect(page.get_by_role("heading", name="You decided nothing in this time.")).to_be_visible()
+    expect(page.locator("main")).to_contain_text(
+        "In no full hour of the last 8 weeks was anything asked that you decided"
+    )
+    expect(page.locator("main")).not_to_contain_text("Nothing was asked")

@@ -526,3 +526,37 @@ def test_a_search_is_typed_and_sent_by_enter(screen: Screen, path: str, seen: st
         page.keyboard.press("Enter")
     expect(page.locator(seen).first).to_contain_text("send_mail")
     expect(page.get_by_role("searchbox")).to_have_value("send_mail")
+
+
+def test_back_goes_through_what_was_opened_beside_the_list(screen: Screen) -> None:
+    page = settled(screen, "/")
+    rows = page.locator("a.row")
+    expect(rows.first).to_have_attribute("aria-current", "true")
+    for at in (1, 2):
+        rows.nth(at).click()
+        expect(rows.nth(at)).to_have_attribute("aria-current", "true")
+    for at in (1, 0):
+        page.go_back()
+        expect(rows.nth(at)).to_have_attribute("aria-current", "true")
+
+
+@pytest.mark.parametrize("scenario", ["first"])
+def test_who_has_no_role_is_told_so_and_not_how_to_begin(screen: Screen, console: RunningConsole) -> None:
+    console.fake.me = {**console.fake.me, "roles": []}
+    page = settled(screen, "/")
+    expect(page.locator("main")).to_contain_text("Ask an admin for a role")
+    expect(page.locator("main")).not_to_contain_text("Three steps")
+
+
+def test_who_is_signed_in_is_told_so_at_the_door_and_may_go_on(screen: Screen, console: RunningConsole) -> None:
+    console.fake.offer = {**console.fake.offer, "person": "ada@example.com"}
+    page = settled(screen, "/login?next=/history")
+    expect(page.get_by_role("heading", name="You are signed in")).to_be_visible()
+    expect(page.locator("main")).to_contain_text("ada@example.com")
+    page.get_by_role("link", name="Go on").click()
+    expect(page).to_have_url(re.compile(r"/history$"))
+
+
+def test_no_two_parts_of_an_agents_page_have_one_name(screen: Screen) -> None:
+    page = settled(screen, "/agents?name=claude-ada")
+    expect(page.get_by_role("region", name="Tokens", exact=True)).to_have_count(1)

@@ -40,7 +40,7 @@ PAGES = [path for path, _ in routes.PAGES if not path.startswith(("/static/", "/
 CSRF = "csrf-of-this-session"
 HEARTBEAT_SECONDS = 5
 SIGN_IN = ("/api/v1/login", "/api/v1/login/oidc", "/api/v1/sign-in")
-LINKS_ONLY: Json = {"links": True, "provider": None, "refused": None, "next": None, "end_session": None}
+LINKS_ONLY: Json = {"links": True, "provider": None, "refused": None, "next": None, "end_session": None, "person": None}
 
 
 @dataclass(slots=True, kw_only=True)

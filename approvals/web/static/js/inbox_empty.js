@@ -14,7 +14,7 @@ export async function nothingWaiting(me) {
   } catch {
     /* the banner of the feed tells of a server that does not answer */
   }
-  if (past && past.length === 0) return firstRun(me);
+  if (past && past.length === 0) return me.person.roles?.length ? firstRun(me) : noRoles();
   const last = (past ?? [])
     .filter((request) => request.decided_at)
     .sort((a, b) => Date.parse(b.decided_at ?? b.created_at) - Date.parse(a.decided_at ?? a.created_at));
@@ -78,6 +78,19 @@ function lastRow(request) {
       h("span", { class: "mono" }, bdi(request.tool)),
       h("span", { class: "muted" }, bdi(factsLine(request.arguments))),
     ),
+  );
+}
+
+/** Somebody whom nobody has given anything to do: how others begin is not for them. */
+function noRoles() {
+  return h(
+    "div",
+    { class: "empty" },
+    h("h2", { text: "There is nothing here for you yet." }),
+    h("p", {
+      class: "muted",
+      text: "You are signed in, but have no role: you may not decide calls, and see only those of agents that are yours. Ask an admin for a role. If yours comes from your identity provider, sign in again.",
+    }),
   );
 }
 

@@ -100,7 +100,7 @@ function tokens(agent, me, did) {
     { name: "Last used", cell: (token) => lastUsed(token.last_used_at) },
     ...(may ? [{ name: "Revoke", cell: revoke }] : []),
   ];
-  return h("section", { class: "stops-part", "aria-label": "Tokens" }, h("h2", { text: "Tokens" }), table("Tokens", columns, rows));
+  return h("section", { class: "stops-part", "aria-label": "Tokens" }, h("h2", { text: "Tokens" }), table(`Tokens of ${agent.name}`, columns, rows));
 }
 
 /** How many of its tokens are good, and when the last of them ends. */

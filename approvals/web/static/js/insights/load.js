@@ -25,13 +25,13 @@ const hourName = (hour) => `${String(hour).padStart(2, "0")}:00`;
 const amount = (value) => (value >= 10 ? String(Math.round(value)) : String(Math.round(value * 10) / 10));
 
 /** Draw the week to come. */
-export function loadChart({ load }) {
+export function loadChart({ load, scope }) {
   const days = local(load);
   const most = Math.max(...load);
   const busy = days.flatMap((hours, day) => hours.map((value, hour) => ({ value, day, hour }))).sort((a, b) => b.value - a.value)[0];
   const words = most
     ? `Busiest: ${dayName(busy.day)} ${hourName(busy.hour)}, about ${amount(busy.value)} requests.`
-    : "Nothing was asked in the last 8 weeks, so nothing is expected.";
+    : `In no full hour of the last 8 weeks was anything asked${scope === "all" ? "" : " that you decided"}, so nothing is expected yet.`;
   const columns = [
     { name: "Hour", className: "nowrap", cell: (hour) => hourName(hour) },
     ...days.map((hours, day) => ({ name: dayName(day), className: "num", cell: (hour) => amount(hours[hour]) })),

@@ -38,11 +38,14 @@ export async function page(main, { me, onChange }) {
     reload();
     if (box.panel && (!ids || ids.has(box.panel.id) || isGroup(box.panel.id))) box.panel.refresh();
   });
-  window.addEventListener("popstate", () => open(box, openInUrl(), { push: false, focus: true }));
+  window.addEventListener("popstate", () => open(box, openInUrl() ?? firstWhenWide(box), { push: false, focus: true }));
   await load(box, { first: true });
-  const wanted = openInUrl() ?? (wide.matches ? box.rows.ids()[0] : null);
+  const wanted = openInUrl() ?? firstWhenWide(box);
   if (wanted) open(box, wanted, { push: false, focus: false });
 }
+
+/** Beside a wide list something is always open: the first row, when the address names none. */
+const firstWhenWide = (box) => (wide.matches ? (box.rows.ids()[0] ?? null) : null);
 
 const openInUrl = () => {
   const query = new URLSearchParams(window.location.search);
@@ -186,7 +189,7 @@ async function below(box, count) {
   box.main.dataset.empty = String(count === 0 && !box.panel);
 }
 
-function open(box, id, { push, focus }) {
+function open(box, id, { push, focus, trail = true }) {
   const previous = box.panel?.id ?? null;
   if (previous === id) return focusPanel(box, focus);
   box.panel?.close();
@@ -196,7 +199,8 @@ function open(box, id, { push, focus }) {
   for (const name of ["open", "fold"]) query.delete(name);
   if (id) query.set(isGroup(id) ? "fold" : "open", id);
   const path = query.size ? `/?${query}` : "/";
-  if (push) window.history[wide.matches ? "replaceState" : "pushState"](null, "", path);
+  // Going through the list by key leaves no trail on a wide page; what is opened on purpose does.
+  if (push) window.history[trail || !wide.matches ? "pushState" : "replaceState"](null, "", path);
   if (isGroup(id)) {
     box.panel = openFold(box.place, id, {
       open: (one) => open(box, one, { push: true, focus: true }),
@@ -262,7 +266,7 @@ function step(box, by) {
   const from = ids.indexOf(focused ?? box.panel?.id);
   const id = ids[Math.min(ids.length - 1, Math.max(0, from + by))];
   box.rows.link(id).focus();
-  if (wide.matches) open(box, id, { push: true, focus: false });
+  if (wide.matches) open(box, id, { push: true, focus: false, trail: false });
 }
 
 function bindKeys(box) {

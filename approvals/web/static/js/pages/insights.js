@@ -50,7 +50,7 @@ function choices(days, server) {
 
 function draw(body, found, me) {
   if (!found.requests.asked && !found.requests.not_asked && !found.pace.decisions) {
-    show(body, h("div", { class: "empty" }, h("h2", { text: "Nothing was asked in this time." })), loadChart(found));
+    show(body, h("div", { class: "empty" }, h("h2", { text: nothing(found) })), loadChart(found));
     return;
   }
   const { reviewers } = found;
@@ -65,6 +65,9 @@ function draw(body, found, me) {
     loadChart(found),
   );
 }
+
+/** Who sees their own numbers alone is told of these, and not of what everybody did. */
+const nothing = ({ scope }) => (scope === "all" ? "Nothing was asked in this time." : "You decided nothing in this time.");
 
 function section(title, words, content) {
   return h("section", { class: "insight" }, h("h2", { text: title }), h("p", { class: "muted", text: content ? words : "Nothing in this time." }), content);

@@ -3,9 +3,10 @@
  * which never reaches a server by GET; only the button spends it. Why a sign-in did not end well comes from the server,
  * for this browser alone, and never out of the address.
  */
-import { get, post } from "../api.js";
+import { get, post, whoAmI } from "../api.js";
 import { h, show } from "../dom.js";
 import { mark } from "../icons.js";
+import { visible } from "../visible.js";
 
 const STALE =
   "That sign-in was used, has run out after 10 minutes, or was begun in another browser. Begin again; nothing else is wrong.";
@@ -23,6 +24,7 @@ export async function page(main) {
   window.addEventListener("hashchange", () => window.location.hash.length > 1 && page(main), { once: true });
   if (token) return door(main, confirm(token, ours(asked.get("next") ?? "/")));
   const offer = await get("/api/v1/sign-in").catch((error) => ({ links: true, provider: null, trouble: error.message }));
+  if (offer.person && !asked.has("again")) return door(main, signedIn(offer.person, ours(asked.get("next") ?? "/")));
   return door(main, offer.provider ? withProvider(offer, asked) : byLink(offer));
 }
 
@@ -59,6 +61,20 @@ function confirm(token, next) {
     h("h1", { text: "Sign in" }),
     h("p", { text: "Your link is here. It works once; it is used when you press the button, not before." }),
     acting("Sign in", "Signing in…", enter),
+  ];
+}
+
+function signedIn(person, next) {
+  const leave = async () => {
+    await whoAmI();
+    await post("/api/v1/logout");
+    window.location.assign("/login?signed-out");
+  };
+  return [
+    h("h1", { text: "You are signed in" }),
+    h("p", {}, "As ", h("strong", {}, visible(person)), "."),
+    h("a", { class: "button primary", href: next, text: "Go on" }),
+    acting("Sign out", "Signing out…", leave, ""),
   ];
 }
 
