@@ -12,8 +12,8 @@ from approvals.domain.attention import Moments, Reading
 from approvals.domain.model import Answer, ApprovalRequest, State
 from approvals.domain.numbers import rounded
 from approvals.storage.frame import Group
-from approvals.storage.tables import messages
 from approvals.storage.tables_attention import expectations, readings, sightings
+from approvals.storage.tables_messages import messages
 
 MILLISECOND = timedelta(milliseconds=1)
 MOST_MS = 2**31 - 1

@@ -14,7 +14,8 @@ from sqlalchemy import case, func, select, text, update
 
 from approvals.storage.frame import Group
 from approvals.storage.messages import DIGEST
-from approvals.storage.tables import IS_QUEUED, messages, requests
+from approvals.storage.tables import requests
+from approvals.storage.tables_messages import IS_QUEUED, messages
 
 READ_MOST = 200
 _PENDING = text("requests.state = 'pending'")

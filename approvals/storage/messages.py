@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import Row, case, func, or_, select, update
 
 from approvals.storage.frame import Group
-from approvals.storage.tables import IS_DEAD, IS_QUEUED, messages
+from approvals.storage.tables_messages import IS_DEAD, IS_QUEUED, messages
 
 DIGEST: Mapping[str, Any] = {"digest": True}
 """The address of a card that was told of in a digest: there is nothing to revise."""

@@ -64,7 +64,7 @@ from approvals.storage.tables import (
     requests,
     votes,
 )
-from approvals.storage.tables import messages as card_rows
+from approvals.storage.tables_messages import messages as card_rows
 from approvals.storage.terms import terms_to_json
 from approvals.storage.vault import Cells, WrappedKey, has_words
 

@@ -32,14 +32,12 @@ IS_OPEN = text("state IN ('pending', 'approved', 'executing')")
 IS_PENDING = text("state = 'pending'")
 IS_APPROVED = text("state = 'approved'")
 IS_EXECUTING = text("state = 'executing'")
-IS_QUEUED = text("state = 'queued'")
-IS_DEAD = text("state = 'dead'")
 IS_RETOLD = text("told_at IS NULL OR state = 'denied'")
 """The same call made again may be told of it: nobody was told yet, or a person said no."""
 IS_REAL = text("decoy IS NULL")
+"""It is no test of attention."""
 SEEMS_REAL = text("(decoy IS NULL OR state = 'pending')")
 """What numbers count that people see: a decoy that waits is left in, or its being left out would tell it apart."""
-"""It is no test of attention."""
 IS_KEPT = text("destroyed_at IS NULL AND state NOT IN ('pending', 'approved', 'executing')")
 """It has ended, and what was written in it can still be read."""
 IS_PLAIN = text("plain = 1")
@@ -154,33 +152,6 @@ events = Table(
     Index("ix_events_request", "request_id", "id"),
     Index("uq_events_change", "request_id", "seq", unique=True, sqlite_where=IS_CHANGE, postgresql_where=IS_CHANGE),
     sqlite_autoincrement=True,
-)
-
-messages = Table(
-    "messages",
-    METADATA,
-    Column("id", Text, primary_key=True),
-    Column("request_id", Text, ForeignKey("requests.id"), nullable=False),
-    Column("channel", Text, nullable=False),
-    Column("target", Text, nullable=False),
-    Column("ref", Json),
-    Column("wanted_revision", Integer, nullable=False),
-    Column("shown_revision", Integer),
-    Column("shown_at", Utc),
-    Column("attempts", Integer, nullable=False),
-    Column("next_at", Utc, nullable=False),
-    Column("held_at", Utc),
-    Column("holder", Text),
-    Column("leased_until", Utc),
-    Column("state", Text, CheckConstraint("state IN ('queued', 'delivered', 'dead')", name="state"), nullable=False),
-    Column("error", FreeText),
-    Column("follows", Text),
-    Column("round", Integer),
-    UniqueConstraint("request_id", "channel", "target"),
-    Index("ix_messages_follows", "follows"),
-    Index("ix_messages_ref", "ref"),
-    Index("ix_messages_queued", "next_at", sqlite_where=IS_QUEUED, postgresql_where=IS_QUEUED),
-    Index("ix_messages_dead", "request_id", sqlite_where=IS_DEAD, postgresql_where=IS_DEAD),
 )
 
 people = Table(
