@@ -6,4 +6,4 @@ from tests.properties.desk_machine.long_run import several
 from tests.properties.desk_machine.rules import DeskMachine
 
 TestDeskMachine = DeskMachine.TestCase
-TestDeskMachine.settings = several(26, steps=20)
+TestDeskMachine.settings = several(30, steps=20)
