@@ -38,6 +38,8 @@ class Reviewed:
     refused: tuple[str, ...]
     slow: tuple[str, ...] = ()
     """Those whose approval takes a step more, and first why it does."""
+    url: str = ""
+    """Of the table."""
 
     def words(self) -> str:
         """For whoever sent them."""
@@ -49,7 +51,7 @@ class Reviewed:
             why, *names = self.slow
             said.append(
                 f"Not recorded: {'; '.join(names[:TOLD])}. {why}, so an approval takes a step more from you now, which "
-                "this window cannot ask for: open the table and approve them there, or press Approve on a card."
+                f"this window cannot ask for. Approve them in the table: {self.url}"
             )
         return "\n".join(said)
 
@@ -90,8 +92,7 @@ class Reviewing:
             return Ack(body=_said(str(refused)).body, late=late)
         done = await self._decide(person, group, given, submission.typed.get(views.WORDS, "").strip() or None)
         late = partial(self._telling.message, submission.who.user, done.words())
-        url = None if group is None else group.url
-        return Ack(body=_said(done.words(), url).body, late=late)
+        return Ack(body=_said(done.words(), done.url).body, late=late)
 
     async def _decide(self, person: Person, group: Group | None, given: list[Given], reason: str | None) -> Reviewed:
         counts: dict[Answer, int] = {Answer.APPROVE: 0, Answer.DENY: 0}
@@ -119,7 +120,11 @@ class Reviewing:
             else:
                 counts[one.answer] += 1
         return Reviewed(
-            approved=counts[Answer.APPROVE], denied=counts[Answer.DENY], refused=tuple(refused), slow=tuple(slow)
+            approved=counts[Answer.APPROVE],
+            denied=counts[Answer.DENY],
+            refused=tuple(refused),
+            slow=tuple(slow),
+            url="" if group is None else group.url,
         )
 
     def _theirs(self, tx: Tx, person: Person, group: Group) -> list[GroupRow]:
@@ -131,6 +136,6 @@ class Reviewing:
         return found
 
 
-def _said(text: str, url: str | None = None) -> Ack:
-    view: Json = views.notice("Your answers", text, url)
+def _said(text: str, url: str = "") -> Ack:
+    view: Json = views.notice("Your answers", text, url, label="Open the table")
     return Ack(body={"response_action": "update", "view": view})

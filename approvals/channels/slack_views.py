@@ -160,7 +160,11 @@ class Step:
 
 
 def edit(card: Card, *, typed: str | None = None, step: Step | None = None) -> Json:
-    """The arguments to be changed, or as they were `typed`; what is sent approves the call with them."""
+    """The arguments to be changed, or as they were `typed`, beneath what else has to be read of the call.
+
+    What is sent approves the call with them.
+    """
+    read = [*blocks.said_by_agent(card, limit=3_000), *blocks.warnings(card, most=40, limit=1_000)]
     field: Json = {
         "type": "input",
         "block_id": ARGUMENTS,
@@ -182,18 +186,18 @@ def edit(card: Card, *, typed: str | None = None, step: Step | None = None) -> J
     metadata = Kept(request_id=card.request_id, binding=card.binding).text()
     return parts.modal(
         "Change and approve",
-        [what, field, *(_step(step) if step else [])],
+        [what, *read, field, *(_step(step) if step else [])],
         callback_id=EDIT,
         metadata=metadata,
         submit="Approve changed",
     )
 
 
-def notice(title: str, text: str, url: str | None = None) -> Json:
+def notice(title: str, text: str, url: str | None = None, *, label: str = "Open the page") -> Json:
     """A modal that only says something."""
     body = [parts.section(text, block_id="note")]
     if url:
-        body.append(parts.actions(parts.link_button(Action.OPEN, "Open the page", url), block_id="more"))
+        body.append(parts.actions(parts.link_button(Action.OPEN, label, url), block_id="more"))
     return parts.modal(title, body, callback_id=NOTICE)
 
 

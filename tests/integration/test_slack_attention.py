@@ -62,8 +62,8 @@ async def test_where_the_step_cannot_be_taken_it_is_said_what_can(at: Office) ->
     await at.slack.submit(await at.slack.wait_for_modal(at.people["ada"]), {"rest": "approve"})
     told = str(getattr(at.slack.modal(at.people["ada"]), "body", None))
     assert "quantity 20 · claude-ada; 2. quantity 21" in told
-    assert "open the table and approve them there" in told
-    assert "https://placet.example.com/?fold=" in told
+    assert "Approve them in the table: https://placet.example.com/?fold=" in told
+    assert "Open the table" in told
     assert "`confirm`" not in told
     assert [(await at.at.now(one)).state for one in calls] == [State.PENDING] * 3
 

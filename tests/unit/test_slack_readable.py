@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from approvals.channels import slack_views as views
 from approvals.channels.slack_readable import Place, why_not
 from approvals.domain.card import Card
 from approvals.domain.group_card import Group, make_group
@@ -65,3 +66,11 @@ def test_one_of_many_is_approved_where_its_row_shows_all_of_it(
 def test_what_has_no_row_is_not_approved_among_many() -> None:
     card, group = carded(SHORT)
     assert "no row here" in str(why_not(replace(card, request_id="req_elsewhere"), group))
+
+
+def test_the_form_that_changes_a_call_shows_what_else_has_to_be_read_of_it() -> None:
+    card = samples.card(samples.request({"to": "p\u0430ypal"}, justification="because " * 90))
+    shown = str(views.edit(card))
+    assert card.warnings
+    assert all(warning in shown for warning in card.warnings)
+    assert str(card.justification) in shown
