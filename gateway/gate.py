@@ -24,7 +24,7 @@ from gateway.paging import Cursors, ToolPage
 from gateway.parts import Parts
 from gateway.pipeline import collect, handle_call
 from gateway.policy import justifying
-from gateway.protocol import answers, stopped
+from gateway.protocol import stopped, unasked
 from gateway.protocol.asked import ANSWER_META, ANSWER_TOOL
 from gateway.protocol.classify import Era
 from gateway.protocol.headers import HEADER_MISMATCH, params_disagree
@@ -138,7 +138,7 @@ class Gateway:
         if isinstance(found, Down):
             if (stop := self._parts.switches.why(caller.agent, found.server.name)) is not None:
                 return Result(raw=stopped.call(stop, tool=call.name, now=datetime.now(UTC)), is_error=True)
-            text = answers.upstream_unavailable(server=found.server.name, tool=call.name, why=found.why)
+            text = unasked.upstream_unavailable(server=found.server.name, tool=call.name, why=found.why)
             return Result(raw=text, is_error=True)
         schema = found.tool.definition.get("inputSchema")
         why = call.arguments.pop(justifying.field_of(schema), None)
@@ -156,16 +156,16 @@ class Gateway:
         request_id, said = call.arguments.get("request"), call.arguments.get("answer")
         if not isinstance(request_id, str) or not isinstance(said, str) or len(call.arguments) != 2:
             problems = [("", "give request, the id req_…, and answer, a text")]
-            return Result(raw=answers.invalid_arguments(tool=call.name, problems=problems), is_error=True)
+            return Result(raw=unasked.invalid_arguments(tool=call.name, problems=problems), is_error=True)
         try:
             await self._parts.desk.answer(request_id, agent=caller.agent, text=said)
         except NotFound:
             return None
         except Invalid as wrong:
             problems = [(f"/{wrong.fields['field']}", str(wrong.fields["why"]))]
-            return Result(raw=answers.invalid_arguments(tool=call.name, problems=problems), is_error=True)
+            return Result(raw=unasked.invalid_arguments(tool=call.name, problems=problems), is_error=True)
         except Refusal as failed:
-            return Result(raw=answers.gateway_unavailable(tool=call.name, why=failed.agent_text), is_error=True)
+            return Result(raw=unasked.gateway_unavailable(tool=call.name, why=failed.agent_text), is_error=True)
         return None
 
     async def _collect(self, caller: Caller, call: InboundCall, line: Line) -> Called:
@@ -176,11 +176,11 @@ class Gateway:
             request = await self._parts.desk.get(parent)
         if request is None or request.caller.agent != caller.agent:
             problems = [("/request", "you have no request of this id; it stands in the answer that said to wait")]
-            return Result(raw=answers.invalid_arguments(tool=call.name, problems=problems), is_error=True)
+            return Result(raw=unasked.invalid_arguments(tool=call.name, problems=problems), is_error=True)
         place = Place(call.session, relayable(call.capabilities))
         found = await self._lookup.find(caller, request.call.server, request.call.tool, place)
         if not isinstance(found, Found):
-            gone = answers.upstream_unavailable(
+            gone = unasked.upstream_unavailable(
                 server=request.call.server, tool=call.name, why="its tools are not known"
             )
             return Result(raw=gone, is_error=True)

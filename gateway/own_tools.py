@@ -24,7 +24,7 @@ from gateway.parts import Holding, Parts
 from gateway.policy.evaluate import listing
 from gateway.policy.justifying import field_of
 from gateway.policy.verdicts import Final, final
-from gateway.protocol import answers, stopped
+from gateway.protocol import stopped, unasked
 from gateway.protocol.asked import ANSWER_TOOL
 from gateway.upstreams import Result
 from gateway.upstreams.schemas import Problem
@@ -99,7 +99,7 @@ async def ask_policy(parts: Parts, lookup: Lookup, caller: Caller, server: str |
     found = await lookup.find(caller, server, name, Place(call.session, relayable(call.capabilities)))
     if isinstance(found, Down):
         return Result(
-            raw=answers.upstream_unavailable(server=found.server.name, tool=name, why=found.why), is_error=True
+            raw=unasked.upstream_unavailable(server=found.server.name, tool=name, why=found.why), is_error=True
         )
     if not isinstance(found, Found) or not _is_listed(parts, found):
         return _wrong("/tool", "there is no tool of this name here; tools/list gives those there are")
@@ -134,4 +134,4 @@ def _told(answer: Final, problems: Sequence[Problem]) -> Result:
 
 
 def _wrong(at: str, why: str) -> Result:
-    return Result(raw=answers.invalid_arguments(tool=POLICY, problems=[(at, why)]), is_error=True)
+    return Result(raw=unasked.invalid_arguments(tool=POLICY, problems=[(at, why)]), is_error=True)

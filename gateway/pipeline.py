@@ -22,7 +22,7 @@ from gateway.judge import Judgement
 from gateway.limits import Exceeded, Reservation, overruns, waived_by
 from gateway.parts import Parts
 from gateway.policy.model import ApprovalSpec, Ruling, Verdict
-from gateway.protocol import answers
+from gateway.protocol import answers, unasked
 from gateway.protocol.edited import is_edited
 from gateway.protocol.showing import Way
 from gateway.running import (
@@ -52,7 +52,7 @@ NO_RECORD = "The gateway cannot record calls just now, and a call that leaves no
 async def handle_call(parts: Parts, visit: Visit) -> Called:
     """Walk one call to its answer, and leave one row in the audit whatever happens."""
     if not parts.journal.room:
-        return told(answers.gateway_unavailable(tool=visit.name, why=NO_RECORD))
+        return told(unasked.gateway_unavailable(tool=visit.name, why=NO_RECORD))
     judgement = parts.judge.judge(
         visit.found.server, visit.found.tool, visit.caller, visit.arguments, visit.side.session
     )
@@ -63,11 +63,11 @@ async def handle_call(parts: Parts, visit: Visit) -> Called:
         visit.outcome = full.code
         parts.crowding.note(full, agent=visit.caller.agent, server=visit.found.server.name, tool=visit.name)
         rule = judgement.ruling.rule
-        raw = answers.queue_full(tool=visit.name, why=full.agent_text, rule=rule, retry_after=QUEUE_RETRY)
+        raw = unasked.queue_full(tool=visit.name, why=full.agent_text, rule=rule, retry_after=QUEUE_RETRY)
         return refused(parts, visit, full.code, raw)
     except Refusal as err:
         visit.outcome = err.code
-        return told(answers.gateway_unavailable(tool=visit.name, why=err.agent_text))
+        return told(unasked.gateway_unavailable(tool=visit.name, why=err.agent_text))
     finally:
         _record(parts, visit, judgement)
 
@@ -124,7 +124,7 @@ async def _made(
     ruling, visit.joins = judgement.ruling, current is not None
     if visit.found.tool.drifted:
         visit.outcome = "tool_changed"
-        return refused(parts, visit, "tool_changed", answers.tool_changed(tool=visit.name))
+        return refused(parts, visit, "tool_changed", unasked.tool_changed(tool=visit.name))
     if current is not None and (is_edited(current) or await _over_a_budget(parts, visit, ruling, current)):
         visit.arguments = {}
         return await _join(parts, visit, current)
@@ -139,7 +139,7 @@ async def _made(
     visit.arguments = {}
     if problems:
         visit.outcome = "invalid_arguments"
-        wrong = answers.invalid_arguments(tool=visit.name, problems=[(p.pointer, p.message) for p in problems])
+        wrong = unasked.invalid_arguments(tool=visit.name, problems=[(p.pointer, p.message) for p in problems])
         return refused(parts, visit, "invalid_arguments", wrong)
     if ruling.verdict is Verdict.REQUIRE_APPROVAL and ruling.approval is not None:
         if back is not None:
@@ -157,11 +157,11 @@ def _hammered(parts: Parts, visit: Visit) -> Result | None:
     if wait is None:
         return None
     visit.outcome = "rate_limited"
-    return told(answers.too_many_refusals(tool=visit.name, count=parts.refusals.most, retry_after=wait))
+    return told(unasked.too_many_refusals(tool=visit.name, count=parts.refusals.most, retry_after=wait))
 
 
 def _denied(parts: Parts, visit: Visit, ruling: Ruling) -> Result:
-    said = answers.policy_denied(tool=visit.name, rule=ruling.rule, reason=ruling.reason, allows=ruling.allows)
+    said = unasked.policy_denied(tool=visit.name, rule=ruling.rule, reason=ruling.reason, allows=ruling.allows)
     return refused(parts, visit, f"policy_denied {ruling.rule}", said)
 
 
@@ -185,7 +185,7 @@ async def _answered(parts: Parts, visit: Visit, ruling: Ruling, back: Back | Rpc
     if visit.found.tool.drifted:
         visit.outcome = "tool_changed"
         parts.conversations.let_go(back, visit.side)
-        return told(answers.tool_changed(tool=visit.name))
+        return told(unasked.tool_changed(tool=visit.name))
     if ruling.verdict is Verdict.DENY:
         parts.conversations.let_go(back, visit.side)
         return _denied(parts, visit, ruling)

@@ -23,7 +23,7 @@ from gateway.executor import Via
 from gateway.inbound.gate import Called
 from gateway.limits import Exceeded, Reservation
 from gateway.parts import Parts
-from gateway.protocol import answers, questions
+from gateway.protocol import answers, questions, unasked
 from gateway.protocol.asked import in_progress
 from gateway.protocol.patience import Plan, plan
 from gateway.protocol.verdict import render
@@ -75,7 +75,7 @@ async def run_allowed(parts: Parts, visit: Visit, taken: Reservation, back: Back
         answer = await parts.executor.run_allowed(found.server, visit.call, found.tool, taken, via, back)
     except Unsent as err:
         visit.outcome, visit.ran_at = "unsent", None
-        return told(answers.upstream_unavailable(server=found.server.name, tool=visit.name, why=str(err)))
+        return told(unasked.upstream_unavailable(server=found.server.name, tool=visit.name, why=str(err)))
     except NoAnswer:
         visit.outcome = "unknown"
         return told(answers.outcome_unknown(tool=visit.name))
@@ -125,7 +125,7 @@ def saying(parts: Parts, request: ApprovalRequest) -> str:
 def limited(parts: Parts, visit: Visit, over: Exceeded) -> Result:
     """A limit has no room for the call."""
     visit.outcome, visit.limited = "rate_limited", over
-    said = answers.rate_limited(
+    said = unasked.rate_limited(
         tool=visit.name, rule=over.rule, reason=over.reason, retry_after=over.retry_after, allows=over.allows
     )
     return refused(parts, visit, f"{visit.outcome} {over.rule}", said)
@@ -136,7 +136,7 @@ def refused(parts: Parts, visit: Visit, why: str, said: bytes) -> Result:
     caller, call = visit.caller, visit.call
     parts.refusals.note((caller.agent, call.server, call.tool))
     again = parts.refusals.again(fingerprint.call_key(caller.agent, call), why)
-    return told(answers.said_again(said) if again else said)
+    return told(unasked.said_again(said) if again else said)
 
 
 def bad_state(visit: Visit) -> RpcError:

@@ -14,7 +14,7 @@ from approvals.domain.terms import Terms
 from approvals.errors import Invalid, NotFound
 from gateway.parts import Parts
 from gateway.policy import justifying
-from gateway.protocol import answers
+from gateway.protocol import unasked
 from gateway.protocol.asked import ANSWER_META
 from gateway.running import refused, told
 from gateway.upstreams import Result
@@ -48,7 +48,7 @@ async def take_answer(parts: Parts, visit: Visit, request: ApprovalRequest) -> R
     except (Invalid, NotFound) as wrong:
         visit.outcome = "invalid_arguments"
         where = f"/_meta/{ANSWER_META.replace('/', '~1')}"
-        return told(answers.invalid_arguments(tool=visit.name, problems=[(where, _why(wrong))]))
+        return told(unasked.invalid_arguments(tool=visit.name, problems=[(where, _why(wrong))]))
     return None
 
 
@@ -61,7 +61,7 @@ def unreasoned(parts: Parts, visit: Visit, terms: Terms) -> Result | None:
         return None
     visit.outcome = "invalid_arguments"
     field = justifying.field_of(visit.found.tool.definition.get("inputSchema"))
-    said = answers.invalid_arguments(tool=visit.name, problems=[(f"/{field}", why)])
+    said = unasked.invalid_arguments(tool=visit.name, problems=[(f"/{field}", why)])
     return refused(parts, visit, f"invalid_arguments {why}", said)
 
 

@@ -11,7 +11,7 @@ from datetime import timedelta
 from approvals.domain.model import Answer, ApprovalRequest, Cause, State
 from approvals.domain.plain import shorten, visible
 from gateway.protocol.raw import dump, join_array, split_array, split_object, with_members, with_meta
-from gateway.protocol.verdict import VERDICT, Code, Verdict, ended, meta_of, quoted, render
+from gateway.protocol.verdict import VERDICT, Code, Verdict, call_of, ended, meta_of, quoted, render
 
 STOPPED = "It was not given to the server."
 FOLLOWS = "The server was told that its question was declined; what it said to that follows."
@@ -56,7 +56,7 @@ def no_longer(*, tool: str, code: Code, why: str) -> Verdict:
 def needs_people(*, tool: str) -> Verdict:
     """A call that was allowed is to be approved by now, and its client has nothing to tell the server."""
     text = (
-        f"The call of {shorten(visible(tool), 128)} was allowed when it was made, and the policy of now wants a person "
+        f"{call_of(tool)} was allowed when it was made, and the policy of now wants a person "
         "to approve it. It does not go on. Call the same tool again to have a person asked."
     )
     return Verdict(code=Code.POLICY_DENIED, text=text, retryable=True)

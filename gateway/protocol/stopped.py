@@ -11,7 +11,7 @@ from typing import Any
 
 from approvals.domain.plain import shorten, visible
 from approvals.domain.stops import AGENT, SERVER, Freeze, Stop
-from gateway.protocol.verdict import VERDICT, Code, Verdict, meta_of, quoted, render, timestamp
+from gateway.protocol.verdict import VERDICT, Code, Verdict, call_of, meta_of, quoted, render, timestamp
 
 
 def call(stop: Stop, *, tool: str, now: datetime, request: str | None = None, url: str | None = None) -> bytes:
@@ -21,7 +21,7 @@ def call(stop: Stop, *, tool: str, now: datetime, request: str | None = None, ur
         if request is not None
         else ""
     )
-    what = f"The call of {shorten(visible(tool), 128)} did not run"
+    what = f"{call_of(tool)} did not run"
     return render(_verdict(stop, what, saved, now=now, request=request, url=url))
 
 

@@ -76,6 +76,17 @@ def ended(text: str) -> str:
     return words if words[-2:-1] in {".", "!", "?", "…"} else f"{words}."
 
 
+def call_of(tool: str) -> str:
+    """A call by its tool, at the beginning of a sentence."""
+    return f"The call of {shorten(visible(tool), 128)}"
+
+
+def seconds(wait: timedelta) -> str:
+    """A wait in whole seconds, at least one."""
+    count = max(1, -(-wait // timedelta(seconds=1)))
+    return "1 second" if count == 1 else f"{count} seconds"
+
+
 def render(verdict: Verdict) -> bytes:
     """The tool result that carries the verdict."""
     content = [{"type": "text", "text": verdict.text}]

@@ -26,7 +26,7 @@ from approvals.domain.model import (
 from approvals.domain.shapes import Scope
 from approvals.domain.stops import Freeze, Pause
 from approvals.domain.terms import Factor, Terms
-from gateway.protocol import answers, stopped
+from gateway.protocol import answers, stopped, unasked
 from gateway.protocol.answers import UpstreamError
 from gateway.protocol.verdict import QUOTE_LIMIT, Code, quoted
 
@@ -80,7 +80,7 @@ MINUTE = timedelta(minutes=1)
 
 BEFORE: list[Any] = [
     pytest.param(
-        answers.policy_denied(tool="pay", rule="/tools/pay/action", reason="Only on weekdays"),
+        unasked.policy_denied(tool="pay", rule="/tools/pay/action", reason="Only on weekdays"),
         'The call of pay was refused by policy and did not run. The reason given: "Only on weekdays". Nobody was '
         "asked. Do not repeat or rephrase it: the answer stays the same. Choose another way, or tell your user that "
         "this is not allowed here.",
@@ -88,7 +88,7 @@ BEFORE: list[Any] = [
         id="policy_denied",
     ),
     pytest.param(
-        answers.policy_denied(tool="pay", rule=None, reason=None),
+        unasked.policy_denied(tool="pay", rule=None, reason=None),
         "The call of pay was refused by policy and did not run. Nobody was asked. "
         "Do not repeat or rephrase it: the answer stays the same. Choose another way, or tell your user that this is "
         "not allowed here.",
@@ -96,7 +96,7 @@ BEFORE: list[Any] = [
         id="policy_denied without a rule",
     ),
     pytest.param(
-        answers.policy_denied(tool="pay", rule="/r", reason=None, allows="args.amount at most 100"),
+        unasked.policy_denied(tool="pay", rule="/r", reason=None, allows="args.amount at most 100"),
         "The call of pay was refused by policy and did not run. Nobody was asked. This rule would allow args.amount at "
         "most 100; whatever you call is judged by all rules. Do not repeat the call as it is: the answer stays the "
         "same. If that is no use, tell your user that this is not allowed here.",
@@ -104,7 +104,7 @@ BEFORE: list[Any] = [
         id="policy_denied by a rule that says what it would allow",
     ),
     pytest.param(
-        answers.said_again(answers.policy_denied(tool="pay", rule=None, reason=None)),
+        unasked.said_again(unasked.policy_denied(tool="pay", rule=None, reason=None)),
         "This is the same refusal of the same call as before: calling it again changes nothing. Change your approach, "
         "or ask your user how to go on. The call of pay was refused by policy and did not run. Nobody was asked. Do "
         "not repeat or rephrase it: the answer stays the same. Choose another way, or tell your user that this is not "
@@ -113,7 +113,7 @@ BEFORE: list[Any] = [
         id="policy_denied once more",
     ),
     pytest.param(
-        answers.rate_limited(
+        unasked.rate_limited(
             tool="pay", rule="/r", reason="No more.", retry_after=MINUTE, allows="a cost of at most 5"
         ),
         'The call of pay is over a limit and did not run. The reason given: "No more." It would allow a cost of at '
@@ -129,14 +129,14 @@ BEFORE: list[Any] = [
         id="rate_limited with some room",
     ),
     pytest.param(
-        answers.too_many_refusals(tool="pay", count=60, retry_after=timedelta(seconds=1)),
+        unasked.too_many_refusals(tool="pay", count=60, retry_after=timedelta(seconds=1)),
         "The call of pay did not run and was not looked at: your calls of this tool were refused 60 times within a "
         "minute. Stop trying. Wait 1 second, then change approach, or tell your user what you need.",
         {"code": "rate_limited", "retryable": True, "retry_after_ms": 1000},
         id="rate_limited after too many refusals",
     ),
     pytest.param(
-        answers.rate_limited(
+        unasked.rate_limited(
             tool="pay", rule="/tools/pay/rate_limit", reason=None, retry_after=timedelta(seconds=11.2)
         ),
         "The call of pay is over a limit and did not run. Wait 12 seconds before you call it again; calling sooner is "
@@ -145,20 +145,20 @@ BEFORE: list[Any] = [
         id="rate_limited",
     ),
     pytest.param(
-        answers.queue_full(tool="pay", why="Too many calls wait.", rule="/tools/pay/action", retry_after=MINUTE),
+        unasked.queue_full(tool="pay", why="Too many calls wait.", rule="/tools/pay/action", retry_after=MINUTE),
         "The call of pay did not run. Too many calls wait.",
         {"code": "queue_full", "rule": "/tools/pay/action", "retryable": True, "retry_after_ms": 60000},
         id="queue_full",
     ),
     pytest.param(
-        answers.invalid_arguments(tool="pay", problems=[("/amount", "must be a number"), ("", "needs to")]),
+        unasked.invalid_arguments(tool="pay", problems=[("/amount", "must be a number"), ("", "needs to")]),
         "The call of pay did not run, and nobody was asked, because its arguments do not fit the tool's schema: "
         "at /amount: must be a number; at /: needs to. Correct the arguments and call it again.",
         {"code": "invalid_arguments", "reason": "at /amount: must be a number; at /: needs to", "retryable": False},
         id="invalid_arguments",
     ),
     pytest.param(
-        answers.tool_changed(tool="pay"),
+        unasked.tool_changed(tool="pay"),
         "The call of pay did not run: the server changed the definition of this tool, and an operator has to accept "
         "the new one first. List the tools again, and tell your user if you need this one.",
         {"code": "tool_changed", "retryable": False},
@@ -201,7 +201,7 @@ BEFORE: list[Any] = [
         id="paused",
     ),
     pytest.param(
-        answers.upstream_unavailable(server="bank", tool="pay", why="connection refused"),
+        unasked.upstream_unavailable(server="bank", tool="pay", why="connection refused"),
         "The call of pay did not run: the server bank cannot be reached (connection refused). Nothing was sent to it. "
         "Try again in a minute; if it stays so, tell your user.",
         {"code": "upstream_unavailable", "retryable": True, "retry_after_ms": 60000},
@@ -215,7 +215,7 @@ BEFORE: list[Any] = [
         id="outcome_unknown of an allowed call",
     ),
     pytest.param(
-        answers.gateway_unavailable(tool="pay", why="The gateway could not save this call."),
+        unasked.gateway_unavailable(tool="pay", why="The gateway could not save this call."),
         "The call of pay did not run. The gateway could not save this call.",
         {"code": "gateway_unavailable", "retryable": True, "retry_after_ms": 60000},
         id="gateway_unavailable",
