@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from approvals import executing, grouping, holding, reached, similar, stopped
+from approvals import executing, grouping, holding, reached, rendering, similar, stopped
 from approvals.channels import Channel, Held, MessageRef, RetryLater, Undeliverable
 from approvals.desk import Desk
 from approvals.domain.card import Card, make_card
@@ -41,8 +41,6 @@ GIVE_UP_ENDED_AFTER = 20
 """A card nobody needs any more is tried for about an hour, then given up."""
 SAVE_TRIES = 5
 ERROR_SHOWN = 300
-LONG_ARGUMENTS = 64 * 1024
-"""Longer arguments are made into a card in a thread."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -271,8 +269,7 @@ class Outbox:
             )
             return replace(card, group=telling.group, earlier=telling.earlier)
 
-        # Redacting a megabyte takes long enough to be felt by every held call, so it is done beside the loop.
-        return await asyncio.to_thread(make) if len(telling.request.call.arguments) > LONG_ARGUMENTS else make()
+        return await rendering.of(telling.request, make)
 
     async def _pause(self, row: MessageRow, later: RetryLater) -> None:
         await self._try_again(row, self._pace.asked(row.channel, later.seconds), _first_line(later))

@@ -11,6 +11,7 @@ from approvals.channels import slack_parts as parts
 from approvals.channels.slack_parts import Json
 from approvals.channels.slack_readable import is_editable
 from approvals.domain.card import Card
+from approvals.domain.card_line import CardLine
 from approvals.domain.shapes import Scope
 
 DANGEROUS = frozenset({"destructive", "financial"})
@@ -51,7 +52,7 @@ OFFERED = (
 """What the menu of a card offers."""
 
 
-def button_value(card: Card) -> str:
+def button_value(card: Card | CardLine) -> str:
     """What our buttons carry."""
     return f"{card.request_id} {card.binding}"
 
@@ -114,6 +115,6 @@ def menu(card: Card) -> Json:
     return {"type": "overflow", "action_id": MORE, "options": options}
 
 
-def risk(card: Card) -> str:
+def risk(card: Card | CardLine) -> str:
     """The class, and the severity where that says more."""
     return f"{card.risk}, {card.severity}" if card.severity in ("high", "critical") else card.risk

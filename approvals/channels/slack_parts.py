@@ -47,7 +47,7 @@ def escaped(text: str) -> str:
 
 def units(text: str) -> int:
     """The length of a text in UTF-16 units: the strictest way in which Slack could be counting."""
-    return len(text) + sum(char > "\uffff" for char in text)
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def cut(text: str, limit: int) -> str:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeVar
 
-from approvals import grouping, stopped
+from approvals import grouping, rendering, stopped
 from approvals.channels.slack_views import LISTED
 from approvals.desk import Desk
 from approvals.domain import quorum
 from approvals.domain.card import Card, make_card
+from approvals.domain.card_line import CardLine, make_line
 from approvals.domain.model import ApprovalRequest, Person, State
 from approvals.domain.sentences import yours_line
 from approvals.errors import NotAllowed, NotFound
@@ -59,7 +61,7 @@ class Reading:
             NotFound: there is no such request, or this person may not see it.
         """
 
-        def work(tx: Tx) -> Seen:
+        def work(tx: Tx) -> tuple[ApprovalRequest, Callable[[], Seen]]:
             person = self._person(tx, user)
             request = tx.requests.get(request_id)
             if request is None or not (quorum.may_see(person, request) or binding == request.binding):
@@ -69,37 +71,34 @@ class Reading:
             rows += [led for row in rows if row.follows and (led := tx.messages.get(row.follows)) is not None]
             kept = [row.ref for row in rows if row.ref is not None]
             arriving = any(row.ref is None and row.state != "dead" and row.follows is None for row in rows)
-            return Seen(
+            places = frozenset((str(ref.get("channel")), str(ref.get("ts"))) for ref in kept)
+            make, yours = self._card(tx, request), self._yours(tx, person, request)
+            return request, lambda: Seen(
                 person=person,
                 request=request,
-                card=replace(self._card(tx, request), yours=self._yours(tx, person, request)),
-                places=frozenset((str(ref.get("channel")), str(ref.get("ts"))) for ref in kept),
+                card=replace(make(), yours=yours),
+                places=places,
                 is_arriving=arriving,
             )
 
-        return await self._desk.db.read(work)
+        return await rendering.of(*await self._desk.db.read(work))
 
     async def card(self, request_id: str) -> Card | None:
         """The card as it is now, whoever asks."""
 
-        def work(tx: Tx) -> Card | None:
-            request = tx.requests.get(request_id)
-            return None if request is None else self._card(tx, request)
-
-        return await self._desk.db.read(work)
+        return await self._made(lambda _tx: request_id)
 
     async def shown(self, request_id: str) -> Card | None:
         """The card that shows a request as it is now: its own, or that of the calls it is shown with."""
 
-        def work(tx: Tx) -> Card | None:
+        def leader(tx: Tx) -> str:
             ours = [row for row in tx.messages.for_request(request_id) if row.channel == self.channel]
             led = [lead for row in ours if row.follows and (lead := tx.messages.get(row.follows)) is not None]
-            request = tx.requests.get(led[0].request_id if led else request_id)
-            return None if request is None else self._card(tx, request)
+            return led[0].request_id if led else request_id
 
-        return await self._desk.db.read(work)
+        return await self._made(leader)
 
-    async def waiting_for(self, user: str) -> tuple[list[Card], bool]:
+    async def waiting_for(self, user: str) -> tuple[list[CardLine], bool]:
         """The oldest calls that this person may decide now, and whether there are more than fit a list.
 
         Raises:
@@ -110,13 +109,22 @@ class Reading:
         found = await self._desk.search(query, person)
         theirs = [request for request in found if quorum.why_not(person, request) is None]
 
-        def work(tx: Tx) -> list[Card]:
-            hidden = tx.snoozes.of(person.id)
-            shown = [one for one in theirs if one.id not in hidden or not hidden[one.id].hides(one, tx.now)]
-            return [self._card(tx, request) for request in shown[: LISTED + 1]]
+        def work(tx: Tx) -> list[CardLine]:
+            hidden, room = tx.snoozes.of(person.id), self._desk.room(tx)
+            waits = [one for one in theirs if tx.now < one.expires_at]
+            shown = [one for one in waits if one.id not in hidden or not hidden[one.id].hides(one, tx.now)]
+            return [make_line(request, room.needs(request), tx.now) for request in shown[: LISTED + 1]]
 
-        cards = [card for card in await self._desk.db.read(work) if not card.decided]
-        return cards[:LISTED], len(cards) > LISTED
+        lines = await self._desk.db.read(work)
+        return lines[:LISTED], len(lines) > LISTED
+
+    async def _made(self, of: Callable[[Tx], str]) -> Card | None:
+        def work(tx: Tx) -> tuple[ApprovalRequest, Callable[[], Card]] | None:
+            request = tx.requests.get(of(tx))
+            return None if request is None else (request, self._card(tx, request))
+
+        read = await self._desk.db.read(work)
+        return None if read is None else await rendering.of(*read)
 
     def _person(self, tx: Tx, user: str) -> Person:
         person = self._desk.directory.by_slack(tx, user)
@@ -134,11 +142,13 @@ class Reading:
         voters = self._desk.room(tx).voters(request)
         return yours_line(quorum.after_yes_of(person, request, voters, at=tx.now))
 
-    def _card(self, tx: Tx, request: ApprovalRequest) -> Card:
+    def _card(self, tx: Tx, request: ApprovalRequest) -> Callable[[], Card]:
+        """What makes the card, once the transaction is over."""
         room, history = self._desk.room(tx), tx.requests.events(request.id)
         ours = [row for row in tx.messages.for_request(request.id) if row.channel == self.channel]
         leads = (grouping.group_of(room, row.id, request, self._desk.folding) for row in ours if row.follows is None)
-        card = make_card(
+        make = partial(
+            make_card,
             request,
             needs=room.needs(request),
             people=room.named(request, history),
@@ -147,4 +157,5 @@ class Reading:
             history=history,
             stopped=stopped.why(tx, request),
         )
-        return replace(card, group=next(filter(None, leads), None))
+        group = next(filter(None, leads), None)
+        return lambda: replace(make(), group=group)

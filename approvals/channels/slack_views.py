@@ -18,6 +18,7 @@ from approvals.channels.slack_buttons import Action
 from approvals.channels.slack_parts import Json
 from approvals.channels.slack_readable import PAGES_MAX, pages
 from approvals.domain.card import Card
+from approvals.domain.card_line import CardLine
 from approvals.domain.model import Answer
 
 FULL_CALL, DENY, EDIT, NOTICE, HOME = "full_call", "deny", "edit", "notice", "home"
@@ -201,7 +202,7 @@ def notice(title: str, text: str, url: str | None = None, *, label: str = "Open 
     return parts.modal(title, body, callback_id=NOTICE)
 
 
-def home(cards: Sequence[Card], *, more: bool) -> Json:
+def home(cards: Sequence[CardLine], *, more: bool) -> Json:
     """The Home tab of somebody who may decide."""
     count = f"{len(cards)}{'+' if more else ''}"
     title = "Nothing waits for you" if not cards else f"{count} waiting for you"
@@ -220,11 +221,12 @@ def home_for_nobody(why: str) -> Json:
     return {"type": "home", "callback_id": HOME, "blocks": [parts.section(why, block_id="none")]}
 
 
-def listed(cards: Sequence[Card]) -> list[Json]:
+def listed(cards: Sequence[CardLine]) -> list[Json]:
     """A row for each call, with a button that opens it."""
     rows = []
     for number, card in enumerate(cards[:LISTED]):
-        text = f"{blocks.headline(card)}\n{card.agent} on {card.server}, until {card.until}, needs {card.needs_line}"
+        text = f"{buttons.risk(card).capitalize()} · {card.tool}\n{card.agent} on {card.server}"
+        text += f", until {card.until}, needs {card.needs_line}"
         view = parts.button(Action.VIEW, "View", value=buttons.button_value(card))
         rows.append(parts.section(parts.cut(text, ROW), block_id=f"row_{number}", accessory=view))
     return rows

@@ -18,7 +18,7 @@ from approvals.domain.cancel_window import runs_at
 from approvals.domain.changes import edits_of
 from approvals.domain.excerpt import result_excerpt
 from approvals.domain.group_card import Group
-from approvals.domain.hushing import hushed, hushed_ledger
+from approvals.domain.hushing import hush_of, hushed, hushed_ledger
 from approvals.domain.lifecycle import Record
 from approvals.domain.looking import warnings_of
 from approvals.domain.model import Answer, ApprovalRequest, Cause, Client, Person, PersonId, State, Vote
@@ -139,8 +139,9 @@ def make_card(
 
     `stopped` says what keeps calls like it from running, as a clause.
     """
-    needs, history = tuple(needs), hushed_ledger(request, history)
-    request = hushed(request)
+    hush = hush_of(request)
+    needs, history = tuple(needs), hushed_ledger(request, history, hush)
+    request = hushed(request, hush)
     arguments = json.loads(request.call.arguments)
     shown, hidden = arguments_shown(request, arguments)
     telling = Telling(request=request, needs=needs, names=_names(people), history=history, now=now)
@@ -210,7 +211,8 @@ def status_of(
     history: Iterable[Record] = (),
 ) -> str:
     """What has happened to a request, as its card says it, for a surface that shows nothing else of one."""
-    history, request = hushed_ledger(request, history), hushed(request)
+    hush = hush_of(request)
+    history, request = hushed_ledger(request, history, hush), hushed(request, hush)
     return status_line(Telling(request=request, needs=tuple(needs), names=_names(people), history=history, now=now))
 
 

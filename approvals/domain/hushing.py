@@ -67,9 +67,12 @@ def hush_from(stored: Iterable[bytes | None], places: Iterable[Steps]) -> Hush:
     return Hush(redactor.known)
 
 
-def hushed(request: ApprovalRequest) -> ApprovalRequest:
-    """The request with nothing said twice that its arguments hide. The arguments themselves are the redactor's."""
-    hush = hush_of(request)
+def hushed(request: ApprovalRequest, hush: Hush | None = None) -> ApprovalRequest:
+    """The request with nothing said twice that its arguments hide. The arguments themselves are the redactor's.
+
+    `hush` is that of the request, where it is at hand: it takes long to find in long arguments.
+    """
+    hush = hush or hush_of(request)
     if not hush.known:
         return request
     return replace(
@@ -84,9 +87,9 @@ def hushed(request: ApprovalRequest) -> ApprovalRequest:
     )
 
 
-def hushed_ledger(request: ApprovalRequest, history: Iterable[Record]) -> tuple[Record, ...]:
+def hushed_ledger(request: ApprovalRequest, history: Iterable[Record], hush: Hush | None = None) -> tuple[Record, ...]:
     """The ledger of a request, its details hushed alike."""
-    hush = hush_of(request)
+    hush = hush or hush_of(request)
     return tuple(replace(row, detail=hush.value(row.detail)) if hush.known else row for row in history)
 
 

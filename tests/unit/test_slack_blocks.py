@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
@@ -19,6 +19,7 @@ from approvals.channels import slack_views as views
 from approvals.channels.slack_blocks import draw
 from approvals.channels.slack_readable import Reach, reach
 from approvals.domain.card import Card
+from approvals.domain.card_line import CardLine
 from approvals.domain.model import Overrun, State
 from approvals.testing import samples
 from approvals.testing.channel_contract import HOSTILE, ended_requests
@@ -301,7 +302,8 @@ def test_whatever_a_card_says_slack_takes_it(card: Card) -> None:
         views.deny(card, ("x" * 75,) * 9),
     ):
         assert problems_in_view(view, "modal") == []
-    assert problems_in_view(views.home([card] * 20, more=True), "home") == []
+    line = CardLine(**{field.name: getattr(card, field.name) for field in fields(CardLine)})
+    assert problems_in_view(views.home([line] * 20, more=True), "home") == []
     assert problems_in_view(views.notice("t" * 50, card.status_line, card.url), "modal") == []
 
 
