@@ -20,6 +20,7 @@ from approvals.channels import Alert, First, Held, MessageRef, Undeliverable
 from approvals.channels.slack_blocks import Drawing, draw_alert, draw_minimal
 from approvals.channels.slack_clicks import Clicks
 from approvals.channels.slack_client import SlackClient, SlackRefused
+from approvals.channels.slack_home import APART_SECONDS, Homes
 from approvals.channels.slack_hours import SlackHours
 from approvals.channels.slack_http import SignedPosts
 from approvals.channels.slack_payloads import Malformed, NotHandled
@@ -52,6 +53,7 @@ class SlackConfig:
     signing_secret: str | None = field(default=None, repr=False)
     api_url: str = "https://slack.com/api/"
     ping_seconds: float = PING_SECONDS
+    home_seconds: float = APART_SECONDS
 
     def __post_init__(self) -> None:
         if not self.bot_token.strip():
@@ -82,9 +84,9 @@ class SlackChannel:
         self._client = SlackClient(bot_token=config.bot_token, api_url=config.api_url)
         self._hours = SlackHours(self._client)
         reading = Reading(desk, page=page, channel=self.name)
-        self._clicks = Clicks(
-            desk, people=SlackPeople(self._client), reading=reading, telling=Telling(self._client, reading)
-        )
+        telling, people = Telling(self._client, reading), SlackPeople(self._client)
+        self._homes = Homes(desk, people=people, reading=reading, publish=telling.publish, apart=config.home_seconds)
+        self._clicks = Clicks(desk, people=people, reading=reading, telling=telling, homes=self._homes)
         self._group: asyncio.TaskGroup | None = None
         self._socket: Socket | None = None
         if config.app_token is not None:
@@ -106,6 +108,7 @@ class SlackChannel:
             try:
                 if self._socket is not None:
                     group.create_task(self._socket.run(), name="slack socket")
+                group.create_task(self._homes.run(), name="slack homes")
                 await asyncio.Event().wait()
             finally:
                 self._group = None

@@ -16,6 +16,7 @@ from approvals.channels import slack_views as views
 from approvals.channels.slack_buttons import Action
 from approvals.channels.slack_door import VIA, Door
 from approvals.channels.slack_groups import REVIEW
+from approvals.channels.slack_home import Homes
 from approvals.channels.slack_parts import Json
 from approvals.channels.slack_payloads import Click, Command, Submission, Who
 from approvals.channels.slack_people import SlackPeople
@@ -45,8 +46,9 @@ USAGE = "Type “list” to see what waits for you, or a request id (req_…) to
 class Clicks:
     """The hands of people on cards, modals, Home and the command line of Slack."""
 
-    def __init__(self, desk: Desk, *, people: SlackPeople, reading: Reading, telling: Telling) -> None:
+    def __init__(self, desk: Desk, *, people: SlackPeople, reading: Reading, telling: Telling, homes: Homes) -> None:
         self._desk, self._people, self._reading, self._telling = desk, people, reading, telling
+        self._homes = homes
         self._door = Door(desk, people=people, reading=reading)
         self._votes = Votes(desk, reading)
         self._submissions = Submissions(desk, door=self._door, reading=reading, telling=telling, votes=self._votes)
@@ -118,7 +120,7 @@ class Clicks:
         if reply is not None:
             return await self._threads.take(reply)
         opened = payloads.event(payload)
-        return Ack() if opened is None else Ack(then=partial(self._home, opened.who))
+        return Ack() if opened is None else Ack(then=partial(self._homes.opened, opened.who))
 
     async def _pressed_what(self, click: Click) -> Then | None:
         if click.action not in {*Action, *slack_more.VERBS} or not click.request_id:
@@ -277,15 +279,6 @@ class Clicks:
         count = f"{len(cards)}{'+' if more else ''} waiting for you, oldest first."
         body = private(count)
         return body | {"blocks": [*body["blocks"], *views.listed(cards)]}
-
-    async def _home(self, who: Who) -> None:
-        try:
-            await self._people.admit(who)
-            cards, more = await self._reading.waiting_for(who.user)
-            view = views.home(cards, more=more)
-        except Refusal as refused:
-            view = views.home_for_nobody(str(refused))
-        await self._telling.publish(who.user, view)
 
     def _came_before(self, click: Click) -> bool:
         """Was this very press handed to us already? The same envelope can come twice."""

@@ -97,6 +97,7 @@ async def office(
             signing_secret=slack.signing_secret if way == "http" else None,
             api_url=slack.api_url,
             ping_seconds=0.2,
+            home_seconds=0.0,
         )
         on_route(at.desk, "")
         channel = SlackChannel(config, desk=at.desk, page=lambda id: f"{PAGE}{id}", first=Once(at.db).first)

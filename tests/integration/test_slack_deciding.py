@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -10,11 +11,13 @@ from typing import Any
 
 import pytest
 
-from approvals.channels import slack_views
+from approvals.channels import slack_reading, slack_views
+from approvals.domain.card import Card, make_card
 from approvals.domain.deny_reasons import USUAL
-from approvals.domain.model import Answer, Cause, Overrun, State
+from approvals.domain.model import Answer, ApprovalRequest, Cause, Overrun, State
 from approvals.domain.terms import Factor
 from approvals.errors import Unfit
+from approvals.rendering import LONG_ARGUMENTS
 from approvals.testing import samples
 from approvals.testing.slack import Message, View
 from tests.fakes.desk import returned
@@ -371,6 +374,34 @@ async def test_a_whisper_finds_another_way_when_the_response_url_fails(at: Offic
     assert len(at.slack.calls_of("chat.postEphemeral")) == 1
 
 
+async def test_long_arguments_are_made_into_a_card_beside_the_loop_and_not_at_all_for_a_list(
+    at: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[bool] = []
+
+    def make(request: ApprovalRequest, **rest: Any) -> Card:
+        made.append(threading.current_thread() is threading.main_thread())
+        return make_card(request, **rest)
+
+    monkeypatch.setattr(slack_reading, "make_card", make)
+    asked = await at.at.file({"to": "a" * (LONG_ARGUMENTS + 1)})
+    ada = at.people["ada"]
+    await at.slack.command(ada, "#money", "/approvals")
+    assert at.whispers("ada") == ["1 waiting for you, oldest first."]
+    await at.slack.open_home(ada)
+    await at.slack.wait_for(lambda: at.slack.home(ada))
+    assert made == []
+    await at.slack.command(ada, "#money", "/approvals", asked.id)
+    await at.slack.wait_for_modal(ada)
+    assert made
+    assert not any(made)
+
+
+def home_says(at: Office, words: str) -> bool | None:
+    home = at.slack.home(at.people["ada"])
+    return (home is not None and words in str(home.body)) or None
+
+
 async def test_home_lists_what_waits_for_this_person_and_opens_it(at: Office) -> None:
     asked, _ = await at.asked()
     await at.slack.open_home(at.people["ada"])
@@ -380,10 +411,33 @@ async def test_home_lists_what_waits_for_this_person_and_opens_it(at: Office) ->
     modal = await at.slack.wait_for_modal(at.people["ada"])
     await at.slack.press(at.people["ada"], modal, "approve")
     assert (await at.at.now(asked)).state is State.APPROVED
+    await at.slack.wait_for(lambda: home_says(at, "Nothing waits for you"))
     for who, said in {"eve": "Nothing waits for you", "zoe": "not linked to a person"}.items():
         await at.slack.open_home(at.people[who])
         other = await at.slack.wait_for(lambda w=who: at.slack.home(at.people[w]))  # type: ignore[misc]  # a lambda with defaults
         assert said in str(other.body)
+
+
+async def test_home_follows_what_happens_elsewhere_and_is_published_only_where_it_differs(at: Office) -> None:
+    async def count() -> str:
+        await at.slack.open_home(at.people["ada"])
+        home = await at.slack.wait_for(lambda: at.slack.home(at.people["ada"]))
+        return str(home.body)
+
+    def says(words: str) -> bool | None:
+        home = at.slack.home(at.people["ada"])
+        return (home is not None and words in str(home.body)) or None
+
+    assert "Nothing waits for you" in await count()
+    first = await at.at.file({"n": 1})
+    await at.slack.wait_for(lambda: home_says(at, "1 waiting for you"))
+    await at.at.file({"n": 2})
+    await at.slack.wait_for(lambda: home_says(at, "2 waiting for you"))
+    published = len(at.slack.calls_of("views.publish"))
+    await at.at.desk.comment(first.id, by=ADA.id, via="web", text="a comment changes no Home")
+    await at.at.deny(first)
+    await at.slack.wait_for(lambda: home_says(at, "1 waiting for you"))
+    assert len(at.slack.calls_of("views.publish")) == published + 1
 
 
 @BOTH
