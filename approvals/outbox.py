@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -37,6 +38,9 @@ SEND_SECONDS = 30.0
 LEASE = timedelta(seconds=90)
 """Longer than a delivery and the saving of its result can take, so that no other replica sends it meanwhile."""
 POLL_SECONDS = 1.0
+LOOK_SECONDS = 2.0
+LOOKED_AT = 50
+"""While a channel fails, so many requests that nobody was told of are looked at so often."""
 GIVE_UP_ENDED_AFTER = 20
 """A card nobody needs any more is tried for about an hour, then given up."""
 SAVE_TRIES = 5
@@ -84,6 +88,7 @@ class Outbox:
         self._pace = Pace(chance=chance)
         self._health: dict[str, ChannelHealth] = {name: ChannelHealth() for name in channels}
         self._more = asyncio.Event()
+        self._look_again = 0.0
 
     def delivery_health(self) -> Mapping[str, ChannelHealth]:
         """How each channel fares, for metrics, readiness and the doctor."""
@@ -101,6 +106,7 @@ class Outbox:
                 self._more.clear()
                 try:
                     await self._start_due(group)
+                    await self.ask_others()
                 except Unavailable:
                     log.warning("outbox cannot read", extra={"retry_seconds": POLL_SECONDS})
                 await self._wake_up()
@@ -109,6 +115,20 @@ class Outbox:
         """Deliver what is due now and wait for it; says how many cards were tried."""
         async with asyncio.TaskGroup() as group:
             return await self._start_due(group)
+
+    async def ask_others(self) -> None:
+        """While a channel fails: ask others about what nobody could be told of for long, where a rule says whom."""
+        now = time.monotonic()
+        if now < self._look_again or not any(health.failing_since for health in self._health.values()):
+            return
+        self._look_again = now + LOOK_SECONDS
+        await self._db.write(self._ask_others)
+
+    def _ask_others(self, tx: Tx) -> None:
+        for request_id in tx.messages.untold(LOOKED_AT):
+            request = tx.requests.get(request_id, lock=True)
+            if request is not None and reached.nobody_for_long(tx, request):
+                executing.ask_others(self._desk.room(tx), request)
 
     async def _listen(self) -> None:
         async with self._desk.bus.watch_all() as watch:

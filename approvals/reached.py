@@ -8,6 +8,7 @@ same. A card that waits for the end of its person's quiet hours could be shown, 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from approvals.domain.model import ApprovalRequest, State
 from approvals.storage.messages import MessageRow
@@ -15,6 +16,8 @@ from approvals.storage.tx import Tx
 
 ENOUGH_TRIES = 5
 """After so many failed tries of each of its cards a request counts as told to nobody: 10 to 15 seconds."""
+LONG_ENOUGH = timedelta(minutes=1)
+"""While a channel fails, cards wait for it that were not tried even once: so long at most."""
 
 
 def nobody(tx: Tx, request: ApprovalRequest) -> bool:
@@ -23,6 +26,12 @@ def nobody(tx: Tx, request: ApprovalRequest) -> bool:
         return False
     rows = tx.messages.for_request(request.id)
     return not any(_shown(row) or _sleeps(row) for row in rows) and not tx.attention.opened(request.id)
+
+
+def nobody_for_long(tx: Tx, request: ApprovalRequest) -> bool:
+    """Was nobody told for so long that others are to be asked, however few of its cards were tried?"""
+    longest = min((request.expires_at - request.created_at) / 2, LONG_ENOUGH)
+    return request.state is State.PENDING and tx.now >= request.created_at + longest and nobody(tx, request)
 
 
 def can_nobody(tx: Tx, request: ApprovalRequest) -> bool:

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, case, func, or_, select, update
+from sqlalchemy import Row, Text, case, cast, exists, func, or_, select, update
 
 from approvals.storage.frame import Group
+from approvals.storage.tables import IS_PENDING, requests
 from approvals.storage.tables_messages import IS_DEAD, IS_QUEUED, messages
 
 DIGEST: Mapping[str, Any] = {"digest": True}
@@ -187,6 +188,16 @@ class Messages(Group):
             select(messages).where(messages.c.request_id == request_id).order_by(messages.c.channel, messages.c.target)
         )
         return [_message(row) for row in rows]
+
+    def untold(self, limit: int) -> list[str]:
+        """Waiting requests with a card that was never shown, and a step for that in their terms: the oldest first."""
+        never = (IS_QUEUED, messages.c.shown_revision.is_(None), messages.c.held_at.is_(None))
+        terms = cast(requests.c.terms, Text)
+        step = or_(terms.contains('"undelivered":true'), terms.contains('"undelivered": true'))
+        found = select(requests.c.id).where(
+            IS_PENDING, step, exists().where(messages.c.request_id == requests.c.id, *never)
+        )
+        return list(self._run(found.order_by(requests.c.created_at).limit(limit)).scalars())
 
     def dead_ones(self, *, after: str = "", limit: int = 100) -> list[MessageRow]:
         """A page of the cards that were given up, by id."""

@@ -13,6 +13,7 @@ from approvals.domain.happening import Event
 from approvals.domain.model import ApprovalRequest, Cause, State
 from approvals.domain.terms import Escalation, Factor, OnTimeout
 from approvals.outbox import Outbox
+from approvals.pacing import IS_DOWN
 from approvals.reached import ENOUGH_TRIES
 from approvals.sweeper import Sweeper
 from approvals.testing import samples
@@ -124,3 +125,18 @@ async def test_a_chain_goes_on_at_the_deadline_and_says_why(post: Post) -> None:
     assert (waits.state, waits.terms.called) == (State.PENDING, ("group:oncall",))
     assert (await post.at.ledger(asked))[-1].detail["note"] == "nobody could be reached"
     assert (await post.over(asked)).cause is Cause.UNDELIVERED
+
+
+async def test_others_are_asked_in_time_though_the_channel_rests_and_no_card_was_tried(post: Post) -> None:
+    await post.outbox.ask_others()
+    for n in range(IS_DOWN):
+        await post.at.file({"n": n}, terms=samples.terms(channels=DOWN))
+    await post.tries(1, seconds=0)
+    asked = await post.file(escalate=(TO_OLGA,), timeout=timedelta(hours=1))
+    assert await post.outbox.deliver_due() == 0
+    await post.outbox.ask_others()
+    assert (await post.at.now(asked)).terms.escalate == (TO_OLGA,)
+    post.at.clock.move(minutes=1)
+    post.outbox._look_again = 0.0
+    await post.outbox.ask_others()
+    assert (await post.at.now(asked)).terms.called == ("group:oncall",)
