@@ -199,3 +199,12 @@ class KeysLost(Unreadable):
         "There is no key file {file}, and the database has {count} keys that only it can open (master {masters}). "
         "Restore it from your backup. If no backup has it, `placet keys forget ID --yes` gives up what it sealed."
     )
+
+
+class RequestKeysLost(Unreadable):
+    """The database has lost keys of requests that are sealed. Fields: count of the requests, which."""
+
+    for_people = (
+        "The database has lost the keys (rows of data_keys) of {count} requests, so that what they say cannot "
+        "be opened: {which}. Restore the database from your backup, see docs/operate.md."
+    )

@@ -3,6 +3,8 @@
 A request whose key is not there yet has its rows in the clear. Its batch makes the key, writes everything of it anew,
 and commits; a step that is interrupted goes on where it stopped, and nothing is ever half sealed. The ledger and the
 chain refuse changes, so their triggers are away while a batch is written, and back when it is committed.
+
+Arguments in the clear are a JSON object, and begin like one. What begins otherwise was sealed, and its key is lost.
 """
 
 from __future__ import annotations
@@ -12,9 +14,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Column, Connection, Table, exists, select, text
+from sqlalchemy import Column, Connection, LargeBinary, Table, exists, func, select, text, type_coerce
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from approvals.errors import RequestKeysLost, Unreadable
 from approvals.storage import data_keys
 from approvals.storage.calls import day
 from approvals.storage.data_keys import data_keys as keys
@@ -29,6 +32,8 @@ log = logging.getLogger(__name__)
 
 BATCH = 200
 APPEND_ONLY = ("events", "audit")
+NAMED = 3
+"""So many of the requests that lost their key are named; the others are counted."""
 
 
 def _journal(conn: Connection, vault: Vault) -> int:
@@ -47,7 +52,7 @@ async def seal(engine: AsyncEngine, vault: Vault) -> int:
     """Seal what is not sealed yet; of how many requests.
 
     Raises:
-        Unreadable: the installation's keys are not at hand.
+        Unreadable: the installation's keys are not at hand, or a row is neither in the clear nor has a key.
     """
     done = 0
     for batch in (_batch, _journal):
@@ -64,9 +69,14 @@ async def _committed(engine: AsyncEngine, batch: Callable[[Connection, Vault], i
 
 def _batch(conn: Connection, vault: Vault) -> int:
     has_key = exists().where(keys.c.subject == requests.c.id)
-    plain = select(requests.c.id).where(~has_key, requests.c.destroyed_at.is_(None)).order_by(requests.c.id)
-    ids = list(conn.execute(plain.limit(BATCH)).scalars())
+    keyless = select(requests.c.id).where(~has_key, requests.c.destroyed_at.is_(None)).order_by(requests.c.id)
+    ids = list(conn.execute(keyless.limit(BATCH)).scalars())
     if ids:
+        first = func.substr(type_coerce(requests.c.arguments, LargeBinary), 1, 1, type_=LargeBinary)
+        lost = list(conn.execute(keyless.where(first != b"{")).scalars())
+        if lost:
+            more = f" and {len(lost) - NAMED} more" if len(lost) > NAMED else ""
+            raise RequestKeysLost(count=len(lost), which=", ".join(lost[:NAMED]) + more)
         with _writable(conn, APPEND_ONLY):
             for id in ids:
                 _seal(conn, vault, id)
@@ -103,7 +113,11 @@ def _columns(conn: Connection, cells: Cells, table: Table, where: Any, key: Sequ
 def _sealed(cells: Cells, column: Column[Any], plain: bytes | None, row: str = "") -> Ciphertext | None:
     if plain is None or not isinstance(column.type, Sealed):
         return None
-    return cells.seal(column, column.type.decode(bytes(plain)), row=row)
+    try:
+        value = column.type.decode(bytes(plain))
+    except ValueError:
+        raise Unreadable(what=f"{column.table.name}.{column.name}, which is neither sealed nor in the clear,") from None
+    return cells.seal(column, value, row=row)
 
 
 @contextmanager

@@ -39,12 +39,21 @@ def backup(file: Path, config: Path | None, as_json: bool) -> None:
         fail("This database is PostgreSQL: back it up with pg_dump.", USAGE)
     if file.exists():
         fail(f"{file} exists already. Give another name, so that no backup is overwritten.", USAGE)
-    file.touch(mode=0o600)
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as source, closing(sqlite3.connect(file)) as target:
-        source.backup(target)
+    if not path.is_file():
+        fail(f"There is no database {path}.")
+    try:
+        file.touch(mode=0o600, exist_ok=False)
+        _copy(path, file)
+    except (OSError, sqlite3.Error) as err:
+        fail(f"{file} cannot be written, or {path} cannot be read: {err}")
     size = file.stat().st_size
     say(
         {"file": str(file), "bytes": size},
         f"{file}: {size} bytes. Keep placet.keys with your secrets.",
         as_json=as_json,
     )
+
+
+def _copy(path: Path, file: Path) -> None:
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as source, closing(sqlite3.connect(file)) as target:
+        source.backup(target)

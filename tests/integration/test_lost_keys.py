@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
+from approvals.domain import lifecycle
 from approvals.errors import KeysLost
 from approvals.storage.vault import id_of
 from gateway import keys
 from gateway.cli.root import main
 from gateway.store import Store
+from tests.fakes.requests import make_request
 
 CONFIG = "listen: {port: %d}\ndatabase: sqlite:///placet.db\nkeys: {file: placet.keys}\n"
 
@@ -123,3 +128,42 @@ def test_what_a_lost_file_opened_is_listed_and_given_up_for_a_new_file(folder: P
     assert f"{file} is new" in placet(folder, "keys", "forget", lost, "--yes").output
     assert keys.load(file).masters.keys
     assert json.loads(placet(folder, "keys", "list", "--json").output)["keys"][0]["keys"] == 0
+
+
+async def damaged(folder: Path, statement: str) -> list[str]:
+    """An installation with five requests, after a statement was run on its database; the requests."""
+    filed = [make_request(justification="so that it is done") for _ in range(5)]
+    async with Store(url=f"sqlite:///{folder}/placet.db", keys_file=folder / "placet.keys").opened() as db:
+        for one in filed:
+            assert await db.write(lambda tx, one=one: tx.requests.insert(one, lifecycle.filed(one)))  # type: ignore[misc]
+    with closing(sqlite3.connect(folder / "placet.db")) as raw, raw:
+        raw.execute(statement, {"id": min(one.id for one in filed)})
+    return sorted(one.id for one in filed)
+
+
+@pytest.mark.parametrize(
+    ("statement", "count"),
+    [
+        pytest.param("DELETE FROM data_keys WHERE subject = :id", 1, id="one row gone"),
+        pytest.param("DELETE FROM data_keys WHERE :id != ''", 5, id="all rows gone"),
+    ],
+)
+def test_every_command_says_which_requests_lost_their_key_in_the_database(
+    folder: Path, statement: str, count: int
+) -> None:
+    first = asyncio.run(damaged(folder, statement))[0]
+    code, told = served(folder)
+    assert (code, "Traceback" in told) == (1, False)
+    assert f"keys (rows of data_keys) of {count} requests" in told
+    assert first in told
+    for command in (["requests", "list"], ["requests", "show", first], ["audit", "export"], ["keys", "list"]):
+        said = placet(folder, *command)
+        assert (said.exit_code, f"of {count} requests" in said.stderr) == (1, True), said.output
+
+
+def test_a_row_that_is_neither_sealed_nor_in_the_clear_is_refused_and_not_sealed_again(folder: Path) -> None:
+    id = asyncio.run(damaged(folder, "DELETE FROM data_keys WHERE subject = :id"))[0]
+    with closing(sqlite3.connect(folder / "placet.db")) as raw, raw:
+        raw.execute("UPDATE requests SET arguments = X'7b7d' WHERE id = ?", (id,))
+    said = placet(folder, "requests", "list")
+    assert (said.exit_code, "neither sealed nor in the clear" in said.stderr) == (1, True), said.output
