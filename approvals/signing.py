@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from dataclasses import dataclass, field
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -15,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
 SALT_BYTES = 16
+_PEM = re.compile(r"-----BEGIN [^-]*-----.*?-----END [^-]*-----", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,18 @@ class PublicKey:
         except InvalidSignature:
             return False
         return True
+
+
+def public_keys(text: str) -> tuple[PublicKey, ...]:
+    """Every key of a PEM text, one after the other, as several of `placet receipt key` make it.
+
+    Raises:
+        ValueError: there is none, or one is not an Ed25519 public key.
+    """
+    found = _PEM.findall(text)
+    if len(found) != text.count("-----BEGIN"):
+        raise ValueError("a key in it is cut off")
+    return tuple(PublicKey.from_pem(one) for one in found or [text])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,9 +20,9 @@ from gateway.cli.proofs import (
     as_it_is,
     every_checkpoint,
     every_outgoing,
-    public_key,
+    keys_in,
+    own_key,
     read_lines,
-    signer_for,
     store_for,
 )
 from gateway.cli.session import opened
@@ -71,7 +71,13 @@ class _Walk:
 
 @command.command()
 @click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--key", "key_file", type=click.Path(exists=True, path_type=Path), help="The public key, as PEM.")
+@click.option(
+    "--key",
+    "key_files",
+    multiple=True,
+    type=click.Path(exists=True, path_type=Path),
+    help="The public key, as PEM. Several (give it again, or one file has them all): each head is checked by its own.",
+)
 @click.option(
     "--checkpoints",
     "kept",
@@ -80,7 +86,7 @@ class _Walk:
 )
 @config_option
 @json_option
-def verify(file: Path | None, key_file: Path | None, kept: Path | None, config: Path | None, as_json: bool) -> None:
+def verify(file: Path | None, key_files: Sequence[Path], kept: Path | None, config: Path | None, as_json: bool) -> None:
     """Say whether the chain is unchanged, and whether it is all there.
 
     Verifies the database, or an exported FILE, for which nothing else is needed but --key. Two verdicts: nothing in
@@ -89,29 +95,29 @@ def verify(file: Path | None, key_file: Path | None, kept: Path | None, config: 
     """
     outside = _kept(kept)
 
-    async def of_database() -> tuple[_Walk, list[Checkpoint | Damage], PublicKey]:
+    async def of_database() -> tuple[_Walk, list[Checkpoint | Damage], Mapping[str, PublicKey]]:
         store = store_for(config)
-        key = public_key(key_file) if key_file is not None else signer_for(store.keys_file).public
+        keys = keys_in(key_files) or own_key(store.keys_file)
         async with as_it_is(store) as db:
             heads = [*[one async for one in damage.heads(db)], *outside]
             walk = _walk(heads)
             async for entry in damage.entries(db):
                 walk.see(entry)
-        return walk, heads, key
+        return walk, heads, keys
 
-    async def of_file() -> tuple[_Walk, list[Checkpoint | Damage], PublicKey]:
-        if file is None or key_file is None:
+    async def of_file() -> tuple[_Walk, list[Checkpoint | Damage], Mapping[str, PublicKey]]:
+        if file is None or not key_files:
             fail("To verify a file, give --key with the public key (`placet receipt key` prints it).")
-        key = public_key(key_file)
+        keys = keys_in(key_files)
         heads: list[Checkpoint | Damage] = [*(one for one in _lines(file) if isinstance(one, Checkpoint)), *outside]
         walk = _walk(heads)
         for one in _lines(file):
             if isinstance(one, Entry):
                 walk.see(one)
-        return walk, heads, key
+        return walk, heads, keys
 
-    walk, heads, key = run(of_database if file is None else of_file)
-    missing = _missing(walk, heads, key)
+    walk, heads, keys = run(of_database if file is None else of_file)
+    missing = _missing(walk, heads, keys)
     _report(walk, heads, missing, as_json=as_json)
     if walk.found or missing:
         raise SystemExit(FAILED)
@@ -182,13 +188,14 @@ def _walk(heads: Sequence[Checkpoint | Damage]) -> _Walk:
     return _Walk(wanted=frozenset(one.seq for one in heads if one.seq is not None))
 
 
-def _missing(walk: _Walk, heads: Sequence[Checkpoint | Damage], key: PublicKey) -> list[str]:
+def _missing(walk: _Walk, heads: Sequence[Checkpoint | Damage], keys: Mapping[str, PublicKey]) -> list[str]:
     found = []
     for one in heads:
         if isinstance(one, Damage):
             found.append(one.what if one.seq is None else f"the signed head of entry {one.seq}: {one.what}")
-        elif one.key != key.id or not _signed(one, key):
-            found.append(f"the signed head of entry {one.seq} is not signed by this key")
+        elif one.key not in keys or not _signed(one, keys[one.key]):
+            by = "this key" if len(keys) == 1 else "any of these keys"
+            found.append(f"the signed head of entry {one.seq} is not signed by {by}")
         elif one.seq > walk.seq:
             found.append(f"entry {one.seq} was signed, and the chain ends at {walk.seq}: its end is missing")
         elif walk.hashes.get(one.seq) != one.head:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -18,7 +18,7 @@ from approvals.domain.model import ApprovalRequest
 from approvals.domain.redact import redact_value
 from approvals.errors import Unreadable
 from approvals.notary import line as checkpoint_line
-from approvals.signing import PublicKey, Signer
+from approvals.signing import PublicKey, Signer, public_keys
 from approvals.storage import damage, migrate, url
 from approvals.storage.engine import Database
 from approvals.storage.tx import Tx
@@ -47,12 +47,23 @@ def store_for(config: Path | None) -> Store:
         fail(str(err))
 
 
-def public_key(file: Path) -> PublicKey:
-    """The key in a PEM file."""
-    try:
-        return PublicKey.from_pem(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as err:
-        fail(f"{file}: {err}. `placet receipt key` prints the key of an installation.", USAGE)
+def keys_in(files: Iterable[Path]) -> Mapping[str, PublicKey]:
+    """The keys in some PEM files by their ids. What names none of them as its key is signed by nobody that counts."""
+    found: dict[str, PublicKey] = {}
+    for file in files:
+        try:
+            found |= {key.id: key for key in public_keys(file.read_text(encoding="utf-8"))}
+        except (OSError, ValueError) as err:
+            fail(f"{file}: {err}. `placet receipt key` prints the key of an installation.", USAGE)
+    return found
+
+
+def own_key(keys_file: Path) -> Mapping[str, PublicKey]:
+    """The key of the installation, by its id, where no other was given."""
+    if not keys_file.exists():
+        fail(f"There is no key file {keys_file}: give --key with the public key that you kept.")
+    key = signer_for(keys_file).public
+    return {key.id: key}
 
 
 @asynccontextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from approvals.domain.plain import visible
 from approvals.errors import NotFound
 from approvals.notary import Notary
 from gateway.cli.common import FAILED, config_option, fail, json_option, run, say
-from gateway.cli.proofs import public_key, signer_for
+from gateway.cli.proofs import keys_in, signer_for
 from gateway.cli.session import opened
 
 
@@ -51,22 +52,28 @@ def show(request_id: str, opening: bool, config: Path | None) -> None:
 @command.command()
 @click.argument("file", type=click.File("rb"))
 @click.option(
-    "--key", "key_file", type=click.Path(exists=True, path_type=Path), required=True, help="The public key, as PEM."
+    "--key",
+    "key_files",
+    multiple=True,
+    type=click.Path(exists=True, path_type=Path),
+    required=True,
+    help="The public key, as PEM. Several: give it again, or one file with all of them.",
 )
 @click.option("--opening", type=click.File("rb"), help="What `receipt show --opening` printed: check it as well.")
 @json_option
-def verify(file: Any, key_file: Path, opening: Any, as_json: bool) -> None:
+def verify(file: Any, key_files: Sequence[Path], opening: Any, as_json: bool) -> None:
     """Check a receipt FILE (or -) with the public key alone: no server, no database.
 
-    Exit code 1 if it was changed, or is not signed by that key.
+    Exit code 1 if it was changed, or is not signed by any of the keys.
     """
-    key = public_key(key_file)
+    keys = keys_in(key_files)
     try:
         taken = receipt.opened(file.read(receipt.LARGEST + 1))
     except receipt.NotAReceipt as err:
         fail(f"This receipt is not accepted: {err}.", FAILED)
-    if taken.key != key.id or not key.checks(taken.signed, taken.signature):
-        fail("This receipt is not accepted: it is not signed by this key, or was changed.", FAILED)
+    if taken.key not in keys or not keys[taken.key].checks(taken.signed, taken.signature):
+        by = "this key" if len(keys) == 1 else "any of these keys"
+        fail(f"This receipt is not accepted: it is not signed by {by}, or was changed.", FAILED)
     said = taken.statement["predicate"]
     if opening is not None and not _opens(opening.read(receipt.LARGEST), said):
         fail("The receipt is good, but what was opened is not what it certifies.", FAILED)

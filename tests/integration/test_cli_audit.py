@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from approvals.notary import Notary
+from approvals.signing import PublicKey
 from approvals.storage.engine import Database
 from gateway.cli.root import main
 from gateway.keys import load, make, signer_of
@@ -147,3 +148,59 @@ def test_what_is_no_receipt_is_refused_in_words(folder: Path) -> None:
     file.write_text('{"payload": 1}\n')
     said = CliRunner().invoke(main, ["receipt", "verify", str(file), "--key", str(key)])
     assert (said.exit_code, "not accepted" in said.stderr) == (1, True)
+
+
+@pytest.fixture
+async def replaced(folder: Path) -> Path:
+    """An installation that signed another head with a new key file; the public keys lie beside it."""
+    file = folder / "placet.keys"
+    old = signer_of(load(file)).public.pem
+    file.unlink()
+    make(file)
+    async with Database.opened(f"sqlite:///{folder}/placet.db", VAULT) as db:
+        await db.write(lambda tx: tx.did("agent.added", "cli:root", subject="agent:late", name="late"))
+        await Notary(db, signer_of(load(file)), folder / "heads.jsonl").sign()
+    new = signer_of(load(file)).public.pem
+    for name, text in {"old": old, "new": new, "both": old + new, "cut": old + new[:40]}.items():
+        (folder / f"{name}.pem").write_text(text)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("names", "code", "word"),
+    [
+        pytest.param(["old", "new"], 0, "Complete up to entry 4", id="both keys"),
+        pytest.param(["both"], 0, "Complete up to entry 4", id="both keys in one file"),
+        pytest.param(["old"], 1, "head of entry 4 is not signed by this key", id="only the old key"),
+        pytest.param([], 1, "head of entry 3 is not signed by this key", id="only the key of the installation"),
+        pytest.param(["cut"], 2, "a key in it is cut off", id="half a key"),
+    ],
+)
+def test_each_head_is_checked_by_the_key_that_it_was_signed_with(
+    replaced: Path, names: list[str], code: int, word: str
+) -> None:
+    given = [part for name in names for part in ("--key", str(replaced / f"{name}.pem"))]
+    of_database = placet(replaced, "audit", "verify", *given)
+    assert (of_database.exit_code, word in of_database.output) == (code, True), of_database.output
+    if given:
+        of_file = CliRunner().invoke(main, ["audit", "verify", str(exported(replaced)), *given])
+        assert (of_file.exit_code, word in of_file.output) == (code, True), of_file.output
+
+
+def test_a_head_that_names_another_key_than_it_was_signed_with_is_not_accepted(replaced: Path) -> None:
+    one, other = (PublicKey.from_pem((replaced / f"{name}.pem").read_text()).id for name in ("old", "new"))
+    rewritten(replaced, f"UPDATE checkpoints SET key = '{other}' WHERE key = '{one}'")
+    said = placet(replaced, "audit", "verify", "--key", str(replaced / "both.pem"))
+    assert (said.exit_code, "not signed by any of these keys" in said.output) == (1, True), said.output
+
+
+def test_without_a_key_file_the_way_to_give_a_key_is_named(folder: Path) -> None:
+    (folder / "placet.keys").unlink()
+    said = placet(folder, "audit", "verify")
+    assert (said.exit_code, "give --key" in said.stderr) == (1, True)
+
+
+def test_a_backup_that_cannot_be_written_is_refused_in_words(folder: Path) -> None:
+    said = placet(folder, "db", "backup", str(folder / "nowhere" / "x.db"))
+    assert (said.exit_code, "cannot be written" in said.stderr) == (1, True)
+    assert placet(folder, "db", "backup", str(folder / "x.db")).exit_code == 0
