@@ -5,10 +5,11 @@ nothing is refused that must be taken. What it wrote is judged row by row (`judg
 
 Whether it would notice was tried by breaking the product, one thing at a time, each within 125 runs of 20 steps:
 an owner who stands in for somebody absent at their own agent's call, a delegate of an owner whom four eyes keep out,
-and an owner who passes four eyes because they stand for another (`quorum`); no repaint after an extension, a vote, an
-edit, a cancellation or a result, a change that comes while a card is under way taken for shown, and a wish to
+and an owner who passes four eyes because they stand for another (`quorum`); no repaint after an extension, a vote, a
+cancellation or a result, a change that comes while a card is under way taken for shown, and a wish to
 repaint that queues nothing (`storage`); a result of a process that has no claim taken as state, and a late result that
-moves what has ended (`executing.settle`). Before that: votes that outlive an edit, no recount at the claim, an ignored
+moves what has ended (`executing.settle`). A missing repaint after an edit it did not notice: the editor's vote brings
+one nearly always. Before that: votes that outlive an edit, no recount at the claim, an ignored
 cancel window.
 
 Left out: budgets and raises, grants with a budget or of a session, bulk and folding, retention, decoys, "as expected?",
