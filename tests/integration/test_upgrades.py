@@ -57,7 +57,7 @@ def value(column: Any, number: int, words: dict[str, str]) -> Any:
         return number
     if isinstance(column.type, DateTime):
         return AT.replace(tzinfo=UTC if column.type.timezone else None)
-    text = "{}" if column.name == "detail" else f'"{number}"'
+    text = "{}" if column.name in ("arguments", "detail") else f'"{number}"'
     return text.encode() if isinstance(column.type, LargeBinary) else text
 
 
