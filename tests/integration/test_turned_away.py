@@ -210,7 +210,10 @@ ROWS = {
     ),
     "a grant that the rule bars": Row(case=grant(rule="never"), status=422, says="grant", code="invalid", where=WEB),
     "late": Row(case=late, status=409, says="Too late", code="expired"),
-    "a reason over length": Row(case=reason_over_length, status=422, says="at most 500 characters", code="invalid"),
+    # The window of Slack takes no more than fits.
+    "a reason over length": Row(
+        case=reason_over_length, status=422, says="at most 500 characters", code="invalid", where=WEB
+    ),
     "a reason with a control character": Row(
         case=reason_with_a_control_character, status=422, says="U+001B", code="invalid"
     ),
