@@ -25,6 +25,7 @@ from urllib.parse import unquote, urlsplit
 from approvals.channels import Alert, MessageRef, Undeliverable
 from approvals.domain import plain
 from approvals.domain.card import Card
+from approvals.domain.excerpt import result_label
 from approvals.domain.model import OPEN_STATES
 
 NAME = "email"
@@ -219,7 +220,7 @@ def _facts(card: Card) -> list[tuple[str, str]]:
         ("Needs", card.needs_line if card.answers else None),
         ("Cannot be approved now", card.stopped),
         ("Decide before", _time(card.expires_at) if card.answers else None),
-        ("Result", card.result_excerpt),
+        (result_label(card.state, card.cause), card.result_excerpt),
         ("As expected?", card.expected_line),
         *(("Careful", warning) for warning in card.warnings),
     ]

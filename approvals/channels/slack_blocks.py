@@ -25,6 +25,7 @@ from approvals.channels.slack_readable import (
     reach,
 )
 from approvals.domain.card import Card
+from approvals.domain.excerpt import result_label
 from approvals.domain.model import Answer, State
 from approvals.domain.sentences import ended_word
 
@@ -200,7 +201,7 @@ _WHERE = {
 def _result(card: Card) -> list[Json]:
     if not card.result_excerpt:
         return []
-    label = parts.line(parts.words("The server answered", "bold"))
+    label = parts.line(parts.words(result_label(card.state, card.cause), "bold"))
     return [parts.rich(label, parts.preformatted(parts.cut(card.result_excerpt, RESULT)), block_id="result")]
 
 

@@ -62,7 +62,7 @@ def _words(end: GroupEnd) -> str:
     if end.edits:
         said.append(f"Changed by a reviewer: {parts.cut('; '.join(end.edits), CHANGED)}")
     if end.result:
-        said.append(f"The server answered: {end.result}")
+        said.append(end.result)
     if end.asks_expected:
         said.append(f"As expected? {parts.cut(end.expected or 'nobody has said yet', EXPECTED)}")
     return "\n".join(said)

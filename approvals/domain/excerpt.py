@@ -9,13 +9,20 @@ import json
 from typing import Any
 
 from approvals.domain import plain
-from approvals.domain.model import Outcome
+from approvals.domain.model import Cause, Outcome, State
 from approvals.domain.redact import Redactor
 
 SHOWN = 600
 READ_MAX = 128 * 1024
 """A longer answer is not parsed for a card: it is told by its size."""
 BLOCKS_MAX = 20
+
+
+def result_label(state: State, cause: Cause | None) -> str:
+    """What stands before it: where nothing was sent, or nobody knows, it is no word of the server's."""
+    if cause is Cause.UNSENT:
+        return "Not sent because"
+    return "What is known" if state is State.UNKNOWN else "The server answered"
 
 
 def result_excerpt(outcome: Outcome | None) -> str | None:

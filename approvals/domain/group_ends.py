@@ -14,7 +14,7 @@ from typing import Any
 
 from approvals.domain import expecting, folding, plain
 from approvals.domain.changes import edits_of
-from approvals.domain.excerpt import result_excerpt
+from approvals.domain.excerpt import result_excerpt, result_label
 from approvals.domain.hushing import hushed, hushed_ledger
 from approvals.domain.model import ApprovalRequest, State
 from approvals.domain.redact import Redactor, redact_text
@@ -22,10 +22,13 @@ from approvals.domain.sentences import Telling, ended_word, status_line
 
 NAMES, NAME, SAYS, RESULT, EDITS = 3, 40, 300, 150, 3
 
+_NEW_LINE = "\n"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupEnd:
-    """One call that has ended. `name` is what differs, and its agent; `edits` are what a reviewer changed."""
+    """One call that has ended. `name` is what differs, and its agent; `edits` are what a reviewer changed,
+    `result` is what came back, with a word on whose it is."""
 
     request_id: str
     binding: str
@@ -63,14 +66,14 @@ def _end(telling: Telling, names: Sequence[str], cells: tuple[Any, ...]) -> Grou
     facts = [f"{_short(name)} {folding.cell(value, NAME)[0]}" for name, value in zip(names, cells, strict=True)]
     edits = edits_of(request)
     more = [f"and {len(edits) - EDITS} more"] if len(edits) > EDITS else []
-    result = result_excerpt(request.outcome)
+    result, label = result_excerpt(request.outcome), result_label(request.state, request.cause)
     return GroupEnd(
         request_id=request.id,
         binding=request.binding,
         name=" · ".join([*facts[:NAMES], _short(request.caller.agent)]),
         says=plain.shorten(status_line(replace(telling, request=request, history=history)), SAYS),
         edits=(*(plain.shorten(one, SAYS) for one in edits[:EDITS]), *more),
-        result=None if result is None else plain.shorten(" ⏎ ".join(result.split("\n")), RESULT),
+        result=None if result is None else f"{label}: {plain.shorten(result.replace(_NEW_LINE, ' ⏎ '), RESULT)}",
         asks_expected=expecting.is_asked(request),
         expected=expecting.told(history, telling.names),
     )

@@ -20,7 +20,7 @@ from approvals.channels.slack_blocks import draw
 from approvals.channels.slack_readable import Reach, reach
 from approvals.domain.card import Card
 from approvals.domain.card_line import CardLine
-from approvals.domain.model import Overrun, State
+from approvals.domain.model import Cause, Outcome, Overrun, State
 from approvals.testing import samples
 from approvals.testing.channel_contract import HOSTILE, ended_requests
 from approvals.testing.slack import limits
@@ -125,6 +125,21 @@ def test_a_card_whose_time_is_up_offers_nothing_before_it_is_swept() -> None:
 def test_the_result_is_shown_as_the_servers_own_words() -> None:
     lines = read(draw(samples.card(ended_requests()["succeeded"])).blocks)
     assert lines[lines.index("*The server answered* ") + 1] == "```order 42"
+
+
+@pytest.mark.parametrize(
+    ("state", "cause", "label"),
+    [
+        ("failed", Cause.UNSENT, "Not sent because"),
+        ("failed", None, "The server answered"),
+        ("unknown", Cause.LEASE_LOST, "What is known"),
+    ],
+)
+def test_what_is_ours_is_not_said_to_be_the_servers(state: str, cause: Cause | None, label: str) -> None:
+    outcome = Outcome(kind=state, error="shop was ended by SIGKILL")
+    ended = replace(ended_requests()[state], cause=cause, outcome=outcome)
+    lines = read(draw(samples.card(ended)).blocks)
+    assert lines[lines.index(f"*{label}* ") + 1] == "```shop was ended by SIGKILL"
 
 
 def test_the_button_is_the_request_and_the_binding_and_nothing_else() -> None:
