@@ -15,6 +15,7 @@ from typing import Any, NoReturn, TypeVar
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from approvals.web.problems import Problem
 
@@ -85,13 +86,22 @@ def validate(value: Any, model: type[M]) -> M:
         return model.model_validate(value, strict=True)
     except ValidationError as err:
         errors = [
-            {"field": _pointer(one["loc"]), "detail": one["msg"].removeprefix("Value error, ")}
-            for one in err.errors(include_url=False, include_context=False, include_input=False)[:MAX_ERRORS]
+            {"field": _pointer(one["loc"]), "detail": _words(one)} for one in err.errors(include_url=False)[:MAX_ERRORS]
         ]
         first = errors[0]
         raise Problem(
             422, "invalid", f"{first['field']}: {first['detail']}", extra={"field": first["field"], "errors": errors}
         ) from None
+
+
+def _words(error: ErrorDetails) -> str:
+    """What is wrong, for people; pydantic's own words where they do."""
+    bounds = error.get("ctx", {})
+    of = "character" if isinstance(error["input"], str) else "item"
+    for bound, words in (("min_length", "at least"), ("max_length", "at most")):
+        if bound in bounds:
+            return f"{words} {bounds[bound]} {of}{'' if bounds[bound] == 1 else 's'}"
+    return error["msg"].removeprefix("Value error, ")
 
 
 def _check_type(request: web.Request) -> None:

@@ -253,3 +253,42 @@ def test_the_record_names_who_ended_it_or_let_it_run_without_a_vote(console: Run
     page.goto(page.url.replace(f"requests/{request_id(1)}", "history"))
     expect(page.get_by_role("row", name="Cancelled").first).to_contain_text("You · it was taken back")
     expect(page.get_by_role("row", name="break-glass")).to_contain_text("break-glass by Cleo and Ben")
+
+
+def test_a_place_that_is_wrong_is_called_as_people_call_it(screen: Screen) -> None:
+    page = settled(screen, f"/requests/{request_id(1)}")
+    screen.expected = ("422",)
+    bodies = {
+        "/to/0: at least 3 characters": "/to/0",
+        "grant/arguments/url: it begins with too little": "grant/arguments/url",
+        "to: nobody is in group:nobody": "to",
+    }
+    told = []
+    for detail, field in bodies.items():
+        body = {"code": "invalid", "detail": detail, "field": field, "status": 422}
+        page.route(
+            "**/api/v1/requests/*/reassign", lambda route, _request, body=body: route.fulfill(status=422, json=body)
+        )
+        page.get_by_role("button", name="Hand on…").click()
+        dialog = page.get_by_role("dialog")
+        dialog.get_by_role("textbox").first.fill("x")
+        dialog.get_by_role("button", name="Hand it on").click()
+        expect(dialog.get_by_role("alert")).to_be_visible()
+        told.append(dialog.get_by_role("alert").text_content())
+        dialog.get_by_role("button", name="Go back").click()
+        page.unroute("**/api/v1/requests/*/reassign")
+    assert told == [
+        "to, no. 1: at least 3 characters",
+        "url: it begins with too little",
+        "to: nobody is in group:nobody",
+    ]
+
+
+@pytest.mark.parametrize("scenario", ["over"])
+def test_a_change_stands_in_one_line_of_the_timeline(screen: Screen) -> None:
+    page = settled(screen, f"/requests/{request_id(44)}")
+    amount = page.locator(".timeline .changes li", has_text="/amount")
+    path, new = amount.locator(".change-at"), amount.locator("ins")
+    expect(new).to_contain_text("1250")
+    top = [one.evaluate("e => Math.round(e.getBoundingClientRect().top)") for one in (path, new)]
+    assert abs(top[0] - top[1]) <= 4

@@ -4,7 +4,7 @@ import pytest
 
 from approvals.web import body
 from approvals.web.models import BulkIn, CancelIn, DecisionIn, ExtendIn
-from approvals.web.models_talk import CommentIn
+from approvals.web.models_talk import CommentIn, ReassignIn
 from approvals.web.problems import Problem
 
 
@@ -113,3 +113,19 @@ def test_a_missing_binding_is_left_to_the_desk_which_answers_with_the_current_re
 
 def test_lines_and_tabs_may_stand_in_a_comment() -> None:
     assert body.validate({"text": "one\n\ttwo"}, CommentIn).text == "one\n\ttwo"
+
+
+@pytest.mark.parametrize(
+    ("to", "says"),
+    [
+        pytest.param(["x"], "/to/0: at least 3 characters", id="a short name"),
+        pytest.param(["g" * 300], "/to/0: at most 256 characters", id="a long name"),
+        pytest.param([], "to: at least 1 item", id="nobody"),
+        pytest.param(["group:a"] * 11, "to: at most 10 items", id="too many"),
+        pytest.param(["a\x00bc"], "/to/0: the character U+0000 at 1 is not allowed", id="our own words stay"),
+    ],
+)
+def test_what_does_not_fit_is_said_in_plain_words(to: list[str], says: str) -> None:
+    with pytest.raises(Problem) as caught:
+        body.validate({"to": to}, ReassignIn)
+    assert caught.value.detail == says

@@ -83,7 +83,16 @@ async function read(answer) {
   if (answer.ok && answer.status === 204) return {};
   if (answer.status === 401 && window.location.pathname !== "/login") signIn();
   const text = body?.detail || body?.title || `The server answered ${answer.status} without saying why.`;
-  throw new Problem(answer.status, body?.code ?? "error", text, body ?? {});
+  throw new Problem(answer.status, body?.code ?? "error", forPeople(text, body?.field), body ?? {});
+}
+
+/** The same sentence with the place that is wrong as people call it: "/to/0: …" is "to, no. 1: …". */
+function forPeople(text, field) {
+  if (!field?.includes("/") || !text.startsWith(`${field}: `)) return text;
+  const parts = field.split("/").filter(Boolean).map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
+  while (parts.length > 1 && ["grant", "arguments"].includes(parts[0])) parts.shift();
+  const place = parts.map((part, at) => (at && /^\d+$/.test(part) ? `no. ${Number(part) + 1}` : part)).join(", ");
+  return `${place}${text.slice(field.length)}`;
 }
 
 /** Go to the sign-in page and come back here afterwards. */
