@@ -1,5 +1,6 @@
 """An exported audit chain has one form: with any byte of it changed it is not accepted, and never by a traceback."""
 
+import json
 import random
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -93,3 +94,30 @@ def test_a_salt_that_is_none_is_a_flaw(salt: str) -> None:
         **{name: getattr(second, name) for name in ("seq", "act", "detail_sha256", "prev", "hash")}, salt=salt
     )
     assert [flaw.seq for flaw in flaws([first, other, third])] == [2]
+
+
+ODD = {
+    "nothing": None, "a number": 7, "a fraction": 0.5, "a huge number": 10**30, "another text": "x", "a list": [1],
+    "an object": {"a": 1}, "a truth": True, "too deep": json.loads("[" * 700 + "]" * 700), "half a pair": "\ud800",
+    "the first year": "0001-01-01T00:00:00.000000Z",
+}  # fmt: skip
+
+
+def oddly() -> Iterator[tuple[str, bytes]]:
+    """The export with each value of each line replaced by each that it cannot have."""
+    lines = [json.loads(line) for line in exported().splitlines()]
+    for at, line in enumerate(lines):
+        for name, before in line.items():
+            for kind, value in ODD.items():
+                if value != before:
+                    odd = [*lines[:at], {**line, name: value}, *lines[at + 1 :]]
+                    yield f"{name} of line {at} is {kind}", "".join(f"{json.dumps(one)}\n" for one in odd).encode()
+
+
+def test_no_value_of_another_kind_is_accepted_or_ends_in_a_traceback(tmp_path: Path) -> None:
+    unchecked = {"salt of line 0 is nothing", "salt of line 1 is nothing", "salt of line 2 is nothing"}
+    said = {name: verify(tmp_path, data) for name, data in oddly()}
+    assert {name for name, one in said.items() if not isinstance(one.exception, SystemExit | None)} == set()
+    assert {name for name, one in said.items() if one.exit_code == 0} <= unchecked | {
+        "detail of line 0 is nothing", "detail of line 2 is nothing",
+    }  # fmt: skip
