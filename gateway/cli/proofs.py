@@ -180,6 +180,8 @@ def _entry(value: dict[str, Any]) -> Entry:
 
 
 def _checkpoint(value: dict[str, Any]) -> Checkpoint:
+    if not isinstance(value["key"], str):
+        raise TypeError("its key is no text")
     return Checkpoint(
         seq=int(value["seq"]),
         head=value["head"],
