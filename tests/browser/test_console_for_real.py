@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from tests.acceptance.harness import Placet
 from tests.browser.conftest import Screen
 from tests.browser.real import Real
 
@@ -20,8 +21,13 @@ Screens = Callable[..., Screen]
 
 @pytest.fixture(scope="module")
 def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Real]:
-    """One service for the module."""
-    running = Real(tmp_path_factory.mktemp("placet"))
+    """One service for the module, which folds four calls that are alike."""
+
+    def configure(placet: Placet) -> None:
+        placet.config["approvals"].update(fold={"from": 4})
+        placet.write_config()
+
+    running = Real(tmp_path_factory.mktemp("placet"), configure)
     yield running
     running.close()
 
@@ -94,6 +100,29 @@ def test_a_sign_in_link_is_spent_by_the_button_once_and_not_by_opening_it(real: 
     again.page.get_by_role("button", name="Sign in").click()
     expect(again.page.get_by_role("alert")).to_contain_text("was used already")
     assert again.page.context.cookies() == []
+
+
+@pytest.mark.must_have(17)
+@pytest.mark.pain(4, 5)
+def test_a_group_that_somebody_else_decides_says_of_each_call_what_came_of_it(real: Real, screen: Screen) -> None:
+    page = screen.open("/")
+    expect(page.locator("#live")).to_have_attribute("data-state", "live")
+    names = ["Alan", "Barbara", "Claude", "Donald"]
+    calls = [real.call("send_mail", mail(name)) for name in names]
+    row(page, "4 calls that are alike").click()
+    table = page.locator(".fold-table tbody tr")
+    expect(table).to_have_count(4)
+    for name in names:
+        found = real.pending(to=name)
+        body = {"decision": "approve", "binding": found["binding"]}
+        status, _ = real.wait(real.bob.ask("POST", f"/api/v1/requests/{found['id']}/decision", body))
+        assert status == 200
+        expect(table.filter(has_text=name).first).to_contain_text(f"Ran, approved by Bob ({BOB})")
+    assert [real.said(call).code for call in calls] == ["approved"] * 4
+    for name in names:
+        expect(table.filter(has_text=f"Dear {name}")).to_have_count(1)
+    expect(page.locator(".fold")).to_contain_text("None waits any more")
+    expect(row(page, "alike")).to_have_count(0)
 
 
 def test_a_call_appears_by_itself_and_its_approval_gives_the_agent_the_result(real: Real, screen: Screen) -> None:
