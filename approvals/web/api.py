@@ -7,7 +7,7 @@ seen is not there, before anything else is said. A refusal that knows the curren
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from http import HTTPStatus
 from typing import Any
@@ -17,9 +17,7 @@ from aiohttp import web
 from approvals import attending
 from approvals.access import Access, access, vote
 from approvals.domain import changes, expecting, fingerprint, quorum, redact
-from approvals.domain.expecting import Expectation
-from approvals.domain.hushing import hushed_ledger
-from approvals.domain.lifecycle import Note, Record
+from approvals.domain.lifecycle import Record
 from approvals.domain.missing import missing
 from approvals.domain.model import Answer, ApprovalRequest, Cause, Decision, State
 from approvals.errors import Invalid, Refusal
@@ -34,6 +32,7 @@ from approvals.web.problems import Problem
 from approvals.web.raises import written
 from approvals.web.sessions import VISITOR, Visitor
 from approvals.web.shape import Raw, View, answer, doers, dumps, join, listed, moment, view, write
+from approvals.web.spoken import ledger, speakers, spoken
 
 _ID = re.compile(r"req_[0-9A-Za-z]{1,60}")
 
@@ -58,7 +57,7 @@ async def timeline(request: web.Request) -> web.StreamResponse:
 
     def look(tx: Tx) -> bytes:
         full = quorum.may_see_in_full(person, found)
-        history = _ledger(tx, found, full=full)
+        history = ledger(tx, found, full=full)
         names = view(tx, parts.directory, person, (row.actor for row in history))
         return dumps(
             {
@@ -221,11 +220,8 @@ async def _shaped(parts: WebParts, visitor: Visitor, found: ApprovalRequest) -> 
     def look(tx: Tx) -> Raw:
         messages, raises = tx.messages.for_request(found.id), tx.raises.of_request(found.id)
         full = quorum.may_see_in_full(visitor.person, found)
-        history = _ledger(tx, found, full=full)
-        comments = [row for row in history if row.event is Note.COMMENTED]
-        said = expecting.answers(history) if expecting.is_asked(found) else ()
-        named = [*quorum.named_in(found.votes), *(one.person for one in said)]
-        named += [*(one.by for one in found.questions), *(row.actor for row in comments)]
+        history = ledger(tx, found, full=full)
+        named = [*quorum.named_in(found.votes), *speakers(found, history)]
         given = tx.grants.of_request(found.id)
         named += [one for grant in given for one in grant.given_by]
         named += found.covered.given_by if found.covered is not None else ()
@@ -235,9 +231,8 @@ async def _shaped(parts: WebParts, visitor: Visitor, found: ApprovalRequest) -> 
         more = {
             "acted_by": doers(acted, seen_by),
             "confirm": step_for(tx, parts, visitor, found),
-            "expected": [_expectation(one, seen_by, full=full) for one in said],
+            **spoken(found, history, seen_by, full=full),
             "may_say_expected": expecting.is_asked(found) and quorum.may_speak_of(visitor.person, found),
-            "comments": [_comment(row, seen_by, full=full) for row in comments],
             "deliveries": [_delivery(row) for row in messages],
             "raises": [written(one, found, seen_by) for one in raises],
             "missing": list(missing(found, parts.directory.people(tx).values())),
@@ -255,16 +250,6 @@ def step_for(tx: Tx, parts: WebParts, visitor: Visitor, found: ApprovalRequest) 
         return None
     step = attending.asked(tx, parts.desk.friction, found, person=person.id, via=visitor.via)
     return None if step is None else asdict(step)
-
-
-def _expectation(one: Expectation, names: View, *, full: bool) -> dict[str, Any]:
-    return {
-        "person": one.person,
-        "name": names.name(one.person),
-        "as_expected": one.as_expected,
-        "note": one.note if full or one.note is None else redact.redact_text(one.note),
-        "at": moment(one.at),
-    }
 
 
 def _decision(sent: AnswerIn, visitor: Visitor, batch: str | None = None) -> Decision:
@@ -293,11 +278,6 @@ def _arguments(sent: dict[str, Any] | None) -> bytes | None:
         raise problems.invalid("/arguments", f"they have no exact form ({err})") from None
 
 
-def _ledger(tx: Tx, request: ApprovalRequest, *, full: bool) -> Sequence[Record]:
-    history = tx.requests.events(request.id)
-    return history if full else hushed_ledger(request, history)
-
-
 def _entry(row: Record, names: View, *, full: bool) -> dict[str, Any]:
     detail = dict(row.detail)
     if not full:
@@ -312,17 +292,6 @@ def _entry(row: Record, names: View, *, full: bool) -> dict[str, Any]:
         "name": names.name(row.actor),
         "at": moment(row.at),
         "detail": detail,
-    }
-
-
-def _comment(row: Record, names: View, *, full: bool) -> dict[str, Any]:
-    text = str(row.detail.get("note") or "")
-    return {
-        "by": row.actor,
-        "name": names.name(row.actor),
-        "text": text if full else redact.redact_text(text),
-        "at": moment(row.at),
-        "via": str(row.detail.get("via") or ""),
     }
 
 

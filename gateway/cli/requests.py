@@ -21,7 +21,7 @@ from gateway.cli.common import DENIED, EXPIRED, USAGE, config_option, fail, json
 from gateway.cli.requests_confirm import confirming
 from gateway.cli.requests_expected import expected
 from gateway.cli.requests_lines import edits, page
-from gateway.cli.requests_shown import get, told_lines, told_of
+from gateway.cli.requests_shown import get, told_lines, told_of, whole
 from gateway.cli.requests_shown import shown as listed
 from gateway.cli.requests_similar import before, before_lines
 from gateway.cli.requests_talk import ask, cancel, comment, reassign, snooze
@@ -98,7 +98,7 @@ def show(request_id: str, actor: str | None, config: Path | None, as_json: bool)
             person = await session.actor(actor)
             request = await get(session, request_id, person)
             await session.desk.saw(request, person)
-            (shown,) = await listed(session, [request], person)
+            shown = await whole(session, request, person)
             (told,) = await told_of(session, [request])
             similar = await before(session, request, person)
         text = "\n".join([page(request, shown, told=told), *before_lines(similar)])

@@ -43,15 +43,40 @@ def page(request: ApprovalRequest, shown: Mapping[str, Any], *, told: str) -> st
     for one in shown["questions"]:
         lines.append(f"  {one['by']} asked: {visible_lines(one['question'])}")
         lines.append(f"  the agent says, unverified: {visible_lines(one['answer'] or '(nothing yet)')}")
-    lines += [f"  {vote['decision']:<10} by {vote['reviewer']} via {vote['via']}" for vote in shown["votes"]]
+    lines += [_vote(vote) for vote in shown["votes"]]
+    for one in shown.get("comments", ()):
+        lines.append(f"  {one['by']} wrote: {visible_lines(one['text'])}")
     changed = [f"    {one.words()}" for one in edits(shown)]
     lines += ["  edited, from what the agent asked", *changed] if changed else []
-    return "\n".join([*lines, "  arguments", *(f"    {line}" for line in arguments.splitlines())])
+    lines += ["  arguments", *(f"    {line}" for line in arguments.splitlines())]
+    return "\n".join([*lines, *_outcome(shown), *map(_expectation, shown.get("expected", ()))])
 
 
 def edits(shown: Mapping[str, Any]) -> tuple[Change, ...]:
     """What reviewers changed, as the person may see it."""
     return changes.read({"changes": shown["changes"]})
+
+
+def _vote(vote: Mapping[str, Any]) -> str:
+    reason = f": “{visible(vote['reason'])}”" if vote["reason"] else ""
+    return f"  {vote['decision']:<10} by {vote['reviewer']} via {vote['via']}{reason}"
+
+
+def _outcome(shown: Mapping[str, Any]) -> list[str]:
+    """What the server answered, or what went wrong."""
+    came = shown["outcome"]
+    if came is None:
+        return []
+    lines = [f"  went wrong  {visible(came['error'])}"] if came["error"] else []
+    if came["result"] is None:
+        return lines
+    result = visible_lines(json.dumps(came["result"], indent=2, ensure_ascii=False))
+    return [*lines, "  result", *(f"    {line}" for line in result.splitlines())]
+
+
+def _expectation(one: Mapping[str, Any]) -> str:
+    note = f" (“{visible(one['note'])}”)" if one["note"] else ""
+    return f"  {one['person']} says: {'as expected' if one['as_expected'] else 'not as expected'}{note}"
 
 
 def _stopped(stop: Mapping[str, Any]) -> str:

@@ -7,10 +7,11 @@ from typing import Any
 
 from approvals.domain.card import status_of
 from approvals.domain.model import ApprovalRequest, Person
-from approvals.domain.quorum import named_in
+from approvals.domain.quorum import may_see_in_full, named_in
 from approvals.errors import NotFound
 from approvals.storage.tx import Tx
 from approvals.web.shape import view, write
+from approvals.web.spoken import ledger, speakers, spoken
 from gateway.cli.requests_lines import line
 from gateway.cli.session import Session
 
@@ -34,6 +35,20 @@ async def shown(session: Session, requests: list[ApprovalRequest], person: Perso
         names = [one for request in requests for one in named_in(request.votes)]
         seen = view(tx, session.desk.directory, person, names, snoozed=tx.snoozes.of(person.id))
         return [json.loads(write(request, seen)) for request in requests]
+
+    return await session.db.read(work)
+
+
+async def whole(session: Session, request: ApprovalRequest, person: Person) -> dict[str, Any]:
+    """A request as REST has it, with what people said beside their votes."""
+
+    def work(tx: Tx) -> dict[str, Any]:
+        full = may_see_in_full(person, request)
+        history = ledger(tx, request, full=full)
+        names = [*named_in(request.votes), *speakers(request, history)]
+        seen = view(tx, session.desk.directory, person, names, snoozed=tx.snoozes.of(person.id))
+        said: dict[str, Any] = json.loads(write(request, seen, spoken(request, history, seen, full=full)))
+        return said
 
     return await session.db.read(work)
 

@@ -51,12 +51,16 @@ async def test_a_request_is_listed_shown_and_approved(it: Shop) -> None:
         text, _ = await it.placet.cli("requests", "show", asked["id"])
         for word in (asked["id"], "shop/pay", "claude-ada", asked["binding"], '"to": "cli"'):
             assert word in text
+        await it.placet.cli("requests", "comment", asked["id"], "--text", "looks odd")
+        assert "wrote: looks odd" in (await it.placet.cli("requests", "show", asked["id"]))[0]
         _, err = await it.placet.cli("requests", "approve", asked["id"], "--binding", "0" * 64, code=1)
         assert "Traceback" not in err
         assert it.seen("cli") == 0
         approved = await told(it, "requests", "approve", asked["id"], "--binding", asked["binding"])
         assert (approved["state"], approved["votes"][0]["via"]) == ("approved", "cli")
         assert (await called).code == "approved"
+        text, _ = await it.placet.cli("requests", "show", asked["id"])
+        assert "  result\n" in text
         _, err = await it.placet.cli("requests", "deny", asked["id"], code=1, person="bob@example.com")
         assert "Ada" in err
     assert it.seen("cli") == 1

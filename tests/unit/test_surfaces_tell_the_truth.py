@@ -30,6 +30,7 @@ from approvals.testing import samples
 from approvals.testing.channel_contract import ended_requests
 from approvals.testing.samples import ADA, BOB, FINANCE, NOW
 from approvals.web.shape import View, write
+from approvals.web.spoken import spoken
 from gateway.cli.requests_lines import line, page
 
 ENDED = ended_requests()
@@ -378,6 +379,28 @@ def test_what_was_destroyed_is_said_to_be_and_shown_nowhere() -> None:
     shown = (in_slack(row.card)[0], in_a_mail(row.card), in_a_webhook(row.card)["arguments"], in_a_terminal(row)[1])
     assert all(said in text and "BTCUSDT" not in text for text in shown)
     assert in_rest(row)["arguments"] is None
+
+
+def test_a_request_shown_whole_in_a_terminal_has_the_reasons_of_votes_the_result_and_what_people_said() -> None:
+    ran = ENDED["succeeded"]
+    row = Row(request=replace(ran, votes=tuple(replace(one, reason="Ticket 5521\u202e") for one in ran.votes)), says="")
+    history = (
+        *did(Note.COMMENTED, BOB.id, note="Looks\nodd", via="web"),
+        *did(Note.EXPECTATION, ADA.id, as_expected=False, note="charged twice"),
+    )
+    names = View(person=BOB, people=samples.PEOPLE, now=NOW)
+    shown = {**in_rest(row), **spoken(row.request, history, names, full=True)}
+    said = page(row.request, shown, told="")
+    assert "by ada@example.com via slack: “Ticket 5521" in said
+    assert "\u202e" not in said
+    assert "bob@example.com wrote: Looks\n" in said
+    assert "ada@example.com says: not as expected (“charged twice”)" in said
+    assert all(line in said for line in ("  result\n", '"content": ['))
+
+
+def test_what_went_wrong_with_a_call_is_shown_in_a_terminal() -> None:
+    broke = replace(UNKNOWN, outcome=Outcome(kind="unknown", error="the line went dead"))
+    assert "went wrong  the line went dead" in in_a_terminal(Row(request=broke, says=""))[1]
 
 
 def test_every_denial_names_its_answer() -> None:
