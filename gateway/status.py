@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from approvals.domain import break_glass
 from approvals.domain.break_glass import Opening
-from approvals.domain.model import Cause
 from approvals.domain.plain import clock_time
 from approvals.domain.stops import Freeze, named
 from approvals.errors import Unavailable
@@ -128,7 +127,7 @@ class Status:
         while changes := await self.db.read(self._look):
             for change in changes:
                 snapshot.outcomes[change.after, change.cause or ""] += 1
-                if change.after in DECIDED and change.cause != Cause.BREAK_GLASS:
+                if change.after in DECIDED and change.ground is None:
                     self.metrics.decision_seconds.observe((change.at - change.created_at).total_seconds())
             self._row = changes[-1].row
         while given := await self.db.read(lambda tx: tx.attention.after(self._reading, CHANGES_AT_ONCE)):

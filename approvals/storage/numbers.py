@@ -30,6 +30,7 @@ class Change:
     row: int
     after: str
     cause: str | None
+    ground: str | None
     at: datetime
     created_at: datetime
 
@@ -120,7 +121,7 @@ class Numbers(Group):
     def changes_after(self, row: int, limit: int) -> Sequence[Change]:
         """What moved after a row of the ledger, oldest first."""
         moved = (
-            select(events.c.id, events.c.after, events.c.detail, events.c.at, requests.c.created_at)
+            select(events.c.id, events.c.after, events.c.detail, events.c.at, requests.c.ground, requests.c.created_at)
             .join(requests, requests.c.id == events.c.request_id)
             .where(events.c.id > row, IS_CHANGE, events.c.before != events.c.after, IS_REAL)
             .order_by(events.c.id)
@@ -131,6 +132,7 @@ class Numbers(Group):
                 row=found.id,
                 after=found.after,
                 cause=found.detail.get("cause"),
+                ground=found.ground,
                 at=found.at,
                 created_at=found.created_at,
             )

@@ -9,14 +9,20 @@ from typing import Any
 
 import pytest
 
+from approvals.domain import shapes
 from approvals.domain.break_glass import Opening
+from approvals.domain.model import Ground
 from approvals.domain.stops import Freeze
+from approvals.domain.terms import OnTimeout
+from approvals.errors import AlreadyDecided
 from approvals.outbox import ChannelHealth
 from approvals.storage.engine import Database
+from approvals.testing import samples
 from gateway.journal import Journal
 from gateway.metrics import Metrics
 from gateway.servers import Servers
 from gateway.status import Status
+from tests.fakes.desk import house
 
 HOUR = timedelta(hours=1)
 FAILING = ChannelHealth(failing_since=datetime(2026, 11, 24, tzinfo=UTC), last_error="Slack does not answer")
@@ -74,3 +80,21 @@ async def test_stops_are_told_to_machines_without_who_or_why(database: Database)
     await status.measure()
     assert 'placet_frozen{scope="server:bank"} 1.0' in status.metrics.text().decode()
     assert 'placet_break_glass{scope="all"} 1.0' in status.metrics.text().decode()
+
+
+async def test_the_time_to_decide_is_of_decisions_that_people_gave(database_url: str) -> None:
+    shape = {"arguments": {"/n": {"range": {"max": 9}}}, "for_seconds": 3600, "uses": 5, "budget": None}
+    async with house(database_url) as at:
+        status = status_of(at.db, ChannelHealth())
+        await status.begin()
+        await at.approve(await at.file({"n": 1}), grant=shapes.read(shape))
+        await at.deny(await at.file({"n": 10}))
+        covered = await at.file({"n": 2})
+        silent = await at.file({"n": 11}, terms=samples.terms(on_timeout=OnTimeout.ALLOW))
+        at.clock.move(minutes=15)
+        with pytest.raises(AlreadyDecided):
+            await at.approve(silent)
+        assert [(await at.now(one)).ground for one in (covered, silent)] == [Ground.GRANT, Ground.SILENCE]
+        await status.measure()
+    assert "placet_decision_seconds_count 2.0" in status.metrics.text().decode()
+    assert status.metrics.snapshot.outcomes["approved", ""] == 2
