@@ -210,7 +210,10 @@ _CANCELLED: dict[Cause | None, tuple[str, str]] = {
     None: ("it was withdrawn", _STOP),
     Cause.CLIENT_CANCELLED: ("your client cancelled it", _STOP),
     Cause.CANCELLED_BY_PERSON: ("a person withdrew it", _STOP),
-    Cause.REVOKED: ("this agent may no longer call it", "Stop, and tell your user."),
+    Cause.REVOKED: (
+        "either this agent may no longer call it, or its approval no longer counts",
+        f"Tell your user. {_STOP}",
+    ),
     Cause.POLICY_CHANGED: (
         "the policy changed while it waited",
         "If it is still wanted, call it again: it is judged by the new policy.",

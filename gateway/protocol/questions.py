@@ -113,7 +113,7 @@ def about(request: ApprovalRequest, *, url: str) -> Verdict:
 _WHY: dict[Cause | None, str] = {
     Cause.CLIENT_CANCELLED: "your client cancelled it",
     Cause.CANCELLED_BY_PERSON: "a person withdrew it",
-    Cause.REVOKED: "this agent may no longer call the tool",
+    Cause.REVOKED: "either this agent may no longer call the tool, or its approval no longer counts",
     Cause.POLICY_CHANGED: "the policy changed while it waited",
     Cause.TOOL_CHANGED: "the server changed the tool while it waited",
     Cause.FROZEN: "an operator has frozen calls while it waited",

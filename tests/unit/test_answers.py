@@ -333,8 +333,8 @@ STATES: list[Any] = [
     ),
     pytest.param(
         about(State.CANCELLED, Cause.REVOKED),
-        "The call of pay was cancelled and did not run (req_1): this agent may no longer call it. Stop, and tell your "
-        "user.",
+        "The call of pay was cancelled and did not run (req_1): either this agent may no longer call it, or its "
+        "approval no longer counts. Tell your user. Do not repeat it unless your user asks for it again.",
         {"code": "approval_cancelled", **RULE, "retryable": False, "url": URL},
         id="revoked",
     ),

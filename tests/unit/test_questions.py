@@ -37,7 +37,11 @@ NO = Vote(
         ({"state": State.EXPIRED, "cause": Cause.TIMED_OUT}, Code.EXPIRED, "nobody decided in time"),
         ({"state": State.EXPIRED, "cause": Cause.UNDELIVERED}, Code.UNDELIVERABLE, "no reviewer could be reached"),
         ({"state": State.CANCELLED, "cause": Cause.WITHDRAWN}, Code.CANCELLED, "could not wait for it any longer"),
-        ({"state": State.CANCELLED, "cause": Cause.REVOKED}, Code.CANCELLED, "may no longer call the tool"),
+        (
+            {"state": State.CANCELLED, "cause": Cause.REVOKED},
+            Code.CANCELLED,
+            "call the tool, or its approval no longer counts",
+        ),
         ({"state": State.SUCCEEDED}, Code.CANCELLED, "used by another call of yours"),
     ],
 )

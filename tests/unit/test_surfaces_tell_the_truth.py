@@ -32,6 +32,7 @@ from approvals.testing.samples import ADA, BOB, FINANCE, NOW
 from approvals.web.shape import View, write
 from approvals.web.spoken import spoken
 from gateway.cli.requests_lines import line, page
+from gateway.protocol import answers, questions
 
 ENDED = ended_requests()
 ASKED = samples.request(owner="eve@example.com", given=samples.terms(Factor(members=(FINANCE,), count=2), edit=True))
@@ -401,6 +402,15 @@ def test_a_request_shown_whole_in_a_terminal_has_the_reasons_of_votes_the_result
 def test_what_went_wrong_with_a_call_is_shown_in_a_terminal() -> None:
     broke = replace(UNKNOWN, outcome=Outcome(kind="unknown", error="the line went dead"))
     assert "went wrong  the line went dead" in in_a_terminal(Row(request=broke, says=""))[1]
+
+
+def test_what_an_agent_is_told_of_a_revocation_is_true_of_itself_and_of_its_approver() -> None:
+    ended = ROWS["revoked"].request
+    heard = answers.about(ended, url="")
+    assert isinstance(heard, bytes)
+    for said in (heard.decode(), questions.about(ended, url="").text):
+        assert "either this agent may no longer call" in said
+        assert "or its approval no longer counts" in said
 
 
 def test_every_denial_names_its_answer() -> None:
