@@ -107,7 +107,7 @@ def test_a_sign_in_link_is_spent_by_the_button_once_and_not_by_opening_it(real: 
 def test_a_group_that_somebody_else_decides_says_of_each_call_what_came_of_it(real: Real, screen: Screen) -> None:
     page = screen.open("/")
     expect(page.locator("#live")).to_have_attribute("data-state", "live")
-    names = ["Alan", "Barbara", "Claude", "Donald"]
+    names = ["Quentin", "Rosa", "Sybil", "Theo"]
     calls = [real.call("send_mail", mail(name)) for name in names]
     row(page, "4 calls that are alike").click()
     table = page.locator(".fold-table tbody tr")
@@ -300,6 +300,8 @@ def test_everything_is_done_by_keys_alone(real: Real, screen: Screen) -> None:
     page.keyboard.press("Enter")
     said = real.said(calls["Fay"])
     assert said.verdict["reason"] == "Too risky now. Ask me again later."
+    expect(page.locator(".verdict")).to_contain_text("Denied by Ada")
+    expect(focused).to_have_count(1)
 
     go_to("Gil")
     page.keyboard.press("+")

@@ -144,13 +144,13 @@ async def test_a_row_committed_behind_a_later_one_is_still_told() -> None:
 
 
 async def test_a_burst_longer_than_one_look_is_told_whole(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "BATCH", 3)
-    monkeypatch.setattr(live, "LOOK_BACK", 2)
+    monkeypatch.setattr(live, "BATCH", 25)
+    monkeypatch.setattr(live, "LOOK_BACK", 20)  # more than write at once, so that none is committed too late to be seen
     ada = await console.sign_in(ADA)
     async with listening(console, ada) as feed:
         await feed.next("heartbeat")
-        filed = await asyncio.gather(*(console.file() for _ in range(20)))
-        told = [(await feed.next())["data"] for _ in range(20)]
+        filed = await asyncio.gather(*(console.file() for _ in range(40)))
+        told = [(await feed.next())["data"] for _ in range(40)]
         assert {one.id for one in filed} == {one.split('"')[-2] for one in told}
 
 

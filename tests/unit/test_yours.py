@@ -46,7 +46,13 @@ TWO, ONE = Factor(members=(FINANCE,), count=2), Factor(members=(SECURITY,))
 def test_what_an_approval_comes_to(after: tuple[Need, ...], line: str, in_a_terminal: str) -> None:
     assert yours_line(after) == line
     nothing: dict[str, Any] = dict.fromkeys(("questions", "votes", "changes", "over"), ())
-    shown = {**nothing, "arguments": {}, "stopped": None, "needs_after": [needed(one) for one in after]}
+    shown = {
+        **nothing,
+        "arguments": {},
+        "stopped": None,
+        "outcome": None,
+        "needs_after": [needed(one) for one in after],
+    }
     assert in_a_terminal in requests_lines.page(samples.request(), shown, told="Waiting")
     card = replace(samples.card(), yours=line)
     assert line in str(slack_views.full_call(card)["blocks"])
