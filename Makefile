@@ -6,9 +6,8 @@ BIN := .venv/bin
 # Setuptools warns of every editable installation; what it warns of does not concern this folder.
 PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip --disable-pip-version-check -q
 PYTEST_ARGS ?=
-# A file of tests belongs to one worker; the quick ones come last and fill the gaps. One worker more than cores, since
-# each waits for the services it starts, and never more than four.
-WORKERS ?= -n $(shell $(BIN)/python -c 'import os; print(min(4, (os.cpu_count() or 1) + 1))') --dist loadfile --no-loadscope-reorder
+# A file of tests belongs to one worker; the quick ones come last and fill the gaps.
+WORKERS ?= -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help setup demo check test machine bench conformance fix lock schemas shots clean
 
