@@ -17,6 +17,7 @@ def test_a_call_is_approved_and_calls_like_it_are_trusted_until_that_is_taken_ba
 ) -> None:
     screen.expected = ("422",)
     page = settled(screen, f"/requests/{PLAIN}")
+    expect(page.get_by_role("button", name="Approve and trust…")).to_be_enabled()
     page.keyboard.press("t")
     dialog = page.get_by_role("dialog", name="Approve and trust calls like this?")
     expect(dialog.get_by_role("listitem")).to_have_count(5)
